@@ -1,0 +1,33 @@
+PYTHON ?= python3
+BIN := .venv/bin
+LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
+
+.PHONY: demo test lint bench
+
+demo: .venv/base  ## a running desk with example data: sandbox, web, worker
+	@$(BIN)/python manage.py demo
+
+test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
+	$(BIN)/python -m pytest --engine=sqlite
+	$(BIN)/python -m pytest --engine=postgres
+
+lint: .venv/dev
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/djlint --check --lint --quiet .
+	$(LINT_ENV) $(BIN)/lint-imports
+	$(LINT_ENV) $(BIN)/mypy .
+	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
+	$(LINT_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+bench: .venv/dev
+	$(BIN)/python -m benchmarks
+
+.venv/base: requirements/base.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt
+	@touch $@
+
+.venv/dev: .venv/base requirements/dev.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	@touch $@

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class HeleketConfig(AppConfig):
+    name = "heleket"
+    verbose_name = "Heleket"

