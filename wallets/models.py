@@ -1,0 +1,298 @@
+"""Who is paid and where: clients, their wallets, and what Heleket can pay at what price."""
+
+from datetime import datetime
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django_fsm import FSMField, transition
+from simple_history.models import HistoricalRecords
+
+from wallets.amounts import UNIT, AmountField, format_amount
+from wallets.coins import NETWORKS, network_name
+
+# Control characters and the marks that reverse the reading direction can make a page or a log line
+# show another text than the one that is stored.
+one_line = RegexValidator(
+    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
+    gettext_lazy("Use one line of text without control characters."),
+    inverse_match=True,
+)
+
+
+class WalletError(Exception):
+    """A refusal; the message is fit for the person who asked."""
+
+
+class ClientQuerySet(models.QuerySet["Client"]):
+    def active(self) -> "ClientQuerySet":
+        return self.filter(is_active=True)
+
+
+class Client(models.Model):
+    """A person or company we pay."""
+
+    external_id = models.CharField(
+        gettext_lazy("external id"),
+        max_length=64,
+        unique=True,
+        validators=[one_line],
+        help_text=gettext_lazy("The client's number in your own system. It never changes."),
+    )
+    name = models.CharField(gettext_lazy("name"), max_length=200, validators=[one_line])
+    email = models.EmailField(gettext_lazy("e-mail"), blank=True)
+    group = models.CharField(
+        gettext_lazy("group"), max_length=64, blank=True, validators=[one_line]
+    )
+    is_active = models.BooleanField(
+        gettext_lazy("active"),
+        default=True,
+        help_text=gettext_lazy("Nothing is paid to a client who is not active."),
+    )
+    created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=gettext_lazy("created by"),
+    )
+
+    objects = ClientQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = gettext_lazy("client")
+        verbose_name_plural = gettext_lazy("clients")
+        ordering = ["name", "pk"]
+        default_permissions = ("add", "change", "view")
+        constraints = [
+            models.CheckConstraint(condition=~Q(external_id=""), name="client_has_external_id"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.external_id})"
+
+
+class WalletStatus(models.TextChoices):
+    NEW = "new", gettext_lazy("new")
+    CONFIRMED = "confirmed", gettext_lazy("confirmed by its owner")
+    APPROVED = "approved", gettext_lazy("approved")
+    ACTIVE = "active", gettext_lazy("active")
+    FROZEN = "frozen", gettext_lazy("frozen")
+    ARCHIVED = "archived", gettext_lazy("archived")
+
+
+WAITING = [WalletStatus.NEW, WalletStatus.CONFIRMED]
+IN_USE = [*WAITING, WalletStatus.APPROVED, WalletStatus.ACTIVE]
+
+
+class WalletQuerySet(models.QuerySet["Wallet"]):
+    def active(self) -> "WalletQuerySet":
+        return self.filter(status=WalletStatus.ACTIVE)
+
+    def waiting(self) -> "WalletQuerySet":
+        """Wallets that wait for a second person's approval."""
+        return self.filter(status__in=WAITING)
+
+    def for_client(self, client: Client) -> "WalletQuerySet":
+        return self.filter(client=client)
+
+
+class Wallet(models.Model):
+    """A destination: client, network, address and memo never change; a new address is a new wallet.
+
+    A database trigger holds that too. SQLite drops triggers when a migration rebuilds the table,
+    so such a migration has to create it again.
+    """
+
+    DESTINATION = ("client_id", "network", "address", "memo")
+
+    client = models.ForeignKey(
+        Client,
+        on_delete=models.PROTECT,
+        related_name="wallets",
+        verbose_name=gettext_lazy("client"),
+    )
+    network = models.CharField(
+        gettext_lazy("network"),
+        max_length=16,
+        choices=[(code, NETWORKS[code]) for code in NETWORKS],
+    )
+    address = models.CharField(gettext_lazy("address"), max_length=128)
+    memo = models.CharField(
+        gettext_lazy("memo"),
+        max_length=30,
+        blank=True,
+        default="",
+        help_text=gettext_lazy("Only on TON, and only if the owner gave one."),
+    )
+    label = models.CharField(
+        gettext_lazy("label"),
+        max_length=64,
+        blank=True,
+        validators=[one_line],
+        help_text=gettext_lazy("A name for people. It is never sent."),
+    )
+    preferred_currency = models.CharField(
+        gettext_lazy("preferred currency"),
+        max_length=16,
+        blank=True,
+        validators=[RegexValidator("^[A-Z0-9]*\\Z", gettext_lazy("Write the code like USDT."))],
+    )
+    status = FSMField(
+        gettext_lazy("status"),
+        default=WalletStatus.NEW,
+        choices=WalletStatus.choices,
+        protected=True,
+        max_length=16,
+        editable=False,
+    )
+    added_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=gettext_lazy("added by"),
+    )
+    approved_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=gettext_lazy("approved by"),
+    )
+    created_at = models.DateTimeField(gettext_lazy("added"), auto_now_add=True)
+    approved_at = models.DateTimeField(gettext_lazy("approved"), null=True, editable=False)
+
+    objects = WalletQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = gettext_lazy("wallet")
+        verbose_name_plural = gettext_lazy("wallets")
+        ordering = ["-created_at", "-pk"]
+        default_permissions = ("add", "change", "view")
+        permissions = [
+            ("approve_wallet", "Can approve wallets that others added"),
+            ("freeze_wallet", "Can freeze and release wallets"),
+        ]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["client", "network", "address", "memo"],
+                name="wallet_is_unique",
+                violation_error_message=gettext_lazy("This client already has this wallet."),
+            ),
+            models.CheckConstraint(
+                condition=Q(status__in=WalletStatus.values), name="wallet_status_is_known"
+            ),
+        ]
+        indexes = [models.Index(fields=["status"], name="wallet_status")]
+
+    def __str__(self) -> str:
+        name = self.label or f"{self.address[:6]}…{self.address[-6:]}"
+        return f"{name} ({network_name(self.network)})"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        if not self._state.adding:
+            self._refuse_another_destination()
+        super().save(*args, **kwargs)
+
+    def _refuse_another_destination(self) -> None:
+        stored = Wallet.objects.filter(pk=self.pk).values_list(*self.DESTINATION).get()
+        if stored != tuple(getattr(self, name) for name in self.DESTINATION):
+            raise ValidationError(_("A wallet never changes its destination; add a new wallet."))
+
+    @transition(status, source=WAITING, target=WalletStatus.APPROVED)
+    def approve(self, *, by: User, at: datetime) -> None:
+        self.approved_by = by
+        self.approved_at = at
+
+    @transition(status, source=WalletStatus.APPROVED, target=WalletStatus.ACTIVE)
+    def activate(self) -> None:
+        """Allow payouts to this wallet."""
+
+    @transition(status, source=IN_USE, target=WalletStatus.FROZEN)
+    def freeze(self) -> None:
+        """Stop payouts to this wallet until it is released and approved again."""
+
+    @transition(status, source=WalletStatus.FROZEN, target=WalletStatus.NEW)
+    def release(self) -> None:
+        self.approved_by = None
+        self.approved_at = None
+
+    @transition(status, source=[*IN_USE, WalletStatus.FROZEN], target=WalletStatus.ARCHIVED)
+    def archive(self) -> None:
+        """Put the wallet out of use for good."""
+
+
+class PayoutServiceQuerySet(models.QuerySet["PayoutService"]):
+    def available(self) -> "PayoutServiceQuerySet":
+        return self.filter(is_available=True)
+
+
+class PayoutService(models.Model):
+    """What Heleket pays: a coin on a network, its limits and its fee in that coin.
+
+    Source: https://doc.heleket.com/methods/payouts/list-of-services
+    """
+
+    network = models.CharField(gettext_lazy("network"), max_length=32)
+    currency = models.CharField(gettext_lazy("currency"), max_length=16)
+    is_available = models.BooleanField(gettext_lazy("available"), default=False)
+    min_amount = AmountField(gettext_lazy("minimum"))
+    max_amount = AmountField(gettext_lazy("maximum"))
+    fee_amount = AmountField(gettext_lazy("fee"))
+    percent = AmountField(gettext_lazy("fee in percent"), default=Decimal(0))
+    synced_at = models.DateTimeField(gettext_lazy("last read from Heleket"))
+
+    objects = PayoutServiceQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = gettext_lazy("payout service")
+        verbose_name_plural = gettext_lazy("payout services")
+        ordering = ["network", "currency"]
+        default_permissions = ("view",)
+        constraints = [
+            models.UniqueConstraint(fields=["network", "currency"], name="service_is_unique"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.currency} on {network_name(self.network)}"
+
+    def fee_for(self, amount: Decimal) -> Decimal:
+        """Return what Heleket is likely to add: its own calculation decides."""
+        fee = self.fee_amount + amount * self.percent / 100
+        return fee.quantize(UNIT, ROUND_HALF_UP)
+
+    def debit_for(self, amount: Decimal) -> Decimal:
+        """Return what leaves our balance: the client receives `amount`, the fee comes on top."""
+        return amount + self.fee_for(amount)
+
+    def refusal_for(self, amount: Decimal) -> str:
+        """Say why Heleket would not pay this amount, or nothing if it would."""
+        if not self.is_available:
+            return _("Heleket does not pay %s at the moment.") % self
+        if amount < self.min_amount:
+            least = format_amount(self.min_amount)
+            return _("Heleket pays at least %(amount)s of %(coin)s.") % {
+                "amount": least,
+                "coin": self,
+            }
+        if amount > self.max_amount:
+            most = format_amount(self.max_amount)
+            return _("Heleket pays at most %(amount)s of %(coin)s.") % {
+                "amount": most,
+                "coin": self,
+            }
+        return ""
