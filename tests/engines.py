@@ -82,7 +82,7 @@ def start_postgres() -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
-    return f"postgres://desk@%2F{str(folder).lstrip('/').replace('/', '%2F')}/postgres"
+    return f"postgres://desk@/{folder}/postgres"  # the folder of the socket, then the database
 
 
 def find_binaries() -> Path | None:
