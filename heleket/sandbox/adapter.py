@@ -1,0 +1,110 @@
+"""The gateway behind a `requests` session: real answers and real exceptions, without a socket."""
+
+import io
+from collections.abc import Callable
+from http import HTTPStatus
+from http.client import RemoteDisconnected
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from requests import PreparedRequest, Response
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ConnectionError as RequestsConnectionError
+from requests.exceptions import ConnectTimeout, ReadTimeout, SSLError
+from urllib3 import HTTPConnectionPool, HTTPResponse
+from urllib3.connection import HTTPConnection
+from urllib3.exceptions import (
+    ConnectTimeoutError,
+    MaxRetryError,
+    NewConnectionError,
+    ProtocolError,
+    ReadTimeoutError,
+)
+from urllib3.exceptions import SSLError as HandshakeError
+
+from heleket.sandbox.records import Answer, Link
+
+if TYPE_CHECKING:
+    from heleket.sandbox.gateway import Gateway
+
+
+class SandboxAdapter(HTTPAdapter):
+    """Mount it for the gateway's URL. Waiting is left to the gateway's `sleep`."""
+
+    def __init__(self, gateway: "Gateway") -> None:
+        super().__init__()
+        self._gateway = gateway
+
+    def send(  # type: ignore[override]  # the others are of no use without a socket
+        self, request: PreparedRequest, *, timeout: Any = None, **_others: Any
+    ) -> Response:
+        """Hand the request to the gateway. Raises what `requests` raises for a broken network."""
+        parts = urlsplit(str(request.url))
+        body = request.body or b""
+        answer = self._gateway.handle(
+            str(request.method),
+            parts.path,
+            parts.query,
+            request.headers,
+            body if isinstance(body, bytes) else str(body).encode(),
+        )
+        read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
+        if isinstance(read_timeout, int | float) and answer.wait_seconds > read_timeout:
+            raise broken(Link.SILENT, request)
+        if answer.link not in (Link.SENT, Link.CUT):
+            raise broken(answer.link, request)
+        self._gateway.sleep(answer.wait_seconds)
+        return self.build_response(request, received(answer, self._gateway.sleep))
+
+
+def received(answer: Answer, sleep: Callable[[float], None]) -> HTTPResponse:
+    length = str(len(answer.body))
+    sent = answer.body[: len(answer.body) // 2] if answer.link is Link.CUT else answer.body
+    return HTTPResponse(
+        body=Body(sent, answer.drip_seconds, sleep),
+        headers={"Server": "sandbox", "Content-Length": length, **answer.headers},
+        status=answer.status,
+        reason=HTTPStatus(answer.status).phrase,
+        preload_content=False,
+        decode_content=False,
+        request_method="POST",
+    )
+
+
+class Body(io.BytesIO):
+    """The bytes of an answer, each after a while if it drips."""
+
+    def __init__(self, content: bytes, drip_seconds: float, sleep: Callable[[float], None]) -> None:
+        super().__init__(content)
+        self._drip_seconds = drip_seconds
+        self._sleep = sleep
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        content = super().read(size)
+        if self._drip_seconds:
+            self._sleep(len(content) * self._drip_seconds)
+        return content
+
+    def read1(self, size: int | None = -1, /) -> bytes:
+        return self.read(1 if self._drip_seconds else size)
+
+
+def broken(link: Link, request: PreparedRequest) -> Exception:
+    """Return the exception that this kind of network trouble ends in."""
+    parts = urlsplit(str(request.url))
+    host, port = parts.hostname or "", parts.port or 443
+    pool = HTTPConnectionPool(host, port)
+    if link is Link.SILENT:
+        return ReadTimeout(ReadTimeoutError(pool, parts.path, "Read timed out."), request=request)
+    if link is Link.RESET:
+        gone = RemoteDisconnected("Remote end closed connection without response")
+        return RequestsConnectionError(ProtocolError("Connection aborted.", gone), request=request)
+    if link is Link.CONNECT_TIMEOUT:
+        reason: Exception = ConnectTimeoutError(f"Connection to {host} timed out.")
+        return ConnectTimeout(MaxRetryError(pool, parts.path, reason), request=request)
+    if link is Link.TLS_FAILURE:
+        reason = HandshakeError("certificate verify failed: self-signed certificate")
+        return SSLError(MaxRetryError(pool, parts.path, reason), request=request)
+    connection = HTTPConnection(host, port)
+    refused = NewConnectionError(connection, "[Errno 111] Connection refused")
+    return RequestsConnectionError(MaxRetryError(pool, parts.path, refused), request=request)

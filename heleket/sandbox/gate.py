@@ -1,0 +1,28 @@
+"""A gate that holds creates until it is opened, for tests that kill processes at that moment."""
+
+import threading
+
+
+class Gate:
+    """`mode` says where creates are held: "before" they are executed, "after", or "open"."""
+
+    MODES = ("open", "before", "after")
+
+    def __init__(self) -> None:
+        self.mode = "open"
+        self.waiting = 0
+        self._changed = threading.Condition()
+
+    def set(self, mode: str) -> None:
+        """Hold creates at another place, or let all that wait pass. ValueError if unknown."""
+        if mode not in self.MODES:
+            raise ValueError(f"the gate is one of {', '.join(self.MODES)}")
+        with self._changed:
+            self.mode = mode
+            self._changed.notify_all()
+
+    def wait(self, place: str) -> None:
+        with self._changed:
+            self.waiting += 1
+            self._changed.wait_for(lambda: self.mode != place)
+            self.waiting -= 1
