@@ -9,14 +9,19 @@ def parse(text: str) -> Any:
     """Read JSON with numbers as int or Decimal.
 
     Raises ValueError on anything but plain JSON: duplicate names, NaN or Infinity, nesting or
-    numbers beyond reason.
+    numbers beyond reason, and escapes of what no database stores (NUL, half a surrogate pair).
     """
     try:
-        return json.loads(
+        value = json.loads(
             text, parse_float=Decimal, parse_constant=_no_constant, object_pairs_hook=_unique
         )
-    except (ArithmeticError, RecursionError) as exc:
-        raise ValueError("number or nesting beyond reason") from exc
+    except (ArithmeticError, RecursionError):
+        raise ValueError("number or nesting beyond reason") from None
+    if "\\u0000" in text:
+        raise ValueError("NUL")
+    if "\\u" in text:
+        json.dumps(value, ensure_ascii=False, default=str).encode()
+    return value
 
 
 def _no_constant(name: str) -> NoReturn:
