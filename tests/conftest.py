@@ -1,0 +1,67 @@
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.conf import settings
+
+import heleket
+from heleket.sandbox import Gateway
+from payouts import clock as money_clock
+from payouts import desk as desks
+from tests.factories import PayoutServiceFactory
+
+
+class Clock:
+    """A clock that stands still until a test moves it."""
+
+    def __init__(self):
+        self.time = datetime(2026, 3, 2, 9, tzinfo=UTC)
+
+    def __call__(self):
+        return self.time
+
+    def forward(self, **span):
+        self.time += timedelta(**span)
+
+
+@pytest.fixture
+def clock():
+    clock = Clock()
+    with money_clock.replaced(clock):
+        yield clock
+
+
+@pytest.fixture
+def sandbox(clock):
+    """A local Heleket in process, with money; its payouts move on when a test says so."""
+    gateway = Gateway(
+        merchant_id=settings.HELEKET_MERCHANT_ID,
+        payout_key=settings.HELEKET_API_KEY,
+        payment_key=settings.HELEKET_PAYMENT_API_KEY,
+        now=clock,
+        sleep=lambda seconds: clock.forward(seconds=seconds),
+    )
+    gateway.top_up("USDT", "1000000")
+    return gateway
+
+
+@pytest.fixture
+def heleket_client(sandbox):
+    with heleket.Client(
+        base_url=settings.HELEKET_PROJECT_URL,
+        merchant_id=settings.HELEKET_MERCHANT_ID,
+        payout_key=settings.HELEKET_API_KEY,
+        payment_key=settings.HELEKET_PAYMENT_API_KEY,
+        adapter=sandbox.adapter(),
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def desk(db, heleket_client):
+    return desks.open_desk(heleket_client)
+
+
+@pytest.fixture
+def usdt(db):
+    """What Heleket asks for USDT on TRON."""
+    return PayoutServiceFactory()

@@ -2,9 +2,21 @@ from decimal import Decimal
 
 import factory
 from django.conf import settings
+from django.contrib.auth.models import Group
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
+from payouts import clock, door, services
+from payouts.models import (
+    USUAL_WAIT,
+    Approval,
+    Origin,
+    Payout,
+    PayoutMaker,
+    PayoutNumber,
+    PayoutStatus,
+    Source,
+)
 from wallets.models import Client, PayoutService, Wallet, WalletStatus
 
 
@@ -52,3 +64,50 @@ class PayoutServiceFactory(DjangoModelFactory):
     fee_amount = Decimal("0.5")
     percent = Decimal(0)
     synced_at = factory.LazyFunction(timezone.now)
+
+
+class StaffFactory(UserFactory):
+    """A staff member with the rights of `roles`, names of the groups made by the migration."""
+
+    class Meta:
+        model = settings.AUTH_USER_MODEL
+        skip_postgeneration_save = True
+
+    @factory.post_generation
+    def roles(self, create, names, **_kwargs):
+        self.groups.set(Group.objects.filter(name__in=names or []))
+
+
+class PayoutFactory(DjangoModelFactory):
+    """A payout of 5 USDT on TRON with its maker; an approved one has an approval that stands."""
+
+    class Meta:
+        model = Payout
+
+    wallet = factory.SubFactory(WalletFactory)
+    client = factory.SelfAttribute("wallet.client")
+    network = factory.SelfAttribute("wallet.network")
+    address = factory.SelfAttribute("wallet.address")
+    memo = factory.SelfAttribute("wallet.memo")
+    currency = "USDT"
+    amount = Decimal(5)
+    purpose = "Prize"
+    origin = Origin.MANUAL
+    idempotency_key = factory.Sequence("key-{}".format)
+    requested_by = factory.SubFactory(StaffFactory, roles=["Requester"])
+    requested_at = factory.LazyFunction(clock.now)
+    id = factory.LazyAttribute(lambda o: Payout.id_for("test", o.client, o.idempotency_key))
+    number = factory.LazyFunction(lambda: PayoutNumber.objects.create().pk)
+
+    @classmethod
+    def _create(cls, model_class, *args, approved_by=None, **kwargs):
+        payout = model_class(*args, **kwargs)
+        payout.tell("request")
+        usual = USUAL_WAIT.get(payout.status, "")
+        payout.wait_for(usual, due_at=clock.now() if usual == "worker" else None)
+        door.add([payout], by=payout.requested_by, source=Source.ADMIN)
+        services.add_makers(payout, [(payout.requested_by_id, PayoutMaker.Part.REQUESTED)])
+        if payout.status == PayoutStatus.APPROVED:
+            approver = approved_by or StaffFactory(roles=["Approver"])
+            services.decide([payout], approver, Approval.Decision.APPROVED)
+        return Payout.objects.get(pk=payout.pk)

@@ -1,0 +1,40 @@
+"""Hash chains over events: whoever changes, removes or reorders a stored line breaks its chain."""
+
+import hashlib
+import hmac
+import json
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from django.conf import settings
+
+
+class Link(Protocol):
+    number: int
+    hash: str
+
+    def told(self) -> list[Any]: ...
+
+
+def stamp(at: datetime) -> str:
+    """A time as the chain writes it: the same before storing and after reading back."""
+    return at.astimezone(UTC).isoformat(timespec="microseconds")
+
+
+def sealed(told: list[Any], previous: str) -> str:
+    """Return the hash that binds what was told to the hash before it. The key is AUDIT_KEY."""
+    text = json.dumps([previous, *told], separators=(",", ":"), ensure_ascii=True)
+    return hmac.new(settings.AUDIT_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+
+
+def first_broken(links: Iterable[Link]) -> Link | None:
+    """Return the first of one chain's links, in order, that does not follow from the one before."""
+    previous = ""
+    for number, link in enumerate(links, start=1):
+        if link.number != number or not hmac.compare_digest(
+            link.hash, sealed(link.told(), previous)
+        ):
+            return link
+        previous = link.hash
+    return None

@@ -1,0 +1,107 @@
+"""Asking Heleket about payouts: lost ones, unfinished ones, and for a month those never sent.
+
+Claim a question for a moment, ask without lock or transaction, record the answer.
+"""
+
+import time
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.db import transaction
+from django.db.models import F
+
+import heleket
+from payouts import clock, settlement
+from payouts.desk import Desk
+from payouts.models import Attempt, Payout, Source
+
+# Long enough for an answer to be recorded before another worker asks the same again.
+QUESTION_LASTS = timedelta(seconds=90)
+
+
+@dataclass(frozen=True)
+class Question:
+    attempt_id: int
+    order_id: str
+    asked_at: datetime
+    wants_cancel: bool
+
+
+@dataclass(frozen=True)
+class Reply:
+    question: Question
+    told: heleket.RemotePayout | heleket.HeleketError
+
+
+def claim(limit: int, *, only: Collection[UUID] | None = None) -> list[Question]:
+    """Take up to `limit` payouts about which Heleket should be asked now, or those of `only`."""
+    now = clock.now()
+    with transaction.atomic(durable=True):
+        askable = Payout.objects.askable()
+        askable = askable.due(now) if only is None else askable.filter(pk__in=only)
+        locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
+        ids = [payout.pk for payout in locked.only("pk")[:limit]]
+        Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
+    current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
+    told = current.values_list("pk", "order_id", "payout__cancel_asked_at")
+    return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in told]
+
+
+def claim_watched(limit: int) -> list[Question]:
+    """Take attempts that were ended as never sent and are asked about for a month more."""
+    now = clock.now()
+    with transaction.atomic(durable=True):
+        due = Attempt.objects.filter(watch_at__lte=now).order_by("watch_at")
+        attempts = list(due.select_for_update(skip_locked=True)[:limit])
+        Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
+            watch_at=now + QUESTION_LASTS
+        )
+    return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
+
+
+def ask(question: Question, client: heleket.Client, *, timeout: float) -> Reply:
+    """Ask Heleket what it has. Touches neither database nor lock."""
+    deadline = time.monotonic() + timeout
+    try:
+        if question.wants_cancel:
+            found = client.cancel_payout(question.order_id, deadline=deadline).remote
+            return Reply(question, found or heleket.PayoutNotFound("Payout not found"))
+        return Reply(question, client.get_payout(order_id=question.order_id, deadline=deadline))
+    except heleket.HeleketError as exc:
+        return Reply(question, exc)
+
+
+def record(replies: Sequence[Reply], desk: Desk) -> None:
+    """Store what Heleket said; one reply that cannot be stored does not hold up the others."""
+
+    def store(some: Sequence[Reply]) -> None:
+        ids = [reply.question.attempt_id for reply in some]
+        with settlement.settle(ids, source=Source.CHECK) as attempts:
+            for reply in some:
+                apply(attempts[reply.question.attempt_id], reply, desk)
+
+    settlement.together_or_each(replies, store)
+
+
+def apply(attempt: Attempt, reply: Reply, desk: Desk) -> None:
+    match reply.told:
+        case heleket.RemotePayout():
+            settlement.apply_remote(attempt, reply.told, source=Source.CHECK)
+            if attempt.watch_at:
+                settlement.keep_watching(attempt)
+        case heleket.PayoutNotFound() if attempt.watch_at:
+            settlement.keep_watching(attempt)
+        case heleket.PayoutNotFound():
+            settlement.apply_not_found(attempt, reply.question.asked_at, desk)
+        case heleket.HeleketError():
+            settlement.apply_silence(attempt, reply.told)
+
+
+def check_due(limit: int, client: heleket.Client, desk: Desk) -> int:
+    """Ask about up to `limit` due payouts one after the other and return how many were asked."""
+    questions = claim(limit) or claim_watched(limit)
+    for question in questions:
+        record([ask(question, client, timeout=desk.timeout)], desk)
+    return len(questions)

@@ -1,0 +1,66 @@
+"""The one clock of money decisions: the database's on PostgreSQL, and replaceable in tests.
+
+Several hosts share one queue, so leases and due times are told by the database they share. A host
+measures its distance from that clock and counts on by itself for a few seconds; steps of its own
+wall clock do not matter.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime, timedelta
+
+from django.db import connection
+
+RESYNC_SECONDS = 5.0
+
+_measured: tuple[float, datetime] | None = None
+
+
+def monotonic() -> float:
+    """Seconds that never step back and go on while the machine sleeps."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
+
+
+def database_now() -> datetime:
+    global _measured
+    if connection.vendor != "postgresql":
+        return datetime.now(UTC)
+    if _measured is None or monotonic() - _measured[0] > RESYNC_SECONDS:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT clock_timestamp()")
+            _measured = (monotonic(), cursor.fetchone()[0])
+    at, told = _measured
+    return told + timedelta(seconds=monotonic() - at)
+
+
+_source: Callable[[], datetime] = database_now
+
+
+_moment: ContextVar[datetime | None] = ContextVar("moment", default=None)
+
+
+def now() -> datetime:
+    return _moment.get() or _source()
+
+
+@contextmanager
+def one_moment() -> Iterator[datetime]:
+    """Let everything inside happen at the same time, as one transaction does."""
+    token = _moment.set(now())
+    try:
+        yield now()
+    finally:
+        _moment.reset(token)
+
+
+@contextmanager
+def replaced(source: Callable[[], datetime]) -> Iterator[None]:
+    """Let `source` tell the time; for tests and for the history that the demo makes up."""
+    global _source
+    before, _source = _source, source
+    try:
+        yield
+    finally:
+        _source = before

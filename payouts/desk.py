@@ -1,0 +1,81 @@
+"""Which account this process works for, and the times its calls keep to."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+import heleket
+from payouts import clock, door
+from payouts.errors import WrongDesk
+from payouts.models import Gateway, Source
+from wallets.gateway import heleket_client
+
+
+@dataclass(frozen=True)
+class Desk:
+    """The gateway account and installation of a process, and its times in seconds."""
+
+    host: str
+    merchant_id: str
+    installation: str
+    callback_url: str
+    timeout: float
+    lease: float
+    quiet: float
+    release: float
+
+    @property
+    def quiet_time(self) -> timedelta:
+        return timedelta(seconds=self.quiet)
+
+    @property
+    def release_time(self) -> timedelta:
+        return timedelta(seconds=self.release)
+
+
+def open_desk(client: heleket.Client) -> Desk:
+    """Return this process's desk, once the database is known to belong to it.
+
+    The first one binds the database. Raises WrongDesk if it belongs to another gateway, merchant or
+    installation: then nothing may be sent or asked.
+    """
+    desk = Desk(
+        host=client.host,
+        merchant_id=client.merchant_id,
+        installation=settings.INSTALLATION,
+        callback_url=settings.HELEKET_CALLBACK_URL,
+        timeout=settings.HELEKET_TIMEOUT_SECONDS,
+        lease=settings.LEASE_SECONDS,
+        quiet=settings.QUIET_SECONDS,
+        release=settings.RELEASE_SECONDS,
+    )
+    bind(desk)
+    return desk
+
+
+def bind(desk: Desk) -> None:
+    ours = {"host": desk.host, "merchant_id": desk.merchant_id, "installation": desk.installation}
+    with transaction.atomic():
+        bound, is_new = Gateway.objects.get_or_create(
+            pk=1, defaults={**ours, "bound_at": clock.now()}
+        )
+        if is_new:
+            door.tell_desk("bind", by=None, source=Source.WORKER, **ours)
+    for name, value in ours.items():
+        if getattr(bound, name) != value:
+            raise WrongDesk(
+                _(
+                    "This database belongs to %(theirs)s (%(name)s), but this process is set up "
+                    "for %(ours)s. Nothing is sent and nothing is asked."
+                )
+                % {"theirs": getattr(bound, name), "ours": value, "name": name}
+            )
+
+
+def open_client() -> heleket.Client:
+    """Return a client for the account in the settings, which knows how Heleket says "not found"."""
+    learned = Gateway.objects.values_list("not_found_text", flat=True).first()
+    return heleket_client(not_found_texts=[learned] if learned else [])

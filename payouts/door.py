@@ -1,0 +1,126 @@
+"""The one door: a payout's status changes here or not at all.
+
+Lock in id order, let the caller act, then save what moved together with one event per act, or none
+of it. Everyone who locks more keeps to one order: switch, wallets, payouts, limits.
+"""
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F
+
+from payouts import chain, clock
+from payouts.models import DeskEvent, Payout, PayoutEvent, Source
+
+COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
+
+
+@contextmanager
+def change(
+    ids: Iterable[UUID],
+    *,
+    by: User | None,
+    source: Source,
+    skip_locked: bool = False,
+) -> Iterator[list[Payout]]:
+    """Lock payouts in id order and yield them; save those that acted, each act with its event.
+
+    `by` is None for the system. With `skip_locked`, rows that another transaction holds are left
+    out. An exception in the body undoes all of it.
+    """
+    with transaction.atomic():
+        rows = Payout.objects.filter(pk__in=list(ids)).order_by("pk")
+        payouts = list(rows.select_for_update(skip_locked=skip_locked))
+        before = {payout.pk: columns_of(payout) for payout in payouts}
+        with clock.one_moment():
+            yield payouts
+            acted = [payout for payout in payouts if payout.acts]
+            events = events_of(acted, by=by, source=source)
+        save_changed(payouts, before)
+        PayoutEvent.objects.bulk_create(events)
+
+
+def add(payouts: Sequence[Payout], *, by: User | None, source: Source) -> None:
+    """Store new payouts, each with the events of its acts. Raises IntegrityError for a known id."""
+    with transaction.atomic():
+        events = events_of(payouts, by=by, source=source)
+        Payout.objects.bulk_create(payouts)
+        PayoutEvent.objects.bulk_create(events)
+
+
+def columns_of(payout: Payout) -> dict[str, Any]:
+    return {name: payout.__dict__[name] for name in COLUMNS}
+
+
+def save_changed(payouts: Sequence[Payout], before: dict[UUID, dict[str, Any]]) -> None:
+    """Update rows whose columns changed, all rows with the same change in one statement."""
+    alike: dict[tuple[tuple[str, Any], ...], list[UUID]] = defaultdict(list)
+    for payout in payouts:
+        was, now = before[payout.pk], columns_of(payout)
+        changes = tuple((name, now[name]) for name in COLUMNS if now[name] != was[name])
+        if changes:
+            alike[changes].append(payout.pk)
+    for changes, ids in alike.items():
+        Payout.objects.filter(pk__in=ids).update(**dict(changes))
+
+
+def events_of(payouts: Sequence[Payout], *, by: User | None, source: Source) -> list[PayoutEvent]:
+    """Turn the acts of locked or new payouts into the next links of their chains."""
+    hashes: dict[UUID, str] = {}
+    if known := [payout.pk for payout in payouts if payout.last_event]:
+        # Read after the lock, in a statement of its own: what stands last now stays last.
+        last = PayoutEvent.objects.filter(payout__in=known, number=F("payout__last_event"))
+        hashes = dict(last.values_list("payout_id", "hash"))
+    at = clock.now()
+    events = []
+    for payout in payouts:
+        previous = hashes[payout.pk] if payout.last_event else ""
+        acts = payout.take_acts()
+        for act, to_status in zip(
+            acts, [*(act.status for act in acts[1:]), payout.status], strict=True
+        ):
+            payout.last_event += 1
+            event = PayoutEvent(
+                payout_id=payout.pk,
+                number=payout.last_event,
+                at=at,
+                person_id=by.pk if by else None,
+                source=source,
+                act=act.name,
+                from_status=act.status,
+                to_status=to_status,
+                reason=act.reason,
+                data=text_of(act.data),
+            )
+            previous = event.hash = chain.sealed(event.told(), previous)
+            events.append(event)
+    return events
+
+
+def text_of(data: dict[str, str]) -> str:
+    return json.dumps(data, sort_keys=True) if data else ""
+
+
+def tell_desk(
+    act: str, reason: str = "", *, by: User | None, source: Source, **data: object
+) -> None:
+    """Append one event to the desk's own chain, in a transaction of the caller or its own."""
+    with transaction.atomic():
+        last = DeskEvent.objects.lock_chain()
+        event = DeskEvent(
+            number=last.number + 1 if last else 1,
+            at=clock.now(),
+            person_id=by.pk if by else None,
+            source=source,
+            act=act,
+            reason=reason,
+            data=text_of({name: str(value) for name, value in data.items()}),
+        )
+        event.hash = chain.sealed(event.told(), last.hash if last else "")
+        event.save(force_insert=True)

@@ -1,0 +1,673 @@
+"""Payouts, their state machine, and everything that is written down about them."""
+
+import base64
+import hashlib
+import json
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from django.conf import settings
+from django.db import connection, models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+from django_fsm import FSMField, transition
+
+from payouts import chain, clock
+from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
+from wallets.models import Client, Wallet
+
+PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
+LAST_GENERATION = 99
+DESK_CHAIN_LOCK = 0x6465736B  # "desk"
+
+
+class PayoutStatus(models.TextChoices):
+    PENDING = "pending", _("Waiting for approval")
+    HELD = "held", _("On hold")
+    APPROVED = "approved", _("Approved")
+    SUBMITTING = "submitting", _("Sending")
+    BROADCAST = "broadcast", _("At Heleket")
+    CONFIRMED = "confirmed", _("Paid")
+    FAILED = "failed", _("Not paid")
+    REJECTED = "rejected", _("Rejected")
+    CANCELLED = "cancelled", _("Cancelled")
+
+
+class WaitingFor(models.TextChoices):
+    APPROVALS = "approvals", _("approval")
+    RELEASE = "release", _("release")
+    WORKER = "worker", _("worker")
+    SWITCH = "switch", _("switch")
+    FUNDS = "funds", _("funds")
+    LIMIT = "limit", _("limit")
+    RATE = "rate", _("rate")
+    SERVICE = "service", _("service")
+    WALLET = "wallet", _("wallet")
+    GATEWAY = "gateway", _("Heleket")
+    ANSWER = "answer", _("answer")
+    FINAL_WORD = "final_word", _("final word")
+    DISCREPANCY = "discrepancy", _("discrepancy")
+
+
+USUAL_WAIT = {
+    PayoutStatus.PENDING: WaitingFor.APPROVALS,
+    PayoutStatus.HELD: WaitingFor.RELEASE,
+    PayoutStatus.APPROVED: WaitingFor.WORKER,
+    PayoutStatus.SUBMITTING: WaitingFor.ANSWER,
+    PayoutStatus.BROADCAST: WaitingFor.FINAL_WORD,
+}
+
+
+class Origin(models.TextChoices):
+    MANUAL = "manual", _("by hand")
+    SCHEDULED = "scheduled", _("plan")
+    BONUS = "bonus", _("bonus rule")
+    API = "api", _("API")
+    IMPORT = "import", _("import")
+
+
+class Source(models.TextChoices):
+    ADMIN = "admin", _("Admin")
+    API = "api", _("API")
+    COMMAND = "command", _("command line")
+    WORKER = "worker", _("worker")
+    WEBHOOK = "webhook", _("webhook")
+    CHECK = "check", _("check")
+    RECONCILE = "reconcile", _("reconciliation")
+
+
+@dataclass(frozen=True)
+class Act:
+    """One act on a payout that `services.change` will write as an event."""
+
+    name: str
+    status: str
+    reason: str = ""
+    data: dict[str, str] = field(default_factory=dict)
+
+
+class PayoutQuerySet(models.QuerySet["Payout"]):
+    def pending(self) -> "PayoutQuerySet":
+        return self.filter(status=PayoutStatus.PENDING)
+
+    def sendable(self) -> "PayoutQuerySet":
+        """Approved ones, and lost ones whose repeat Heleket's answers allow; due or not."""
+        approved = Q(status=PayoutStatus.APPROVED) & ~Q(waiting_for=WaitingFor.DISCREPANCY)
+        return self.filter(approved | Q(status=PayoutStatus.SUBMITTING, may_repeat=True))
+
+    def askable(self) -> "PayoutQuerySet":
+        """Those of which only Heleket knows what became of them; due or not."""
+        lost = Q(status=PayoutStatus.SUBMITTING, may_repeat=False)
+        return self.filter(lost | Q(status=PayoutStatus.BROADCAST))
+
+    def due(self, at: datetime) -> "PayoutQuerySet":
+        return self.filter(due_at__lte=at)
+
+    def under_way(self) -> "PayoutQuerySet":
+        return self.filter(status__in=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST])
+
+    def for_client(self, client: Client) -> "PayoutQuerySet":
+        return self.filter(client=client)
+
+
+class PayoutNumber(models.Model):
+    """Hands out payout numbers: one row each, as SQLite has no sequences."""
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.pk)
+
+
+class Payout(models.Model):
+    """One transfer to one destination. Status changes through `services.change` alone."""
+
+    id = models.UUIDField(primary_key=True, editable=False)
+    number = models.PositiveBigIntegerField(_("number"), unique=True)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="payouts")
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="payouts")
+    network = models.CharField(_("network"), max_length=16)
+    address = models.CharField(_("address"), max_length=128)
+    memo = models.CharField(_("memo"), max_length=30, default="", blank=True)
+    currency = models.CharField(_("currency"), max_length=12)
+    amount = AmountField(_("amount"))
+    purpose = models.CharField(_("purpose"), max_length=200)
+    reference = models.CharField(_("reference"), max_length=100, default="", blank=True)
+    origin = models.CharField(_("origin"), max_length=10, choices=Origin)
+    trigger = models.CharField(max_length=200, default="", blank=True)
+    idempotency_key = models.CharField(max_length=200)
+    reference_amount = AmountField(null=True)
+    reference_rate = AmountField(null=True)
+
+    status = FSMField(
+        _("status"), default=PayoutStatus.PENDING, choices=PayoutStatus.choices, protected=True
+    )
+    waiting_for = models.CharField(
+        _("waiting for"),
+        max_length=12,
+        choices=WaitingFor,
+        default=WaitingFor.APPROVALS,
+        blank=True,
+    )
+    waiting_since = models.DateTimeField(null=True)
+    status_reason = models.TextField(_("reason"), default="", blank=True)
+    generation = models.PositiveSmallIntegerField(default=1)
+    due_at = models.DateTimeField(null=True)
+    checks = models.PositiveIntegerField(default=0)
+    may_repeat = models.BooleanField(default=False)
+    cancel_asked_at = models.DateTimeField(null=True)
+    last_event = models.PositiveIntegerField(default=0)
+
+    requested_at = models.DateTimeField(_("requested"))
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    approved_at = models.DateTimeField(_("approved"), null=True)
+    submitted_at = models.DateTimeField(_("sent"), null=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+
+    objects = PayoutQuerySet.as_manager()
+    acts: list[Act] = []  # told in this transaction, not yet written
+    tries: list["Attempt"]  # set by `settlement.settle`
+
+    class Meta:
+        verbose_name = _("payout")
+        verbose_name_plural = _("payouts")
+        default_permissions = ("add", "view")
+        permissions = [
+            ("edit_payout", _("Can edit a payout")),
+            ("approve_payout", _("Can approve a payout")),
+            ("reject_payout", _("Can reject a payout")),
+            ("hold_payout", _("Can put a payout on hold")),
+            ("release_payout", _("Can release a payout from hold")),
+            ("send_payout", _("Can have a payout sent now")),
+            ("ask_payout", _("Can ask Heleket about a payout")),
+            ("cancel_payout", _("Can cancel a payout")),
+            ("cancel_own_payout", _("Can cancel a payout requested by oneself")),
+            ("retry_payout", _("Can retry a payout that was not paid")),
+        ]
+        constraints = [
+            models.UniqueConstraint("client", "idempotency_key", name="one_payout_per_key"),
+            # NaN is greater than every number in PostgreSQL: the upper bound keeps it out.
+            models.CheckConstraint(
+                name="payout_amount_is_payable", condition=Q(amount__gt=0, amount__lte=MAX_AMOUNT)
+            ),
+            models.CheckConstraint(
+                name="payout_key_is_given", condition=~Q(idempotency_key="") & ~Q(purpose="")
+            ),
+            models.CheckConstraint(
+                name="payout_status_is_known", condition=Q(status__in=PayoutStatus.values)
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["status", "due_at"], name="payout_due"),
+            models.Index(fields=["client", "-number"], name="payout_of_client"),
+            models.Index(fields=["status", "-number"], name="payout_by_status"),
+        ]
+
+    def __str__(self) -> str:
+        return f"P-{self.number}"
+
+    @property
+    def money(self) -> str:
+        return f"{format_amount(self.amount)} {self.currency}"
+
+    @property
+    def is_ended(self) -> bool:
+        return self.status not in USUAL_WAIT
+
+    @staticmethod
+    def id_for(installation: str, client: Client, idempotency_key: str) -> uuid.UUID:
+        """The same request has the same id for ever, a restored or repeated one included."""
+        name = json.dumps([installation, client.external_id, idempotency_key])
+        return uuid.uuid5(PAYOUT_IDS, name)
+
+    def order_id(self, installation: str, generation: int | None = None) -> str:
+        """Heleket's idempotency key, at most 32 of [a-z0-9]: a pure function, never stored anew."""
+        code = base64.b32encode(self.id.bytes).decode().rstrip("=").lower()
+        return f"{installation}{code}{generation or self.generation:02d}"
+
+    def digest(self) -> str:
+        """What an approval is given for: who gets what where, and which try this is."""
+        told = [
+            str(self.pk),
+            self.generation,
+            self.client_id,
+            self.wallet_id,
+            self.origin,
+            self.currency,
+            format_amount(self.amount),
+            self.network,
+            self.address,
+            self.memo or "",
+        ]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+    # Acts. Each changes its own row in memory; `services.change` saves it with its events.
+
+    def tell(self, act: str, reason: str = "", **data: object) -> None:
+        """Have an event written for an act, whether or not it moves the status."""
+        told = {name: str(value) for name, value in data.items()}
+        self.acts = [*self.acts, Act(act, self.status, reason, told)]
+
+    def take_acts(self) -> list[Act]:
+        """Hand over the acts that still have to be written."""
+        acts, self.acts = self.acts, []
+        if not acts:
+            raise RuntimeError(f"{self} changed without an act")
+        return acts
+
+    def wait_for(self, what: str, *, due_at: datetime | None = None) -> None:
+        if what != self.waiting_for:
+            self.waiting_for, self.waiting_since = what, clock.now()
+        self.due_at = due_at
+
+    @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
+    def approve(self, **data: object) -> None:
+        """Allow sending. The caller has stored the approvals that the policy asks for."""
+        self.tell("approve", "", **data)
+        self.approved_at = clock.now()
+        self.wait_for(WaitingFor.WORKER, due_at=self.approved_at)
+
+    @transition(
+        status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED
+    )
+    def reject(self, reason: str) -> None:
+        self.tell("reject", reason)
+        self._end(reason)
+
+    @transition(
+        status, source=[PayoutStatus.PENDING, PayoutStatus.APPROVED], target=PayoutStatus.HELD
+    )
+    def hold(self, reason: str) -> None:
+        """Set aside. The caller voids the approvals."""
+        self.tell("hold", reason)
+        self.status_reason = reason
+        self.wait_for(WaitingFor.RELEASE)
+
+    @transition(status, source=PayoutStatus.HELD, target=PayoutStatus.PENDING)
+    def release(self, reason: str) -> None:
+        """Back to the approvers. The caller voids the approvals."""
+        self.tell("release", reason)
+        self._start_over()
+
+    @transition(
+        status,
+        source=[PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED],
+        target=PayoutStatus.CANCELLED,
+    )
+    def cancel(self, reason: str) -> None:
+        """End a payout that was never sent."""
+        self.tell("cancel", reason)
+        self._end(reason)
+
+    @transition(
+        status,
+        source=[PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED],
+        target=PayoutStatus.PENDING,
+    )
+    def edit(self, reason: str, **data: object) -> None:
+        """Start over with other content. The caller has changed the fields and voids approvals."""
+        self.tell("edit", reason, **data)
+        self._start_over()
+
+    @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.PENDING)
+    def void(self, reason: str) -> None:
+        """Back to the approvers, as what was approved no longer stands."""
+        self.tell("void", reason)
+        self._start_over(reason)
+
+    @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.SUBMITTING)
+    def claim(self, **data: object) -> None:
+        """From here on Heleket may have it. The attempt is stored in the same transaction."""
+        self.tell("claim", "", **data)
+        self.submitted_at = self.submitted_at or clock.now()
+        self.checks = 0
+
+    @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.BROADCAST)
+    def accept(self, **data: object) -> None:
+        self.tell("accept", "", **data)
+        self.may_repeat, self.checks, self.status_reason = False, 0, ""
+
+    @transition(
+        status,
+        source=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST],
+        target=PayoutStatus.CONFIRMED,
+    )
+    def confirm(self, **data: object) -> None:
+        """Heleket's final word to our own call: paid."""
+        self.tell("confirm", "", **data)
+        self._end("")
+
+    @transition(
+        status,
+        source=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST],
+        target=PayoutStatus.FAILED,
+    )
+    def fail(self, reason: str, **data: object) -> None:
+        """Not paid, for certain: Heleket's final word, an outright refusal, or the release time."""
+        self.tell("fail", reason, **data)
+        self._end(reason)
+
+    @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.APPROVED)
+    def put_back(self, reason: str, **data: object) -> None:
+        """Nothing was executed and no call is unanswered: it may be sent later."""
+        self.tell("put_back", reason, **data)
+        self.may_repeat = False
+
+    @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.CANCELLED)
+    def withdraw(self, reason: str, **data: object) -> None:
+        """End it as never sent: asked to cancel, and unknown at Heleket past the release time."""
+        self.tell("withdraw", reason, **data)
+        self._end(reason)
+
+    @transition(status, source=PayoutStatus.FAILED, target=PayoutStatus.PENDING)
+    def retry(self, reason: str) -> None:
+        """Ask for approval again, under a new `order_id`."""
+        self.tell("retry", reason)
+        self.generation += 1
+        self.submitted_at = None
+        self._start_over()
+
+    def stop(self) -> None:
+        """Nothing happens to it by itself until its discrepancies are closed."""
+        self.may_repeat = False
+        self.wait_for(WaitingFor.DISCREPANCY)
+
+    def go_on(self) -> None:
+        """Wait again for what its status waits for; what the worker handles is due at once."""
+        usual = USUAL_WAIT.get(PayoutStatus(self.status), "")
+        acts_alone = usual in (WaitingFor.WORKER, WaitingFor.ANSWER, WaitingFor.FINAL_WORD)
+        self.wait_for(usual, due_at=clock.now() if acts_alone else None)
+
+    def _start_over(self, reason: str = "") -> None:
+        self.approved_at, self.finished_at, self.status_reason = None, None, reason
+        self.cancel_asked_at, self.may_repeat = None, False
+        self.wait_for(WaitingFor.APPROVALS)
+
+    def _end(self, reason: str) -> None:
+        self.status_reason, self.finished_at = reason, clock.now()
+        self.may_repeat = False
+        self.wait_for("")
+
+
+class PayoutMaker(models.Model):
+    """A person who had a hand in what is paid, and so may not approve it."""
+
+    class Part(models.TextChoices):
+        REQUESTED = "requested", _("requested it")
+        EDITED = "edited", _("edited it")
+        WALLET = "wallet", _("added its wallet")
+        IMPORTED = "imported", _("imported it")
+        PLANNED = "planned", _("changed its plan or rule")
+        KEY = "key", _("issued the API key")
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="makers")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    part = models.CharField(max_length=10, choices=Part)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint("payout", "person", "part", name="one_row_per_part")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.get_part_display()}"
+
+
+class Approval(models.Model):
+    """One person's decision on what they saw."""
+
+    class Decision(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        REJECTED = "rejected", _("rejected")
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="approvals")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="approvals"
+    )
+    decided_at = models.DateTimeField()
+    decision = models.CharField(max_length=10, choices=Decision)
+    digest = models.CharField(max_length=64)
+    policy_version = models.PositiveIntegerField()
+    voided_at = models.DateTimeField(null=True)
+    void_reason = models.TextField(default="")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                "payout", "person", condition=Q(voided_at=None), name="one_standing_decision"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.decision}"
+
+
+class Attempt(models.Model):
+    """One create call and its repeats: the owner of an `order_id`, and what Heleket says of it."""
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="attempts")
+    generation = models.PositiveSmallIntegerField()
+    order_id = models.CharField(max_length=32, unique=True)
+    gateway_host = models.CharField(max_length=255)
+    merchant_id = models.CharField(max_length=64)
+    body = models.TextField()  # the exact bytes of every call; they are ASCII
+    created_at = models.DateTimeField()
+
+    calls = models.PositiveIntegerField(default=0)
+    unanswered = models.JSONField(
+        default=list
+    )  # numbers of the calls without an answer of their own
+    lease_until = models.DateTimeField(null=True)
+    quiet_until = models.DateTimeField(null=True)
+    not_found_at = models.DateTimeField(null=True)
+    not_found_count = models.PositiveIntegerField(default=0)
+    refusal = models.TextField(default="")
+    released_at = models.DateTimeField(null=True)
+    watch_at = models.DateTimeField(null=True)
+
+    uuid = models.CharField(max_length=64, unique=True, null=True)
+    remote_status = models.CharField(max_length=32, default="")
+    is_final = models.BooleanField(default=False)
+    txid = models.CharField(max_length=200, default="")
+    commission = AmountField(null=True)
+    merchant_amount = AmountField(null=True)
+    payer_amount = AmountField(null=True)
+    payer_currency = models.CharField(max_length=12, default="")
+    sources = models.JSONField(default=dict)  # which kind of answer told each of the facts above
+    answer = models.TextField(default="")  # Heleket's last answer, cut, without secrets
+    answer_status = models.PositiveSmallIntegerField(null=True)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint("payout", "generation", name="one_attempt_per_generation"),
+        ]
+        indexes = [models.Index(fields=["watch_at"], name="attempt_watch")]
+
+    def __str__(self) -> str:
+        return self.order_id
+
+    @property
+    def is_open_question(self) -> bool:
+        """Whether Heleket may have it without our knowing: a call's answer never came."""
+        return bool(self.unanswered) and self.uuid is None and self.released_at is None
+
+
+class Event(models.Model):
+    """One act, by a person or the system. Rows are only added: triggers refuse all else."""
+
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    source = models.CharField(max_length=10, choices=Source)
+    act = models.CharField(max_length=20)
+    reason = models.TextField(default="")
+    data = models.TextField(
+        default=""
+    )  # a JSON object as text, so that it is read as it was sealed
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.act}"
+
+    def told(self) -> list[Any]:
+        """What the chain seals."""
+        return [
+            self.number,
+            chain.stamp(self.at),
+            self.person_id,
+            self.source,
+            self.act,
+            self.reason,
+            self.data,
+        ]
+
+
+class PayoutEvent(Event):
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="events")
+    from_status = models.CharField(max_length=10, default="")
+    to_status = models.CharField(max_length=10)
+
+    class Meta(Event.Meta):
+        constraints = [models.UniqueConstraint("payout", "number", name="one_event_per_number")]
+
+    def told(self) -> list[Any]:
+        return [str(self.payout_id), *super().told(), self.from_status, self.to_status]
+
+
+class DeskEventQuerySet(models.QuerySet["DeskEvent"]):
+    def lock_chain(self) -> "DeskEvent | None":
+        """Keep others from appending until this transaction ends, and return the last event."""
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DESK_CHAIN_LOCK])
+        return self.order_by("-number").first()
+
+
+class DeskEvent(Event):
+    """An act that belongs to no payout: the switch, the binding, a pause of Heleket's."""
+
+    objects = DeskEventQuerySet.as_manager()
+
+    class Meta(Event.Meta):
+        constraints = [models.UniqueConstraint("number", name="one_desk_event_per_number")]
+
+
+class WebhookDelivery(models.Model):
+    """A verified webhook as it came, once, with the number of times it came."""
+
+    digest = models.CharField(max_length=64, unique=True)
+    body = models.TextField()
+    outcome = models.CharField(max_length=10)
+    order_id = models.CharField(max_length=100, default="", db_index=True)
+    received_at = models.DateTimeField()
+    repeated_at = models.DateTimeField(null=True)
+    count = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        verbose_name = _("webhook")
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.order_id} {self.outcome}"
+
+
+class Discrepancy(models.Model):
+    """Heleket and the desk differ. Open until a named person closes it with a reason."""
+
+    class Kind(models.TextChoices):
+        DIFFERENT = "different", _("Heleket has another payout under our order id")
+        UUID_TAKEN = "uuid_taken", _("Heleket's id belongs to another payout of ours")
+        CONTRADICTION = "contradiction", _("Heleket contradicts a final word")
+        FOUND_LATE = "found_late", _("Heleket has a payout that we ended as never sent")
+        VANISHED = "vanished", _("Heleket no longer knows a payout it had")
+        EARLIER = "earlier", _("An earlier try of this payout may still be paid")
+
+    kind = models.CharField(_("kind"), max_length=16, choices=Kind)
+    key = models.CharField(max_length=200)
+    payout = models.ForeignKey(
+        Payout, on_delete=models.PROTECT, null=True, related_name="discrepancies"
+    )
+    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, null=True, related_name="+")
+    is_critical = models.BooleanField(_("critical"), default=False)
+    ours = models.TextField(_("ours"))
+    theirs = models.TextField(_("theirs"))
+    opened_at = models.DateTimeField(_("opened"))
+    owner = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    closed_at = models.DateTimeField(_("closed"), null=True)
+    closed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    close_reason = models.TextField(default="")
+
+    class Meta:
+        verbose_name = _("discrepancy")
+        verbose_name_plural = _("discrepancies")
+        default_permissions = ("view",)
+        permissions = [("close_discrepancy", _("Can close a discrepancy"))]
+        constraints = [
+            models.UniqueConstraint(
+                "kind", "key", condition=Q(closed_at=None), name="one_open_discrepancy"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.get_kind_display()
+
+
+class Gateway(models.Model):
+    """The one gateway account this database belongs to. Its row is made by the first worker."""
+
+    host = models.CharField(max_length=255)
+    merchant_id = models.CharField(max_length=64)
+    installation = models.CharField(max_length=4)
+    bound_at = models.DateTimeField()
+    not_found_text = models.CharField(max_length=200, default="")
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [models.CheckConstraint(name="one_gateway", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"{self.merchant_id} at {self.host}"
+
+
+class Pause(models.Model):
+    """Heleket cannot take requests, or not in one currency: why, and when to try one again."""
+
+    class Cause(models.TextChoices):
+        FUNDS = "funds", _("Not enough funds at Heleket")
+        FORBIDDEN = "forbidden", _("Heleket has blocked payouts")
+        TERMINAL = "terminal", _("Heleket is being worked on")
+        UNAUTHORIZED = "unauthorized", _("Heleket refuses our key")
+        SLOW_DOWN = "slow_down", _("Heleket asks us to slow down")
+        UNREACHABLE = "unreachable", _("Heleket cannot be reached")
+        UNKNOWN = "unknown", _("Heleket refuses with a text we do not know")
+
+    cause = models.CharField(max_length=12, choices=Cause)
+    currency = models.CharField(max_length=12, default="")  # of funds; empty is all
+    text = models.TextField()
+    since = models.DateTimeField()
+    probe_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=1)
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [models.UniqueConstraint("cause", "currency", name="one_pause_per_cause")]
+
+    def __str__(self) -> str:
+        return self.get_cause_display()

@@ -1,0 +1,56 @@
+"""Pauses of Heleket's: they belong to their cause, and one probe at a time finds out if it is over.
+
+A payout that meets one keeps its attempt and its `order_id`. The first probe comes after a minute,
+then the wait doubles up to half an hour.
+"""
+
+from collections.abc import Iterable
+from datetime import timedelta
+
+from django.db.models import Q
+
+from payouts import clock, door
+from payouts.models import Pause, Source
+
+FIRST_WAIT = timedelta(minutes=1)
+LONGEST_WAIT = timedelta(minutes=30)
+
+
+def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float = 0) -> None:
+    """Note that Heleket executes nothing for this cause; `seconds` is a wait they asked for."""
+    now = clock.now()
+    probe_at = now + max(FIRST_WAIT, timedelta(seconds=seconds))
+    known, is_new = Pause.objects.select_for_update().get_or_create(
+        cause=cause,
+        currency=currency,
+        defaults={"text": text, "since": now, "probe_at": probe_at},
+    )
+    if is_new:
+        door.tell_desk("pause", text, by=None, source=Source.WORKER, cause=cause, currency=currency)
+    elif seconds:
+        known.probe_at = max(known.probe_at, probe_at)
+        known.save()
+
+
+def lift(currencies: Iterable[str]) -> None:
+    """Heleket took payouts in these currencies: what stood in their way is over."""
+    over = Pause.objects.filter(Q(currency="") | Q(currency__in=set(currencies)))
+    for each in over.select_for_update():
+        door.tell_desk(
+            "resume",
+            each.text,
+            by=None,
+            source=Source.WORKER,
+            cause=each.cause,
+            currency=each.currency,
+        )
+        each.delete()
+
+
+def let_one_through(pauses: Iterable[Pause]) -> None:
+    """The caller sends one payout in spite of these; the next may follow after a longer wait."""
+    now = clock.now()
+    for each in pauses:
+        wait = FIRST_WAIT * 2 ** min(each.tries, 5)
+        each.tries, each.probe_at = each.tries + 1, now + min(wait, LONGEST_WAIT)
+        each.save()

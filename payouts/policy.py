@@ -1,0 +1,36 @@
+"""What an approval needs today: one person who is no maker, over the present digest."""
+
+from collections.abc import Iterable
+
+from django.contrib.auth import get_user_model
+
+from payouts.models import Approval, Payout
+
+POLICY_VERSION = 1
+APPROVALS_NEEDED = 1
+
+
+def people_who_may_approve(ids: Iterable[int]) -> set[int]:
+    """Those of the given people who are active and hold the right at this moment."""
+    people = get_user_model().objects.with_perm(
+        "payouts.approve_payout", backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return set(people.filter(pk__in=set(ids)).values_list("pk", flat=True))
+
+
+def missing(payout: Payout, approvals: Iterable[Approval], makers: set[int], may: set[int]) -> str:
+    """Say why these approvals do not carry the payout, or nothing if they do.
+
+    `approvals` are the standing ones; `makers` and `may` are ids of people.
+    """
+    digest = payout.digest()
+    standing = [each for each in approvals if each.decision == Approval.Decision.APPROVED]
+    if any(each.digest != digest for each in standing):
+        return "The payout is no longer what was approved."
+    if any(each.person_id in makers for each in standing):
+        return "A person who had a hand in the payout approved it."
+    if any(each.person_id not in may for each in standing):
+        return "An approver no longer has the right to approve."
+    if len({each.person_id for each in standing}) < APPROVALS_NEEDED:
+        return "An approval is missing."
+    return ""

@@ -1,0 +1,504 @@
+"""What people do to payouts, one function per act, each through the one door.
+
+Bulk acts take what was seen (ids with digests) and answer with one outcome per row: a refused row
+never undoes its neighbours.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from payouts import clock, door, policy
+from payouts.errors import NotAllowed, PayoutError
+from payouts.models import (
+    LAST_GENERATION,
+    Approval,
+    Discrepancy,
+    Origin,
+    Payout,
+    PayoutMaker,
+    PayoutNumber,
+    PayoutStatus,
+    Source,
+    WaitingFor,
+)
+from wallets.amounts import format_amount, parse_amount
+from wallets.coins import decimals_of
+from wallets.models import Client, PayoutService, Wallet, WalletStatus
+
+CHUNK = 1000
+
+Part = PayoutMaker.Part
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A payout as a page showed it: acts apply to exactly this or not at all."""
+
+    id: UUID
+    digest: str
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of one row of an act: done, or refused with the reason."""
+
+    id: UUID
+    number: int | None
+    done: bool
+    text: str
+
+
+def see(payouts: Iterable[Payout]) -> list[Seen]:
+    return [Seen(payout.pk, payout.digest()) for payout in payouts]
+
+
+def require(by: User, *permissions: str) -> None:
+    """Raise NotAllowed unless the person is active and has one of the rights at this moment."""
+    if not (by.is_active and any(by.has_perm(f"payouts.{name}") for name in permissions)):
+        raise NotAllowed(_("You do not have the right to do this."))
+
+
+# Request and edit
+
+
+def request_payout(
+    *,
+    client: Client,
+    wallet: Wallet,
+    currency: str,
+    amount: Decimal,
+    purpose: str,
+    idempotency_key: str,
+    origin: Origin,
+    by: User | None,
+    source: Source,
+    installation: str,
+    reference: str = "",
+    trigger: str = "",
+    hands: Iterable[tuple[int, str]] = (),
+) -> Payout:
+    """Store a new payout, or return the one that this client and key already have.
+
+    `hands` are further makers: ids of people with their `PayoutMaker.Part`. Raises PayoutError,
+    also when the key was used for other content.
+    """
+    if by is not None:
+        require(by, "add_payout")
+    currency = currency.upper()
+    refuse_unless_payable(client, wallet, currency, amount)
+    now = clock.now()
+    payout = Payout(
+        id=Payout.id_for(installation, client, idempotency_key),
+        client=client,
+        wallet=wallet,
+        network=wallet.network,
+        address=wallet.address,
+        memo=wallet.memo,
+        currency=currency,
+        amount=amount,
+        purpose=needed(purpose, _("Say what the payout is for.")),
+        reference=reference.strip(),
+        origin=origin,
+        trigger=trigger,
+        idempotency_key=needed(idempotency_key, _("The idempotency key is missing.")),
+        requested_at=now,
+        requested_by=by,
+        waiting_since=now,
+    )
+    if known := Payout.objects.filter(pk=payout.pk).first():
+        return same_request(known, payout)
+    makers = {(wallet.added_by_id, Part.WALLET), *hands}
+    if by is not None:
+        makers.add((by.pk, Part.REQUESTED))
+    payout.tell("request", money=payout.money, network=payout.network, address=payout.address)
+    try:
+        with transaction.atomic():
+            payout.number = PayoutNumber.objects.create().pk
+            door.add([payout], by=by, source=source)
+            add_makers(payout, makers)
+    except IntegrityError:  # the same request, a moment earlier
+        return same_request(Payout.objects.get(pk=payout.pk), payout)
+    return payout
+
+
+def same_request(known: Payout, asked: Payout) -> Payout:
+    """Return the payout stored under this key if it is what is asked for now."""
+    names = ["client_id", "wallet_id", "currency", "amount", "purpose", "reference", "origin"]
+    if any(getattr(known, name) != getattr(asked, name) for name in names):
+        raise PayoutError(
+            _("This key was already used for another payout, %(payout)s. Nothing was changed.")
+            % {"payout": known}
+        )
+    return known
+
+
+def refuse_unless_payable(client: Client, wallet: Wallet, currency: str, amount: Decimal) -> None:
+    """Raise PayoutError if this cannot be paid as it stands."""
+    if not client.is_active:
+        raise PayoutError(_("%(client)s is not an active client.") % {"client": client})
+    if wallet.client_id != client.pk:
+        raise PayoutError(_("This wallet belongs to another client."))
+    if wallet.status != WalletStatus.ACTIVE:
+        raise PayoutError(
+            _("This wallet is not active: it is %(status)s.")
+            % {"status": wallet.get_status_display()}
+        )
+    try:
+        parse_amount(format_amount(amount), decimals=decimals_of(wallet.network, currency))
+    except ValueError as exc:
+        raise PayoutError(str(exc)) from exc
+    service = PayoutService.objects.filter(network=wallet.network, currency=currency).first()
+    if service is None:
+        raise PayoutError(
+            _("Heleket does not pay %(currency)s on %(network)s, as far as the desk knows.")
+            % {"currency": currency, "network": wallet.network}
+        )
+    if refusal := service.refusal_for(amount):
+        raise PayoutError(str(refusal))
+
+
+def needed(text: str, refusal: str) -> str:
+    if not (text := text.strip()):
+        raise PayoutError(refusal)
+    return text
+
+
+def edit_payout(
+    seen: Seen,
+    *,
+    wallet: Wallet,
+    currency: str,
+    amount: Decimal,
+    purpose: str,
+    reference: str = "",
+    reason: str,
+    by: User,
+    source: Source,
+) -> Payout:
+    """Change what is paid where, before it is sent. Who edits is a maker; approvals are void."""
+    require(by, "edit_payout")
+    reason = needed(reason, _("Say why it is changed."))
+    currency = currency.upper()
+    with door.change([seen.id], by=by, source=source) as payouts:
+        payout = only(payouts)
+        refuse_stale(payout, seen)
+        refuse_stopped(payout)
+        refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
+        refuse_unless_payable(payout.client, wallet, currency, amount)
+        before = {"money": payout.money, "network": payout.network, "address": payout.address}
+        payout.wallet, payout.currency, payout.amount = wallet, currency, amount
+        payout.network, payout.address, payout.memo = wallet.network, wallet.address, wallet.memo
+        payout.purpose = needed(purpose, _("Say what the payout is for."))
+        payout.reference = reference.strip()
+        start_new_generation_if_tried(payout)
+        payout.edit(reason, **{f"old_{name}": value for name, value in before.items()})
+        void_approvals([payout], _("The payout was changed."))
+        add_makers(payout, [(by.pk, Part.EDITED), (wallet.added_by_id, Part.WALLET)])
+    return payout
+
+
+def start_new_generation_if_tried(payout: Payout) -> None:
+    """An attempt's bytes never change, so other content needs an attempt of its own."""
+    if payout.attempts.filter(generation=payout.generation).exists():
+        refuse_last_generation(payout)
+        payout.generation += 1
+
+
+def only(payouts: Sequence[Payout]) -> Payout:
+    if not payouts:
+        raise PayoutError(_("This payout does not exist."))
+    return payouts[0]
+
+
+# Acts on many, one outcome each
+
+Begin = Callable[[list[Payout]], Callable[[Payout], str]]
+Finish = Callable[[list[Payout]], None]
+
+
+def approve_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
+    """Approve what `by` has seen. Makers never approve, superusers included."""
+    require(by, "approve_payout")
+
+    def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
+        makers = makers_of(payouts)
+
+        def act(payout: Payout) -> str:
+            refuse_unless(payout, PayoutStatus.PENDING)
+            refuse_maker(by, makers.get(payout.pk, []))
+            payout.approve(digest=payout.digest(), policy=policy.POLICY_VERSION)
+            return _("Approved. It will be sent.")
+
+        return act
+
+    def finish(payouts: list[Payout]) -> None:
+        decide(payouts, by, Approval.Decision.APPROVED)
+
+    return act_on(seen, begin, finish, by=by, source=source)
+
+
+def reject_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+    """End payouts that should not be paid."""
+    require(by, "reject_payout")
+    reason = needed(reason, _("Say why it is rejected."))
+
+    def act(payout: Payout) -> str:
+        refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD)
+        payout.reject(reason)
+        return _("Rejected. It will not be paid.")
+
+    def finish(payouts: list[Payout]) -> None:
+        decide(payouts, by, Approval.Decision.REJECTED)
+
+    return act_on(seen, lambda _payouts: act, finish, by=by, source=source)
+
+
+def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+    """Set payouts aside. What was approved must be approved again after the release."""
+    require(by, "hold_payout")
+    reason = needed(reason, _("Say why it is put on hold."))
+
+    def act(payout: Payout) -> str:
+        refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.APPROVED)
+        payout.hold(reason)
+        return _("On hold.")
+
+    return act_on(seen, lambda _payouts: act, void(_("Put on hold.")), by=by, source=source)
+
+
+def release_payouts(
+    seen: Sequence[Seen], *, reason: str = "", by: User, source: Source
+) -> list[Outcome]:
+    """Bring held payouts back to the approvers."""
+    require(by, "release_payout")
+
+    def act(payout: Payout) -> str:
+        refuse_unless(payout, PayoutStatus.HELD)
+        payout.release(reason.strip())
+        return _("Released. It waits for approval.")
+
+    return act_on(seen, lambda _payouts: act, void(_("Released.")), by=by, source=source)
+
+
+def cancel_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+    """End payouts before they are sent, exactly; for one being sent, store that it should end.
+
+    In `submitting` nothing is sent again and Heleket is asked; it becomes `cancelled` only once
+    the release time has shown that Heleket never had it. In `broadcast` it is refused.
+    """
+    require(by, "cancel_payout", "cancel_own_payout")
+    reason = needed(reason, _("Say why it is cancelled."))
+    any_of_them = by.has_perm("payouts.cancel_payout")
+
+    def act(payout: Payout) -> str:
+        if not any_of_them and payout.requested_by_id != by.pk:
+            raise NotAllowed(_("You may only cancel payouts that you requested yourself."))
+        if payout.status == PayoutStatus.BROADCAST:
+            raise PayoutError(at_heleket(payout))
+        if payout.status == PayoutStatus.SUBMITTING:
+            return ask_to_cancel(payout, reason)
+        refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
+        payout.cancel(reason)
+        return _("Cancelled. It was never sent.")
+
+    return act_on(seen, lambda _payouts: act, void(_("Cancelled.")), by=by, source=source)
+
+
+def ask_to_cancel(payout: Payout, reason: str) -> str:
+    if payout.cancel_asked_at is None:
+        payout.tell("ask_to_cancel", reason)
+        payout.cancel_asked_at, payout.may_repeat = clock.now(), False
+    payout.due_at = clock.now()
+    return _(
+        "It may already be at Heleket. Nothing more will be sent, Heleket is asked, and it is "
+        "cancelled once Heleket has not known it for the release time."
+    )
+
+
+def at_heleket(payout: Payout) -> str:
+    attempt = payout.attempts.get(generation=payout.generation)
+    return _(
+        "Heleket has it and cannot call it back (status %(status)s). "
+        "Only their support may stop it; tell them their id %(uuid)s."
+    ) % {"status": attempt.remote_status or "?", "uuid": attempt.uuid or "?"}
+
+
+def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+    """Bring payouts that were not paid back to the approvers, under a new `order_id`."""
+    require(by, "retry_payout")
+    reason = needed(reason, _("Say why it is tried again."))
+
+    def act(payout: Payout) -> str:
+        refuse_unless(payout, PayoutStatus.FAILED)
+        refuse_last_generation(payout)
+        payout.retry(reason)
+        return _("It waits for approval again.")
+
+    return act_on(seen, lambda _payouts: act, void(_("Tried again.")), by=by, source=source)
+
+
+def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
+    """Make approved payouts due, so that the worker takes them next."""
+    require(by, "send_payout")
+
+    def act(payout: Payout) -> str:
+        refuse_unless(payout, PayoutStatus.APPROVED)
+        payout.tell("send_now")
+        payout.due_at = clock.now()
+        return _("Due. The worker sends it next.")
+
+    return act_on(seen, lambda _payouts: act, by=by, source=source)
+
+
+def ask_soon(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
+    """Make payouts under way due for a question to Heleket."""
+    require(by, "ask_payout")
+
+    def act(payout: Payout) -> str:
+        refuse_unless(payout, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
+        payout.tell("ask")
+        payout.due_at = clock.now()
+        return _("Due. The worker asks Heleket next.")
+
+    return act_on(seen, lambda _payouts: act, by=by, source=source)
+
+
+def act_on(
+    seen: Sequence[Seen],
+    begin: Begin,
+    finish: Finish = lambda _payouts: None,
+    *,
+    by: User,
+    source: Source,
+) -> list[Outcome]:
+    """Act on each seen payout that is still what was seen; a transaction per chunk.
+
+    `begin` looks at a locked chunk and returns the act for one row, which raises PayoutError before
+    it changes anything, or returns a sentence. `finish` gets the rows that were acted on.
+    """
+    outcomes: dict[UUID, Outcome] = {}
+    for start in range(0, len(seen), CHUNK):
+        chunk = {each.id: each for each in seen[start : start + CHUNK]}
+        with door.change(chunk, by=by, source=source) as payouts:
+            act, done = begin(payouts), []
+            for payout in payouts:
+                try:
+                    refuse_stale(payout, chunk[payout.pk])
+                    refuse_stopped(payout)
+                    text = act(payout)
+                except PayoutError as exc:
+                    outcomes[payout.pk] = Outcome(payout.pk, payout.number, False, str(exc))
+                else:
+                    outcomes[payout.pk] = Outcome(payout.pk, payout.number, True, text)
+                    done.append(payout)
+            finish(done)
+    unknown = _("This payout does not exist.")
+    return [outcomes.get(each.id) or Outcome(each.id, None, False, unknown) for each in seen]
+
+
+# Refusals and records that acts share
+
+
+def refuse_unless(payout: Payout, *statuses: PayoutStatus) -> None:
+    if payout.status not in statuses:
+        raise PayoutError(
+            _("Not possible any more: it is “%(status)s”.")
+            % {"status": payout.get_status_display()}
+        )
+
+
+def refuse_stale(payout: Payout, seen: Seen) -> None:
+    """Raise PayoutError, saying what it is now, if the payout is no longer what was on the page."""
+    if payout.digest() != seen.digest:
+        last = payout.events.filter(act__in=["edit", "retry"]).order_by("-number").first()
+        raise PayoutError(
+            _("It changed since you looked (%(why)s). It is now %(money)s to %(address)s.")
+            % {
+                "why": last.reason if last else "?",
+                "money": payout.money,
+                "address": payout.address,
+            }
+        )
+
+
+def refuse_stopped(payout: Payout) -> None:
+    if payout.waiting_for == WaitingFor.DISCREPANCY:
+        raise PayoutError(_("An open discrepancy stops this payout. Close the discrepancy first."))
+
+
+def refuse_maker(by: User, makers: Sequence[PayoutMaker]) -> None:
+    if not makers:
+        raise PayoutError(_("No person is known to have requested it, so nobody may approve it."))
+    if parts := [maker.get_part_display() for maker in makers if maker.person_id == by.pk]:
+        raise NotAllowed(
+            _("You may not approve it, because you had a hand in it: you %(parts)s.")
+            % {"parts": ", ".join(parts)}
+        )
+
+
+def refuse_last_generation(payout: Payout) -> None:
+    if payout.generation >= LAST_GENERATION:
+        raise PayoutError(
+            _("This payout was tried %(count)d times. Request a new one.")
+            % {"count": payout.generation}
+        )
+
+
+def makers_of(payouts: Iterable[Payout]) -> dict[UUID, list[PayoutMaker]]:
+    makers: dict[UUID, list[PayoutMaker]] = defaultdict(list)
+    for maker in PayoutMaker.objects.filter(payout__in=payouts).order_by("pk"):
+        makers[maker.payout_id].append(maker)
+    return makers
+
+
+def add_makers(payout: Payout, hands: Iterable[tuple[int | None, str]]) -> None:
+    known = sorted({(person, part) for person, part in hands if person is not None})
+    rows = [PayoutMaker(payout=payout, person_id=person, part=part) for person, part in known]
+    PayoutMaker.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def decide(payouts: Sequence[Payout], by: User, decision: Approval.Decision) -> None:
+    now = clock.now()
+    Approval.objects.bulk_create(
+        Approval(
+            payout=payout,
+            person=by,
+            decided_at=now,
+            decision=decision,
+            digest=payout.digest(),
+            policy_version=policy.POLICY_VERSION,
+        )
+        for payout in payouts
+    )
+
+
+def void(reason: str) -> Finish:
+    return lambda payouts: void_approvals(payouts, reason)
+
+
+def void_approvals(payouts: Iterable[Payout], reason: str) -> None:
+    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
+    standing.update(voided_at=clock.now(), void_reason=reason)
+
+
+def close_discrepancy(discrepancy: Discrepancy, *, reason: str, by: User, source: Source) -> None:
+    """Close it in the name of `by`; its payout goes on, and Heleket is asked about it again."""
+    require(by, "close_discrepancy")
+    reason = needed(reason, _("Say why it is closed."))
+    with door.change(
+        [discrepancy.payout_id] if discrepancy.payout_id else [], by=by, source=source
+    ) as payouts:
+        still_open = Discrepancy.objects.filter(pk=discrepancy.pk, closed_at=None)
+        if not still_open.update(closed_at=clock.now(), closed_by=by, close_reason=reason):
+            raise PayoutError(_("This discrepancy is closed already."))
+        for payout in payouts:
+            payout.tell("close_discrepancy", reason, kind=discrepancy.kind)
+            if not payout.discrepancies.filter(closed_at=None).exists():
+                payout.go_on()

@@ -1,0 +1,340 @@
+"""Sending: claim and commit, call Heleket, record what it said.
+
+The claim stores an attempt with the exact bytes, a lease and one more unanswered call. The call
+happens without lock or transaction. What comes back is recorded for many calls at once.
+"""
+
+import time
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from uuid import UUID
+
+from django.db import connection, transaction
+
+import heleket
+from payouts import clock, door, pauses, policy, services, settlement
+from payouts.controls.models import Switch
+from payouts.desk import Desk
+from payouts.models import (
+    Approval,
+    Attempt,
+    Pause,
+    Payout,
+    PayoutQuerySet,
+    PayoutStatus,
+    Source,
+    WaitingFor,
+)
+from wallets.models import PayoutService, Wallet, WalletStatus
+
+LOOK_AGAIN = timedelta(minutes=5)
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call to make: the bytes to send, and how long the claim on it lasts."""
+
+    payout_id: UUID
+    attempt_id: int
+    order_id: str
+    number: int
+    body: bytes
+    earlier: tuple[str, ...]  # order ids of earlier tries, asked about before the first call
+    lease_ends: float  # by clock.monotonic()
+
+
+@dataclass(frozen=True)
+class Unsent:
+    """The call was not made, so nothing can have come of it."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class EarlierAlive:
+    """An earlier try of the payout is not dead at Heleket; the call was not made."""
+
+    order_id: str
+    remote: heleket.RemotePayout
+
+
+@dataclass(frozen=True)
+class Answer:
+    call: Call
+    outcome: heleket.RemotePayout | heleket.HeleketError | Unsent | EarlierAlive
+
+
+# Claim
+
+
+def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> list[Call]:
+    """Take up to `limit` due payouts, or those of `only`, and commit to one call for each."""
+    lease_ends = clock.monotonic() + desk.lease
+    with transaction.atomic(durable=True):
+        if limit < 1 or not Switch.objects.held_as_it_is().is_on:
+            return []
+        chosen = choose(limit, only)
+        lock_wallets(chosen)
+        with door.change(chosen, by=None, source=Source.WORKER, skip_locked=True) as payouts:
+            return take(payouts, desk, lease_ends)
+
+
+def choose(limit: int, only: Collection[UUID] | None) -> dict[UUID, int]:
+    """Return ids of due payouts with their wallets' ids, oldest first, heeding Heleket's pauses."""
+    now = clock.now()
+    due = Payout.objects.sendable()
+    due = due.due(now) if only is None else due.filter(pk__in=only)
+    standing = list(Pause.objects.select_for_update())
+    if any(each.currency == "" and each.probe_at > now for each in standing):
+        return {}
+    chosen = first(due.exclude(currency__in=[each.currency for each in standing]), limit)
+    for each in standing:
+        is_due = each.currency and each.probe_at <= now
+        if is_due and (probe := first(due.filter(currency=each.currency), 1)):
+            pauses.let_one_through([each])
+            chosen |= probe
+    for_all = [each for each in standing if each.currency == ""]
+    if for_all and chosen:
+        pauses.let_one_through(for_all)
+        chosen = dict(list(chosen.items())[:1])
+    return chosen
+
+
+def first(due: PayoutQuerySet, limit: int) -> dict[UUID, int]:
+    return dict(due.order_by("due_at", "number").values_list("pk", "wallet_id")[:limit])
+
+
+def lock_wallets(chosen: dict[UUID, int]) -> None:
+    """Keep the wallets as they are until the claim is committed; others may read and claim."""
+    if connection.vendor == "postgresql" and chosen:
+        with connection.cursor() as cursor:  # FOR SHARE, which the ORM does not know
+            cursor.execute(
+                f"SELECT 1 FROM {Wallet._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR SHARE",  # noqa: S608
+                [sorted(set(chosen.values()))],
+            )
+
+
+def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]:
+    """Check locked payouts once more; store the attempts of those that may go, and return calls."""
+    checks = Checks(payouts)
+    attempts: dict[UUID, list[Attempt]] = defaultdict(list)
+    for attempt in Attempt.objects.filter(payout__in=payouts).order_by("generation"):
+        attempts[attempt.payout_id].append(attempt)
+    going = []
+    for payout in payouts:
+        if not checks.pass_or_park(payout):
+            continue
+        tries = attempts[payout.pk]
+        is_new = not tries or tries[-1].generation != payout.generation
+        attempt = new_attempt(payout, desk) if is_new else tries.pop()
+        start_call(payout, attempt, desk)
+        earlier = tuple(each.order_id for each in tries) if attempt.calls == 1 else ()
+        going.append((payout, attempt, earlier))
+    store_attempts([attempt for _payout, attempt, _earlier in going])
+    services.void_approvals(checks.voided, "The approval no longer stands.")
+    return [
+        Call(
+            payout_id=payout.pk,
+            attempt_id=attempt.pk,
+            order_id=attempt.order_id,
+            number=attempt.calls,
+            body=attempt.body.encode("ascii"),
+            earlier=earlier,
+            lease_ends=lease_ends,
+        )
+        for payout, attempt, earlier in going
+    ]
+
+
+class Checks:
+    """What a claim looks up once for all its payouts, to judge each of them again."""
+
+    def __init__(self, payouts: Sequence[Payout]) -> None:
+        wallets = Wallet.objects.select_related("client")
+        self.wallets = wallets.in_bulk({payout.wallet_id for payout in payouts})
+        self.services = {
+            (service.network, service.currency): service
+            for service in PayoutService.objects.filter(
+                network__in={payout.network for payout in payouts},
+                currency__in={payout.currency for payout in payouts},
+            )
+        }
+        self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
+        for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
+            self.approvals[approval.payout_id].append(approval)
+        people = {each.person_id for some in self.approvals.values() for each in some}
+        self.may_approve = policy.people_who_may_approve(people)
+        self.makers = services.makers_of(payouts)
+        self.voided: list[Payout] = []
+
+    def pass_or_park(self, payout: Payout) -> bool:
+        """Tell whether the payout may be sent; if not, have it wait or go back to the approvers."""
+        if payout.waiting_for == WaitingFor.DISCREPANCY:
+            return False
+        if payout.status == PayoutStatus.SUBMITTING:
+            return payout.may_repeat and not self.wallet_stops_repeat(payout)
+        if payout.status != PayoutStatus.APPROVED:
+            return False
+        if reason := self.what_voids(payout):
+            payout.void(reason)
+            self.voided.append(payout)
+            return False
+        return not self.service_parks(payout)
+
+    def what_voids(self, payout: Payout) -> str:
+        makers = {maker.person_id for maker in self.makers.get(payout.pk, [])}
+        standing = self.approvals[payout.pk]
+        return self.wallet_trouble(payout) or policy.missing(
+            payout, standing, makers, self.may_approve
+        )
+
+    def wallet_trouble(self, payout: Payout) -> str:
+        wallet = self.wallets[payout.wallet_id]
+        if not wallet.client.is_active:
+            return "The client is not active."
+        if wallet.status != WalletStatus.ACTIVE:
+            return f"The wallet is {wallet.get_status_display()}."
+        return ""
+
+    def wallet_stops_repeat(self, payout: Payout) -> bool:
+        if reason := self.wallet_trouble(payout):
+            park(payout, WaitingFor.WALLET, reason)
+        return bool(reason)
+
+    def service_parks(self, payout: Payout) -> bool:
+        service = self.services.get((payout.network, payout.currency))
+        reason = service.refusal_for(payout.amount) if service else "Heleket no longer lists it."
+        if reason:
+            park(payout, WaitingFor.SERVICE, str(reason))
+        return bool(reason)
+
+
+def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
+    """Let a payout wait and be looked at again later; tell it once."""
+    if payout.waiting_for != waiting_for:
+        payout.tell("wait", reason, waiting_for=waiting_for)
+        payout.status_reason = reason
+    payout.wait_for(waiting_for, due_at=clock.now() + LOOK_AGAIN)
+
+
+def new_attempt(payout: Payout, desk: Desk) -> Attempt:
+    order_id = payout.order_id(desk.installation)
+    body = heleket.payout_body(
+        order_id=order_id,
+        amount=payout.amount,
+        currency=payout.currency,
+        network=payout.network,
+        address=payout.address,
+        memo=payout.memo,
+        url_callback=desk.callback_url,
+    )
+    return Attempt(
+        payout=payout,
+        generation=payout.generation,
+        order_id=order_id,
+        gateway_host=desk.host,
+        merchant_id=desk.merchant_id,
+        body=body.decode("ascii"),
+        created_at=clock.now(),
+    )
+
+
+def start_call(payout: Payout, attempt: Attempt, desk: Desk) -> None:
+    """Count one more unanswered call, with a lease and the quiet time that follows it."""
+    now = clock.now()
+    attempt.calls += 1
+    attempt.unanswered = [*attempt.unanswered, attempt.calls]
+    attempt.lease_until = now + timedelta(seconds=desk.lease)
+    attempt.quiet_until = attempt.lease_until + desk.quiet_time
+    attempt.not_found_at = None
+    if payout.status == PayoutStatus.APPROVED:
+        payout.claim(order_id=attempt.order_id, call=attempt.calls)
+    else:
+        payout.tell("repeat", order_id=attempt.order_id, call=attempt.calls)
+    payout.may_repeat, payout.status_reason = False, ""
+    payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
+
+
+def store_attempts(attempts: Sequence[Attempt]) -> None:
+    Attempt.objects.bulk_create([each for each in attempts if each.pk is None])
+    settlement.save_attempts([each for each in attempts if each.calls > 1])
+
+
+# Call
+
+
+def send(call: Call, client: heleket.Client, *, timeout: float) -> Answer:
+    """Make one call of at most `timeout` seconds. Touches neither database nor lock."""
+    try:
+        return Answer(call, ask_about_earlier(call, client) or create(call, client, timeout))
+    except heleket.HeleketError as exc:
+        return Answer(call, exc)
+
+
+def create(call: Call, client: heleket.Client, timeout: float) -> heleket.RemotePayout | Unsent:
+    if call.lease_ends - clock.monotonic() < timeout:
+        return Unsent("Too little was left of the lease.")
+    return client.create_payout(call.body, deadline=time.monotonic() + timeout)
+
+
+def ask_about_earlier(call: Call, client: heleket.Client) -> Unsent | EarlierAlive | None:
+    """Make sure that earlier tries are dead before another one may be paid."""
+    for order_id in call.earlier:
+        try:
+            remote = client.get_payout(order_id=order_id)
+        except heleket.PayoutNotFound:
+            continue
+        except heleket.HeleketError as exc:
+            return Unsent(f"Heleket did not answer about an earlier try: {exc}")
+        if not settlement.is_final_failure(remote):
+            return EarlierAlive(order_id, remote)
+    return None
+
+
+# Record
+
+
+def record(answers: Sequence[Answer], desk: Desk) -> None:
+    """Store what Heleket said. An answer that is stored already changes nothing."""
+
+    def store(some: Sequence[Answer]) -> None:
+        ids = [answer.call.attempt_id for answer in some]
+        with settlement.settle(ids, source=Source.WORKER) as attempts:
+            for answer in some:
+                attempt = attempts[answer.call.attempt_id]
+                if answer.call.number in attempt.unanswered:
+                    apply(attempt, answer, desk)
+
+    settlement.together_or_each(answers, store)
+
+
+def apply(attempt: Attempt, answer: Answer, desk: Desk) -> None:
+    told = answer.outcome
+    if isinstance(told, heleket.OutcomeUnknown):
+        settlement.apply_no_answer(attempt, told, desk)
+        return
+    settlement.answered(attempt, answer.call.number)
+    match told:
+        case heleket.RemotePayout():
+            settlement.apply_remote(attempt, told, source=Source.WORKER)
+        case heleket.RequestRejected():
+            settlement.apply_refusal(attempt, told)
+        case heleket.Unavailable():
+            settlement.apply_not_executed(attempt, told)
+        case Unsent():
+            settlement.apply_unsent(attempt, told.reason)
+        case EarlierAlive():
+            settlement.apply_earlier_alive(attempt, told.order_id, told.remote)
+
+
+# All three
+
+
+def submit_due(limit: int, client: heleket.Client, desk: Desk) -> int:
+    """Send up to `limit` due payouts one after the other and return how many were called."""
+    calls = claim(limit, desk)
+    for call in calls:
+        record([send(call, client, timeout=desk.timeout)], desk)
+    return len(calls)

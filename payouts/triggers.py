@@ -1,0 +1,55 @@
+"""Database triggers that keep records as they were written, for PostgreSQL and SQLite.
+
+Used by migrations. SQLite drops a table's triggers when a migration rebuilds the table, so such a
+migration has to create them again.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import migrations
+from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+
+FUNCTION = """
+CREATE OR REPLACE FUNCTION desk_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN RAISE EXCEPTION '%% of %% is refused: %%', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
+USING ERRCODE = 'integrity_constraint_violation'; END $$
+"""
+
+
+def never_deleted(table: str) -> migrations.RunPython:
+    """Refuse DELETE."""
+    return refuse(f"{table}_kept", table, "DELETE", "", "it is kept for ever")
+
+
+def never_changed(table: str) -> migrations.RunPython:
+    """Refuse UPDATE."""
+    return refuse(f"{table}_fixed", table, "UPDATE", "", "rows are only added")
+
+
+def columns_never_changed(table: str, columns: Sequence[str]) -> migrations.RunPython:
+    """Refuse an UPDATE that gives one of these columns another value."""
+    return refuse(f"{table}_fixed", table, "UPDATE", changed(columns), "what it says is fixed")
+
+
+def changed(columns: Sequence[str]) -> str:
+    return " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in columns)
+
+
+def refuse(name: str, table: str, event: str, when: str, why: str) -> migrations.RunPython:
+    condition = f" WHEN ({when})" if when else ""
+
+    def create(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        head = f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW"
+        if editor.connection.vendor == "postgresql":
+            editor.execute(FUNCTION, params=())
+            editor.execute(f"{head}{condition} EXECUTE FUNCTION desk_refuse('{why}')")
+        else:
+            condition_here = condition.replace("IS DISTINCT FROM", "IS NOT")
+            editor.execute(f"{head}{condition_here} BEGIN SELECT RAISE(ABORT, '{why}'); END")
+
+    def drop(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        on_table = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
+        editor.execute(f"DROP TRIGGER {name}{on_table}")
+
+    return migrations.RunPython(create, drop)

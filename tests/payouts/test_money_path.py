@@ -1,0 +1,85 @@
+"""From request to the final word: what the desk sends, asks and concludes."""
+
+import pytest
+
+from payouts import checks, services, submission
+from payouts.models import Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory, StaffFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+
+def submit(heleket_client, desk, limit=10):
+    return submission.submit_due(limit, heleket_client, desk)
+
+
+def check(heleket_client, desk, limit=10):
+    return checks.check_due(limit, heleket_client, desk)
+
+
+def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, desk, clock):
+    payout = PayoutFactory()
+    approver = StaffFactory(roles=["Approver"])
+
+    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Source.ADMIN)
+    assert outcome.done, outcome
+    assert submit(heleket_client, desk) == 1
+    assert Payout.objects.get().status == PayoutStatus.BROADCAST
+
+    clock.forward(minutes=5)
+    sandbox.run_due()
+    assert check(heleket_client, desk) == 1
+
+    paid = Payout.objects.get()
+    assert paid.status == PayoutStatus.CONFIRMED
+    assert [event.act for event in paid.events.order_by("number")] == [
+        "request",
+        "approve",
+        "claim",
+        "accept",
+        "confirm",
+    ]
+    assert sandbox.order_ids == [paid.attempts.get().order_id]
+
+
+def test_a4_a_lost_answer_never_pays_twice(sandbox, heleket_client, desk, clock):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    sandbox.lose_answers = True
+
+    submit(heleket_client, desk)
+    submit(heleket_client, desk)
+
+    payout = Payout.objects.get()
+    assert payout.status == PayoutStatus.SUBMITTING
+    assert sandbox.order_ids == [payout.attempts.get().order_id]
+
+    clock.forward(minutes=1)
+    check(heleket_client, desk)
+    assert Payout.objects.get().status == PayoutStatus.BROADCAST
+
+
+def test_a5_a_lost_request_is_repeated_with_the_same_bytes(sandbox, heleket_client, desk, clock):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    sandbox.drop_requests = True
+    submit(heleket_client, desk)
+    sandbox.drop_requests = False
+
+    asked = 0
+    for _ in range(60):
+        clock.forward(seconds=30)
+        asked += check(heleket_client, desk)
+        if submit(heleket_client, desk):
+            break
+
+    payout = Payout.objects.get()
+    assert payout.status == PayoutStatus.BROADCAST
+    assert [e.act for e in payout.events.order_by("number")] == [
+        "request",
+        "claim",
+        "no_answer",
+        "not_found",
+        "may_repeat",
+        "repeat",
+        "accept",
+    ]
+    assert sandbox.order_ids == [payout.attempts.get().order_id]
