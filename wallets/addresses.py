@@ -41,7 +41,7 @@ def check_address(network: str, address: str, memo: str = "") -> str:
     if network not in READERS:
         raise InvalidAddress(_("This desk does not know the network “%s”.") % network)
     _refuse_foreign_characters(address)
-    _check_memo(network, memo)
+    check_memo(network, memo)
     try:
         return READERS[network](address)
     except ValueError as exc:
@@ -70,7 +70,7 @@ def _refuse_foreign_characters(address: str) -> None:
     )
 
 
-def _check_memo(network: str, memo: str) -> None:
+def check_memo(network: str, memo: str) -> None:
     if not memo:
         return
     if network != "ton":

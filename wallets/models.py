@@ -27,10 +27,6 @@ one_line = RegexValidator(
 )
 
 
-class WalletError(Exception):
-    """A refusal; the message is fit for the person who asked."""
-
-
 class ClientQuerySet(models.QuerySet["Client"]):
     def active(self) -> "ClientQuerySet":
         return self.filter(is_active=True)
@@ -284,15 +280,10 @@ class PayoutService(models.Model):
         if not self.is_available:
             return _("Heleket does not pay %s at the moment.") % self
         if amount < self.min_amount:
-            least = format_amount(self.min_amount)
-            return _("Heleket pays at least %(amount)s of %(coin)s.") % {
-                "amount": least,
-                "coin": self,
-            }
+            return _("Heleket pays at least %s.") % self._in_words(self.min_amount)
         if amount > self.max_amount:
-            most = format_amount(self.max_amount)
-            return _("Heleket pays at most %(amount)s of %(coin)s.") % {
-                "amount": most,
-                "coin": self,
-            }
+            return _("Heleket pays at most %s.") % self._in_words(self.max_amount)
         return ""
+
+    def _in_words(self, amount: Decimal) -> str:
+        return f"{format_amount(amount)} {self}"

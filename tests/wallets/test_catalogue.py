@@ -1,0 +1,217 @@
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.core.management import CommandError, call_command
+
+import heleket
+from heleket import RemoteService
+from tests.factories import PayoutServiceFactory
+from wallets import gateway
+from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, UnknownCoin, decimals_of
+from wallets.models import PayoutService
+from wallets.services import sync_services
+
+NOW = datetime(2026, 1, 2, tzinfo=UTC)
+USDT = RemoteService(
+    network="TRON",
+    currency="USDT",
+    is_available=True,
+    min_amount=Decimal("0.50000000"),
+    max_amount=Decimal("1000000.00000000"),
+    fee_amount=Decimal("1.00000000"),
+    percent=Decimal("0.25"),
+)
+
+
+@pytest.mark.parametrize(
+    ("network", "currency", "decimals"),
+    [
+        ("tron", "USDT", 6),
+        ("bsc", "USDT", 8),
+        ("btc", "BTC", 8),
+        ("ton", "TON", 8),
+        ("sol", "SOL", 8),
+        ("xmr", "XMR", 8),
+        ("eth", "USDC", 6),
+    ],
+)
+def test_d1_each_coin_has_its_decimals_but_never_more_than_we_store(network, currency, decimals):
+    assert decimals_of(network, currency) == decimals
+
+
+@pytest.mark.parametrize(("network", "currency"), [("tron", "BTC"), ("moon", "USDT"), ("tron", "")])
+def test_d1_a_pair_we_do_not_know_is_refused(network, currency):
+    with pytest.raises(UnknownCoin, match="not a coin this desk can pay"):
+        decimals_of(network, currency)
+
+
+def test_every_network_has_coins():
+    assert set(DECIMALS_ON_CHAIN) == set(NETWORKS)
+
+
+@pytest.mark.parametrize(
+    ("amount", "fee"),
+    [("100", "1.25000000"), ("0.00000002", "1.00000000"), ("0.000002", "1.00000001")],
+)
+def test_the_fee_comes_on_top_and_is_rounded_half_up(amount, fee):
+    service = PayoutServiceFactory.build(fee_amount=1, percent=Decimal("0.25"))
+
+    assert service.fee_for(Decimal(amount)) == Decimal(fee)
+    assert service.debit_for(Decimal(amount)) == Decimal(amount) + Decimal(fee)
+
+
+@pytest.mark.parametrize(
+    ("amount", "refusal"),
+    [
+        ("0.5", ""),
+        ("1000000", ""),
+        ("0.49999999", "Heleket pays at least 0.5 USDT on TRON."),
+        ("1000000.00000001", "Heleket pays at most 1000000 USDT on TRON."),
+    ],
+)
+def test_amounts_outside_the_limits_are_refused_in_words(amount, refusal):
+    assert PayoutServiceFactory.build().refusal_for(Decimal(amount)) == refusal
+
+
+def test_a_service_that_is_not_available_refuses_everything():
+    service = PayoutServiceFactory.build(is_available=False)
+
+    assert service.refusal_for(Decimal(1)) == "Heleket does not pay USDT on TRON at the moment."
+
+
+@pytest.mark.django_db
+def test_the_catalogue_takes_over_the_list():
+    report = sync_services([USDT], now=NOW)
+
+    service = PayoutService.objects.get()
+    assert (service.network, service.currency) == ("tron", "USDT")
+    assert (service.min_amount, service.percent) == (Decimal("0.5"), Decimal("0.25"))
+    assert (service.is_available, service.synced_at) == (True, NOW)
+    assert (report.listed, report.added, report.changed) == (1, 1, 0)
+
+
+@pytest.mark.django_db
+def test_a_changed_service_keeps_its_row():
+    sync_services([USDT], now=NOW)
+    before = PayoutService.objects.get()
+
+    report = sync_services([replace(USDT, max_amount=Decimal(7), is_available=False)], now=NOW)
+
+    after = PayoutService.objects.get()
+    assert (after.pk, after.max_amount, after.is_available) == (before.pk, 7, False)
+    assert (report.added, report.changed) == (0, 1)
+
+
+@pytest.mark.django_db
+def test_d9_a_service_that_leaves_the_list_becomes_unavailable():
+    sync_services([USDT, replace(USDT, network="ETH")], now=NOW)
+
+    report = sync_services([USDT], now=NOW)
+
+    assert report.withdrawn == 1
+    assert [s.network for s in PayoutService.objects.available()] == ["tron"]
+    assert PayoutService.objects.count() == 2
+
+
+@pytest.mark.django_db
+def test_coins_we_do_not_know_are_kept_and_reported():
+    report = sync_services([replace(USDT, currency="GRAM", network="TON")], now=NOW)
+
+    assert report.unknown == ["GRAM on ton"]
+    assert PayoutService.objects.get().currency == "GRAM"
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("wrong", ["NaN", "-1", "1E+30", "0.000000001"])
+def test_a_service_with_an_amount_that_is_none_becomes_unavailable(wrong):
+    sync_services([USDT], now=NOW)
+
+    report = sync_services([replace(USDT, fee_amount=Decimal(wrong))], now=NOW)
+
+    service = PayoutService.objects.get()
+    assert (service.is_available, service.fee_amount) == (False, 1)
+    assert report.unreadable[0].startswith("USDT on TRON: ")
+
+
+class Answering:
+    def __init__(self, services):
+        self.services = services
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def list_services(self):
+        if isinstance(self.services, Exception):
+            raise self.services
+        return self.services
+
+
+@pytest.fixture
+def answer(monkeypatch):
+    module = "wallets.management.commands.sync_services.heleket_client"
+    return lambda services: monkeypatch.setattr(module, lambda: Answering(services))
+
+
+def run(*args):
+    out = StringIO()
+    call_command("sync_services", *args, stdout=out)
+    return out.getvalue()
+
+
+@pytest.mark.django_db
+def test_the_command_says_what_it_did(answer):
+    answer([USDT])
+
+    assert run() == "Heleket lists 1 payout services: 1 new, 0 changed, 0 withdrawn.\n"
+    assert PayoutService.objects.exists()
+
+
+@pytest.mark.django_db
+def test_a_dry_run_changes_nothing(answer):
+    answer([USDT])
+
+    assert json.loads(run("--dry-run", "--format", "json"))["added"] == 1
+    assert not PayoutService.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("services", [[], [replace(USDT, currency="GRAM")]])
+def test_findings_end_with_exit_code_2(answer, services):
+    answer(services)
+
+    with pytest.raises(SystemExit) as end:
+        run()
+
+    assert end.value.code == 2
+
+
+@pytest.mark.django_db
+def test_an_unreachable_gateway_changes_nothing(answer):
+    answer([USDT])
+    run()
+    answer(heleket.Unavailable("Heleket cannot be reached."))
+
+    with pytest.raises(CommandError, match="cannot be reached"):
+        run()
+
+    assert PayoutService.objects.get().is_available
+
+
+def test_missing_credentials_are_named(settings):
+    settings.HELEKET_MERCHANT_ID = settings.HELEKET_API_KEY = ""
+
+    with pytest.raises(heleket.MissingCredentials, match="HELEKET_MERCHANT_ID and HELEKET_API_KEY"):
+        gateway.heleket_client()
+
+
+def test_the_client_is_built_from_the_settings(settings):
+    with gateway.heleket_client() as client:
+        assert client.merchant_id == settings.HELEKET_MERCHANT_ID
+        assert client.timeout_seconds == settings.HELEKET_TIMEOUT_SECONDS

@@ -1,0 +1,344 @@
+from threading import Barrier, Thread
+
+import pytest
+from django.contrib.auth.models import Permission
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, connection, transaction
+from django.db.models import ProtectedError
+from django_fsm import TransitionNotAllowed, can_proceed
+
+from tests.factories import ClientFactory, UserFactory, WalletFactory
+from wallets import services
+from wallets.errors import InvalidAddress, WalletError
+from wallets.models import Client, Wallet, WalletStatus
+
+TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+ETH = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+
+pytestmark = pytest.mark.django_db
+
+
+def person(*rights):
+    user = UserFactory()
+    user.user_permissions.set(Permission.objects.filter(codename__in=rights))
+    return user
+
+
+@pytest.fixture
+def approver():
+    return person("approve_wallet", "freeze_wallet", "change_wallet")
+
+
+# The machine
+
+
+MOVES = {
+    "approve": ({"new", "confirmed"}, "approved"),
+    "activate": ({"approved"}, "active"),
+    "freeze": ({"new", "confirmed", "approved", "active"}, "frozen"),
+    "release": ({"frozen"}, "new"),
+    "archive": ({"new", "confirmed", "approved", "active", "frozen"}, "archived"),
+}
+
+
+@pytest.mark.parametrize("status", WalletStatus.values)
+@pytest.mark.parametrize("act", MOVES)
+def test_wallets_move_only_as_designed(act, status):
+    sources, target = MOVES[act]
+    wallet = Wallet(status=status)
+    given = {"by": None, "at": None} if act == "approve" else {}
+
+    assert can_proceed(getattr(wallet, act)) == (status in sources)
+    if status in sources:
+        getattr(wallet, act)(**given)
+        assert wallet.status == target
+    else:
+        with pytest.raises(TransitionNotAllowed):
+            getattr(wallet, act)(**given)
+        assert wallet.status == status
+
+
+def test_a_status_cannot_be_assigned():
+    with pytest.raises(AttributeError):
+        WalletFactory.build(client=None, added_by=None, approved_by=None).status = "active"
+
+
+# Adding
+
+
+def test_a_client_is_added_with_its_history():
+    by = UserFactory()
+
+    client = services.add_client(external_id="C-1", name="Анна Ли 🌷", email="a@example.com", by=by)
+
+    assert client.pk
+    assert client.created_by == by
+    assert [(h.history_type, h.history_user) for h in client.history.all()] == [("+", by)]
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"external_id": ""},
+        {"external_id": "x" * 65},
+        {"name": ""},
+        {"name": "x" * 10_000},
+        {"name": "two\nlines"},
+        {"name": "nul\x00"},
+        {"name": "evil\u202egnp"},
+        {"email": "nobody"},
+        {"group": "a\tb"},
+    ],
+)
+def test_d5_a_client_that_cannot_be_shown_cleanly_is_refused(wrong):
+    with pytest.raises(WalletError):
+        services.add_client(**{"external_id": "C-1", "name": "Ann", "by": None} | wrong)
+
+    assert not Client.objects.exists()
+
+
+def test_an_external_id_is_taken_once():
+    services.add_client(external_id="C-1", name="Ann", by=None)
+
+    with pytest.raises(WalletError, match="already exists"):
+        services.add_client(external_id="C-1", name="Ben", by=None)
+
+    assert Client.objects.get().name == "Ann"
+
+
+def test_a_wallet_is_stored_in_canonical_form_and_waits():
+    by = UserFactory()
+
+    wallet = services.add_wallet(ClientFactory(), network="eth", address=ETH.lower(), by=by)
+
+    stored = Wallet.objects.get(pk=wallet.pk)
+    assert (stored.address, stored.status, stored.added_by) == (ETH, "new", by)
+    assert stored.history.get().history_user == by
+
+
+def test_d4_a_wallet_with_a_foreign_address_is_refused():
+    with pytest.raises(InvalidAddress, match="address of TRON"):
+        services.add_wallet(ClientFactory(), network="eth", address=TRON, by=None)
+
+    assert not Wallet.objects.exists()
+
+
+def test_the_same_wallet_in_another_spelling_is_refused():
+    client = ClientFactory()
+    services.add_wallet(client, network="eth", address=ETH, by=None)
+
+    with pytest.raises(WalletError, match="already has this wallet"):
+        services.add_wallet(client, network="eth", address=ETH.lower(), by=None)
+
+    assert client.wallets.count() == 1
+
+
+def test_the_same_address_with_another_memo_is_another_wallet():
+    client, address = ClientFactory(), "UQCD39VS5jcptHL8vMjEXrzGaRcCVYto7HUn4bpAOg8xqEBI"
+    services.add_wallet(client, network="ton", address=address, by=None)
+    services.add_wallet(client, network="ton", address=address, memo="7", by=None)
+
+    assert client.wallets.count() == 2
+
+
+def test_an_inactive_client_gets_no_wallet():
+    with pytest.raises(WalletError, match="not active"):
+        services.add_wallet(ClientFactory(is_active=False), network="tron", address=TRON, by=None)
+
+    assert not Wallet.objects.exists()
+
+
+# What never changes
+
+
+@pytest.mark.parametrize(
+    "change", [{"network": "eth"}, {"address": ETH}, {"memo": "7"}, {"client_id": 0}]
+)
+def test_a_saved_wallet_keeps_its_destination(change):
+    wallet = WalletFactory()
+    for name, value in change.items():
+        setattr(wallet, name, value)
+
+    with pytest.raises(ValidationError, match="never changes"):
+        wallet.save()
+
+    assert Wallet.objects.filter(network="tron", memo="").exists()
+
+
+@pytest.mark.parametrize("column", ["network", "address", "memo", "client_id"])
+def test_the_database_keeps_the_destination_of_a_wallet(column):
+    wallet, other = WalletFactory(), ClientFactory()
+    value = other.pk if column == "client_id" else "x"
+
+    with pytest.raises(DatabaseError, match="never changes its destination"), transaction.atomic():
+        Wallet.objects.update(**{column: value})
+
+    assert getattr(Wallet.objects.get(), column) == getattr(wallet, column)
+
+
+def test_a_label_can_change():
+    wallet = WalletFactory()
+    wallet.label = "Treasury"
+    wallet.save()
+
+    assert Wallet.objects.get().label == "Treasury"
+
+
+def test_clients_with_wallets_and_their_staff_cannot_be_deleted():
+    wallet = WalletFactory()
+
+    for row in (wallet.client, wallet.added_by, wallet.approved_by):
+        with pytest.raises(ProtectedError):
+            row.delete()
+
+    assert Wallet.objects.exists()
+
+
+# Bulk acts
+
+
+def test_another_person_approves_a_wallet(approver):
+    wallet = WalletFactory(status="new", approved_by=None, approved_at=None)
+
+    outcomes = services.approve_wallets([wallet.pk], by=approver)
+
+    assert [outcome.done for outcome in outcomes] == [True]
+    stored = Wallet.objects.get()
+    assert (stored.status, stored.approved_by) == ("active", approver)
+    assert stored.approved_at
+    assert stored.history.first().history_user == approver
+
+
+@pytest.mark.parametrize("superuser", [False, True])
+def test_c1_nobody_approves_a_wallet_they_added(superuser):
+    by = person("approve_wallet")
+    by.is_superuser = superuser
+    by.save()
+    wallet = WalletFactory(status="new", added_by=by)
+
+    outcomes = services.approve_wallets([wallet.pk], by=by)
+
+    assert [(o.done, "another person" in o.text) for o in outcomes] == [(False, True)]
+    assert Wallet.objects.get().status == "new"
+    assert not Wallet.objects.get().history.filter(history_type="~").exists()
+
+
+ACTS = [
+    services.approve_wallets,
+    services.freeze_wallets,
+    services.release_wallets,
+    services.archive_wallets,
+]
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_c4_without_the_right_nothing_happens(act):
+    wallet = WalletFactory(status="new")
+
+    with pytest.raises(WalletError, match="may not"):
+        act([wallet.pk], by=person("view_wallet"))
+
+    assert Wallet.objects.get().status == "new"
+
+
+@pytest.mark.parametrize("act", ACTS)
+def test_c4_a_disabled_person_does_nothing(act, approver):
+    wallet = WalletFactory(status="new")
+    approver.is_active = False
+
+    with pytest.raises(WalletError):
+        act([wallet.pk], by=approver)
+
+    assert Wallet.objects.get().status == "new"
+
+
+def test_a_wallet_of_an_inactive_client_is_not_approved(approver):
+    wallet = WalletFactory(status="new", client__is_active=False)
+
+    outcomes = services.approve_wallets([wallet.pk], by=approver)
+
+    assert outcomes[0].text == "Its client is not active."
+    assert Wallet.objects.get().status == "new"
+
+
+def test_c7_a_refused_wallet_does_not_stop_its_neighbours(approver):
+    good = WalletFactory(status="new")
+    own = WalletFactory(status="new", added_by=approver)
+    archived = WalletFactory(status="archived")
+    last = WalletFactory(status="new")
+
+    outcomes = services.approve_wallets([own.pk, last.pk, 0, archived.pk, good.pk], by=approver)
+
+    assert {o.id: o.done for o in outcomes} == {
+        good.pk: True,
+        own.pk: False,
+        archived.pk: False,
+        last.pk: True,
+        0: False,
+    }
+    assert set(Wallet.objects.active()) == {good, last}
+
+
+def test_a_released_wallet_has_to_be_approved_again(approver):
+    wallet = WalletFactory()
+
+    services.freeze_wallets([wallet.pk], by=approver)
+    assert Wallet.objects.get().status == "frozen"
+    services.release_wallets([wallet.pk], by=approver)
+
+    stored = Wallet.objects.get()
+    assert (stored.status, stored.approved_by, stored.approved_at) == ("new", None, None)
+
+
+def test_an_archived_wallet_stays_archived(approver):
+    wallet = WalletFactory()
+    services.archive_wallets([wallet.pk], by=approver)
+
+    for act in ACTS:
+        assert not act([wallet.pk], by=approver)[0].done
+
+    assert Wallet.objects.get().status == "archived"
+
+
+def test_bulk_acts_take_the_same_few_statements(approver, django_assert_max_num_queries):
+    wallets = [WalletFactory(status="new") for _ in range(20)]
+    approver.has_perm("wallets.approve_wallet")
+
+    with django_assert_max_num_queries(6):
+        outcomes = services.approve_wallets([wallet.pk for wallet in wallets], by=approver)
+
+    assert all(outcome.done for outcome in outcomes)
+
+
+def test_querysets_read_as_phrases():
+    active, new = WalletFactory(), WalletFactory(status="new", client__is_active=False)
+
+    assert list(Wallet.objects.active()) == [active]
+    assert list(Wallet.objects.waiting()) == [new]
+    assert list(Wallet.objects.for_client(new.client)) == [new]
+    assert list(Client.objects.active()) == [active.client]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_c2_one_of_two_people_who_press_at_once_approves():
+    people = [person("approve_wallet") for _ in range(2)]
+    wallets = [WalletFactory(status="new").pk for _ in range(50)]
+    barrier, done = Barrier(2), []
+
+    def press(by):
+        try:
+            for pk in wallets:
+                barrier.wait(timeout=30)
+                done.extend(o.id for o in services.approve_wallets([pk], by=by) if o.done)
+        finally:
+            connection.close()
+
+    threads = [Thread(target=press, args=[by]) for by in people]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert sorted(done) == wallets
+    assert Wallet.history.filter(history_type="~").count() == len(wallets)
