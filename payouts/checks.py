@@ -5,17 +5,19 @@ Claim a question for a moment, ask without lock or transaction, record the answe
 
 import time
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
 import heleket
-from payouts import clock, settlement
+from payouts import clock, explain, services, settlement
 from payouts.desk import Desk
 from payouts.models import Attempt, Payout, Source
+from payouts.services import Outcome, Seen
 
 # Long enough for an answer to be recorded before another worker asks the same again.
 QUESTION_LASTS = timedelta(seconds=90)
@@ -105,3 +107,18 @@ def check_due(limit: int, client: heleket.Client, desk: Desk) -> int:
     for question in questions:
         record([ask(question, client, timeout=desk.timeout)], desk)
     return len(questions)
+
+
+def ask_now(seen: Seen, client: heleket.Client, desk: Desk, *, by: User, source: Source) -> Outcome:
+    """Ask Heleket about one payout at a person's word and tell what it said."""
+    [outcome] = services.ask_soon([seen], by=by, source=source)
+    if not outcome.done:
+        return outcome
+    for question in claim(1, only=[seen.id]):
+        reply = ask(question, client, timeout=desk.timeout)
+        record([reply], desk)
+        told = explain.outcome_of(seen.id)
+        if isinstance(reply.told, heleket.HeleketError):
+            return replace(told, text=f"{reply.told.message} {told.text}")
+        return told
+    return outcome

@@ -7,14 +7,15 @@ happens without lock or transaction. What comes back is recorded for many calls 
 import time
 from collections import defaultdict
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 import heleket
-from payouts import clock, door, pauses, policy, services, settlement
+from payouts import clock, door, explain, pauses, policy, services, settlement
 from payouts.controls.models import Switch
 from payouts.desk import Desk
 from payouts.models import (
@@ -27,6 +28,7 @@ from payouts.models import (
     Source,
     WaitingFor,
 )
+from payouts.services import Outcome, Seen
 from wallets.models import PayoutService, Wallet, WalletStatus
 
 LOOK_AGAIN = timedelta(minutes=5)
@@ -338,3 +340,16 @@ def submit_due(limit: int, client: heleket.Client, desk: Desk) -> int:
     for call in calls:
         record([send(call, client, timeout=desk.timeout)], desk)
     return len(calls)
+
+
+def send_now(
+    seen: Seen, client: heleket.Client, desk: Desk, *, by: User, source: Source
+) -> Outcome:
+    """Send one approved payout at a person's word and tell what Heleket said."""
+    [outcome] = services.hurry_payouts([seen], by=by, source=source)
+    if not outcome.done:
+        return outcome
+    for call in claim(1, desk, only=[seen.id]):
+        record([send(call, client, timeout=desk.timeout)], desk)
+        return explain.outcome_of(seen.id)
+    return replace(explain.outcome_of(seen.id), done=False)

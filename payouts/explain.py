@@ -1,0 +1,210 @@
+"""What a payout waits for, since when, who can act, and what happens next by itself.
+
+The page, the list and the command line all tell the same, in plain words.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from payouts.controls.models import Switch
+from payouts.models import Pause, Payout, PayoutStatus, WaitingFor
+from payouts.services import Outcome
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """`waiting_for` is a `WaitingFor` or empty; `since` is None for what has ended."""
+
+    waiting_for: str
+    sentence: str
+    since: datetime | None
+    who: str
+    next: str
+
+    @property
+    def label(self) -> str:
+        return str(WaitingFor(self.waiting_for).label) if self.waiting_for else ""
+
+
+@dataclass(frozen=True)
+class States:
+    """What holds up payouts of all kinds: read once, used for many rows."""
+
+    switch: Switch
+    pauses: tuple[Pause, ...]
+
+    @classmethod
+    def now(cls) -> "States":
+        return cls(Switch.objects.get(pk=1), tuple(Pause.objects.order_by("since")))
+
+    def pause_for(self, payout: Payout) -> Pause | None:
+        theirs = (each for each in self.pauses if each.currency in ("", payout.currency))
+        return next(theirs, None)
+
+
+NOBODY = ""
+
+
+def explain(payout: Payout, states: States | None = None) -> Explanation:
+    """Tell one payout's state. Without `states` they are read: two queries."""
+    if payout.is_ended:
+        return ended(payout)
+    states = states or States.now()
+    waiting_for = what_it_waits_for(payout, states)
+    sentence, who, then = TELL[waiting_for](payout, states)
+    return Explanation(waiting_for, sentence, since(payout, waiting_for, states), who, then)
+
+
+def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
+    """The switch and Heleket's pauses hold up many payouts, so they are not written on each."""
+    own = WaitingFor(payout.waiting_for)
+    may_be_sent = own in (WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY)
+    if payout.status == PayoutStatus.APPROVED and may_be_sent:
+        if not states.switch.is_on:
+            return WaitingFor.SWITCH
+        if pause := states.pause_for(payout):
+            return WaitingFor.FUNDS if pause.cause == Pause.Cause.FUNDS else WaitingFor.GATEWAY
+        return WaitingFor.WORKER
+    return own
+
+
+def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime | None:
+    started = payout.waiting_since or payout.requested_at
+    pause = states.pause_for(payout)
+    if waiting_for == WaitingFor.SWITCH and states.switch.turned_at:
+        return max(started, states.switch.turned_at)
+    if waiting_for in (WaitingFor.FUNDS, WaitingFor.GATEWAY) and pause:
+        return max(started, pause.since)
+    return started
+
+
+def outcome_of(payout_id: UUID) -> Outcome:
+    """Tell where a payout stands after an act on it, with Heleket's own word if there is one."""
+    payout = Payout.objects.get(pk=payout_id)
+    told = explain(payout)
+    attempt = payout.attempts.filter(generation=payout.generation).first()
+    words = [told.sentence]
+    if attempt and attempt.remote_status:
+        words.append(_("Heleket's status: %s.") % attempt.remote_status)
+    if attempt and attempt.txid:
+        words.append(_("Transaction: %s.") % attempt.txid)
+    if not payout.is_ended:
+        words.append(told.next)
+    return Outcome(payout.pk, payout.number, done=True, text=" ".join(words))
+
+
+def ended(payout: Payout) -> Explanation:
+    sentences = {
+        PayoutStatus.CONFIRMED: _("It was paid: Heleket's final word."),
+        PayoutStatus.FAILED: _("It was not paid. %s") % payout.status_reason,
+        PayoutStatus.REJECTED: _("It was rejected and never sent. %s") % payout.status_reason,
+        PayoutStatus.CANCELLED: _("It was cancelled and never sent. %s") % payout.status_reason,
+    }
+    failed = payout.status == PayoutStatus.FAILED
+    return Explanation(
+        waiting_for="",
+        sentence=sentences[PayoutStatus(payout.status)].strip(),
+        since=None,
+        who=_("An operator can retry it; it then needs approval again.") if failed else NOBODY,
+        next=_("Nothing: it has ended."),
+    )
+
+
+Told = tuple[str, str, str]
+
+
+def approvals(payout: Payout, _states: States) -> Told:
+    told = _("It waits for approval.")
+    if payout.status_reason:
+        told = _("It waits for approval again. %s") % payout.status_reason
+    return told, _("An approver who had no hand in it."), _("Nothing until it is approved.")
+
+
+def release(payout: Payout, _states: States) -> Told:
+    told = _("It was put on hold: %s") % payout.status_reason
+    return told, _("An approver can release it."), _("Nothing until it is released.")
+
+
+def worker(payout: Payout, _states: States) -> Told:
+    told = _("It is approved and waits for the worker.")
+    if payout.status_reason:
+        told = _("It goes out again, as nothing came of the last try: %s") % payout.status_reason
+    then = _("The worker sends it within seconds, if it runs.")
+    return told, _("An operator can send it now."), then
+
+
+def switch(_payout: Payout, states: States) -> Told:
+    told = _("Sending is paused: %s") % (states.switch.reason or "?")
+    who = _("An operator can resume sending.")
+    return told, who, _("It is sent after sending is resumed.")
+
+
+def pause(payout: Payout, states: States) -> Told:
+    their = states.pause_for(payout)
+    if their is None:
+        return worker(payout, states)
+    told = _("%(why)s. Heleket says: “%(text)s”") % {"why": str(their), "text": their.text}
+    who = {
+        Pause.Cause.FUNDS: _("Treasury can top up the balance at Heleket."),
+        Pause.Cause.FORBIDDEN: _("Whoever owns the Heleket account can ask their support."),
+        Pause.Cause.UNAUTHORIZED: _("Whoever runs the desk can check the payout key."),
+        Pause.Cause.UNKNOWN: _("An operator should read the text and ask Heleket's support."),
+    }.get(Pause.Cause(their.cause), _("Nobody has to act."))
+    then = _("One payout is tried at %s; when it goes through, the others follow.")
+    return told, who, then % at_time(their.probe_at)
+
+
+def parked(payout: Payout, _states: States) -> Told:
+    then = _("The desk looks again at %s.") % at_time(payout.due_at)
+    return payout.status_reason, _("An operator can hold or cancel it."), then
+
+
+def answer(payout: Payout, _states: States) -> Told:
+    if payout.cancel_asked_at:
+        told = _("It should be cancelled, but Heleket may have it already. Nothing is sent again.")
+        then = _("Heleket is asked at %s; if it never had it, it ends as cancelled after a day.")
+        return told, NOBODY, then % at_time(payout.due_at)
+    told = _("It was sent, and it is not known yet whether Heleket has it.")
+    if payout.may_repeat:
+        then = _("Heleket has twice not known it: the same request is sent again.")
+    else:
+        then = _("Heleket is asked at %s.") % at_time(payout.due_at)
+    return told, _("An operator can ask Heleket now."), then
+
+
+def final_word(payout: Payout, _states: States) -> Told:
+    told = _("Heleket has it and has not said its final word.")
+    then = _("Heleket is asked at %s, or as soon as its webhook comes.") % at_time(payout.due_at)
+    return told, _("An operator can ask Heleket now."), then
+
+
+def discrepancy(_payout: Payout, _states: States) -> Told:
+    told = _("Heleket and the desk differ about it, so everything has stopped.")
+    who = _("An operator has to find out why and close the discrepancy.")
+    return told, who, _("Nothing until the discrepancy is closed.")
+
+
+TELL = {
+    WaitingFor.APPROVALS: approvals,
+    WaitingFor.RELEASE: release,
+    WaitingFor.WORKER: worker,
+    WaitingFor.SWITCH: switch,
+    WaitingFor.FUNDS: pause,
+    WaitingFor.GATEWAY: pause,
+    WaitingFor.SERVICE: parked,
+    WaitingFor.WALLET: parked,
+    WaitingFor.LIMIT: parked,
+    WaitingFor.RATE: parked,
+    WaitingFor.ANSWER: answer,
+    WaitingFor.FINAL_WORD: final_word,
+    WaitingFor.DISCREPANCY: discrepancy,
+}
+
+
+def at_time(at: datetime | None) -> str:
+    return date_format(localtime(at), "H:i:s") if at else _("some time")

@@ -1,0 +1,86 @@
+"""What a payout waits for, told the same on the page and on the command line."""
+
+import pytest
+
+from payouts import checks, explain, services, submission
+from payouts.controls.models import Switch
+from payouts.models import Payout, PayoutStatus, Source, WaitingFor
+from tests.factories import PayoutFactory, StaffFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+
+@pytest.fixture
+def operator(db):
+    return StaffFactory(roles=["Operator"])
+
+
+def test_every_state_has_words_for_who_can_act_and_what_comes_next(clock):
+    for status in PayoutStatus:
+        told = explain.explain(PayoutFactory(status=status, wallet__address=f"T{status}"))
+        assert told.sentence
+        assert told.next
+        assert bool(told.waiting_for) == (told.since is not None)
+
+
+def test_an_approved_payout_waits_for_the_switch_while_sending_is_paused(clock):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    assert explain.explain(payout).waiting_for == WaitingFor.WORKER
+
+    Switch.objects.update(is_on=False, turned_at=clock(), reason="audit")
+
+    told = explain.explain(payout)
+    assert (told.waiting_for, told.since) == (WaitingFor.SWITCH, clock())
+    assert "audit" in told.sentence
+
+
+def test_an_approved_payout_waits_for_funds_until_heleket_takes_one(
+    sandbox, heleket_client, desk, clock
+):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
+    submission.submit_due(1, heleket_client, desk)
+
+    told = explain.explain(Payout.objects.get(pk=payout.pk))
+
+    assert told.waiting_for == WaitingFor.FUNDS
+    assert "Not enough funds" in told.sentence
+
+
+def test_send_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clock, operator):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+
+    outcome = submission.send_now(
+        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+    )
+
+    assert outcome.done
+    assert "process" in outcome.text
+    assert Payout.objects.get().status == PayoutStatus.BROADCAST
+
+
+def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, desk, clock, operator):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    Switch.objects.update(is_on=False, reason="audit")
+
+    outcome = submission.send_now(
+        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+    )
+
+    assert not outcome.done
+    assert "audit" in outcome.text
+    assert Payout.objects.get().status == PayoutStatus.APPROVED
+    assert sandbox.order_ids == []
+
+
+def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clock, operator):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    submission.submit_due(1, heleket_client, desk)
+    clock.forward(minutes=5)
+    sandbox.run_due()
+
+    outcome = checks.ask_now(
+        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+    )
+
+    assert "paid" in outcome.text
+    assert Payout.objects.get().status == PayoutStatus.CONFIRMED
