@@ -4,6 +4,7 @@ Wire behaviour follows https://doc.heleket.com; what it leaves open is decided h
 `endpoints`, the way the documentation's examples suggest.
 """
 
+import base64
 import hashlib
 import hmac
 import os
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from heleket.sandbox.adapter import SandboxAdapter
 
 CALLS_KEPT = 100_000
+EVM = {"arbitrum", "avalanche", "bsc", "eth", "polygon"}
 INVALID_SIGN = Answer.json(401, {"message": "Invalid Sign."})
 NOT_FOUND = Answer.json(404, {"message": "Not Found"})
 NO_ANSWER = Answer(link=Link.RESET)
@@ -114,27 +116,22 @@ class Gateway:
 
         return SandboxAdapter(self)
 
-    def handle(
-        self,
-        method: str,
-        path: str,
-        query: str,
-        headers: Headers,
-        body: bytes,
-        is_connected: Callable[[], bool] = lambda: True,
-    ) -> Answer:
+    def handle(self, method: str, path: str, query: str, headers: Headers, body: bytes) -> Answer:
+        """Take one request. What its answer says about waiting is left to the caller."""
+        return self.answer(Request(method, path, query, headers, body))
+
+    def answer(self, request: Request, is_connected: Callable[[], bool] = lambda: True) -> Answer:
         """Take one request, as any front end has received it.
 
         A create whose sender has left while the gate held it back is not executed.
         """
-        request = Request(method, path, query, headers, body)
-        if path == endpoints.CREATE:
+        if request.path == endpoints.CREATE:
             self.gate.wait("before")
             if not is_connected():
                 return NO_ANSWER
         with self.lock:
             answer = self._receive(request)
-        if path == endpoints.CREATE:
+        if request.path == endpoints.CREATE:
             self.gate.wait("after")
         self.mail.hand_over()
         return replace(answer, wait_seconds=answer.wait_seconds + self.latency_seconds)
@@ -241,12 +238,14 @@ class Gateway:
             ]
 
     def top_up(self, currency: str, amount: str | Decimal) -> None:
-        """Add to a balance. ValueError for a coin that the gateway does not have."""
+        """Add to a balance. ValueError for an unknown coin or an amount that adds nothing."""
         with self.lock:
             if currency not in self.balances:
                 raise ValueError(f"there is no wallet in {currency}")
-            entry = Entry(self.now(), None, None, currency, Decimal(amount), "top-up")
-            self.ledger.add(entry)
+            added = Decimal(amount)
+            if not added.is_finite() or added <= 0:
+                raise ValueError("a top-up is an amount above zero")
+            self.ledger.add(Entry(self.now(), None, None, currency, added, "top-up"))
             self.version += 1
 
     def open_payout(self, fields: rules.Fields, quote: rules.Quote, why: str = "payout") -> Payout:
@@ -434,7 +433,7 @@ class Gateway:
     def _enter(self, payout: Payout, step: lives.Step, at: datetime) -> None:
         payout.status, payout.is_final, payout.updated_at = step.status, step.is_final, at
         if step.has_txid and payout.txid is None:
-            payout.txid = hashlib.sha256(f"tx {payout.uuid}".encode()).hexdigest()
+            payout.txid = made_up_txid(payout)
         has_failed = step.is_final and step.status in lives.FAILURES
         if has_failed and not payout.is_returned:
             self.ledger.give_back(payout, at, "returned")
@@ -465,3 +464,11 @@ class Gateway:
     def load(cls, path: Path | str, **options: Any) -> "Gateway":
         """Return a gateway as it was saved; `options` as for a new one, keys included."""
         return snapshot.restore(cls(**options), Path(path).read_text())
+
+
+def made_up_txid(payout: Payout) -> str:
+    """Return a transaction id as the network writes it; one of TON may have slashes."""
+    digest = hashlib.sha256(f"tx {payout.uuid}".encode()).digest()
+    if payout.network == "ton":
+        return base64.b64encode(digest).decode()
+    return f"0x{digest.hex()}" if payout.network in EVM else digest.hex()
