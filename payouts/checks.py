@@ -4,7 +4,7 @@ Claim a question for a moment, ask without lock or transaction, record the answe
 """
 
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
@@ -81,16 +81,17 @@ def record(replies: Sequence[Reply], desk: Desk) -> None:
     def store(some: Sequence[Reply]) -> None:
         ids = [reply.question.attempt_id for reply in some]
         with settlement.settle(ids, source=Source.CHECK) as attempts:
+            owners = settlement.owners_of(reply.told for reply in some)
             for reply in some:
-                apply(attempts[reply.question.attempt_id], reply, desk)
+                apply(attempts[reply.question.attempt_id], reply, owners, desk)
 
     settlement.together_or_each(replies, store)
 
 
-def apply(attempt: Attempt, reply: Reply, desk: Desk) -> None:
+def apply(attempt: Attempt, reply: Reply, owners: Mapping[str, str], desk: Desk) -> None:
     match reply.told:
         case heleket.RemotePayout():
-            settlement.apply_remote(attempt, reply.told, source=Source.CHECK)
+            settlement.apply_remote(attempt, reply.told, owners, source=Source.CHECK)
             if attempt.watch_at:
                 settlement.keep_watching(attempt)
         case heleket.PayoutNotFound() if attempt.watch_at:

@@ -179,6 +179,8 @@ def answer(payout: Payout, _states: States) -> Told:
 
 def final_word(payout: Payout, _states: States) -> Told:
     told = _("Heleket has it and has not said its final word.")
+    if payout.cancel_asked_at:
+        told = _("It should be cancelled, but Heleket has it and cannot call it back.")
     then = _("Heleket is asked at %s, or as soon as its webhook comes.") % at_time(payout.due_at)
     return told, _("An operator can ask Heleket now."), then
 

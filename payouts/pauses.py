@@ -34,7 +34,9 @@ def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float =
 
 def lift(currencies: Iterable[str]) -> None:
     """Heleket took payouts in these currencies: what stood in their way is over."""
-    over = Pause.objects.filter(Q(currency="") | Q(currency__in=set(currencies)))
+    if not (taken := set(currencies)):
+        return
+    over = Pause.objects.filter(Q(currency="") | Q(currency__in=taken))
     for each in over.select_for_update():
         door.tell_desk(
             "resume",

@@ -11,6 +11,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -30,7 +31,7 @@ from payouts.models import (
 )
 from wallets.amounts import format_amount, parse_amount
 from wallets.coins import decimals_of
-from wallets.models import Client, PayoutService, Wallet, WalletStatus
+from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
 
 CHUNK = 1000
 
@@ -103,11 +104,11 @@ def request_payout(
         memo=wallet.memo,
         currency=currency,
         amount=amount,
-        purpose=needed(purpose, _("Say what the payout is for.")),
-        reference=reference.strip(),
+        purpose=needed(purpose, _("Say what the payout is for."), at_most=200),
+        reference=optional(reference, at_most=100),
         origin=origin,
         trigger=trigger,
-        idempotency_key=needed(idempotency_key, _("The idempotency key is missing.")),
+        idempotency_key=needed(idempotency_key, _("The idempotency key is missing."), at_most=200),
         requested_at=now,
         requested_by=by,
         waiting_since=now,
@@ -164,9 +165,21 @@ def refuse_unless_payable(client: Client, wallet: Wallet, currency: str, amount:
         raise PayoutError(str(refusal))
 
 
-def needed(text: str, refusal: str) -> str:
-    if not (text := text.strip()):
+def needed(text: str, refusal: str, *, at_most: int = 1000) -> str:
+    """Return one line of text that is fit to be stored and shown, or raise PayoutError."""
+    if not (text := optional(text, at_most=at_most)):
         raise PayoutError(refusal)
+    return text
+
+
+def optional(text: str, *, at_most: int = 1000) -> str:
+    text = text.strip()
+    if len(text) > at_most:
+        raise PayoutError(_("Write at most %(count)d characters.") % {"count": at_most})
+    try:
+        one_line(text)
+    except ValidationError as exc:
+        raise PayoutError(exc.messages[0]) from exc
     return text
 
 
@@ -195,8 +208,8 @@ def edit_payout(
         before = {"money": payout.money, "network": payout.network, "address": payout.address}
         payout.wallet, payout.currency, payout.amount = wallet, currency, amount
         payout.network, payout.address, payout.memo = wallet.network, wallet.address, wallet.memo
-        payout.purpose = needed(purpose, _("Say what the payout is for."))
-        payout.reference = reference.strip()
+        payout.purpose = needed(purpose, _("Say what the payout is for."), at_most=200)
+        payout.reference = optional(reference, at_most=100)
         start_new_generation_if_tried(payout)
         payout.edit(reason, **{f"old_{name}": value for name, value in before.items()})
         void_approvals([payout], _("The payout was changed."))
@@ -229,9 +242,13 @@ def approve_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[O
 
     def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
         makers = makers_of(payouts)
+        wallets = Wallet.objects.active().filter(client__is_active=True)
+        payable = set(wallets.filter(payouts__in=payouts).values_list("pk", flat=True))
 
         def act(payout: Payout) -> str:
             refuse_unless(payout, PayoutStatus.PENDING)
+            if payout.wallet_id not in payable:
+                raise PayoutError(_("Its wallet or its client is not active."))
             refuse_maker(by, makers.get(payout.pk, []))
             payout.approve(digest=payout.digest(), policy=policy.POLICY_VERSION)
             return _("Approved. It will be sent.")
@@ -279,9 +296,11 @@ def release_payouts(
     """Bring held payouts back to the approvers."""
     require(by, "release_payout")
 
+    reason = optional(reason)
+
     def act(payout: Payout) -> str:
         refuse_unless(payout, PayoutStatus.HELD)
-        payout.release(reason.strip())
+        payout.release(reason)
         return _("Released. It waits for approval.")
 
     return act_on(seen, lambda _payouts: act, void(_("Released.")), by=by, source=source)

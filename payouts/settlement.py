@@ -7,7 +7,7 @@ opens a discrepancy and stops the payout.
 
 import json
 import logging
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -205,13 +205,26 @@ def put_back(payout: Payout, text: str, waiting_for: WaitingFor) -> None:
 # What Heleket has
 
 
-def apply_remote(attempt: Attempt, remote: heleket.RemotePayout, *, source: Source) -> None:
-    """Take over what Heleket says of this attempt, if it is what was sent."""
+def owners_of(told: Iterable[object]) -> dict[str, str]:
+    """Return which of our order ids have Heleket's ids in these answers already."""
+    uuids = {each.uuid for each in told if isinstance(each, heleket.RemotePayout)}
+    owners = Attempt.objects.filter(uuid__in=uuids).values_list("uuid", "order_id")
+    return {uuid: order_id for uuid, order_id in owners if uuid}
+
+
+def apply_remote(
+    attempt: Attempt, remote: heleket.RemotePayout, owners: Mapping[str, str], *, source: Source
+) -> None:
+    """Take over what Heleket says of this attempt, if it is what was sent.
+
+    `owners` is what `owners_of` said of it and others, with their payouts locked.
+    """
     payout = attempt.payout
+    owner = owners.get(remote.uuid, attempt.order_id)
     if ours_and_theirs := difference(attempt, remote):
         open_discrepancy(attempt, Kind.DIFFERENT, *ours_and_theirs, critical=True)
-    elif taken_by := Attempt.objects.filter(uuid=remote.uuid).exclude(pk=attempt.pk).first():
-        ours = f"{remote.uuid} belongs to {taken_by.order_id}"
+    elif owner != attempt.order_id:
+        ours = f"{remote.uuid} belongs to {owner}"
         open_discrepancy(attempt, Kind.UUID_TAKEN, ours, describe(remote), critical=True)
     elif attempt.generation != payout.generation or not is_under_way(payout):
         compare_with_final_word(attempt, remote, source)

@@ -6,7 +6,7 @@ happens without lock or transaction. What comes back is recorded for many calls 
 
 import time
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from uuid import UUID
@@ -43,7 +43,7 @@ class Call:
     order_id: str
     number: int
     body: bytes
-    earlier: tuple[str, ...]  # order ids of earlier tries, asked about before the first call
+    earlier: tuple[str, ...]  # order ids of earlier tries, asked about first
     lease_ends: float  # by clock.monotonic()
 
 
@@ -132,8 +132,7 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
         is_new = not tries or tries[-1].generation != payout.generation
         attempt = new_attempt(payout, desk) if is_new else tries.pop()
         start_call(payout, attempt, desk)
-        earlier = tuple(each.order_id for each in tries) if attempt.calls == 1 else ()
-        going.append((payout, attempt, earlier))
+        going.append((payout, attempt, tuple(each.order_id for each in tries)))
     store_attempts([attempt for _payout, attempt, _earlier in going])
     services.void_approvals(checks.voided, "The approval no longer stands.")
     return [
@@ -304,15 +303,21 @@ def record(answers: Sequence[Answer], desk: Desk) -> None:
     def store(some: Sequence[Answer]) -> None:
         ids = [answer.call.attempt_id for answer in some]
         with settlement.settle(ids, source=Source.WORKER) as attempts:
+            owners = settlement.owners_of(answer.outcome for answer in some)
             for answer in some:
                 attempt = attempts[answer.call.attempt_id]
                 if answer.call.number in attempt.unanswered:
-                    apply(attempt, answer, desk)
+                    apply(attempt, answer, owners, desk)
+            pauses.lift(
+                attempts[answer.call.attempt_id].payout.currency
+                for answer in some
+                if isinstance(answer.outcome, heleket.RemotePayout)
+            )
 
     settlement.together_or_each(answers, store)
 
 
-def apply(attempt: Attempt, answer: Answer, desk: Desk) -> None:
+def apply(attempt: Attempt, answer: Answer, owners: Mapping[str, str], desk: Desk) -> None:
     told = answer.outcome
     if isinstance(told, heleket.OutcomeUnknown):
         settlement.apply_no_answer(attempt, told, desk)
@@ -320,7 +325,7 @@ def apply(attempt: Attempt, answer: Answer, desk: Desk) -> None:
     settlement.answered(attempt, answer.call.number)
     match told:
         case heleket.RemotePayout():
-            settlement.apply_remote(attempt, told, source=Source.WORKER)
+            settlement.apply_remote(attempt, told, owners, source=Source.WORKER)
         case heleket.RequestRejected():
             settlement.apply_refusal(attempt, told)
         case heleket.Unavailable():
