@@ -115,6 +115,7 @@ class Wallet(models.Model):
     client = models.ForeignKey(
         Client,
         on_delete=models.PROTECT,
+        limit_choices_to={"is_active": True},
         related_name="wallets",
         verbose_name=gettext_lazy("client"),
     )
