@@ -130,11 +130,8 @@ class Client:
         self._origin, self.host = read_base_url(base_url)
         self.merchant_id = merchant_id
         self.timeout_seconds = timeout_seconds
-        self._not_found_texts = not_found_texts
+        self.not_found_texts = not_found_texts
         self._adapter = adapter or GatewayAdapter(self._origin, ca_file)
-
-    def __repr__(self) -> str:
-        return f"Client(host={self.host!r}, merchant_id={self.merchant_id!r})"
 
     def __enter__(self) -> Self:
         return self
@@ -167,7 +164,7 @@ class Client:
         try:
             return self._payout("/v1/payout/info", body, deadline)
         except RequestRejected as exc:
-            if exc.errors or exc.message not in self._not_found_texts:
+            if exc.errors or exc.message not in self.not_found_texts:
                 raise
             raise PayoutNotFound(
                 exc.message, status_code=exc.status_code, answer=exc.answer

@@ -1,8 +1,11 @@
 """Strict reading of JSON: exact numbers, and nothing that two parsers could read differently."""
 
 import json
+import re
 from decimal import Decimal
 from typing import Any, NoReturn
+
+NUL = re.compile(r"(?<!\\)(?:\\\\)*\\u0000")
 
 
 def parse(text: str) -> Any:
@@ -17,9 +20,9 @@ def parse(text: str) -> Any:
         )
     except (ArithmeticError, RecursionError):
         raise ValueError("number or nesting beyond reason") from None
-    if "\\u0000" in text:
-        raise ValueError("NUL")
     if "\\u" in text:
+        if NUL.search(text):
+            raise ValueError("NUL in a text")
         json.dumps(value, ensure_ascii=False, default=str).encode()
     return value
 

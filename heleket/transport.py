@@ -20,7 +20,7 @@ import urllib3
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError, NewConnectionError
+from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 
 from heleket.answers import Answer
 from heleket.errors import InvalidBaseUrl, OutcomeUnknown, Unavailable
@@ -42,7 +42,7 @@ def read_base_url(url: str) -> tuple[str, str]:
         extras = parts.username or parts.query or parts.fragment or parts.path.strip("/")
         port, host = parts.port, parts.hostname
     except ValueError:
-        raise InvalidBaseUrl(f"{url!r} is not a URL.") from None
+        raise InvalidBaseUrl("The gateway URL cannot be read.") from None
     if parts.scheme not in {"http", "https"} or not host or extras:
         raise InvalidBaseUrl(
             "The gateway URL must be like https://api.heleket.com, without a path."
@@ -77,8 +77,6 @@ def exchange(adapter: BaseAdapter, request: requests.PreparedRequest, *, deadlin
             body = _read_body(response.raw)
         finally:
             response.raw.close()
-    except Unavailable:
-        raise
     except (requests.RequestException, HTTPError, HTTPException, OSError) as exc:
         failure = _failure(exc)
     else:
@@ -92,30 +90,32 @@ def _read_body(raw: Any) -> bytes:
     while chunk := raw.read(CHUNK):
         body += chunk
         if len(body) > MAX_ANSWER_BYTES:
-            raise requests.RequestException("the answer is too large")
+            raise OutcomeUnknown("Heleket's answer is too large to read.")
     return body
 
 
 def _failure(exc: Exception) -> Unavailable | OutcomeUnknown:
     if isinstance(exc, requests.ConnectTimeout) or _never_connected(exc):
-        return unreachable(exc)
+        return _unreachable(exc)
     # Also if a kept-alive connection was closed while we wrote: they may have read it before.
-    return OutcomeUnknown(f"The connection to Heleket gave no whole answer ({_name(exc)}).")
+    late = isinstance(exc, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError)
+    trouble = "was too slow" if late else "broke off"
+    return OutcomeUnknown(f"Heleket's answer {trouble}, so we do not know what it did.")
 
 
 def _never_connected(exc: Exception) -> bool:
+    """Tell whether an adapter of `requests` failed before it could send; ours says so itself."""
     cause = exc.args[0] if exc.args else None
-    return isinstance(getattr(cause, "reason", cause), NewConnectionError)
+    reason = getattr(cause, "reason", cause)
+    if isinstance(reason, SSLError):  # of the handshake or of any later read
+        return "certificate verify failed" in str(reason)
+    return isinstance(reason, NewConnectionError)
 
 
-def unreachable(exc: Exception) -> Unavailable:
-    return Unavailable(f"Heleket cannot be reached, nothing was sent ({_name(exc)}).")
-
-
-def _name(exc: Exception) -> str:
-    """Name the innermost error: messages of the outer ones may contain what we sent."""
-    inner = next((arg for arg in reversed(exc.args) if isinstance(arg, Exception)), None)
-    return _name(inner) if inner else type(exc).__name__
+def _unreachable(exc: Exception) -> Unavailable:
+    cause = exc.__cause__ or exc
+    reason = getattr(cause, "strerror", None) or cause
+    return Unavailable(f"Heleket cannot be reached, so nothing was sent: {reason}.")
 
 
 class GatewayAdapter(BaseAdapter):
@@ -204,7 +204,7 @@ class _Connection(HTTPConnection):
         try:
             super().connect()
         except (OSError, HTTPError) as exc:
-            failure = unreachable(exc)
+            failure = _unreachable(exc)
         else:
             if time.monotonic() <= latest:
                 return

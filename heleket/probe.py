@@ -1,0 +1,123 @@
+"""A look at Heleket before money moves. It reads and calculates, and creates nothing."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from heleket.client import Client
+from heleket.errors import HeleketError, MissingCredentials, PayoutNotFound, RequestRejected
+from heleket.types import RemoteService
+
+# A calculation has to name a recipient. These are nobody's: one of Heleket's examples, and the
+# address where Ethereum's coins are burnt.
+TRON_ADDRESS = "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"
+EVM_ADDRESS = "0x000000000000000000000000000000000000dEaD"
+EVM_NETWORKS = ("ETH", "BSC", "POLYGON", "ARBITRUM", "AVALANCHE")
+ADDRESSES = {"TRON": TRON_ADDRESS} | dict.fromkeys(EVM_NETWORKS, EVM_ADDRESS)
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """What one look showed. An error stops all payouts; a problem is for a person to look at."""
+
+    about: str
+    state: Literal["ok", "problem", "error"]
+    sentence: str
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All findings, and the words in which Heleket says that it has no such payout."""
+
+    findings: Sequence[Finding]
+    not_found_text: str = ""
+
+    @property
+    def exit_code(self) -> int:
+        states = {finding.state for finding in self.findings}
+        return 1 if "error" in states else 2 if "problem" in states else 0
+
+
+def probe(client: Client) -> Report:
+    """Ask Heleket for everything that payouts will depend on."""
+    try:
+        services = client.list_services()
+    except HeleketError as exc:
+        return Report([Finding("services", "error", str(exc))])
+    not_found, text = _look_for_made_up_payout(client)
+    available = [service for service in services if service.is_available]
+    return Report(
+        [
+            _services(available),
+            not_found,
+            _balance(client),
+            _calculation(client, available),
+        ],
+        text,
+    )
+
+
+def _services(available: Sequence[RemoteService]) -> Finding:
+    if not available:
+        return Finding("services", "problem", "Heleket offers this merchant nothing to pay with.")
+    networks = len({service.network for service in available})
+    count = len(available)
+    return Finding("services", "ok", f"{count} services on {networks} networks are available.")
+
+
+def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
+    """Learn what "not found" reads like: only these words ever allow a payout to be sent again."""
+    try:
+        client.get_payout(order_id=f"check-{secrets.token_hex(12)}")
+    except PayoutNotFound as exc:
+        sentence = f'Of a payout that nobody made Heleket says "{exc.message}", as expected.'
+        return Finding("not found", "ok", sentence), exc.message
+    except RequestRejected as exc:
+        sentence = (
+            f'Of a payout that nobody made Heleket says "{exc.message}". These words are not known '
+            "to the desk yet, so a payout whose answer was lost would wait."
+        )
+        return Finding("not found", "problem", sentence), "" if exc.errors else exc.message
+    except HeleketError as exc:
+        return Finding("not found", "error", str(exc)), ""
+    return Finding("not found", "error", "Heleket knows a payout that nobody made."), ""
+
+
+def _balance(client: Client) -> Finding:
+    try:
+        balances = client.get_balance()
+    except MissingCredentials:
+        return Finding("balance", "ok", "No payment key is set, so the balance is not known.")
+    except HeleketError as exc:
+        return Finding("balance", "problem", f"With the payment key: {exc}")
+    filled = [
+        f"{balance.amount:f} {balance.currency}"
+        for balance in balances
+        if balance.owner == "merchant" and balance.amount
+    ]
+    return Finding("balance", "ok", f"Payouts draw on {', '.join(filled) or 'an empty balance'}.")
+
+
+def _calculation(client: Client, available: Sequence[RemoteService]) -> Finding:
+    """Compare the side of the fee: public texts contradict each other about `is_subtract`."""
+    service = next((item for item in available if item.network.upper() in ADDRESSES), None)
+    if service is None:
+        return Finding("fee", "problem", "No service is available to calculate a payout with.")
+    amount, coin = service.min_amount, service.currency
+    try:
+        found = client.calculate(
+            amount=amount,
+            currency=coin,
+            network=service.network,
+            address=ADDRESSES[service.network.upper()],
+        )
+    except (HeleketError, ValueError) as exc:
+        return Finding("fee", "problem", f"A payout cannot be calculated: {exc}")
+    sentence = (
+        f"Of {amount:f} {coin} on {service.network} the recipient gets {found.payout_amount:f}, "
+        f"and {found.merchant_amount:f} leave our balance."
+    )
+    right = found.payout_amount == amount
+    right = right and found.merchant_amount == amount + found.commission
+    return Finding("fee", "ok" if right else "error", sentence)
