@@ -63,6 +63,8 @@ def save_changed(payouts: Sequence[Payout], before: dict[UUID, dict[str, Any]]) 
     alike: dict[tuple[tuple[str, Any], ...], list[UUID]] = defaultdict(list)
     for payout in payouts:
         was, now = before[payout.pk], columns_of(payout)
+        if now["status"] != was["status"] and now["last_event"] == was["last_event"]:
+            raise RuntimeError(f"{payout} moved without an act")
         changes = tuple((name, now[name]) for name in COLUMNS if now[name] != was[name])
         if changes:
             alike[changes].append(payout.pk)

@@ -334,7 +334,7 @@ def ask_to_cancel(payout: Payout, reason: str) -> str:
     if payout.cancel_asked_at is None:
         payout.tell("ask_to_cancel", reason)
         payout.cancel_asked_at, payout.may_repeat = clock.now(), False
-    payout.due_at = clock.now()
+    payout.wait_for(WaitingFor.ANSWER, due_at=clock.now())
     return _(
         "It may already be at Heleket. Nothing more will be sent, Heleket is asked, and it is "
         "cancelled once Heleket has not known it for the release time."

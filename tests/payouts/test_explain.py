@@ -6,6 +6,7 @@ from payouts import checks, explain, services, submission
 from payouts.controls.models import Switch
 from payouts.models import Payout, PayoutStatus, Source, WaitingFor
 from tests.factories import PayoutFactory, StaffFactory
+from wallets.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -84,3 +85,26 @@ def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, cloc
 
     assert "paid" in outcome.text
     assert Payout.objects.get().status == PayoutStatus.CONFIRMED
+
+
+def test_a_lost_payout_whose_wallet_is_frozen_waits_for_the_wallet_until_it_is_cancelled(
+    sandbox, heleket_client, desk, clock, operator
+):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    sandbox.drop_requests = True
+    submission.submit_due(1, heleket_client, desk)
+    sandbox.drop_requests = False
+    Wallet.objects.update(status="frozen")
+    for _ in range(20):
+        clock.forward(minutes=1)
+        checks.check_due(1, heleket_client, desk)
+        submission.submit_due(1, heleket_client, desk)
+    lost = Payout.objects.get(pk=payout.pk)
+    assert explain.explain(lost).waiting_for == WaitingFor.WALLET
+    assert sandbox.order_ids == []
+
+    services.cancel_payouts(services.see([lost]), reason="frozen", by=operator, source=Source.ADMIN)
+
+    lost = Payout.objects.get(pk=payout.pk)
+    assert explain.explain(lost).waiting_for == WaitingFor.ANSWER
+    assert lost.status == PayoutStatus.SUBMITTING
