@@ -4,6 +4,10 @@ from typing import Any
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.urls import reverse_lazy
+from django.utils.translation import gettext_lazy
 
 from config.environment import BASE_DIR
 
@@ -15,7 +19,8 @@ DEBUG = env.bool("DEBUG", default=False)
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
 
 INSTALLED_APPS = [
-    "unfold.apps.BasicAppConfig",
+    "unfold",
+    "unfold.contrib.filters",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -105,6 +110,19 @@ AUTH_PASSWORD_VALIDATORS = [
 ]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 
+LOGGING = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {
+        "line": {
+            "()": "config.logs.OneLine",
+            "format": "%(asctime)s %(levelname)s %(name)s: %(message)s",
+        }
+    },
+    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
+    "root": {"handlers": ["console"], "level": "INFO"},
+}
+
 LANGUAGE_CODE = "en"
 USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
@@ -125,8 +143,120 @@ SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60
 X_FRAME_OPTIONS = "DENY"
 
+
+
+def link(title: Any, icon: str, url_name: str, right: str) -> dict[str, Any]:
+    """Return an entry of the sidebar, for those who hold the right."""
+
+    def may(request: HttpRequest) -> bool:
+        return request.user.has_perm(right)
+
+    return {"title": title, "icon": icon, "link": reverse_lazy(url_name), "permission": may}
+
+
 UNFOLD = {
     "SITE_TITLE": "Payout Desk",
     "SITE_HEADER": "Payout Desk",
     "SITE_SYMBOL": "payments",
+    "SHOW_HISTORY": False,
+    "SHOW_VIEW_ON_SITE": False,
+    "STYLES": [lambda _request: static("payouts/desk.css")],
+    "COLORS": {
+        "primary": {
+            "50": "oklch(98% .014 180)",
+            "100": "oklch(95% .045 180)",
+            "200": "oklch(90% .08 180)",
+            "300": "oklch(84% .11 181)",
+            "400": "oklch(75% .12 182)",
+            "500": "oklch(66% .115 183)",
+            "600": "oklch(50% .09 185)",
+            "700": "oklch(44% .08 186)",
+            "800": "oklch(39% .07 188)",
+            "900": "oklch(34% .06 188)",
+            "950": "oklch(26% .05 190)",
+        }
+    },
+    "SIDEBAR": {
+        "navigation": [
+            {
+                "items": [
+                    link(
+                        gettext_lazy("Payouts"),
+                        "payments",
+                        "admin:payouts_payout_changelist",
+                        "payouts.view_payout",
+                    ),
+                    link(
+                        gettext_lazy("Discrepancies"),
+                        "rule",
+                        "admin:payouts_discrepancy_changelist",
+                        "payouts.view_discrepancy",
+                    ),
+                ],
+            },
+            {
+                "title": gettext_lazy("Who is paid"),
+                "items": [
+                    link(
+                        gettext_lazy("Clients"),
+                        "group",
+                        "admin:wallets_client_changelist",
+                        "wallets.view_client",
+                    ),
+                    link(
+                        gettext_lazy("Wallets"),
+                        "account_balance_wallet",
+                        "admin:wallets_wallet_changelist",
+                        "wallets.view_wallet",
+                    ),
+                    link(
+                        gettext_lazy("Services and fees"),
+                        "sell",
+                        "admin:wallets_payoutservice_changelist",
+                        "wallets.view_payoutservice",
+                    ),
+                ],
+            },
+            {
+                "title": gettext_lazy("Running the desk"),
+                "items": [
+                    link(
+                        gettext_lazy("Desk"),
+                        "power_settings_new",
+                        "admin:controls_switch_changelist",
+                        "controls.view_switch",
+                    ),
+                    link(
+                        gettext_lazy("Webhooks"),
+                        "call_received",
+                        "admin:payouts_webhookdelivery_changelist",
+                        "payouts.view_webhookdelivery",
+                    ),
+                    link(
+                        gettext_lazy("Desk events"),
+                        "history",
+                        "admin:payouts_deskevent_changelist",
+                        "payouts.view_deskevent",
+                    ),
+                ],
+            },
+            {
+                "title": gettext_lazy("Staff"),
+                "items": [
+                    link(
+                        gettext_lazy("People"),
+                        "badge",
+                        "admin:auth_user_changelist",
+                        "auth.view_user",
+                    ),
+                    link(
+                        gettext_lazy("Roles"),
+                        "shield_person",
+                        "admin:auth_group_changelist",
+                        "auth.view_group",
+                    ),
+                ],
+            },
+        ],
+    },
 }
