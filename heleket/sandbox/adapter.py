@@ -1,6 +1,7 @@
 """The gateway behind a `requests` session: real answers and real exceptions, without a socket."""
 
 import io
+import math
 from collections.abc import Callable
 from http import HTTPStatus
 from http.client import RemoteDisconnected
@@ -29,7 +30,10 @@ if TYPE_CHECKING:
 
 
 class SandboxAdapter(HTTPAdapter):
-    """Mount it for the gateway's URL. Waiting is left to the gateway's `sleep`."""
+    """Mount it for the gateway's URL. Waiting is left to the gateway's `sleep`.
+
+    The read timeout is for the answer as a whole, and passes without any waiting.
+    """
 
     def __init__(self, gateway: "Gateway") -> None:
         super().__init__()
@@ -49,19 +53,21 @@ class SandboxAdapter(HTTPAdapter):
             body if isinstance(body, bytes) else str(body).encode(),
         )
         read_timeout = timeout[1] if isinstance(timeout, tuple) else timeout
-        if isinstance(read_timeout, int | float) and answer.wait_seconds > read_timeout:
+        seconds = math.inf if read_timeout is None else read_timeout
+        if answer.wait_seconds > seconds:
             raise broken(Link.SILENT, request)
         if answer.link not in (Link.SENT, Link.CUT):
             raise broken(answer.link, request)
         self._gateway.sleep(answer.wait_seconds)
-        return self.build_response(request, received(answer, self._gateway.sleep))
+        return self.build_response(request, received(answer, seconds, self._gateway.sleep))
 
 
-def received(answer: Answer, sleep: Callable[[float], None]) -> HTTPResponse:
+def received(answer: Answer, seconds: float, sleep: Callable[[float], None]) -> HTTPResponse:
     length = str(len(answer.body))
     sent = answer.body[: len(answer.body) // 2] if answer.link is Link.CUT else answer.body
+    is_late = answer.drip_seconds * len(sent) > seconds
     return HTTPResponse(
-        body=Body(sent, answer.drip_seconds, sleep),
+        body=Late() if is_late else Body(sent, answer.drip_seconds, sleep),
         headers={"Server": "sandbox", "Content-Length": length, **answer.headers},
         status=answer.status,
         reason=HTTPStatus(answer.status).phrase,
@@ -81,12 +87,15 @@ class Body(io.BytesIO):
 
     def read(self, size: int | None = -1, /) -> bytes:
         content = super().read(size)
-        if self._drip_seconds:
-            self._sleep(len(content) * self._drip_seconds)
+        self._sleep(len(content) * self._drip_seconds)
         return content
 
-    def read1(self, size: int | None = -1, /) -> bytes:
-        return self.read(1 if self._drip_seconds else size)
+
+class Late(io.BytesIO):
+    """An answer that drips for longer than anyone waits."""
+
+    def read(self, _size: int | None = -1, /) -> bytes:
+        raise TimeoutError("timed out")
 
 
 def broken(link: Link, request: PreparedRequest) -> Exception:

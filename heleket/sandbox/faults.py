@@ -6,6 +6,7 @@ that is a matter of choice, `commit` overrides what the table says.
 
 import json
 import random
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -195,10 +196,11 @@ WEBHOOK_EFFECTS = {
 
 
 class Faults:
-    """The faults that wait to strike. The caller holds the gateway's lock."""
+    """The faults that wait to strike, in the order in which they are tried."""
 
-    def __init__(self, chance: random.Random) -> None:
+    def __init__(self, chance: random.Random, lock: threading.RLock) -> None:
         self._chance = chance
+        self._lock = lock
         self._waiting: list[Fault] = []
 
     def add(
@@ -214,29 +216,29 @@ class Faults:
             times = 1
         fault = Fault(name, times, rate, **options)
         fault.path = fault.path or (EFFECTS[name].path if name in EFFECTS else None)
-        self._waiting = [*self._waiting, fault]
+        with self._lock:
+            self._waiting.append(fault)
 
     def clear(self, name: str | None = None) -> None:
         """Remove all faults, or those of one name."""
-        self._waiting = [fault for fault in self._waiting if name and fault.name != name]
+        with self._lock:
+            self._waiting = [fault for fault in self._waiting if name and fault.name != name]
 
     def __iter__(self) -> Iterator[Fault]:
         return iter(self._waiting)
 
-    def __len__(self) -> int:
-        return len(self._waiting)
-
     def for_request(self, request: Request) -> Fault | None:
         """Return the first fault that strikes this request, and count it down."""
-        for fault in self._waiting:
-            if fault.name in EFFECTS and fits(fault, request) and self._strikes(fault):
-                return fault
-        return None
+        return self._first(lambda fault: fault.name in EFFECTS and fits(fault, request))
 
     def for_webhook(self, name: str, order_id: str | None) -> Fault | None:
-        for fault in self._waiting:
-            if fault.name == name and fault.order_id in (None, order_id) and self._strikes(fault):
-                return fault
+        return self._first(lambda fault: fault.name == name and fault.order_id in (None, order_id))
+
+    def _first(self, is_meant: Callable[[Fault], bool]) -> Fault | None:
+        with self._lock:
+            for fault in self._waiting:
+                if is_meant(fault) and self._strikes(fault):
+                    return fault
         return None
 
     def _strikes(self, fault: Fault) -> bool:

@@ -21,8 +21,15 @@ class Gate:
             self.mode = mode
             self._changed.notify_all()
 
-    def wait(self, place: str) -> None:
+    def hold(self, place: str) -> None:
+        """Return at once, or when the gate is no longer closed at this place."""
         with self._changed:
             self.waiting += 1
+            self._changed.notify_all()
             self._changed.wait_for(lambda: self.mode != place)
             self.waiting -= 1
+
+    def wait_for(self, count: int, *, timeout_seconds: float = 10) -> bool:
+        """Return when so many creates are held, or False if they never come."""
+        with self._changed:
+            return self._changed.wait_for(lambda: self.waiting >= count, timeout_seconds)

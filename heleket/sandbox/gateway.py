@@ -82,13 +82,14 @@ class Gateway:
         self.latency_seconds = latency_seconds
         self.pace_seconds = pace_seconds
 
+        self.lock = threading.RLock()
         self.services = catalogue.services()
         self.prices = dict(catalogue.PRICES)
         self.payouts: list[Payout] = []
         self.ledger = Ledger()
         self.ledger.balances = {coin: Decimal(0) for _, coin in self.services}
         self.calls: deque[Call] = deque(maxlen=CALLS_KEPT)
-        self.faults = Faults(random.Random(seed))  # noqa: S311  # chance, no secret
+        self.faults = Faults(random.Random(seed), self.lock)  # noqa: S311  # chance, no secret
         self.gate = Gate()
         self.held_requests: list[HeldRequest] = []
         self.fates: list[tuple[str, dict[str, str]]] = []
@@ -102,7 +103,6 @@ class Gateway:
         # Whether the first status of a payout sends a webhook, too: not documented.
         self.announces_creation = False
 
-        self.lock = threading.RLock()
         self.version = 0  # grows with every change worth saving
         self._by_order_id: dict[str, Payout] = {}
         self._by_uuid: dict[str, Payout] = {}
@@ -126,13 +126,13 @@ class Gateway:
         A create whose sender has left while the gate held it back is not executed.
         """
         if request.path == endpoints.CREATE:
-            self.gate.wait("before")
+            self.gate.hold("before")
             if not is_connected():
                 return NO_ANSWER
         with self.lock:
             answer = self._receive(request)
         if request.path == endpoints.CREATE:
-            self.gate.wait("after")
+            self.gate.hold("after")
         self.mail.hand_over()
         return replace(answer, wait_seconds=answer.wait_seconds + self.latency_seconds)
 

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from heleket.sandbox.gateway import Gateway
 
 PAGE = Template(Path(__file__).with_name("control.html").read_text())
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; form-action 'self'; base-uri 'none'"
+POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+)
 PAYOUTS_SHOWN = 25
 WEBHOOKS_SHOWN = 20
 STATUSES = {
