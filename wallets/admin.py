@@ -104,14 +104,11 @@ class LastingModelAdmin(ModelAdmin):
             return HttpResponseRedirect(request.path)
         return response
 
-    def save_form(self, request: StaffRequest, form: Any, change: bool) -> Any:
+    def save_model(self, request: StaffRequest, obj: Model, form: Any, change: bool) -> None:
         if change:
-            return super().save_form(request, form, change)
-        return self.add_row(**form.cleaned_data, by=request.user)
-
-    def save_model(self, request: HttpRequest, obj: Model, form: Any, change: bool) -> None:
-        if change:  # the service has saved a new one
             super().save_model(request, obj, form, change)
+        else:
+            obj.pk = self.add_row(**form.cleaned_data, by=request.user).pk
 
 
 class WalletInline(TabularInline):
@@ -183,7 +180,11 @@ class WalletForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the s
     class Meta:
         model = Wallet
         fields = ["client", "network", "address", "memo", "label", "preferred_currency"]
-        field_classes = {"address": forms.CharField, "memo": forms.CharField}
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for name in ("address", "memo"):
+            self.fields[name].strip = False  # type: ignore[attr-defined]  # check what was typed
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data

@@ -1,0 +1,298 @@
+import pytest
+from django.contrib.auth.models import Permission
+from django.urls import reverse
+
+from tests.factories import ClientFactory, PayoutServiceFactory, UserFactory, WalletFactory
+from wallets.models import Client, Wallet
+
+TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+LIST = reverse("admin:wallets_wallet_changelist")
+ADD = reverse("admin:wallets_wallet_add")
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(autouse=True)
+def plain_http(settings):
+    settings.SECURE_SSL_REDIRECT = False
+
+
+@pytest.fixture
+def staff(client):
+    """Log a person with these rights in; all rights on wallets by default."""
+
+    def log_in(*rights):
+        user = UserFactory()
+        everything = Permission.objects.filter(content_type__app_label="wallets")
+        user.user_permissions.set(everything.filter(codename__in=rights) if rights else everything)
+        client.force_login(user)
+        return user
+
+    return log_in
+
+
+def act_url(name):
+    return reverse("admin:wallets_wallet_act", args=[name])
+
+
+def add(client, /, **data):
+    fields = {"network": "tron", "address": TRON, "memo": "", "label": "", "preferred_currency": ""}
+    return client.post(ADD, fields | data)
+
+
+def errors(response):
+    return response.context["adminform"].form.errors
+
+
+def test_a_wallet_is_added_for_another_person_to_approve(client, staff):
+    user, owner = staff(), ClientFactory()
+
+    response = add(client, client=owner.pk, label="Treasury", preferred_currency="USDT")
+
+    assert response.status_code == 302
+    wallet = Wallet.objects.get()
+    assert (wallet.client, wallet.status, wallet.added_by) == (owner, "new", user)
+    assert (wallet.address, wallet.label) == (TRON, "Treasury")
+
+
+@pytest.mark.parametrize(
+    ("data", "field", "words"),
+    [
+        ({"address": "0xdAC17F958D2ee523a2206206994597C13D831ec7"}, "address", "of Ethereum"),
+        ({"address": f"{TRON}\n"}, "address", "space or line break"),
+        ({"address": TRON[:-1] + "u"}, "address", "checksum"),
+        ({"address": "TR7\x00"}, "address", ""),
+        ({"address": ""}, "address", "required"),
+        ({"memo": "12"}, "memo", "Only TON"),
+        ({"label": "a\u202eb"}, "label", "one line"),
+        ({"network": "moon"}, "network", "valid choice"),
+        ({"client": "0"}, "client", "valid choice"),
+        ({"preferred_currency": "usdt "}, "preferred_currency", "like USDT"),
+    ],
+)
+def test_d4_what_cannot_be_added_is_said_beside_its_field(client, staff, data, field, words):
+    staff()
+
+    response = add(client, **{"client": ClientFactory().pk} | data)
+
+    assert words in str(errors(response)[field])
+    assert not Wallet.objects.exists()
+
+
+def test_an_inactive_client_cannot_be_chosen(client, staff):
+    staff()
+
+    response = add(client, client=ClientFactory(is_active=False).pk)
+
+    assert "client" in errors(response)
+    assert not Wallet.objects.exists()
+
+
+def test_the_same_wallet_is_not_added_twice(client, staff):
+    staff()
+    owner, upper = ClientFactory(), "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"
+    add(client, client=owner.pk, network="btc", address=upper)
+
+    response = add(client, client=owner.pk, network="btc", address=upper.upper())
+
+    assert "already has this wallet" in str(errors(response))
+    assert Wallet.objects.count() == 1
+
+
+def test_a_client_is_added_and_edited_with_its_history(client, staff):
+    user = staff()
+    url = reverse("admin:wallets_client_add")
+    client.post(url, {"external_id": "C-1", "name": "Ann", "email": "", "group": ""})
+    added = Client.objects.get()
+
+    url = reverse("admin:wallets_client_change", args=[added.pk])
+    changed = {"external_id": "C-2", "name": "Anna", "email": "", "group": "vip"}
+    no_wallets = {"wallets-TOTAL_FORMS": 0, "wallets-INITIAL_FORMS": 0}
+    client.post(url, changed | no_wallets)
+
+    stored = Client.objects.get()
+    assert (stored.external_id, stored.name, stored.is_active) == ("C-1", "Anna", False)
+    assert stored.created_by == user
+    assert [h.history_user for h in stored.history.all()] == [user, user]
+    assert "name: Ann → Anna" in client.get(url).content.decode()
+
+
+def test_an_existing_wallet_changes_its_label_alone(client, staff):
+    staff()
+    wallet = WalletFactory(status="new")
+    url = reverse("admin:wallets_wallet_change", args=[wallet.pk])
+
+    client.post(
+        url,
+        {
+            "label": "Mine",
+            "preferred_currency": "TRX",
+            "client": ClientFactory().pk,
+            "network": "eth",
+            "address": "x",
+            "memo": "7",
+            "status": "active",
+            "approved_by": "1",
+        },
+    )
+
+    stored = Wallet.objects.get()
+    assert (stored.label, stored.preferred_currency) == ("Mine", "TRX")
+    assert (stored.client, stored.network, stored.address, stored.memo, stored.status) == (
+        wallet.client,
+        "tron",
+        wallet.address,
+        "",
+        "new",
+    )
+
+
+def test_the_list_action_asks_first(client, staff):
+    staff()
+    wallet = WalletFactory(status="new", label="<script>alert(1)</script>")
+
+    response = client.post(LIST, {"action": "approve_selected", "_selected_action": [wallet.pk]})
+
+    page = response.content.decode()
+    assert f'name="ids" value="{wallet.pk}"' in page
+    assert "<script>alert(1)" not in page
+    assert Wallet.objects.get().status == "new"
+
+
+def test_a_get_changes_nothing(client, staff):
+    staff()
+    wallet = WalletFactory(status="new")
+
+    for name in ("approve", "freeze", "release", "archive"):
+        assert client.get(act_url(name), {"ids": wallet.pk}).status_code == 200
+
+    assert Wallet.objects.get().status == "new"
+
+
+def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
+    user = staff()
+    good, other = WalletFactory(status="new"), WalletFactory(status="new")
+    own = WalletFactory(status="new", added_by=user)
+
+    response = client.post(act_url("approve"), {"ids": [good.pk, own.pk]})
+
+    page = response.content.decode()
+    assert "Done for 1 of 2." in page
+    assert "another person has to approve it" in page
+    assert [Wallet.objects.get(pk=w.pk).status for w in (good, other, own)] == [
+        "active",
+        "new",
+        "new",
+    ]
+
+
+@pytest.mark.parametrize("name", ["approve", "freeze", "release", "archive"])
+def test_c1_acts_without_the_right_are_refused(client, staff, name):
+    staff("view_wallet", "add_wallet")
+    wallet = WalletFactory(status="new")
+
+    assert client.post(act_url(name), {"ids": wallet.pk}).status_code == 403
+    client.post(LIST, {"action": f"{name}_selected", "_selected_action": [wallet.pk]})
+
+    assert Wallet.objects.get().status == "new"
+
+
+def test_c9_acts_need_a_csrf_token(staff, client):
+    user = staff()
+    strict = type(client)(enforce_csrf_checks=True)
+    strict.force_login(user)
+    wallet = WalletFactory(status="new")
+
+    assert strict.post(act_url("approve"), {"ids": wallet.pk}).status_code == 403
+    assert Wallet.objects.get().status == "new"
+
+
+@pytest.mark.parametrize("ids", [[], ["x", "-1", "٣", "1e3"], ["999999"]])
+def test_a_confirmation_of_nothing_leads_back(client, staff, ids):
+    staff()
+
+    response = client.get(act_url("freeze"), {"ids": ids}, follow=True)
+
+    assert "nothing was done" in response.content.decode()
+
+
+def test_the_page_offers_what_can_be_done_now(client, staff):
+    staff()
+    wallet = WalletFactory(status="frozen")
+
+    page = client.get(reverse("admin:wallets_wallet_change", args=[wallet.pk])).content.decode()
+
+    assert f"{act_url('release')}?ids={wallet.pk}" in page
+    assert act_url("approve") not in page
+
+
+def test_the_list_can_be_narrowed_to_what_waits_for_me(client, staff):
+    user = staff()
+    mine = WalletFactory(status="new", label="waits-for-me")
+    own = WalletFactory(status="new", added_by=user, label="my-own")
+    WalletFactory(label="active-one")
+
+    approval = client.get(LIST, {"needs": "approval"}).context["cl"].result_list
+    my_approval = client.get(LIST, {"needs": "mine"}).context["cl"].result_list
+
+    assert set(approval) == {mine, own}
+    assert list(my_approval) == [mine]
+
+
+def test_c8_nothing_can_be_deleted(client, staff):
+    user = staff()
+    user.is_superuser = True
+    user.save()
+    wallet, service = WalletFactory(), PayoutServiceFactory()
+
+    for name, row in [("wallet", wallet), ("client", wallet.client), ("payoutservice", service)]:
+        url = reverse(f"admin:wallets_{name}_delete", args=[row.pk])
+        assert client.post(url, {"post": "yes"}).status_code == 403
+        changelist = reverse(f"admin:wallets_{name}_changelist")
+        chosen = {"action": "delete_selected", "_selected_action": [row.pk], "post": "yes"}
+        client.post(changelist, chosen)
+
+    assert Wallet.objects.exists()
+    assert Client.objects.exists()
+    assert type(service).objects.exists()
+
+
+def test_the_catalogue_is_read_only(client, staff):
+    user = staff()
+    user.is_superuser = True
+    user.save()
+    service = PayoutServiceFactory()
+
+    assert client.get(reverse("admin:wallets_payoutservice_add")).status_code == 403
+    url = reverse("admin:wallets_payoutservice_change", args=[service.pk])
+    assert client.post(url, {"min_amount": "0.1"}).status_code == 403
+    page = client.get(reverse("admin:wallets_payoutservice_changelist")).content.decode()
+    assert "0.5 USDT" in page
+
+
+@pytest.mark.parametrize("rows", [1, 20])
+def test_the_lists_take_few_queries(client, staff, rows, django_assert_max_num_queries):
+    staff()
+    for _ in range(rows):
+        WalletFactory()
+
+    for model in ("wallet", "client"):
+        with django_assert_max_num_queries(9):
+            client.get(reverse(f"admin:wallets_{model}_changelist"))
+
+
+def test_d5_text_of_clients_is_shown_as_text(client, staff):
+    staff()
+    evil = ClientFactory(name="<b>{{7*7}}</b> %s", group="'\"><script>x()</script>")
+    WalletFactory(client=evil, status="new")
+    pages = [
+        reverse("admin:wallets_client_changelist"),
+        reverse("admin:wallets_client_change", args=[evil.pk]),
+        LIST,
+    ]
+
+    for page in pages:
+        text = client.get(page).content.decode()
+        assert "<b>{{7" not in text
+        assert "<script>x()" not in text
+        assert "{{7*7}}" in text
