@@ -1,0 +1,108 @@
+"""Heleket's webhooks: verified on their raw bytes, stored, answered. They move no payout.
+
+A webhook may be late, repeated or out of order, so it only has Heleket asked soon.
+Source: https://doc.heleket.com/methods/payouts/webhook.md
+"""
+
+import hashlib
+import itertools
+import logging
+from collections.abc import Mapping
+
+from django.conf import settings
+from django.db import connection, transaction
+from django.db.backends.utils import CursorWrapper
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.csrf import csrf_exempt
+from django.views.decorators.http import require_POST
+
+from heleket import InvalidSignature
+from heleket.answers import read_payout
+from heleket.webhooks import MAX_BODY_BYTES, verify
+from payouts import clock, settlement
+from payouts.models import Attempt, Discrepancy, Source
+
+logger = logging.getLogger(__name__)
+
+# Plain SQL: the ORM takes longer to write these than the database to execute them.
+FIND = """
+SELECT id, order_id, body, uuid FROM payouts_attempt WHERE order_id = %s
+"""
+PULL_FORWARD = """
+UPDATE payouts_payout SET due_at = %s
+WHERE id = (SELECT payout_id FROM payouts_attempt WHERE id = %s) AND due_at > %s
+    AND status IN ('submitting', 'broadcast') AND waiting_for <> 'discrepancy'
+"""
+WATCH_NOW = """
+UPDATE payouts_attempt SET watch_at = %s WHERE id = %s AND watch_at > %s
+"""
+STORE = """
+INSERT INTO payouts_webhookdelivery AS stored
+    (digest, body, outcome, order_id, received_at, count)
+VALUES (%s, %s, %s, %s, %s, 1)
+ON CONFLICT (digest) DO UPDATE
+SET count = stored.count + 1, repeated_at = excluded.received_at
+RETURNING count
+"""
+
+refusals = itertools.count(1)
+
+
+@csrf_exempt
+@require_POST
+def heleket_webhook(request: HttpRequest) -> HttpResponse:
+    """Answer 200 once it is stored; 400 or 413 for what Heleket never sent.
+
+    Whatever goes wrong on our side ends in 500, and Heleket sends it again.
+    """
+    raw = request.read(MAX_BODY_BYTES + 1)  # `request.body` would read all of it first
+    if len(raw) > MAX_BODY_BYTES:
+        return HttpResponse(status=413)
+    try:
+        members = verify(raw, settings.HELEKET_API_KEY, settings.HELEKET_API_KEY_PREVIOUS)
+    except InvalidSignature as exc:
+        logger.warning("webhook refused: %s (number %d since the start)", exc, next(refusals))
+        return HttpResponse(status=400)
+    take(raw, members)
+    return HttpResponse()
+
+
+def take(raw: bytes, members: Mapping[str, object]) -> None:
+    """Store a verified webhook, and have Heleket asked about its payout. A repeat only counts."""
+    order_id = str(members.get("order_id") or "")[:100]
+    attempt = next(iter(Attempt.objects.raw(FIND, [order_id])), None)
+    outcome = "known" if attempt else "foreign"
+    if members.get("type") != "payout":
+        attempt, outcome = None, "ignored"
+    at = connection.ops.adapt_datetimefield_value(clock.now())
+    row = [hashlib.sha256(raw).hexdigest(), raw.decode(), outcome, order_id, at]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(STORE, row)
+        [count] = cursor.fetchone()
+        if attempt and count == 1 and not differs(attempt, members):
+            ask_soon(attempt, cursor, at)
+
+
+def ask_soon(attempt: Attempt, cursor: CursorWrapper, at: object) -> None:
+    """Make its payout due if it is under way, or itself if it is watched as never sent."""
+    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])
+    if not cursor.rowcount:
+        cursor.execute(WATCH_NOW, [at, attempt.pk, at])
+
+
+def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
+    """Tell whether Heleket announces another payout than was sent; if so, show it to people."""
+    try:
+        told = read_payout(members)
+    except ValueError:  # nothing in it to compare
+        return False
+    ours_and_theirs = settlement.difference(attempt, told)
+    if ours_and_theirs:
+        with settlement.settle([attempt.pk], source=Source.WEBHOOK) as attempts:
+            settlement.open_discrepancy(
+                attempts[attempt.pk],
+                Discrepancy.Kind.DIFFERENT,
+                *ours_and_theirs,
+                critical=True,
+            )
+    return ours_and_theirs is not None
