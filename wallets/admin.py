@@ -10,6 +10,7 @@ from django.db.models import Count, Model, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.template.response import TemplateResponse
 from django.urls import URLPattern, path, reverse
+from django.utils.html import format_html
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -20,7 +21,7 @@ from unfold.decorators import display
 from wallets import services
 from wallets.addresses import check_address, check_memo
 from wallets.amounts import format_amount
-from wallets.coins import network_name
+from wallets.coins import is_known, network_name
 from wallets.display import in_groups, recent_changes
 from wallets.errors import InvalidAddress, WalletError
 from wallets.models import WAITING, Client, PayoutService, Wallet, WalletStatus
@@ -115,19 +116,20 @@ class WalletInline(TabularInline):
     """The client's wallets at a glance; each opens on its own page."""
 
     model = Wallet
-    fields = readonly_fields = ["destination", "memo", "label", "state", "added_by", "approved_by"]
+    fields = readonly_fields = ["destination", "network", "memo", "label", "status", "added_by"]
     extra = 0
     can_delete = False
-    show_change_link = True
+    hide_title = True
     has_add_permission = has_change_permission = never
 
     @admin.display(description=gettext_lazy("address"))
     def destination(self, wallet: Wallet) -> SafeString:
-        return in_groups(wallet.address)
-
-    @display(description=gettext_lazy("status"), label=STATUS_COLOURS)
-    def state(self, wallet: Wallet) -> tuple[str, str]:
-        return wallet.status, wallet.get_status_display()
+        url = reverse("admin:wallets_wallet_change", args=[wallet.pk])
+        return format_html(
+            '<a class="text-primary-600 dark:text-primary-500" href="{}">{}</a>',
+            url,
+            in_groups(wallet.address),
+        )
 
 
 @admin.register(Client)
@@ -233,7 +235,7 @@ class WalletAdmin(LastingModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Wallet | None = None) -> list[str]:
         if obj is None:
             return list(WalletForm.Meta.fields)
-        facts = ["state", "added_by", "created_at", "approved_by", "approved_at", "changes"]
+        facts = ["status", "added_by", "created_at", "approved_by", "approved_at", "changes"]
         return ["client", "network", "destination", "memo", "label", "preferred_currency", *facts]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Wallet | None = None) -> list[str]:
@@ -363,6 +365,8 @@ class PayoutServiceAdmin(LastingModelAdmin):
 
     @display(description=gettext_lazy("state"), label={"yes": "success", "no": "danger"})
     def state(self, service: PayoutService) -> tuple[str, str]:
+        if not is_known(service.network, service.currency):
+            return "no", _("not known to this desk")
         return ("yes", _("available")) if service.is_available else ("no", _("not available"))
 
     @admin.display(description=gettext_lazy("minimum"), ordering="min_amount")

@@ -56,14 +56,16 @@ class UnknownCoin(ValueError):
 
 def decimals_of(network: str, currency: str) -> int:
     """Return how many decimals an amount of this coin may have: never more than we store."""
-    try:
-        decimals = DECIMALS_ON_CHAIN[network][currency]
-    except KeyError:
+    if not is_known(network, currency):
         raise UnknownCoin(
             _("%(currency)s on %(network)s is not a coin this desk can pay.")
             % {"currency": currency, "network": network_name(network)}
-        ) from None
-    return min(decimals, DECIMALS)
+        )
+    return min(DECIMALS_ON_CHAIN[network][currency], DECIMALS)
+
+
+def is_known(network: str, currency: str) -> bool:
+    return currency in DECIMALS_ON_CHAIN.get(network, {})
 
 
 def network_name(network: str) -> str:

@@ -151,7 +151,6 @@ class Wallet(models.Model):
         choices=WalletStatus.choices,
         protected=True,
         max_length=16,
-        editable=False,
     )
     added_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -16,7 +16,7 @@ from simple_history.utils import bulk_create_with_history, bulk_update_with_hist
 from heleket import RemoteService
 from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
-from wallets.coins import UnknownCoin, decimals_of
+from wallets.coins import is_known
 from wallets.errors import WalletError
 from wallets.models import Client, PayoutService, Wallet
 
@@ -230,7 +230,5 @@ def _count(report: SyncReport, row: PayoutService, before: PayoutService | None)
         report.added += 1
     elif any(getattr(row, name) != getattr(before, name) for name in TERMS):
         report.changed += 1
-    try:
-        decimals_of(row.network, row.currency)
-    except UnknownCoin:
+    if not is_known(row.network, row.currency):
         report.unknown.append(f"{row.currency} on {row.network}")

@@ -186,6 +186,16 @@ def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
     ]
 
 
+def test_the_page_tells_what_happened_to_a_wallet(client, staff):
+    user = staff()
+    wallet = WalletFactory()
+    client.post(act_url("freeze"), {"ids": wallet.pk})
+
+    page = client.get(reverse("admin:wallets_wallet_change", args=[wallet.pk])).content.decode()
+
+    assert f"{user} · status: active → frozen" in page
+
+
 @pytest.mark.parametrize("name", ["approve", "freeze", "release", "archive"])
 def test_c1_acts_without_the_right_are_refused(client, staff, name):
     staff("view_wallet", "add_wallet")
