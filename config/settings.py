@@ -1,6 +1,7 @@
 """Settings of the desk. What differs between machines is an environment variable (see .env.example)."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import environ
 from django.core.exceptions import ImproperlyConfigured
@@ -30,6 +31,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "simple_history",
+    "config",
     "payouts.engine",
     "payouts",
     "payouts.controls",
@@ -97,10 +99,12 @@ HELEKET_PAYMENT_API_KEY = env.str("HELEKET_PAYMENT_API_KEY", default="")
 HELEKET_CALLBACK_URL = env.str("HELEKET_CALLBACK_URL", default="")
 
 # One call ends after the timeout. A lease covers the wait for a free thread and the call; the quiet
-# time is how long a call could still be under way somewhere after we gave it up.
+# time is how long a call could still be under way somewhere after we gave it up, and no call to a
+# sandbox on this machine is under way for two minutes.
+on_this_machine = urlsplit(HELEKET_PROJECT_URL).hostname in ("localhost", "127.0.0.1", "::1")
 HELEKET_TIMEOUT_SECONDS = env.float("HELEKET_TIMEOUT_SECONDS", default=45.0)
 LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
-QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 120.0)
+QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
 
 AUTH_PASSWORD_VALIDATORS = [
@@ -128,16 +132,14 @@ USE_TZ = True
 TIME_ZONE = env.str("TIME_ZONE", default="UTC")
 
 STATIC_URL = "static/"
-STATIC_ROOT = BASE_DIR / "staticfiles"
-STORAGES = {
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedStaticFilesStorage"},
-}
+WHITENOISE_USE_FINDERS = True  # straight from the packages: there is nothing to collect
 
-# Browsers are told to stay on https, unless this is the desk of one machine (DEBUG).
-SECURE_SSL_REDIRECT = not DEBUG
-SECURE_HSTS_SECONDS = 0 if DEBUG else 365 * 24 * 60 * 60
-SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not DEBUG
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not DEBUG
+# Browsers are told to stay on https. Plain http is for a desk that serves its own machine alone.
+PLAIN_HTTP = env.bool("PLAIN_HTTP", default=False)
+SECURE_SSL_REDIRECT = not PLAIN_HTTP
+SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PLAIN_HTTP
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = not PLAIN_HTTP
 SESSION_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_AGE = 12 * 60 * 60

@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
+from django.db import InterfaceError, OperationalError
+
 import heleket
 from payouts import clock, door, pauses
 from payouts.desk import Desk
@@ -90,15 +92,20 @@ def together_or_each(told: Sequence[Told], store: Callable[[Sequence[Told]], Non
     """Store all in one transaction, or else each in its own.
 
     One that cannot be stored does not hold up the others: its payout stays as it was, and Heleket
-    is asked about it when its lease is over.
+    is asked about it when its lease is over. Raises OperationalError or InterfaceError if it was
+    the database that failed: what was stored is stored, and all of it may be stored again.
     """
     try:
         store(told)
+    except (OperationalError, InterfaceError):
+        raise
     except Exception:
         logger.exception("could not record %d answers together", len(told))
         for each in told:
             try:
                 store([each])
+            except (OperationalError, InterfaceError):
+                raise
             except Exception:
                 logger.exception("could not record %r", each)
 

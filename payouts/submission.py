@@ -4,6 +4,7 @@ The claim stores an attempt with the exact bytes, a lease and one more unanswere
 happens without lock or transaction. What comes back is recorded for many calls at once.
 """
 
+import logging
 import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -30,6 +31,8 @@ from payouts.models import (
 )
 from payouts.services import Outcome, Seen
 from wallets.models import PayoutService, Wallet, WalletStatus
+
+logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=5)
 
@@ -130,7 +133,12 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
             continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
-        attempt = new_attempt(payout, desk) if is_new else tries.pop()
+        try:
+            attempt = new_attempt(payout, desk) if is_new else tries.pop()
+        except Exception as exc:
+            logger.exception("%s cannot be sent", payout)
+            park(payout, WaitingFor.WORKER, f"It cannot be sent: {exc}")
+            continue
         start_call(payout, attempt, desk)
         going.append((payout, attempt, tuple(each.order_id for each in tries)))
     store_attempts([attempt for _payout, attempt, _earlier in going])
@@ -214,7 +222,7 @@ class Checks:
 
 def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
     """Let a payout wait and be looked at again later; tell it once."""
-    if payout.waiting_for != waiting_for:
+    if (payout.waiting_for, payout.status_reason) != (waiting_for, reason):
         payout.tell("wait", reason, waiting_for=waiting_for)
         payout.status_reason = reason
     payout.wait_for(waiting_for, due_at=clock.now() + LOOK_AGAIN)

@@ -1,0 +1,58 @@
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from payouts.engine import jobs
+from payouts.engine.worker import Worker, stopped_by_signals
+from payouts.management import base
+
+logger = logging.getLogger("payouts.worker")
+
+REPORT_SECONDS = 1.0
+
+
+class Command(BaseCommand):
+    help = (
+        "Send approved payouts and ask Heleket about those under way, until stopped. Several may "
+        "run at once. SIGTERM or Ctrl-C: it finishes the calls under way and stops. "
+        + base.EXIT_CODES
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument(
+            "--threads", type=base.positive, default=8, metavar="N", help="calls at once (8)"
+        )
+        parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
+        parser.add_argument(
+            "--limit", type=base.positive, metavar="N", help="of each kind of work, do at most N"
+        )
+
+    def handle(self, *, threads: int, once: bool, limit: int | None, **_options: Any) -> None:
+        with base.account() as (client, desk):
+            worker = Worker(jobs.all_jobs(client, desk, threads), limit=limit)
+            logger.info("works for merchant %s at %s", desk.merchant_id, desk.host)
+            with stopped_by_signals(worker):
+                done = worker.run(once=once or limit is not None, on_round=reporter())
+        logger.info("stopped; recorded %s in all", in_words(done))
+
+
+def reporter() -> Callable[[Counter[str]], None]:
+    """Return a function that logs what was done, at most once a second and only if it grew."""
+    told: Counter[str] = Counter()
+    told_at = time.monotonic()
+
+    def report(done: Counter[str]) -> None:
+        nonlocal told, told_at
+        if done != told and time.monotonic() - told_at >= REPORT_SECONDS:
+            logger.info("recorded %s", in_words(done - told))
+            told, told_at = done.copy(), time.monotonic()
+
+    return report
+
+
+def in_words(done: Counter[str]) -> str:
+    return ", ".join(f"{count} {job}" for job, count in done.items() if count) or "nothing"

@@ -1,0 +1,62 @@
+"""One run of one job from the command line: what is due now, then stop."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.core.management.base import CommandParser, OutputWrapper
+
+import heleket
+from payouts import clock, explain
+from payouts.desk import Desk
+from payouts.engine.jobs import Job
+from payouts.engine.worker import Worker, stopped_by_signals
+from payouts.management import base
+from payouts.models import Payout, PayoutQuerySet
+from payouts.services import Outcome
+
+
+def add_options(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--threads", type=base.positive, default=8, metavar="N", help="calls at once (8)"
+    )
+    base.add_change_options(parser)
+
+
+def run_due(
+    out: OutputWrapper,
+    due: PayoutQuerySet,
+    make_job: Callable[[heleket.Client, Desk, int], Job],
+    is_well: Callable[[Payout], bool],
+    *,
+    threads: int,
+    limit: int | None,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Run a job for the payouts due now, at most `limit`, and report where each one stands then."""
+    with base.account() as (client, desk):
+        chosen = list(due.due(clock.now()).order_by("due_at", "number")[:limit])
+        if chosen and not dry_run:
+            run(make_job(client, desk, threads), len(chosen))
+    outcomes = [waits(each) for each in chosen] if dry_run else stand(chosen, is_well)
+    base.report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
+
+
+def run(job: Job, count: int) -> None:
+    worker = Worker([job], limit=count)
+    with stopped_by_signals(worker), base.progress_bar(job.name, count) as show:
+        worker.run(once=True, on_round=lambda done: show(done[job.name]))
+
+
+def waits(payout: Payout) -> Outcome:
+    text = f"Due: {payout.money} on {payout.network} to {payout.address}."
+    return Outcome(payout.pk, payout.number, done=True, text=text)
+
+
+def stand(payouts: list[Payout], is_well: Callable[[Payout], bool]) -> list[Outcome]:
+    now = Payout.objects.in_bulk([payout.pk for payout in payouts])
+    states = explain.States.now()
+    return [
+        Outcome(each.pk, each.number, is_well(each), explain.explain(each, states).sentence)
+        for each in (now[payout.pk] for payout in payouts)
+    ]

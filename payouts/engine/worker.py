@@ -1,0 +1,176 @@
+"""The embedded worker: one thread owns the database, the others make the calls to Heleket.
+
+The owner claims work for the threads and some ahead of them, and records the answers that have
+arrived, many in one transaction. Every job has threads of its own, so none starves another.
+"""
+
+import logging
+import queue
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import partial
+from typing import Any
+
+from django.db import InterfaceError, OperationalError, connection
+
+from payouts.engine.jobs import Job
+
+logger = logging.getLogger(__name__)
+
+IDLE_SECONDS = 0.5
+AHEAD = 16  # claimed for threads that will be free in a moment; a claim of many costs little more
+LONGEST_BACKOFF = 5.0
+LAST_TRIES = 5  # of a stopping worker to record what it knows
+
+# The connection was cut, the disk is full, a deadlock, a serialization failure: the step may be
+# repeated, as a claim that was not seen to commit is never called, and answers are stored once.
+DATABASE_TROUBLE = (OperationalError, InterfaceError)
+
+
+class Lane:
+    """One job with its threads, the items under way in them, and results not stored yet."""
+
+    def __init__(self, job: Job, limit: int | None) -> None:
+        self.job, self.left = job, limit
+        self.ahead = max(job.threads, AHEAD)
+        self.pool = ThreadPoolExecutor(job.threads, thread_name_prefix=job.name)
+        self.under_way: dict[Future[Any], Any] = {}
+        self.results: list[Any] = []
+        self.is_dry = False  # the last claim found nothing
+        self.look_again = 0.0  # by time.monotonic()
+
+    @property
+    def is_empty(self) -> bool:
+        return not self.under_way and not self.results
+
+    def claim(self) -> Sequence[Any]:
+        """Take as many items as there is room for, unless that is too few to be worth a claim."""
+        room = self.job.threads + self.ahead - len(self.under_way)
+        if self.left is not None:
+            room = min(room, self.left)
+        enough = self.ahead // 2 if self.under_way else 1
+        if room < enough or time.monotonic() < self.look_again:
+            return []
+        items = self.claim_safely(room)
+        self.is_dry = not items
+        if self.left is not None:
+            self.left -= len(items)
+            self.is_dry = self.is_dry or self.left < 1
+        if self.is_dry:
+            self.look_again = time.monotonic() + IDLE_SECONDS
+        return items
+
+    def claim_safely(self, most: int) -> Sequence[Any]:
+        try:
+            return self.job.claim(most)
+        except DATABASE_TROUBLE:
+            raise
+        except Exception:
+            logger.exception("%s: nothing could be claimed", self.job.name)
+            return []
+
+    def take(self, future: Future[Any]) -> None:
+        """Keep the result of an item; without one it stays as it is until its lease is over."""
+        item = self.under_way.pop(future)
+        if trouble := future.exception():
+            logger.error("%r failed: %r", item, trouble, exc_info=trouble)
+        elif (result := future.result()) is not None:
+            self.results.append(result)
+
+    def record(self) -> int:
+        count = len(self.results)
+        if count:
+            self.job.record(self.results)
+            self.results = []
+        return count
+
+
+class Worker:
+    """Runs jobs in the calling thread and in theirs, until stopped, or once until all is done."""
+
+    def __init__(self, jobs: Sequence[Job], *, limit: int | None = None) -> None:
+        self.arrived: queue.SimpleQueue[tuple[Lane, Future[Any]]] = queue.SimpleQueue()
+        self.lanes = [Lane(job, limit) for job in jobs]
+        self.done: Counter[str] = Counter()
+        self.failures = 0  # of the database, in a row
+        self.is_stopping = False
+
+    def stop(self, *_signal: object) -> None:
+        """Claim nothing more, finish the calls under way. May be called by a signal handler."""
+        self.is_stopping = True
+
+    def run(
+        self, *, once: bool = False, on_round: Callable[[Counter[str]], None] = lambda _done: None
+    ) -> Counter[str]:
+        """Work and return how many items of each job were done. `on_round` hears it meanwhile."""
+        while True:
+            self.make_round()
+            on_round(self.done)
+            if self.is_finished(once):
+                break
+            self.gather()
+        for lane in self.lanes:
+            lane.pool.shutdown()
+        return self.done
+
+    def is_finished(self, once: bool) -> bool:
+        if not all(lane.is_empty for lane in self.lanes):
+            return False
+        return self.is_stopping or (once and all(lane.is_dry for lane in self.lanes))
+
+    def make_round(self) -> None:
+        try:
+            for lane in self.lanes:
+                self.done[lane.job.name] += lane.record()
+            for lane in self.lanes:
+                if not self.is_stopping:
+                    self.hand_out(lane, lane.claim())
+        except DATABASE_TROUBLE as exc:
+            self.get_over(exc)
+        else:
+            self.failures = 0
+
+    def hand_out(self, lane: Lane, items: Sequence[Any]) -> None:
+        for item in items:
+            future = lane.pool.submit(self.call_unless_stopping, lane.job, item)
+            lane.under_way[future] = item
+            future.add_done_callback(partial(self.hear, lane))
+
+    def call_unless_stopping(self, job: Job, item: Any) -> Any:
+        return job.not_called(item) if self.is_stopping else job.call(item)
+
+    def hear(self, lane: Lane, done: Future[Any]) -> None:
+        self.arrived.put((lane, done))
+
+    def get_over(self, trouble: Exception) -> None:
+        """Wait a moment and connect anew; the step is repeated, the calls are not."""
+        self.failures += 1
+        if self.is_stopping and self.failures > LAST_TRIES:
+            raise trouble
+        logger.warning("the database failed, the step is repeated: %s", trouble)
+        connection.close()
+        time.sleep(min(0.1 * 2**self.failures, LONGEST_BACKOFF))
+
+    def gather(self) -> None:
+        """Wait for a result, at most for a moment, and take all that are there."""
+        with suppress(queue.Empty):
+            lane, future = self.arrived.get(timeout=IDLE_SECONDS)
+            lane.take(future)
+            while True:
+                lane, future = self.arrived.get_nowait()
+                lane.take(future)
+
+
+@contextmanager
+def stopped_by_signals(worker: Worker) -> Iterator[None]:
+    """Let SIGTERM and Ctrl-C stop the worker in good order."""
+    before = {each: signal.signal(each, worker.stop) for each in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

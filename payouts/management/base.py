@@ -1,0 +1,160 @@
+"""What the desk's commands share: how they find payouts and people, and how they report.
+
+Exit codes: 0 done, 1 error and nothing was changed, 2 done but something was refused or found.
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.core.management.base import CommandError, CommandParser, OutputWrapper
+from django.db import transaction
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+import heleket
+from payouts import services
+from payouts.desk import Desk, open_client, open_desk
+from payouts.errors import PayoutError
+from payouts.models import Payout, Source
+from payouts.services import Outcome
+
+EXIT_CODES = "Exit code: 0 done, 1 error, 2 done but something was refused or found."
+FINDINGS = 2
+
+
+def positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def add_report_options(parser: CommandParser) -> None:
+    parser.add_argument("--format", choices=["text", "json"], default="text", help="how to report")
+
+
+def add_change_options(parser: CommandParser) -> None:
+    parser.add_argument(
+        "--dry-run", action="store_true", help="say what would happen, change nothing"
+    )
+    parser.add_argument("--limit", type=positive, metavar="N", help="handle at most N payouts")
+    add_report_options(parser)
+
+
+def add_person(parser: CommandParser, *, required: bool = True) -> None:
+    parser.add_argument(
+        "--by",
+        required=required,
+        metavar="USERNAME",
+        help="who does this; their rights are checked and their name is kept in the history",
+    )
+
+
+def add_act_options(parser: CommandParser) -> None:
+    parser.add_argument("payouts", nargs="+", metavar="PAYOUT", help="a number (12, P-12) or an id")
+    parser.add_argument("--reason", required=True, help="kept in the history")
+    add_person(parser)
+    add_change_options(parser)
+
+
+def person(username: str) -> User:
+    found = User.objects.filter(username=username, is_active=True).first()
+    if found is None:
+        raise CommandError(f"There is no active user called “{username}”.")
+    return found
+
+
+def find_payout(name: str) -> Payout:
+    """Find a payout by its number, as pages show it or bare, or by its id."""
+    number = name.upper().removeprefix("P-")
+    try:
+        if number.isascii() and number.isdigit() and len(number) < 19:
+            return Payout.objects.get(number=int(number))
+        return Payout.objects.get(pk=UUID(name))
+    except (Payout.DoesNotExist, ValueError):
+        raise CommandError(f"There is no payout “{name}”. Nothing was changed.") from None
+
+
+def find_payouts(names: Sequence[str], limit: int | None = None) -> list[Payout]:
+    found = {payout.pk: payout for payout in map(find_payout, names)}
+    return list(found.values())[:limit]
+
+
+@contextmanager
+def refusals_as_errors() -> Iterator[None]:
+    """End the command with the sentence of a refusal that concerns all of it."""
+    try:
+        yield
+    except (PayoutError, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
+        raise CommandError(str(exc)) from exc
+
+
+@contextmanager
+def account() -> Iterator[tuple[heleket.Client, Desk]]:
+    """Yield a client and the desk, if settings and database belong together."""
+    with refusals_as_errors(), open_client() as client:
+        yield client, open_desk(client)
+
+
+def act(
+    out: OutputWrapper,
+    service: Callable[..., list[Outcome]],
+    by: str,
+    *,
+    payouts: Sequence[str],
+    limit: int | None,
+    dry_run: bool,
+    **options: Any,
+) -> None:
+    """Let a person act on the payouts named, or only try it, and report what became of each."""
+    seen = services.see(find_payouts(payouts, limit))
+    actor = person(by)
+    with refusals_as_errors(), transaction.atomic():
+        outcomes = service(seen, by=actor, source=Source.COMMAND)
+        transaction.set_rollback(dry_run)
+    report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
+
+
+def report(
+    out: OutputWrapper, outcomes: Sequence[Outcome], *, dry_run: bool, as_json: bool
+) -> None:
+    if as_json:
+        rows = [asdict(each) for each in outcomes]
+        write_json(out, {"dry_run": dry_run, "payouts": rows})
+    else:
+        for each in outcomes:
+            out.write(f"P-{each.number}: {'' if each.done else 'NOT DONE. '}{each.text}")
+        out.write("This was a dry run: nothing was changed." if dry_run else in_total(outcomes))
+    if not all(each.done for each in outcomes):
+        sys.exit(FINDINGS)
+
+
+def in_total(outcomes: Sequence[Outcome]) -> str:
+    done = sum(each.done for each in outcomes)
+    return f"{done} done, {len(outcomes) - done} not."
+
+
+def write_json(out: OutputWrapper, report: Any) -> None:
+    out.write(json.dumps(report, indent=2, default=str))
+
+
+@contextmanager
+def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
+    """Yield a function that shows how many are done: a bar on a terminal, else nothing."""
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(what, total=total)
+        yield lambda done: progress.update(task, completed=done)

@@ -1,0 +1,39 @@
+from dataclasses import asdict
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
+from django.utils.timezone import localtime
+
+from payouts import explain
+from payouts.management import base
+from payouts.models import Payout
+
+
+class Command(BaseCommand):
+    help = (
+        "Say what a payout waits for, since when, who can act, and what happens next by itself. "
+        "Changes nothing. Exit code: 0 done, 1 no such payout."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("payout", metavar="PAYOUT", help="a number (12, P-12) or an id")
+        base.add_report_options(parser)
+
+    def handle(self, *, payout: str, **options: Any) -> None:
+        found = base.find_payout(payout)
+        told = explain.explain(found)
+        if options["format"] == "json":
+            about = {"number": found.number, "id": found.pk, "status": found.status}
+            base.write_json(self.stdout, about | asdict(told))
+        else:
+            write(self.stdout, found, told)
+
+
+def write(out: OutputWrapper, payout: Payout, told: explain.Explanation) -> None:
+    out.write(f"{payout}, {payout.money} on {payout.network}: {payout.get_status_display()}.")
+    out.write(told.sentence)
+    if told.since:
+        out.write(f"Since {localtime(told.since):%Y-%m-%d %H:%M:%S %Z}.")
+    if told.who:
+        out.write(f"Who can act: {told.who}")
+    out.write(f"What happens next: {told.next}")

@@ -1,0 +1,180 @@
+"""The embedded worker: jobs in one loop, answers in batches, trouble that does not stop it."""
+
+import threading
+
+import pytest
+from django.db import OperationalError, connection
+
+from payouts import submission
+from payouts.engine import jobs
+from payouts.engine.worker import Worker
+from payouts.models import Attempt, Payout, PayoutStatus
+from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+
+@pytest.fixture
+def approved(db):
+    """Payouts of one wallet, approved."""
+    wallet, approver = WalletFactory(), StaffFactory(roles=["Approver"])
+    maker = StaffFactory(roles=["Requester"])
+
+    def make(count):
+        return [
+            PayoutFactory(
+                wallet=wallet, status="approved", requested_by=maker, approved_by=approver
+            )
+            for _ in range(count)
+        ]
+
+    return make
+
+
+@pytest.fixture
+def run(heleket_client, desk):
+    def run(threads=4, limit=None):
+        all_jobs = jobs.all_jobs(heleket_client, desk, threads)
+        return Worker(all_jobs, limit=limit).run(once=True)
+
+    return run
+
+
+def statuses():
+    return list(Payout.objects.order_by("number").values_list("status", flat=True))
+
+
+def test_a_run_sends_what_is_approved_and_asks_about_what_is_due(approved, run, sandbox, clock):
+    approved(30)
+
+    assert run()["submit"] == 30
+    assert set(statuses()) == {"broadcast"}
+
+    clock.forward(minutes=5)
+    sandbox.run_due()
+    assert run()["check"] == 30
+    assert set(statuses()) == {"confirmed"}
+    assert len(sandbox.order_ids) == 30
+
+
+def test_a_limit_ends_the_run(approved, run, sandbox):
+    approved(30)
+
+    assert run(limit=7)["submit"] == 7
+
+    assert statuses().count("broadcast") == 7
+    assert statuses().count("approved") == 23
+
+
+def test_f2_a_failing_database_repeats_the_step_and_not_the_call(
+    approved, run, sandbox, monkeypatch
+):
+    approved(5)
+    record, failures = submission.record, [OperationalError("deadlock detected")] * 2
+
+    def failing_record(answers, desk):
+        if failures:
+            raise failures.pop()
+        record(answers, desk)
+
+    monkeypatch.setattr(submission, "record", failing_record)
+    monkeypatch.setattr("payouts.engine.worker.time.sleep", lambda _seconds: None)
+    monkeypatch.setattr(connection, "close", lambda: None)  # it holds the test's transaction
+    run()
+
+    assert set(statuses()) == {"broadcast"}
+    assert [call.path for call in sandbox.calls] == ["/v1/payout"] * 5
+
+
+def test_f9_a_payout_whose_answer_cannot_be_stored_does_not_hold_up_others(
+    approved, run, sandbox, clock, monkeypatch, caplog
+):
+    poison = approved(6)[2]
+    apply = submission.apply
+
+    def raise_for_poison(attempt, *rest):
+        if attempt.payout_id == poison.pk:
+            raise ZeroDivisionError("poison")
+        apply(attempt, *rest)
+
+    monkeypatch.setattr(submission, "apply", raise_for_poison)
+    run()
+
+    assert statuses().count("broadcast") == 5
+    assert Payout.objects.get(pk=poison.pk).status == PayoutStatus.SUBMITTING
+    assert "ZeroDivisionError" in caplog.text
+
+    clock.forward(minutes=5)  # its lease is over: Heleket is asked
+    run()
+    assert Payout.objects.get(pk=poison.pk).status == PayoutStatus.BROADCAST
+    assert len(sandbox.order_ids) == 6
+
+
+def test_f9_a_payout_that_cannot_be_written_down_for_heleket_waits_and_says_why(
+    approved, run, sandbox, monkeypatch, caplog
+):
+    poison = approved(6)[0]
+    new_attempt = submission.new_attempt
+
+    def raise_for_poison(payout, desk):
+        if payout.pk == poison.pk:
+            raise ValueError("An order id has 1 to 32 characters.")
+        return new_attempt(payout, desk)
+
+    monkeypatch.setattr(submission, "new_attempt", raise_for_poison)
+    run()
+
+    assert statuses().count("broadcast") == 5
+    poison = Payout.objects.get(pk=poison.pk)
+    assert poison.status == PayoutStatus.APPROVED
+    assert "1 to 32 characters" in poison.status_reason
+    assert poison.due_at > poison.requested_at
+    assert not Attempt.objects.filter(payout=poison).exists()
+
+
+def test_a_call_that_breaks_the_client_leaves_its_payout_to_a_question(
+    approved, run, sandbox, monkeypatch, clock
+):
+    approved(1)
+    with monkeypatch.context() as patch:
+        patch.setattr(submission, "create", lambda *_: 1 / 0)
+        run()
+    assert statuses() == ["submitting"]
+
+    clock.forward(minutes=5)
+    run()
+    assert Payout.objects.get().events.order_by("-number").first().act == "not_found"
+    assert sandbox.order_ids == []
+
+
+def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
+    approved, heleket_client, desk, sandbox
+):
+    approved(6)
+    worker = Worker(jobs.all_jobs(heleket_client, desk, 2))
+    sandbox.gate.set("before")
+    threading.Thread(target=stop_when, args=(worker, sandbox, 2)).start()
+    worker.run()
+
+    assert statuses().count("broadcast") == 2
+    assert statuses().count("approved") == 4
+    assert len(sandbox.order_ids) == 2
+    back = Payout.objects.filter(status="approved").first()
+    assert back.attempts.get().unanswered == []
+    assert [event.act for event in back.events.order_by("number")][-1] == "put_back"
+
+
+def stop_when(worker, sandbox, waiting):
+    assert sandbox.gate.wait_for(waiting)
+    worker.stop()
+    sandbox.gate.set("open")
+
+
+def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, desk, sandbox):
+    approved(2)
+    worker = Worker(jobs.all_jobs(heleket_client, desk, 2))
+    worker.stop()
+
+    assert not worker.run().total()
+    assert statuses() == ["approved", "approved"]
+    assert sandbox.order_ids == []
