@@ -44,9 +44,9 @@ class Courier:
         while not self._stopped.wait(TICK_SECONDS):
             self._gateway.run_due()
             for delivery in self._gateway.take_webhooks():
-                self._pool.submit(self._post, delivery)
+                self._pool.submit(self.post, delivery)
 
-    def _post(self, delivery: Delivery) -> None:
+    def post(self, delivery: Delivery) -> None:
         try:
             response = self._session.post(
                 delivery.url,

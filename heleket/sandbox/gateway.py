@@ -242,10 +242,8 @@ class Gateway:
         with self.lock:
             if currency not in self.balances:
                 raise ValueError(f"there is no wallet in {currency}")
-            added = Decimal(amount)
-            if not added.is_finite() or added <= 0:
-                raise ValueError("a top-up is an amount above zero")
-            self.ledger.add(Entry(self.now(), None, None, currency, added, "top-up"))
+            entry = Entry(self.now(), None, None, currency, above_zero(amount), "top-up")
+            self.ledger.add(entry)
             self.version += 1
 
     def open_payout(self, fields: rules.Fields, quote: rules.Quote, why: str = "payout") -> Payout:
@@ -464,6 +462,16 @@ class Gateway:
     def load(cls, path: Path | str, **options: Any) -> "Gateway":
         """Return a gateway as it was saved; `options` as for a new one, keys included."""
         return snapshot.restore(cls(**options), Path(path).read_text())
+
+
+def above_zero(amount: str | Decimal) -> Decimal:
+    try:
+        number = Decimal(amount)
+    except ArithmeticError:
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ValueError("a top-up is an amount above zero")
+    return number
 
 
 def made_up_txid(payout: Payout) -> str:

@@ -31,6 +31,13 @@ STATUSES = {
     "process": "process",
     "check": "check",
 }
+
+
+def in_words(life: list[str]) -> str:
+    return ", ".join(word.replace("!", " (final)") for word in life)
+
+
+LIVES = {fate: in_words(life.split()) for fate, life in lives.FATES.items()}
 MOODS = {"paid": "good", "fail": "bad", "system_fail": "bad", "cancel": "bad"}
 
 
@@ -48,7 +55,7 @@ def render(gateway: "Gateway", *, query: str = "", error: str = "") -> str:
         faults=joined(fault_row(fault) for fault in gateway.faults)
         or nothing("No fault is waiting."),
         fault_names=options({name: name for name in [*EFFECTS, *sorted(WEBHOOK_EFFECTS)]}),
-        fates=options({fate: f"{fate}: {life}" for fate, life in lives.FATES.items()}),
+        fates=options(LIVES),
         webhooks=joined(map(webhook_row, webhooks)),
         webhook_count=counted(len(gateway.mail.history), WEBHOOKS_SHOWN, "webhook"),
         pace=f"{gateway.pace_seconds:g}",
@@ -116,14 +123,14 @@ def payout_row(payout: Payout) -> str:
 
 
 def next_steps(payout: Payout) -> str:
-    left = [word.replace("!", " (final)") for word in payout.life.split()[payout.step + 1 :]]
+    left = payout.life.split()[payout.step + 1 :]
     if left:
-        return f'<p class="soft">then {escape(", ".join(left))}</p>'
+        return f'<p class="soft">then {escape(in_words(left))}</p>'
     return "" if payout.is_final else '<p class="soft">nothing more by itself</p>'
 
 
 def controls(payout: Payout) -> str:
-    fates = "" if payout.is_final else form("fate", payout, "fate", lives.FATES, "Let it go so")
+    fates = "" if payout.is_final else form("fate", payout, "fate", LIVES, "Let it go so")
     step = "" if payout.next_step_at is None else form("advance", payout, "", {}, "Next step")
     status = form("status", payout, "status", STATUSES, "Put it there now")
     return f"{step}<details><summary>Decide</summary>{fates}{status}</details>"
