@@ -153,7 +153,7 @@ def matching(gateway: "Gateway", fields: rules.Fields, cursor: Json) -> Iterator
     if cursor.get("_pointsToNextItems", True):
         numbers = range(min(start, len(gateway.payouts) + 1) - 1, 0, -1)
     else:
-        numbers = range(start + 1, len(gateway.payouts) + 1)
+        numbers = range(max(start, 0) + 1, len(gateway.payouts) + 1)
     for number in numbers:
         payout = gateway.payouts[number - 1]
         at = payout.created_at.replace(microsecond=0)
@@ -311,7 +311,7 @@ def resend(_gateway: "Gateway", _request: Request) -> Json:
 
 def test_webhook(gateway: "Gateway", request: Request) -> list[Json]:
     """Send a webhook that looks real; nothing is stored."""
-    fields = {"status": "paid", **request.fields}
+    fields = {**request.fields, "status": request.fields.get("status") or "paid"}
     rules.validate(fields, ["url_callback", "currency", "network"], rules.TEST_WEBHOOK)
     given = [fields[name] for name in ("uuid", "order_id") if fields.get(name)]
     known = gateway.find_uuid(fields.get("uuid")) or gateway.find(fields.get("order_id"))

@@ -123,9 +123,10 @@ TEST_WEBHOOK: dict[str, Check] = {
 
 def conditional(fields: Fields, catalogue: Catalogue) -> list[str]:
     """Name the fields that are required because of others: network and to_currency."""
-    if fields.get("currency") in FIAT:
+    currency = fields.get("currency")
+    if currency in list(FIAT):
         return ["to_currency"]
-    return ["network"] if len(networks(catalogue, fields.get("currency"))) > 1 else []
+    return ["network"] if len(networks(catalogue, currency)) > 1 else []
 
 
 def networks(catalogue: Catalogue, currency: object) -> list[str]:

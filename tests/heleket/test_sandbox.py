@@ -1,10 +1,15 @@
 """The sandbox keeps Heleket's rules: what is refused, what is created, where the money is."""
 
+import base64
+import json
 from decimal import Decimal
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from heleket.sandbox import Gateway
+from heleket.sandbox.endpoints import ENDPOINTS
 from tests.heleket.sandbox_calls import WANTED, Caller
 
 
@@ -342,7 +347,7 @@ def test_the_list_takes_a_period_in_their_time_both_ends_included(call, sandbox,
     assert wrong.json()["errors"] == {"date_from": ["validation.regex"]}
 
 
-@pytest.mark.parametrize("cursor", ["nonsense", "bnVsbA", "eyJpZCI6IngifQ"])
+@pytest.mark.parametrize("cursor", ["nonsense", "bnVsbA", "eyJpZCI6IngifQ", "é"])
 def test_a_cursor_that_cannot_be_read_starts_at_the_newest(call, cursor):
     call.create()
 
@@ -587,3 +592,31 @@ def test_the_same_seed_gives_the_same_ids():
         return Gateway(**keys, seed=seed).add_foreign_payout().uuid
 
     assert first_uuid(1) == first_uuid(1) != first_uuid(2)
+
+
+anything = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+NAMES = [*WANTED, "uuid", "memo", "url_callback", "to_currency", "from_currency", "status"]
+
+
+@settings(deadline=None)
+@given(
+    path=st.sampled_from(sorted(ENDPOINTS)),
+    changes=st.dictionaries(st.sampled_from([*NAMES, "date_from", "priority"]), anything),
+    cursor=anything,
+)
+def test_no_request_breaks_the_gateway(path, changes, cursor):
+    gateway = Gateway(merchant_id="m", payout_key="same", payment_key="same")
+    gateway.add_foreign_payout()
+    call = Caller(gateway)
+    encoded = base64.urlsafe_b64encode(json.dumps(cursor).encode()).decode()
+    position = base64.urlsafe_b64encode(json.dumps({"id": cursor}).encode()).decode()
+
+    for text in (encoded, position):
+        answer = call(f"{path}?cursor={text}", WANTED | changes)
+        assert answer.status_code in (200, 404, 422)
+        assert isinstance(answer.json(), dict)
+    assert all(balance <= 0 for balance in gateway.balances.values())
