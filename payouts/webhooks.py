@@ -8,6 +8,7 @@ import hashlib
 import itertools
 import logging
 from collections.abc import Mapping
+from datetime import datetime
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -70,20 +71,28 @@ def heleket_webhook(request: HttpRequest) -> HttpResponse:
 def take(raw: bytes, members: Mapping[str, object]) -> None:
     """Store a verified webhook, and have Heleket asked about its payout. A repeat only counts."""
     order_id = str(members.get("order_id") or "")[:100]
-    attempt = next(iter(Attempt.objects.raw(FIND, [order_id])), None)
-    outcome = "known" if attempt else "foreign"
-    if members.get("type") != "payout":
-        attempt, outcome = None, "ignored"
     at = connection.ops.adapt_datetimefield_value(clock.now())
-    row = [hashlib.sha256(raw).hexdigest(), raw.decode(), outcome, order_id, at]
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(STORE, row)
+        attempt = find(order_id, cursor)
+        outcome = "known" if attempt else "foreign"
+        if members.get("type") != "payout":
+            attempt, outcome = None, "ignored"
+        digest = hashlib.sha256(raw).hexdigest()
+        cursor.execute(STORE, [digest, raw.decode(), outcome, order_id, at])
         [count] = cursor.fetchone()
         if attempt and count == 1 and not differs(attempt, members):
             ask_soon(attempt, cursor, at)
 
 
-def ask_soon(attempt: Attempt, cursor: CursorWrapper, at: object) -> None:
+def find(order_id: str, cursor: CursorWrapper) -> Attempt | None:
+    cursor.execute(FIND, [order_id])
+    row = cursor.fetchone()
+    return (
+        Attempt(**dict(zip(("id", "order_id", "body", "uuid"), row, strict=True))) if row else None
+    )
+
+
+def ask_soon(attempt: Attempt, cursor: CursorWrapper, at: str | datetime | None) -> None:
     """Make its payout due if it is under way, or itself if it is watched as never sent."""
     cursor.execute(PULL_FORWARD, [at, attempt.pk, at])
     if not cursor.rowcount:
