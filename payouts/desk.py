@@ -52,19 +52,32 @@ def open_desk(client: heleket.Client) -> Desk:
         quiet=settings.QUIET_SECONDS,
         release=settings.RELEASE_SECONDS,
     )
-    bind(desk)
+    bind(client)
     return desk
 
 
-def bind(desk: Desk) -> None:
-    ours = {"host": desk.host, "merchant_id": desk.merchant_id, "installation": desk.installation}
+def account_of(client: heleket.Client) -> dict[str, str]:
+    return {
+        "host": client.host,
+        "merchant_id": client.merchant_id,
+        "installation": settings.INSTALLATION,
+    }
+
+
+def bind(client: heleket.Client) -> None:
+    ours = account_of(client)
     with transaction.atomic():
         bound, is_new = Gateway.objects.get_or_create(
             pk=1, defaults={**ours, "bound_at": clock.now()}
         )
         if is_new:
             door.tell_desk("bind", by=None, source=Source.WORKER, **ours)
-    for name, value in ours.items():
+    refuse_other(bound, client)
+
+
+def refuse_other(bound: Gateway, client: heleket.Client) -> None:
+    """Raise WrongDesk unless the database is bound to this client's account and installation."""
+    for name, value in account_of(client).items():
         if getattr(bound, name) != value:
             raise WrongDesk(
                 _(

@@ -1,13 +1,15 @@
-"""The switch of the desk: off means that no new call that pays starts."""
+"""What operators decide for the whole desk: whether anything is sent, and which words of Heleket
+mean that it does not have a payout."""
 
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+import heleket
 from payouts import clock, door
 from payouts.controls.models import Switch
-from payouts.errors import NotAllowed
-from payouts.models import Attempt, Source
+from payouts.errors import NotAllowed, PayoutError
+from payouts.models import Attempt, Gateway, Source
 from payouts.services import needed
 
 
@@ -47,3 +49,20 @@ def require_right(by: User) -> None:
 def calls_out() -> int:
     """Count the calls that may still be made or answered: claimed, no answer, within the lease."""
     return Attempt.objects.filter(lease_until__gt=clock.now()).exclude(unanswered=[]).count()
+
+
+def learn_not_found(text: str, *, by: User, source: Source) -> None:
+    """Take the words in which Heleket says that it has no such payout, once it uses other ones.
+
+    Raises NotAllowed, and PayoutError for words that Heleket uses when it refuses something else,
+    or if the database is bound to no account yet.
+    """
+    require_right(by)
+    if not text or heleket.kind_of_refusal(text) != "unknown":
+        raise PayoutError(_("“%s” is what Heleket says when it refuses something else.") % text)
+    with transaction.atomic():
+        if not Gateway.objects.filter(pk=1).update(not_found_text=text):
+            raise PayoutError(
+                _("Start the worker once first: it binds the database to the account.")
+            )
+        door.tell_desk("learn_not_found", text, by=by, source=source)

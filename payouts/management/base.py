@@ -48,7 +48,7 @@ def add_change_options(parser: CommandParser) -> None:
     add_report_options(parser)
 
 
-def add_person(parser: CommandParser, *, required: bool = True) -> None:
+def add_person(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
     parser.add_argument(
         "--by",
         required=required,

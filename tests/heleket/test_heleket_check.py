@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import CommandError, call_command
 
+from heleket.management.commands.heleket_check import Command
 from heleket.signing import sign
 from tests.heleket.wire import PAYMENT_KEY, PAYOUT, PAYOUT_KEY, Server, http, refusal, success
 
@@ -57,7 +58,7 @@ def check(capsys):
     def run(*arguments):
         code = 0
         try:
-            call_command("heleket_check", *arguments)
+            call_command(Command(), *arguments)
         except SystemExit as exc:
             code = exc.code
         return code, capsys.readouterr().out

@@ -1,0 +1,62 @@
+import time
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandParser
+
+from payouts import switching
+from payouts.management import base
+from payouts.models import Source
+
+LOOK_EVERY_SECONDS = 0.2
+
+
+class Command(BaseCommand):
+    help = (
+        "Stop sending. Returns when every call that was under way is answered or its time is over "
+        "(two minutes at most), so that from then on nothing can be paid. Heleket is still asked "
+        "about payouts it has. Exit code: 0 paused, 1 error and nothing was changed."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--reason", required=True, help="kept in the history")
+        base.add_person(parser)
+        parser.add_argument("--no-wait", action="store_true", help="return at once")
+        parser.add_argument("--dry-run", action="store_true", help="count calls, change nothing")
+        base.add_report_options(parser)
+
+    def handle(self, *, by: str, reason: str, no_wait: bool, dry_run: bool, **options: Any) -> None:
+        is_new = False if dry_run else self.pause(by, reason)
+        under_way = switching.calls_out()
+        if not (no_wait or dry_run):
+            wait_for_calls(under_way)
+        left = switching.calls_out()
+        report: dict[str, Any] = {
+            "paused": not dry_run,
+            "is_new": is_new,
+            "under_way": under_way,
+            "left": left,
+        }
+        if options["format"] == "json":
+            base.write_json(self.stdout, report)
+        else:
+            self.stdout.write(in_words(**report))
+
+    def pause(self, by: str, reason: str) -> bool:
+        with base.refusals_as_errors():
+            return switching.pause(reason=reason, by=base.person(by), source=Source.COMMAND)
+
+
+def wait_for_calls(count: int) -> None:
+    with base.progress_bar("calls under way", count) as show:
+        while left := switching.calls_out():
+            show(count - left)
+            time.sleep(LOOK_EVERY_SECONDS)
+
+
+def in_words(*, paused: bool, is_new: bool, under_way: int, left: int) -> str:
+    if not paused:
+        return f"Dry run: nothing was changed. {under_way} calls are under way."
+    now = "Sending is paused." if is_new else "Sending was paused already."
+    if left:
+        return f"{now} {left} calls are still under way: they may yet be paid."
+    return f"{now} It waited for {under_way} calls; none is under way now."

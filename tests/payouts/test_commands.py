@@ -1,0 +1,451 @@
+"""The command line: what each command does, says, refuses and ends with."""
+
+import json
+from io import StringIO
+from uuid import uuid4
+
+import pytest
+from django.core.management import CommandError, call_command
+
+import heleket
+from payouts import desk as desks
+from payouts import submission
+from payouts.controls.models import Switch
+from payouts.models import DeskEvent, Gateway, Payout, PayoutStatus
+from tests.factories import PayoutFactory, StaffFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+
+@pytest.fixture
+def run(heleket_client, monkeypatch):
+    """Run a command over the sandbox; returns its exit code and what it printed."""
+    monkeypatch.setattr(desks, "heleket_client", lambda **_options: heleket_client)
+
+    def run(*arguments):
+        out, code = StringIO(), 0
+        try:
+            call_command(*arguments, stdout=out)
+        except SystemExit as exc:
+            code = exc.code
+        return code, out.getvalue()
+
+    return run
+
+
+@pytest.fixture
+def run_json(run):
+    def run_json(*arguments):
+        code, text = run(*arguments, "--format=json")
+        return code, json.loads(text)
+
+    return run_json
+
+
+@pytest.fixture
+def operator(db):
+    return StaffFactory(roles=["Operator"], username="olga")
+
+
+def approved(**fields):
+    return PayoutFactory(status=PayoutStatus.APPROVED, **fields)
+
+
+def status_of(payout):
+    return Payout.objects.get(pk=payout.pk).status
+
+
+def facts():
+    """Everything that a refused or tried act must leave as it was."""
+    rows = Payout.objects.order_by("pk").values()
+    events = DeskEvent.objects.values_list("act", flat=True)
+    return list(rows), list(events), Switch.objects.values().get()
+
+
+# Sending and asking
+
+
+def test_submit_sends_what_is_due(run_json, sandbox):
+    payout = approved()
+
+    code, told = run_json("submit_payouts")
+
+    assert code == 0
+    assert told["dry_run"] is False
+    assert [(row["number"], row["done"]) for row in told["payouts"]] == [(payout.number, True)]
+    assert status_of(payout) == PayoutStatus.BROADCAST
+
+
+def test_submit_as_a_dry_run_sends_nothing(run_json, sandbox, desk):
+    payout = approved()
+    before = facts()
+
+    code, told = run_json("submit_payouts", "--dry-run")
+
+    assert code == 0
+    assert told["dry_run"] is True
+    assert told["payouts"][0]["text"] == (
+        "Due: 5 USDT on tron to TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm."
+    )
+    assert facts() == before
+    assert sandbox.order_ids == []
+    assert status_of(payout) == PayoutStatus.APPROVED
+
+
+def test_submit_keeps_to_its_limit(run_json, sandbox):
+    for _ in range(3):
+        approved()
+
+    code, told = run_json("submit_payouts", "--limit=2")
+
+    assert code == 0
+    assert len(told["payouts"]) == len(sandbox.order_ids) == 2
+
+
+def test_submit_reports_what_was_not_sent(run, sandbox):
+    sandbox.faults.add("forbidden")
+    payout = approved()
+
+    code, text = run("submit_payouts")
+
+    assert code == 2
+    assert f"P-{payout.number}: NOT DONE." in text
+    assert "0 done, 1 not." in text
+    assert status_of(payout) == PayoutStatus.APPROVED
+
+
+def test_check_asks_and_sends_nothing(run_json, sandbox, clock):
+    sent = approved()
+    run_json("submit_payouts")
+    waiting = approved()
+    clock.forward(minutes=5)
+    sandbox.run_due()
+
+    code, told = run_json("check_payouts")
+
+    assert code == 0
+    assert [row["number"] for row in told["payouts"]] == [sent.number]
+    assert status_of(sent) == PayoutStatus.CONFIRMED
+    assert status_of(waiting) == PayoutStatus.APPROVED
+
+
+def test_check_reports_a_difference(run, run_json, sandbox, clock):
+    payout = approved()
+    run_json("submit_payouts")
+    sandbox.payouts[0].amount += 1
+    clock.forward(minutes=5)
+
+    code, text = run("check_payouts")
+
+    assert code == 2
+    assert f"P-{payout.number}: NOT DONE." in text
+
+
+@pytest.mark.parametrize("command", ["worker", "submit_payouts", "check_payouts"])
+def test_missing_credentials_are_named_and_nothing_is_sent(command, settings, usdt):
+    settings.HELEKET_API_KEY = settings.HELEKET_MERCHANT_ID = ""
+    payout = approved()
+
+    with pytest.raises(CommandError, match="HELEKET_MERCHANT_ID and HELEKET_API_KEY"):
+        call_command(command)
+
+    assert status_of(payout) == PayoutStatus.APPROVED
+    assert not Gateway.objects.exists()
+
+
+@pytest.mark.parametrize("command", ["worker", "submit_payouts", "check_payouts"])
+@pytest.mark.parametrize("name", ["host", "merchant_id", "installation"])
+def test_g1_the_database_of_another_account_sends_and_asks_nothing(
+    command, name, run, desk, sandbox
+):
+    payout = approved()
+    Gateway.objects.update(**{name: "else"})
+
+    with pytest.raises(CommandError, match="belongs to else"):
+        run(command)
+
+    assert status_of(payout) == PayoutStatus.APPROVED
+    assert not sandbox.calls
+
+
+def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
+    payout = approved()
+
+    with caplog.at_level("INFO"):
+        code, _text = run("worker", "--once")
+
+    assert code == 0
+    assert status_of(payout) == PayoutStatus.BROADCAST
+    assert "stopped; recorded 1 submit in all" in caplog.text
+
+
+# Acts of people
+
+
+def test_cancel_ends_what_was_not_sent_and_refuses_what_heleket_has(run_json, operator, sandbox):
+    sent = approved()
+    run_json("submit_payouts")
+    waiting = approved()
+    names = [f"P-{sent.number}", str(waiting.pk)]
+
+    code, told = run_json("cancel_payouts", *names, "--by=olga", "--reason=Wrong client")
+
+    assert code == 2
+    assert [row["done"] for row in told["payouts"]] == [False, True]
+    assert "Heleket has it and cannot call it back" in told["payouts"][0]["text"]
+    assert status_of(sent) == PayoutStatus.BROADCAST
+    assert status_of(waiting) == PayoutStatus.CANCELLED
+    event = waiting.events.get(act="cancel")
+    assert (event.person, event.source, event.reason) == (operator, "command", "Wrong client")
+
+
+def test_cancel_as_a_dry_run_says_what_would_happen(run, operator):
+    payout = approved()
+    before = facts()
+
+    code, text = run("cancel_payouts", str(payout.number), "--by=olga", "--reason=x", "--dry-run")
+
+    assert code == 0
+    assert f"P-{payout.number}: Cancelled. It was never sent." in text
+    assert "nothing was changed" in text
+    assert facts() == before
+
+
+def test_cancel_keeps_to_its_limit(run_json, operator):
+    numbers = [str(approved().number) for _ in range(3)]
+
+    _code, told = run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x", "--limit=2")
+
+    assert [str(row["number"]) for row in told["payouts"]] == numbers[:2]
+    assert Payout.objects.filter(status="cancelled").count() == 2
+
+
+def test_retry_brings_back_what_was_not_paid(run_json, operator):
+    failed, waiting = PayoutFactory(status=PayoutStatus.FAILED), PayoutFactory()
+    numbers = [str(failed.number), str(waiting.number)]
+
+    code, told = run_json("retry_payouts", *numbers, "--by=olga", "--reason=Try again")
+
+    assert code == 2
+    assert [row["done"] for row in told["payouts"]] == [True, False]
+    assert Payout.objects.get(pk=failed.pk).generation == 2
+    assert status_of(failed) == status_of(waiting) == PayoutStatus.PENDING
+
+
+@pytest.mark.parametrize("command", ["cancel_payouts", "retry_payouts"])
+@pytest.mark.parametrize(
+    "name", ["999", "P-999", "P-", "-", "x' OR 1", "٣", "9" * 30, str(uuid4())]
+)
+def test_an_unknown_payout_is_named_and_nothing_is_changed(command, name, operator):
+    payout = approved()
+    before = facts()
+
+    with pytest.raises(CommandError, match="There is no payout") as told:
+        call_command(command, "--by=olga", "--reason=x", "--", str(payout.number), name)
+
+    assert name in str(told.value)
+    assert facts() == before
+
+
+@pytest.mark.parametrize("command", ["cancel_payouts", "retry_payouts"])
+def test_acts_need_a_person_with_the_right_and_a_reason(command, operator):
+    payout = approved()
+    StaffFactory(username="anna", roles=["Auditor"])
+    StaffFactory(username="gone", roles=["Operator"], is_active=False)
+    before = facts()
+
+    for options, refusal in [
+        (["--by=anna", "--reason=x"], "do not have the right"),
+        (["--by=gone", "--reason=x"], "no active user"),
+        (["--by=olga", "--reason= "], "Say why"),
+        (["--reason=x"], "--by"),
+        (["--by=olga"], "--reason"),
+    ]:
+        with pytest.raises(CommandError, match=refusal):
+            call_command(command, str(payout.number), *options)
+
+    assert facts() == before
+
+
+# Explaining
+
+
+def test_explain_says_what_a_payout_waits_for(run, run_json):
+    payout = approved()
+
+    code, text = run("explain_payout", str(payout.number))
+    assert code == 0
+    assert f"P-{payout.number}, 5 USDT on tron: Approved." in text
+    assert "waits for the worker" in text
+
+    code, told = run_json("explain_payout", str(payout.pk))
+    assert code == 0
+    assert set(told) == {
+        *("number", "id", "status", "waiting_for", "sentence", "since", "who", "next"),
+    }
+    assert told["waiting_for"] == "worker"
+
+
+def test_explain_refuses_an_unknown_payout():
+    with pytest.raises(CommandError, match="There is no payout “404”"):
+        call_command("explain_payout", "404")
+
+
+# The switch
+
+
+def test_pause_stops_sending_until_resume(run, run_json, operator, sandbox):
+    payout = approved()
+
+    code, told = run_json("pause_payouts", "--by=olga", "--reason=Strange calls")
+    assert code == 0
+    assert told == {"paused": True, "is_new": True, "under_way": 0, "left": 0}
+    run("submit_payouts")
+    assert sandbox.order_ids == []
+    assert "switch" in run("explain_payout", str(payout.number), "--format=json")[1]
+
+    assert run("resume_payouts", "--by=olga", "--reason=All well") == (0, "Sending goes on.\n")
+    run("submit_payouts")
+    assert len(sandbox.order_ids) == 1
+    acts = DeskEvent.objects.filter(person=operator).order_by("number")
+    assert [(event.act, event.reason) for event in acts] == [
+        ("pause", "Strange calls"),
+        ("resume", "All well"),
+    ]
+
+
+def test_g14_pause_waits_for_calls_and_says_how_many(
+    run, operator, sandbox, clock, heleket_client, desk, monkeypatch
+):
+    approved()
+    approved()
+    calls = submission.claim(2, desk)
+    monkeypatch.setattr(
+        "payouts.management.commands.pause_payouts.time.sleep",
+        lambda _seconds: answer_next(calls, heleket_client, desk),
+    )
+
+    code, text = run("pause_payouts", "--by=olga", "--reason=x")
+
+    assert code == 0
+    assert "It waited for 2 calls; none is under way now." in text
+    assert calls == []
+
+
+def answer_next(calls, client, desk):
+    submission.record([submission.send(calls.pop(), client, timeout=desk.timeout)], desk)
+
+
+def test_g14_pause_ends_with_the_lease_of_a_lost_call(run, operator, clock, desk, monkeypatch):
+    approved()
+    submission.claim(2, desk)
+    monkeypatch.setattr(
+        "payouts.management.commands.pause_payouts.time.sleep",
+        lambda _seconds: clock.forward(seconds=30),
+    )
+
+    assert run("pause_payouts", "--by=olga", "--reason=x")[0] == 0
+    assert Payout.objects.get().attempts.get().lease_until <= clock()
+
+
+def test_pause_does_not_wait_if_told_so(run, operator, clock, desk):
+    approved()
+    submission.claim(2, desk)
+
+    _code, text = run("pause_payouts", "--by=olga", "--reason=x", "--no-wait")
+
+    assert "1 calls are still under way" in text
+
+
+def test_pausing_twice_changes_nothing(run, operator, clock):
+    run("pause_payouts", "--by=olga", "--reason=first")
+    before = facts()
+
+    _code, text = run("pause_payouts", "--by=olga", "--reason=second")
+
+    assert "paused already" in text
+    assert facts() == before
+
+
+@pytest.mark.parametrize("command", ["pause_payouts", "resume_payouts"])
+def test_the_switch_needs_a_person_with_the_right_and_a_reason(command, operator):
+    StaffFactory(username="anna", roles=["Approver"])
+    Switch.objects.update(is_on=command == "pause_payouts")
+    before = facts()
+
+    for by, reason, refusal in [
+        ("anna", "x", "do not have the right"),
+        ("nobody", "x", "no active user"),
+        ("olga", " ", "Say why"),
+    ]:
+        with pytest.raises(CommandError, match=refusal):
+            call_command(command, f"--by={by}", f"--reason={reason}")
+
+    assert facts() == before
+
+
+# heleket_check
+
+
+def test_heleket_check_tells_the_account_of_the_database(run_json, desk):
+    code, told = run_json("heleket_check")
+
+    assert code == 0
+    [database] = [each for each in told["findings"] if each["about"] == "database"]
+    assert database["state"] == "ok"
+    assert "installation test" in database["sentence"]
+
+
+def test_g1_heleket_check_finds_the_database_of_another_account(run_json, desk):
+    Gateway.objects.update(merchant_id="else")
+
+    code, told = run_json("heleket_check")
+
+    assert code == 1
+    assert "belongs to else" in str(told["findings"])
+
+
+def test_heleket_check_binds_nothing(run_json):
+    assert run_json("heleket_check")[0] == 0
+    assert not Gateway.objects.exists()
+
+
+def test_heleket_check_learns_how_heleket_says_not_found(run, operator, desk, sandbox):
+    sandbox.faults.add("not_found_text", rate=1, text="No such payout")
+
+    run("heleket_check", "--learn", "--by=olga")
+
+    assert Gateway.objects.get().not_found_text == "No such payout"
+    event = DeskEvent.objects.get(act="learn_not_found")
+    assert (event.person, event.reason) == (operator, "No such payout")
+
+
+@pytest.mark.parametrize("text", ["The terminal was not found", "Not enough funds: 3", ""])
+def test_g6_words_of_other_refusals_are_never_learned(run, operator, desk, sandbox, text):
+    sandbox.faults.add("terminal", rate=1, path="/v1/payout/info", text=text or None)
+    before = facts()
+
+    with pytest.raises(CommandError, match="refuses something else"):
+        run("heleket_check", "--learn", "--by=olga")
+
+    assert Gateway.objects.get().not_found_text == ""
+    assert facts() == before
+
+
+def test_learning_needs_a_person_with_the_right(run, desk, sandbox):
+    StaffFactory(username="anna", roles=["Approver"])
+    sandbox.faults.add("not_found_text", rate=1, text="No such payout")
+
+    with pytest.raises(CommandError, match="--by"):
+        run("heleket_check", "--learn")
+    with pytest.raises(CommandError, match="do not have the right"):
+        run("heleket_check", "--learn", "--by=anna")
+
+    assert Gateway.objects.get().not_found_text == ""
+
+
+def test_learned_words_reach_the_client(settings, desk):
+    Gateway.objects.update(not_found_text="No such payout")
+
+    with desks.open_client() as client:
+        assert client.not_found_texts == heleket.NOT_FOUND_TEXTS | {"No such payout"}
