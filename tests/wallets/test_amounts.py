@@ -171,14 +171,14 @@ def test_d3_columns_compare_with_each_other(db):
     assert PayoutService.objects.filter(min_amount__lt=F("max_amount")).exists()
 
 
-@pytest.mark.parametrize("raw", ["NaN", "-1", "1e3", "5"])
-def test_d1_the_column_itself_refuses_what_is_no_amount(db, raw):
+def test_d1_the_column_itself_refuses_what_is_no_amount(db):
     PayoutServiceFactory()
-    if connection.vendor == "postgresql" and raw in {"1e3", "5"}:
-        return  # there these are numbers like any other
+    # In a numeric column 1e3 is a number like any other; in text it would sort wrongly.
+    wrong = ["NaN", "-1"] + (["1e3", "5"] if connection.vendor == "sqlite" else [])
 
-    with pytest.raises((IntegrityError, DataError)), transaction.atomic():
-        connection.cursor().execute("UPDATE wallets_payoutservice SET min_amount = %s", [raw])
+    for raw in wrong:
+        with pytest.raises((IntegrityError, DataError)), transaction.atomic():
+            connection.cursor().execute("UPDATE wallets_payoutservice SET min_amount = %s", [raw])
 
     assert PayoutService.objects.get().min_amount == Decimal("0.5")
 

@@ -1,4 +1,5 @@
 import json
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -137,71 +138,70 @@ def test_a_service_with_an_amount_that_is_none_becomes_unavailable(wrong):
     assert report.unreadable[0].startswith("USDT on TRON: ")
 
 
-class Answering:
-    def __init__(self, services):
-        self.services = services
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def list_services(self):
-        if isinstance(self.services, Exception):
-            raise self.services
-        return self.services
-
-
 @pytest.fixture
-def answer(monkeypatch):
+def run(db, heleket_client, monkeypatch):
+    """Run the command with the real client over a local Heleket; it opens no client of its own."""
     module = "wallets.management.commands.sync_services.heleket_client"
-    return lambda services: monkeypatch.setattr(module, lambda: Answering(services))
+    monkeypatch.setattr(module, lambda: nullcontext(heleket_client))
+
+    def sync_services(*args):
+        out = StringIO()
+        call_command("sync_services", *args, stdout=out)
+        return out.getvalue()
+
+    return sync_services
 
 
-def run(*args):
-    out = StringIO()
-    call_command("sync_services", *args, stdout=out)
-    return out.getvalue()
+def test_the_command_reads_all_that_heleket_pays_and_this_desk_knows(run):
+    assert run() == "Heleket lists 37 payout services: 37 new, 0 changed, 0 withdrawn.\n"
+
+    assert set(PayoutService.objects.available().values_list("network", "currency")) == {
+        (network, coin) for network, coins in DECIMALS_ON_CHAIN.items() for coin in coins
+    }
 
 
-@pytest.mark.django_db
-def test_the_command_says_what_it_did(answer):
-    answer([USDT])
-
-    assert run() == "Heleket lists 1 payout services: 1 new, 0 changed, 0 withdrawn.\n"
-    assert PayoutService.objects.exists()
-
-
-@pytest.mark.django_db
-def test_a_dry_run_changes_nothing(answer):
-    answer([USDT])
-
-    assert json.loads(run("--dry-run", "--format", "json"))["added"] == 1
+def test_a_dry_run_changes_nothing(run):
+    assert json.loads(run("--dry-run", "--format", "json"))["added"] == 37
     assert not PayoutService.objects.exists()
 
 
-@pytest.mark.django_db
-@pytest.mark.parametrize("services", [[], [replace(USDT, currency="GRAM")]])
-def test_findings_end_with_exit_code_2(answer, services):
-    answer(services)
+def test_d9_a_renamed_coin_is_reported_with_exit_code_2(run, sandbox):
+    run()
+    sandbox.rename_currency("ton", "TON", "GRAM")
 
     with pytest.raises(SystemExit) as end:
         run()
 
     assert end.value.code == 2
+    assert not PayoutService.objects.get(network="ton", currency="TON").is_available
+    assert PayoutService.objects.filter(network="ton", currency="GRAM").exists()
 
 
-@pytest.mark.django_db
-def test_an_unreachable_gateway_changes_nothing(answer):
-    answer([USDT])
+def test_an_empty_list_is_a_finding(run, sandbox):
     run()
-    answer(heleket.Unavailable("Heleket cannot be reached."))
+    sandbox.services.clear()
 
-    with pytest.raises(CommandError, match="cannot be reached"):
+    with pytest.raises(SystemExit) as end:
         run()
 
-    assert PayoutService.objects.get().is_available
+    assert end.value.code == 2
+    assert not PayoutService.objects.available().exists()
+
+
+@pytest.mark.parametrize(
+    "fault", ["refuse_connection", "unauthorized", "html_502", "empty_200", "garbage", "null"]
+)
+def test_an_answer_that_cannot_be_used_changes_nothing(run, sandbox, fault):
+    run()
+    sandbox.faults.add(fault)
+
+    with pytest.raises(CommandError) as refusal:
+        run()
+
+    assert refusal.value.returncode == 1
+    assert str(refusal.value)
+
+    assert PayoutService.objects.available().count() == 37
 
 
 def test_missing_credentials_are_named(settings):
