@@ -146,7 +146,6 @@ SESSION_COOKIE_AGE = 12 * 60 * 60
 X_FRAME_OPTIONS = "DENY"
 
 
-
 def link(title: Any, icon: str, url_name: str, right: str) -> dict[str, Any]:
     """Return an entry of the sidebar, for those who hold the right."""
 

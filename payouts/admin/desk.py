@@ -1,0 +1,88 @@
+"""The Desk page: the switch, the account at Heleket, its pauses, and what waits."""
+
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import Min
+from django.http import HttpResponse
+from django.shortcuts import redirect
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+
+from payouts import clock, switching
+from payouts.admin.frame import DeskAdmin, StaffRequest, require
+from payouts.controls.models import Switch
+from payouts.errors import PayoutError
+from payouts.forms import SwitchForm
+from payouts.models import Gateway, Pause, Payout, PayoutStatus, Source
+
+COUNTED = 10_000
+
+
+@admin.register(Switch)
+class SwitchAdmin(DeskAdmin):
+    def get_urls(self) -> list[URLPattern]:
+        view = self.admin_site.admin_view
+        return [
+            path("", view(self.show), name="controls_switch_changelist"),
+            path("turn/", view(self.turn), name="controls_switch_turn"),
+        ]
+
+    def show(self, request: StaffRequest) -> HttpResponse:
+        require(request, "controls.view_switch")
+        may = request.user.has_perm
+        context = {
+            "switch": Switch.objects.select_related("turned_by").get(pk=1),
+            "may_turn": may("controls.turn_switch"),
+            "gateway": Gateway.objects.first() if may("payouts.view_gateway") else None,
+            "sees_gateway": may("payouts.view_gateway"),
+            "pauses": Pause.objects.order_by("since") if may("payouts.view_pause") else None,
+            "waits": what_waits(),
+        }
+        return self.page(request, "desk", _("Desk"), **context)
+
+    def turn(self, request: StaffRequest) -> HttpResponse:
+        """Pause or resume, whichever the confirmation said."""
+        require(request, "controls.turn_switch")
+        switch = Switch.objects.get(pk=1)
+        shown = {"to": "paused" if switch.is_on else "on"}
+        form = SwitchForm(request.POST or None, initial=shown)
+        if request.method == "POST" and form.is_valid() and self.save_turn(request, form):
+            return redirect("admin:controls_switch_changelist")
+        title = _("Pause sending?") if switch.is_on else _("Resume sending?")
+        return self.page(request, "turn", title, switch=switch, form=form)
+
+    def save_turn(self, request: Any, form: SwitchForm) -> bool:
+        pause = form.cleaned_data["to"] == "paused"
+        turn = switching.pause if pause else switching.resume
+        try:
+            turn(by=request.user, source=Source.ADMIN, reason=form.cleaned_data["reason"])
+        except PayoutError as exc:
+            form.add_error(None, str(exc))
+            return False
+        told = _("Sending goes on.")
+        if pause:
+            told = _("Sending is paused: no new call starts. Still under way: %d.")
+            told = told % switching.calls_out()
+        messages.success(request, told)
+        return True
+
+
+def what_waits() -> list[dict[str, Any]]:
+    """Count what the worker has before it, and how long the oldest of each has waited."""
+    now = clock.now()
+    lots = [
+        (_("Due to be sent"), Payout.objects.sendable().due(now)),
+        (_("Due to be asked about"), Payout.objects.askable().due(now)),
+        (_("Sent, answer not known"), Payout.objects.filter(status=PayoutStatus.SUBMITTING)),
+        (_("At Heleket, no final word"), Payout.objects.filter(status=PayoutStatus.BROADCAST)),
+        (_("Wait for approval"), Payout.objects.filter(status=PayoutStatus.PENDING)),
+    ]
+    return [
+        {
+            "title": title,
+            "count": lot.order_by()[:COUNTED].count(),
+            "oldest": lot.order_by()[:COUNTED].aggregate(at=Min("waiting_since"))["at"],
+        }
+        for title, lot in lots
+    ]

@@ -1,0 +1,136 @@
+"""Discrepancies, webhooks and desk events in the Admin: read-only, but for closing."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from django.contrib import admin, messages
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+
+from payouts import services
+from payouts.admin.frame import DeskAdmin, StaffRequest, require
+from payouts.dossier import pretty
+from payouts.errors import PayoutError
+from payouts.forms import CloseForm
+from payouts.models import DeskEvent, Discrepancy, Source, WebhookDelivery
+from payouts.templatetags.payouts import ago
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("Open")), ("closed", _("Closed"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() in ("open", "closed"):
+            return queryset.filter(closed_at__isnull=self.value() == "open")
+        return queryset
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(DeskAdmin):
+    list_display = ["kind", "severity", "state", "of_payout", "age", "ours", "theirs"]
+    list_filter = [OpenFilter, "kind"]
+    list_select_related = ["payout", "closed_by"]
+    ordering = [F("closed_at").desc(nulls_first=True), "-is_critical", "opened_at"]
+    sortable_by: list[str] = []
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            view = self.admin_site.admin_view(view)
+            return path(route, view, name=f"payouts_discrepancy_{name}")
+
+        return [
+            page("", self.changelist_view, "changelist"),
+            page("<int:object_id>/", self.show, "change"),
+            page("<int:object_id>/close/", self.close, "close"),
+        ]
+
+    def show(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        require(request, "payouts.view_discrepancy")
+        found = self.find(object_id)
+        return self.page(request, "discrepancy", str(found), discrepancy=found)
+
+    def close(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        require(request, "payouts.close_discrepancy")
+        found, form = self.find(object_id), CloseForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                services.close_discrepancy(
+                    found, **form.cleaned_data, by=request.user, source=Source.ADMIN
+                )
+            except PayoutError as exc:
+                form.add_error(None, str(exc))
+            else:
+                messages.success(request, _("Closed. It is kept with your name and your reason."))
+                return redirect("admin:payouts_discrepancy_change", object_id)
+        title = _("Close this discrepancy?")
+        return self.page(request, "close_discrepancy", title, discrepancy=found, form=form)
+
+    def find(self, object_id: int) -> Discrepancy:
+        known = Discrepancy.objects.select_related("payout__client", "attempt", "closed_by")
+        return get_object_or_404(known, pk=object_id)
+
+    @display(description=gettext_lazy("severity"), label={"critical": "danger"})
+    def severity(self, found: Discrepancy) -> tuple[str, str]:
+        return ("critical", _("critical")) if found.is_critical else ("other", _("to look at"))
+
+    @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "success"})
+    def state(self, found: Discrepancy) -> tuple[str, str]:
+        return ("closed", _("closed")) if found.closed_at else ("open", _("open"))
+
+    @display(description=gettext_lazy("payout"))
+    def of_payout(self, found: Discrepancy) -> str:
+        return str(found.payout or "—")
+
+    @display(description=gettext_lazy("age"))
+    def age(self, found: Discrepancy) -> str:
+        return ago(found.opened_at)
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(DeskAdmin):
+    list_display = ["received_at", "order_id", "outcome", "count", "repeated_at"]
+    search_fields = ["order_id__exact"]
+    search_help_text = gettext_lazy("A whole order id")
+    ordering = ["-pk"]
+    sortable_by: list[str] = []
+    fields = readonly_fields = [
+        "received_at",
+        "order_id",
+        "outcome",
+        "count",
+        "repeated_at",
+        "told",
+    ]
+
+    @display(description=gettext_lazy("what Heleket told"))
+    def told(self, delivery: WebhookDelivery) -> str:
+        return pretty(delivery.body)
+
+
+@admin.register(DeskEvent)
+class DeskEventAdmin(DeskAdmin):
+    list_display = ["number", "at", "act", "who", "source", "reason", "details"]
+    list_filter = ["source"]
+    list_select_related = ["person"]
+    ordering = ["-number"]
+    sortable_by: list[str] = []
+    fields = readonly_fields = ["number", "at", "act", "who", "source", "reason", "details", "hash"]
+
+    @display(description=gettext_lazy("who"))
+    def who(self, event: DeskEvent) -> str:
+        return str(event.person or _("the system"))
+
+    @display(description=gettext_lazy("details"))
+    def details(self, event: DeskEvent) -> str:
+        told = json.loads(event.data or "{}")
+        return ", ".join(f"{name} {value}" for name, value in told.items() if value) or "—"

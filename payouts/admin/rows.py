@@ -1,0 +1,155 @@
+"""The list of payouts: its queues, filters and search."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.contrib.filters.admin import RadioFilter
+from unfold.views import ChangeList
+
+from payouts import clock
+from payouts.admin.frame import StaffRequest
+from payouts.explain import States, explain
+from payouts.models import Attempt, Discrepancy, PayoutQuerySet, PayoutStatus
+from wallets.coins import NETWORKS
+from wallets.models import Client, PayoutService
+
+COUNTED = 1000  # a tab counts no further
+MOST_FOUND = 50  # clients or attempts that one search looks through
+
+Status = PayoutStatus
+
+
+class PayoutList(ChangeList):
+    """Explains the rows of a page with what it reads once."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        states = States.now()
+        self.result_list: list[Any] = list(self.result_list)
+        for payout in self.result_list:
+            payout.told = explain(payout, states)
+
+
+Queue = Callable[[PayoutQuerySet, User], PayoutQuerySet]
+
+QUEUES: dict[str, tuple[Any, Queue]] = {
+    "mine": (
+        gettext_lazy("Needs my approval"),
+        lambda payouts, person: payouts.pending().exclude(makers__person=person),
+    ),
+    "waiting": (
+        gettext_lazy("Waits for somebody"),
+        lambda payouts, _person: payouts.filter(status__in=[Status.PENDING, Status.HELD]),
+    ),
+    "under_way": (
+        gettext_lazy("Under way"),
+        lambda payouts, _person: payouts.filter(
+            status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST]
+        ),
+    ),
+    "not_paid": (
+        gettext_lazy("Not paid"),
+        lambda payouts, _person: payouts.filter(status=Status.FAILED),
+    ),
+    "discrepancy": (
+        gettext_lazy("Discrepancies"),
+        lambda payouts, _person: payouts.filter(
+            pk__in=Discrepancy.objects.filter(closed_at=None).values("payout")
+        ),
+    ),
+}
+
+
+def tabs(payouts: PayoutQuerySet, person: User, chosen: str) -> list[dict[str, Any]]:
+    """Return the queues of a person with counts that stop early, and last the list of all."""
+    shown = []
+    for name, (title, queue) in QUEUES.items():
+        if name == "mine" and not person.has_perm("payouts.approve_payout"):
+            continue
+        count = queue(payouts, person).order_by()[: COUNTED + 1].count()
+        told = f"{COUNTED:,}+" if count > COUNTED else str(count)
+        shown.append({"name": name, "title": title, "count": told, "is_empty": not count})
+    shown.append({"name": "", "title": _("All")})
+    return [{**tab, "is_chosen": tab["name"] == chosen} for tab in shown]
+
+
+def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
+    """Find by number, reference, client, or a whole address, transaction or id at Heleket.
+
+    Clients and attempts are looked up first, so that each part of the search can use its index.
+    """
+    tries = Attempt.objects.filter(Q(txid=text) | Q(uuid=text) | Q(order_id=text))
+    found = Q(reference=text) | Q(address=text) | Q(client__in=clients_called(text))
+    found |= Q(pk__in=list(tries.values_list("payout_id", flat=True)[:MOST_FOUND]))
+    number = text.upper().removeprefix("P-").removeprefix("#")
+    if number.isascii() and number.isdecimal() and len(number) < 19:
+        found |= Q(number=int(number))
+    return payouts.filter(found)
+
+
+def clients_called(text: str) -> list[int]:
+    """Return ids of clients by the whole external id or a part of the name."""
+    clients = Client.objects.filter(Q(external_id=text) | Q(name__icontains=text))
+    return list(clients.values_list("pk", flat=True)[:MOST_FOUND])
+
+
+class QueueFilter(RadioFilter):
+    title = gettext_lazy("queue")
+    parameter_name = "queue"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, title) for name, (title, _queue) in QUEUES.items()]
+
+    def queryset(self, request: StaffRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
+        if self.value() not in QUEUES:
+            return queryset
+        _title, queue = QUEUES[self.value()]
+        return queue(queryset, request.user)
+
+
+class NetworkFilter(RadioFilter):
+    title = gettext_lazy("network")
+    parameter_name = "network"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        return list(NETWORKS.items())
+
+    def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
+        return queryset.filter(network=self.value()) if self.value() else queryset
+
+
+class CurrencyFilter(RadioFilter):
+    title = gettext_lazy("currency")
+    parameter_name = "currency"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        codes = PayoutService.objects.order_by("currency").values_list("currency", flat=True)
+        return [(code, code) for code in codes.distinct()]
+
+    def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
+        return queryset.filter(currency=self.value()) if self.value() else queryset
+
+
+class PeriodFilter(RadioFilter):
+    title = gettext_lazy("period")
+    parameter_name = "days"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [
+            ("1", _("Last 24 hours")),
+            ("7", _("Last 7 days")),
+            ("30", _("Last 30 days")),
+            ("90", _("Last 90 days")),
+        ]
+
+    def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
+        days = self.value()
+        if days not in ("1", "7", "30", "90"):
+            return queryset
+        return queryset.filter(requested_at__gte=clock.now() - timedelta(days=int(days)))

@@ -1,0 +1,55 @@
+"use strict";
+
+// Copy buttons: <button data-copy="text" data-copied="Copied">Copy</button>
+document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    await navigator.clipboard.writeText(button.dataset.copy);
+    const before = button.textContent;
+    button.textContent = button.dataset.copied;
+    setTimeout(() => { button.textContent = before; }, 1500);
+});
+
+// The estimate beside the form of a payout; the form works without it.
+document.addEventListener("DOMContentLoaded", () => {
+    const box = document.querySelector("[data-estimate]");
+    if (!box) return;
+    const form = document.querySelector("#payout-form");
+    const currency = form.elements.currency;
+    let asked = 0;
+    let timer;
+
+    function show(told) {
+        for (const name of ["arrives", "fee", "debit"]) {
+            box.querySelector(`[data-${name}]`).textContent = told[name] || "—";
+        }
+        const note = box.querySelector("[data-note]");
+        note.textContent = told.note || "";
+        note.hidden = !told.note;
+        for (const option of currency.options) {
+            const isPaid = !option.value || !told.currencies.length || told.currencies.includes(option.value);
+            option.hidden = option.disabled = !isPaid;
+        }
+        if (currency.selectedOptions[0]?.disabled) {
+            currency.value = "";
+            ask();
+        }
+    }
+
+    async function ask() {
+        const question = ++asked;
+        const query = new URLSearchParams({
+            wallet: form.elements.wallet?.value || "",
+            currency: currency.value,
+            amount: form.elements.amount.value,
+        });
+        const answer = await fetch(`${box.dataset.estimate}?${query}`);
+        if (answer.ok && question === asked) show(await answer.json());
+    }
+
+    form.addEventListener("input", () => {
+        clearTimeout(timer);
+        timer = setTimeout(ask, 200);
+    });
+    ask();
+});
