@@ -3,11 +3,12 @@ import os
 import sys
 
 from config import environment
+from config.demo import place
 
 
 def main() -> None:
-    if sys.argv[1:2] in (["demo"], ["seed"]):
-        environment.use_made_up_values()
+    if sys.argv[1:2] == ["demo"]:
+        place.use_demo_values()
     else:
         environment.read_env_file()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

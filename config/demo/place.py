@@ -1,0 +1,46 @@
+"""Where the demo keeps its files and which addresses it has: settled before Django starts."""
+
+import socket
+
+from config import environment
+
+FOLDER = environment.BASE_DIR / ".demo"
+DATABASE = FOLDER / "desk.sqlite3"
+STATE = FOLDER / "sandbox.json"  # written last: with it the example data is complete
+PORT_KEPT = FOLDER / "sandbox-port"
+
+WEB_PORT, SANDBOX_PORT = 8000, 8010
+PORTS_TRIED = 100
+
+
+def use_demo_values() -> None:
+    """Make this process and its children a demo, whatever `.env` and the environment say."""
+    web, sandbox = next_free_port(WEB_PORT), sandbox_port()
+    environment.use_made_up_values(
+        DATABASE_URL=f"sqlite:///{DATABASE}",
+        DJANGO_SETTINGS_MODULE="config.settings",
+        HELEKET_PROJECT_URL=f"http://127.0.0.1:{sandbox}",
+        HELEKET_CALLBACK_URL=f"http://127.0.0.1:{web}/webhooks/heleket/",
+    )
+
+
+def sandbox_port() -> int:
+    """The database belongs to one gateway address, so a second start keeps the first one's port."""
+    if PORT_KEPT.exists():
+        return int(PORT_KEPT.read_text())
+    return next_free_port(SANDBOX_PORT)
+
+
+def next_free_port(first: int) -> int:
+    ports = range(first, first + PORTS_TRIED)
+    return next((port for port in ports if is_free(port)), first)
+
+
+def is_free(port: int) -> bool:
+    with socket.socket() as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the servers do
+        try:
+            listener.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,100 @@
+import signal
+import time
+from typing import Any, NoReturn
+from urllib.parse import urljoin, urlsplit
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+from rich.console import Console
+from rich.table import Table
+
+from config.demo import people, place
+from config.demo.feed import Feed
+from config.demo.fill import fill_once, refuse_another_desk
+from config.demo.processes import Died, Processes
+
+
+class Command(BaseCommand):
+    help = (
+        "Run a whole desk with example data on this machine: a local Heleket with made-up money, "
+        "the web server and a worker. It never reads .env and has a database of its own in .demo/; "
+        "remove that folder to start over."
+    )
+    requires_system_checks = ()
+
+    def handle(self, **_options: Any) -> None:
+        refuse_another_desk()
+        refuse_taken_port()
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, stop)
+        console = Console(highlight=False, soft_wrap=True)
+        try:
+            fill_once()
+            with Processes(place.FOLDER) as processes:
+                start(processes)
+                console.print(welcome())
+                follow(processes, console)
+        except Died as exc:
+            raise CommandError(str(exc)) from exc
+        except KeyboardInterrupt:
+            console.print("\nThe demo has stopped. The next start goes on with the same data.")
+
+
+def stop(*_: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def refuse_taken_port() -> None:
+    if not place.is_free(port := place.sandbox_port()):
+        raise CommandError(
+            f"Port {port} is taken, and the example data belongs to a sandbox at this port. Does "
+            "the demo run already? Else stop the program that has the port, or remove the folder "
+            f"{place.FOLDER} to start over."
+        )
+
+
+def start(processes: Processes) -> None:
+    """Start the three programs, each when the one it needs answers."""
+    processes.start(
+        "sandbox",
+        *("manage.py", "heleket_sandbox", "--port", str(place.sandbox_port())),
+        *("--state", str(place.STATE), "--pace", "2"),
+    )
+    processes.wait_for(sandbox_page())
+    processes.start(
+        "web",
+        *("-m", "gunicorn", "config.wsgi", "--threads", "8"),
+        *("--bind", urlsplit(admin_page()).netloc),
+    )
+    processes.wait_for(admin_page())
+    processes.start("worker", "manage.py", "worker")
+
+
+def admin_page() -> str:
+    return str(urljoin(settings.HELEKET_CALLBACK_URL, "/admin/"))
+
+
+def sandbox_page() -> str:
+    return f"{settings.HELEKET_PROJECT_URL}/sandbox/"
+
+
+def welcome() -> Table:
+    table = Table(title="Payout Desk is ready", caption="Ctrl-C stops it.", title_style="bold")
+    table.add_column("Login")
+    table.add_column("Password")
+    table.add_column("Name")
+    table.add_column("Role")
+    for login, name, role in people.STAFF:
+        table.add_row(login, people.PASSWORD, name, role)
+    return table
+
+
+def follow(processes: Processes, console: Console) -> NoReturn:
+    """Tell what happens at the desk until one of its programs ends or somebody stops it."""
+    console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
+    feed = Feed()
+    while True:
+        processes.check()
+        for line in feed.new():
+            console.print(line, markup=False)
+        time.sleep(0.5)
