@@ -5,6 +5,7 @@ so there is no login; but no page of another origin may press the buttons.
 """
 
 import json
+import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -14,7 +15,7 @@ from urllib.parse import parse_qs, urlsplit
 from heleket.sandbox import lives, page
 from heleket.sandbox.faults import describe
 from heleket.sandbox.gateway import Gateway
-from heleket.sandbox.records import Answer, Request
+from heleket.sandbox.records import Answer, Refused, Request
 from heleket.sandbox.snapshot import written
 
 HTML = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.POLICY}
@@ -37,9 +38,9 @@ class Control:
             "faults/clear": lambda form: gateway.faults.clear(**form),
             "gate": lambda form: gateway.gate.set(form["mode"]),
             "held": lambda _form: gateway.execute_held(),
-            "pace": lambda form: setattr(gateway, "pace_seconds", form["seconds"]),
-            "latency": lambda form: setattr(gateway, "latency_seconds", form["seconds"]),
-            "refuse": lambda form: refuse(form["seconds"]),
+            "pace": self._set_pace,
+            "latency": self._set_latency,
+            "refuse": lambda form: refuse(seconds(form)),
         }
 
     def handle(self, request: Request) -> Answer:
@@ -58,13 +59,19 @@ class Control:
         is_form = not request.header("content-type").startswith("application/json")
         try:
             result = act(read_form(request) if is_form else request.fields)
-        except (KeyError, TypeError, ValueError, ArithmeticError) as exc:
+        except (KeyError, TypeError, ValueError, ArithmeticError, Refused) as exc:
             if is_form:
                 return self._page(request, error=f"That did not work: {exc}", status=400)
             return Answer.json(400, {"error": str(exc)})
         if is_form:
             return Answer(303, b"", {"Location": "/sandbox/"})
         return Answer.json(200, {"result": result if isinstance(result, int) else None})
+
+    def _set_pace(self, form: Form) -> None:
+        self._gateway.pace_seconds = seconds(form)
+
+    def _set_latency(self, form: Form) -> None:
+        self._gateway.latency_seconds = seconds(form)
 
     def _page(self, request: Request, error: str = "", status: int = 200) -> Answer:
         query = parse_qs(request.query).get("q", [""])[0]
@@ -94,6 +101,13 @@ def read_form(request: Request) -> dict[str, object]:
     """Return the fields of a form that were filled in."""
     fields = parse_qs(request.body.decode())
     return {name: NUMBERS.get(name, str)(values[-1]) for name, values in fields.items()}
+
+
+def seconds(form: Form) -> float:
+    value = float(form["seconds"])
+    if not 0 <= value < math.inf:
+        raise ValueError("seconds are a number from 0 upwards")
+    return value
 
 
 def same_origin(request: Request) -> bool:

@@ -54,10 +54,10 @@ def utc_now() -> datetime:
 
 
 class Gateway:
-    """All methods may be called from any thread. Reading `payouts` and `ledger` needs no lock
-    as long as nothing else runs; elsewhere hold `lock`.
+    """One merchant at Heleket, for use by many threads; hold `lock` to read while others write.
 
     `latency_seconds` pass before each answer, `pace_seconds` between two statuses of a payout.
+    The same `seed` gives the same ids and the same chances.
     """
 
     def __init__(
@@ -106,8 +106,6 @@ class Gateway:
         self._by_order_id: dict[str, Payout] = {}
         self._by_uuid: dict[str, Payout] = {}
         self._moving: dict[str, Payout] = {}
-
-    # Requests
 
     def adapter(self) -> "SandboxAdapter":
         """Return a transport adapter, to be mounted in a session of `requests`."""
@@ -201,8 +199,6 @@ class Gateway:
         self.mail.hand_over()
         return len(held)
 
-    # Payouts and money
-
     @property
     def balances(self) -> dict[str, Decimal]:
         return self.ledger.balances
@@ -240,7 +236,7 @@ class Gateway:
         with self.lock:
             if currency not in self.balances:
                 raise ValueError(f"there is no wallet in {currency}")
-            entry = Entry(self.now(), None, None, currency, above_zero(amount), "top-up")
+            entry = Entry(self.now(), None, None, currency, rules.above_zero(amount), "top-up")
             self.ledger.add(entry)
             self.version += 1
 
@@ -298,9 +294,12 @@ class Gateway:
     ) -> Payout:
         """Add a payout that came in another way: by hand, or under an order id of the tests.
 
-        It is debited without looking at the balance.
+        It is debited without looking at the balance. Raises Refused for terms that the gateway
+        does not pay, and ValueError for an order id that is taken.
         """
         with self.lock:
+            if self.find(order_id):
+                raise ValueError("there is a payout with this order id")
             fields = {
                 "amount": amount,
                 "currency": currency,
@@ -308,9 +307,8 @@ class Gateway:
                 "address": address,
                 "order_id": order_id,
             }
-            payout = self.open_payout(
-                fields, rules.quote(fields, self.services, self.prices), "made by hand"
-            )
+            quote = rules.quote(fields, self.services, self.prices)
+            payout = self.open_payout(fields, quote, "made by hand")
             if fate:
                 self.set_fate(fate, uuid=payout.uuid)
             return payout
@@ -318,8 +316,6 @@ class Gateway:
     def made_up_uuid(self, name: str) -> str:
         digest = hashlib.sha256(f"{self.seed} {name}".encode()).digest()
         return str(UUID(bytes=digest[:16], version=4))
-
-    # Services
 
     def withdraw_service(self, network: str, currency: str) -> None:
         """Show a service as not available; payouts over it are refused."""
@@ -334,8 +330,6 @@ class Gateway:
             self.services[network, new] = replace(service, currency=new)
             self.prices.setdefault(new, self.prices[currency])
             self.balances.setdefault(new, Decimal(0))
-
-    # Fates
 
     def set_fate(self, fate: str, *, uuid: str | None = None, **which: str) -> None:
         """Say how payouts end: a name of lives.FATES, or a life like "process fail paid!".
@@ -438,14 +432,10 @@ class Gateway:
         payout.is_returned = has_failed
         self.mail.announce(payout)
 
-    # Webhooks
-
     def take_webhooks(self) -> list[Delivery]:
         """Remove and return the webhooks that are due, in the order in which they should go."""
         with self.lock:
             return self.mail.take_due()
-
-    # Snapshots
 
     def save(self, path: Path | str) -> None:
         """Write everything but keys, calls and faults to a file, which is replaced at once."""
@@ -460,16 +450,6 @@ class Gateway:
     def load(cls, path: Path | str, **options: Any) -> "Gateway":
         """Return a gateway as it was saved; `options` as for a new one, keys included."""
         return snapshot.restore(cls(**options), Path(path).read_text())
-
-
-def above_zero(amount: str | Decimal) -> Decimal:
-    try:
-        number = Decimal(amount)
-    except ArithmeticError:
-        number = Decimal(0)
-    if not number.is_finite() or number <= 0:
-        raise ValueError("a top-up is an amount above zero")
-    return number
 
 
 def made_up_txid(payout: Payout) -> str:

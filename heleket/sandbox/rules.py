@@ -217,3 +217,14 @@ def money(amount: Decimal) -> str:
 
 def plain(amount: Decimal) -> str:
     return format(amount.normalize(), "f")
+
+
+def above_zero(amount: str | Decimal) -> Decimal:
+    """Read an amount that people enter. Raises ValueError unless it is above zero."""
+    try:
+        number = Decimal(amount)
+    except ArithmeticError:
+        number = Decimal(0)
+    if not number.is_finite() or number <= 0:
+        raise ValueError("this is no amount above zero")
+    return number

@@ -550,6 +550,15 @@ def test_a15_a_payout_made_elsewhere_answers_for_our_order_id(call, sandbox):
     assert len(sandbox.debits("order-1")) == 1
 
 
+def test_an_order_id_is_taken_once(call, sandbox):
+    call.create()
+
+    with pytest.raises(ValueError, match="order id"):
+        sandbox.add_foreign_payout(order_id="order-1")
+
+    assert len(sandbox.debits("order-1")) == 1
+
+
 def test_a_payout_made_by_hand_has_no_order_id(call, sandbox):
     payout = sandbox.add_foreign_payout(amount="7")
 

@@ -219,6 +219,11 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
         ("advance", {"order_id": "unknown"}),
         ("status", {"order_id": "unknown", "status": "paid!"}),
         ("gate", {"mode": "ajar"}),
+        ("pace", {"seconds": "soon"}),
+        ("latency", {"seconds": -1}),
+        ("refuse", {"seconds": "inf"}),
+        ("foreign", {"amount": "0.1"}),
+        ("foreign", {"currency": "NOPE"}),
     ],
 )
 def test_what_makes_no_sense_is_refused_with_a_reason(sandbox, control, path, fields):
@@ -227,7 +232,8 @@ def test_what_makes_no_sense_is_refused_with_a_reason(sandbox, control, path, fi
     assert answer.status_code == 400
     assert answer.json()["error"]
     assert sandbox.balances["USDT"] == 1_000_000
-    assert list(sandbox.faults) == sandbox.fates == []
+    assert list(sandbox.faults) == sandbox.fates == sandbox.payouts == []
+    assert (sandbox.pace_seconds, sandbox.latency_seconds) == (5, 0)
 
 
 def test_unknown_addresses_of_the_sandbox_are_not_found(server, control):
@@ -323,7 +329,7 @@ def test_a_form_that_makes_no_sense_comes_back_with_the_reason(sandbox, server):
     )
 
     assert answer.status_code == 400
-    assert "That did not work: a top-up is an amount above zero" in Page(answer.text).text
+    assert "That did not work: this is no amount above zero" in Page(answer.text).text
 
 
 def test_e8_nothing_on_the_page_is_markup_of_a_stranger(call, sandbox, server):
