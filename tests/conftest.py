@@ -2,12 +2,43 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.db import transaction
+from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 
 import heleket
 from heleket.sandbox import Gateway
 from payouts import clock as money_clock
 from payouts import desk as desks
 from tests.factories import PayoutServiceFactory
+
+
+def pytest_collection_modifyitems(items):
+    """Give tests that commit for real the rows that migrations made: the groups and the switch."""
+    for item in items:
+        marker = item.get_closest_marker("django_db")
+        if marker and marker.kwargs.get("transaction"):
+            kwargs = marker.kwargs | {"serialized_rollback": True}
+            item.add_marker(pytest.mark.django_db(**kwargs), append=False)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _flush_in_spite_of_triggers():
+    """Empty the tables after a test that committed: SQLite deletes rows, which triggers refuse."""
+
+    def execute_sql_flush(operations, sql_list):
+        with transaction.atomic(), operations.connection.cursor() as cursor:
+            cursor.execute("SELECT name, sql FROM sqlite_master WHERE type = 'trigger'")
+            triggers = cursor.fetchall()
+            for name, _sql in triggers:
+                cursor.execute(f"DROP TRIGGER {name}")
+            for sql in sql_list:
+                cursor.execute(sql)
+            for _name, sql in triggers:
+                cursor.execute(sql)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(SQLiteOperations, "execute_sql_flush", execute_sql_flush)
+        yield
 
 
 class Clock:
