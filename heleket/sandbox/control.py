@@ -35,7 +35,7 @@ class Control:
             "advance": lambda form: gateway.advance(**form),
             "foreign": lambda form: gateway.add_foreign_payout(**form),
             "faults": lambda form: gateway.faults.add(**form),
-            "faults/clear": lambda form: gateway.faults.clear(**form),
+            "clear-faults": lambda form: gateway.faults.clear(**form),
             "gate": lambda form: gateway.gate.set(form["mode"]),
             "held": lambda _form: gateway.execute_held(),
             "pace": self._set_pace,
@@ -49,7 +49,7 @@ class Control:
             return self._act(self._acts[name], request)
         if request.method == "GET" and name == "state":
             return Answer(200, json.dumps(self.state(), default=written).encode())
-        if request.method == "GET" and name == "":
+        if request.method == "GET" and name in ("", "payouts"):
             return self._page(request)
         return Answer.json(404, {"error": "There is no such address."})
 

@@ -138,7 +138,7 @@ def controls(payout: Payout) -> str:
 
 def form(act: str, payout: Payout, field: str, choices: dict[str, str], label: str) -> str:
     select = f'<select name="{field}" aria-label="{escape(label)}">{options(choices)}</select>'
-    return f"""<form method="post" action="/sandbox/{act}">
+    return f"""<form method="post" action="{act}">
 <input type="hidden" name="uuid" value="{escape(payout.uuid)}">
 {select if choices else ""}<button type="submit">{escape(label)}</button></form>"""
 
@@ -147,7 +147,7 @@ def fault_row(fault: Fault) -> str:
     told = ", ".join(f"{name} {value}" for name, value in describe(fault).items() if name != "name")
     return f"""<li>
 <span><code>{escape(fault.name)}</code> <span class="soft">{escape(told)}</span></span>
-<form method="post" action="/sandbox/faults/clear">
+<form method="post" action="clear-faults">
 <input type="hidden" name="name" value="{escape(fault.name)}">
 <button type="submit">Remove</button></form></li>"""
 
