@@ -1,0 +1,50 @@
+"""Measure the desk against floors and rivals, and print ratios. `make bench` runs all of it."""
+
+import argparse
+import importlib
+import json
+import os
+import platform
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+
+from benchmarks import figures, stage
+
+RESULTS = Path(__file__).parent / "results"
+NAMES = ("approvals", "webhooks", "cpu", "submissions")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, metavar="N")
+    parser.add_argument("--only", choices=NAMES, action="append", metavar="|".join(NAMES))
+    parser.add_argument("--quick", action="store_true", help="2 rounds: to see that it works")
+    options = parser.parse_args()
+    rounds = 2 if options.quick else options.rounds
+    measured: list[figures.Figure] = []
+    with stage.database():
+        machine = {
+            "at": datetime.now(UTC).isoformat(timespec="seconds"),
+            "cpus": os.cpu_count(),
+            "load": os.getloadavg(),
+            "python": platform.python_version(),
+            "postgres": stage.describe_server(),
+            "rounds": rounds,
+        }
+        print(json.dumps(machine))
+        for name in options.only or NAMES:
+            print(f"{name}:", flush=True)
+            stage.empty()
+            measured += importlib.import_module(f"benchmarks.{name}").run(rounds)
+    Console().print(figures.table(measured))
+    RESULTS.mkdir(exist_ok=True)
+    told = {**machine, "figures": [figure.as_json() for figure in measured]}
+    path = RESULTS / f"{machine['at'].replace(':', '')}.json"
+    path.write_text(json.dumps(told, indent=2))
+    print(path)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,257 @@
+"""What every benchmark plays on: a database of its own, a sandbox over TLS, processes, payouts."""
+
+import os
+import re
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from pathlib import Path
+
+import environ
+import psycopg2
+import requests
+
+from config import environment
+
+ROOT = Path(__file__).resolve().parent.parent
+TLS = ROOT / "tests" / "heleket" / "tls"
+CA_FILE, CERTIFICATE = TLS / "ca.pem", TLS / "loopback.pem"
+DATABASE = "desk_bench"
+CLIENTS = 50
+TICKS = os.sysconf("SC_CLK_TCK")
+
+
+@contextmanager
+def database() -> Iterator[None]:
+    """Set Django up on an empty database, on the server of DATABASE_URL or a throw-away one."""
+    given = os.environ.get("DATABASE_URL", "")
+    if not given.startswith("postgres"):
+        from tests.engines import start_postgres
+
+        given = start_postgres()
+    url = f"{given.rpartition('/')[0]}/{DATABASE}"
+    on_server(given, f"DROP DATABASE IF EXISTS {DATABASE}", f"CREATE DATABASE {DATABASE}")
+    environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="b", PLAIN_HTTP="true")
+    os.environ["HELEKET_CALLBACK_URL"] = ""  # nobody listens for webhooks here
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
+    from django.db import connection
+
+    django.setup()
+    try:
+        yield
+    finally:
+        connection.close()
+        on_server(given, f"DROP DATABASE {DATABASE} WITH (FORCE)")
+
+
+def empty() -> None:
+    """Start over with an empty database: what is left of one benchmark would slow the next."""
+    from django.core.management import call_command
+    from django.db import connection
+
+    with connection.cursor() as cursor:
+        cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
+    call_command("migrate", verbosity=0)
+
+
+def on_server(url: str, *statements: str) -> None:
+    told = environ.Env.db_url_config(url)  # libpq reads the folder of a socket in another way
+    names = {
+        "NAME": "dbname",
+        "USER": "user",
+        "PASSWORD": "password",
+        "HOST": "host",
+        "PORT": "port",
+    }
+    connection = psycopg2.connect(**{names[key]: told[key] for key in names if told[key]})
+    connection.autocommit = True
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    connection.close()
+
+
+def describe_server() -> dict[str, str]:
+    from django.db import connection
+
+    told = {}
+    with connection.cursor() as cursor:
+        for name in ("server_version", "fsync", "synchronous_commit"):
+            cursor.execute(f"SHOW {name}")
+            told[name] = cursor.fetchone()[0]
+    return told
+
+
+# Processes
+
+
+class Process:
+    """A process in a group of its own, whose CPU time can be read."""
+
+    def __init__(self, *command: str, **variables: str) -> None:
+        self.popen = subprocess.Popen(
+            [sys.executable, "-m", *command],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONUNBUFFERED": "1", **variables},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
+        )
+
+    def line(self) -> str:
+        return self.popen.stdout.readline()
+
+    def cpu_seconds(self) -> float:
+        """Time on CPUs of all processes of the group, ended and waited-for ones included."""
+        ticks = 0
+        for stat in Path("/proc").glob("[0-9]*/stat"):
+            try:
+                fields = stat.read_text().rpartition(")")[2].split()
+            except OSError:
+                continue  # it ended meanwhile
+            if int(fields[2]) == self.popen.pid:
+                ticks += sum(map(int, fields[11:15]))
+        return ticks / TICKS
+
+    def stop(self) -> str:
+        """Ask it to stop, and return what it wrote. RuntimeError if it failed."""
+        self.popen.terminate()
+        output, _none = self.popen.communicate(timeout=60)
+        if self.popen.returncode not in (0, -15):
+            raise RuntimeError(f"{self.popen.args} failed:\n{output}")
+        return output
+
+
+@contextmanager
+def running(*command: str, **variables: str) -> Iterator[Process]:
+    process = Process(*command, **variables)
+    try:
+        yield process
+    finally:
+        process.stop()
+
+
+def manage(*command: str) -> tuple[str, ...]:
+    return ("benchmarks.manage", *command)
+
+
+class Sandbox:
+    """A local Heleket in a process of its own, over TLS on loopback."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def set_latency(self, seconds: float) -> None:
+        answer = requests.post(
+            f"{self.url}/sandbox/latency", json={"seconds": seconds}, verify=CA_FILE, timeout=10
+        )
+        answer.raise_for_status()
+
+    def debits(self) -> dict[str, int]:
+        """How often each order id was paid."""
+        state = requests.get(f"{self.url}/sandbox/state", verify=CA_FILE, timeout=120).json()
+        counted: dict[str, int] = {}
+        for entry in state["ledger"]:
+            if entry["order_id"]:
+                counted[entry["order_id"]] = counted.get(entry["order_id"], 0) + 1
+        return counted
+
+
+@contextmanager
+def sandbox() -> Iterator[Sandbox]:
+    certificate = str(CERTIFICATE)
+    options = ("--port", "0", "--tls", certificate, certificate, "--pace", "864000")
+    command = manage("heleket_sandbox", *options, "--balance", "USDT=100000000")
+    with running(*command) as process:
+        told = process.line()
+        found = re.search(r"https://\S+?:\d+", told)
+        if not found:
+            raise RuntimeError(f"the sandbox did not start: {told}{process.popen.stdout.read()}")
+        yield Sandbox(found.group())
+
+
+def wait_until(done, *, seconds: float = 60) -> None:
+    """Look every 50 ms; TimeoutError if it does not happen."""
+    end = time.monotonic() + seconds
+    while not done():
+        if time.monotonic() > end:
+            raise TimeoutError(f"waited {seconds} s for {done.__name__}")
+        time.sleep(0.05)
+
+
+# Payouts
+
+
+def approver():
+    from tests.factories import StaffFactory
+
+    return StaffFactory(roles=["Approver"])
+
+
+def wallets():
+    from tests.factories import PayoutServiceFactory, StaffFactory, WalletFactory
+    from wallets.models import PayoutService
+
+    if not PayoutService.objects.exists():
+        PayoutServiceFactory()
+    someone = StaffFactory(roles=["Requester"])
+    return [WalletFactory(added_by=someone, approved_by=someone) for _ in range(CLIENTS)]
+
+
+def pending_payouts(count: int, wallets):
+    """Store payouts as `request_payout` does, but many at once."""
+    from payouts import clock, door
+    from payouts.models import Payout, PayoutMaker, PayoutNumber, Source
+
+    maker, now = wallets[0].added_by, clock.now()
+    numbers = PayoutNumber.objects.bulk_create(PayoutNumber() for _ in range(count))
+    payouts = []
+    for place, number in enumerate(numbers):
+        wallet = wallets[place % len(wallets)]
+        payout = Payout(
+            id=uuid.uuid4(),
+            number=number.pk,
+            client=wallet.client,
+            wallet=wallet,
+            network=wallet.network,
+            address=wallet.address,
+            currency="USDT",
+            amount=Decimal("5.25"),
+            purpose="Prize",
+            origin="manual",
+            idempotency_key=f"bench {number.pk}",
+            requested_by=maker,
+            requested_at=now,
+            waiting_since=now,
+        )
+        payout.tell("request", money=payout.money, network=payout.network, address=payout.address)
+        payouts.append(payout)
+    door.add(payouts, by=maker, source=Source.ADMIN)
+    parts = (PayoutMaker.Part.REQUESTED, PayoutMaker.Part.WALLET)
+    PayoutMaker.objects.bulk_create(
+        PayoutMaker(payout=payout, person=maker, part=part) for payout in payouts for part in parts
+    )
+    return payouts
+
+
+def approved_payouts(count: int) -> None:
+    """Store payouts that a worker may send, and have the planner know them."""
+    from django.db import connection
+
+    from payouts import services
+    from payouts.models import Source
+
+    by, destinations = approver(), wallets()
+    for _ in range(0, count, services.CHUNK):
+        seen = services.see(pending_payouts(services.CHUNK, destinations))
+        outcomes = services.approve_payouts(seen, by=by, source=Source.ADMIN)
+        if refused := [each.text for each in outcomes if not each.done]:
+            raise RuntimeError(f"not approved: {refused[0]}")
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
