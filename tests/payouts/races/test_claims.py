@@ -1,0 +1,151 @@
+"""Who claims while others claim, cancel or edit: PostgreSQL decides, one of them wins."""
+
+from collections import Counter
+from functools import partial
+
+import pytest
+from django.db import OperationalError, transaction
+
+from payouts import services, submission
+from payouts.engine import jobs
+from payouts.engine.worker import Worker
+from payouts.models import Attempt, Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.payouts.races.conftest import assert_chains_hold, head_starts
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("usdt"),
+]
+
+
+@pytest.fixture
+def make(transactional_db):
+    """Make approved payouts of one wallet."""
+    people = {
+        "requested_by": StaffFactory(roles=["Requester"]),
+        "approved_by": StaffFactory(roles=["Approver"]),
+    }
+    wallet = WalletFactory()
+
+    def make(count):
+        return [
+            PayoutFactory(wallet=wallet, status=PayoutStatus.APPROVED, **people)
+            for _ in range(count)
+        ]
+
+    return make
+
+
+def test_a13_each_row_is_claimed_once_by_many_claimers(desk, make, ring, rounds):
+    claimers = ring(4)
+    for _ in rounds:
+        make(3)
+        claimed = claimers.run(*[partial(submission.claim, 2, desk)] * 4)
+        claimed += [submission.claim(10, desk)]  # what skipping left over
+
+        ids = [call.payout_id for calls in claimed for call in calls]
+        assert len(ids) == len(set(ids)) == 3
+    assert set(Attempt.objects.values_list("calls", flat=True)) == {1}
+    assert not Payout.objects.exclude(status=PayoutStatus.SUBMITTING).exists()
+    assert_chains_hold()
+
+
+def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, ring):
+    operator = StaffFactory(roles=["Operator"])
+    pair, ends = ring(2), Counter()
+    cancel = partial(services.cancel_payouts, reason="Stop", by=operator, source=Source.ADMIN)
+    for head_start in head_starts():
+        [payout] = make(1)
+        claim = partial(submission.claim, 1, desk, only=[payout.pk])
+        cancel_it = partial(cancel, services.see([payout]))
+        calls, [outcome] = pair.run(claim, cancel_it, head_start=head_start)
+
+        payout = Payout.objects.get(pk=payout.pk)
+        if calls:
+            assert payout.status == PayoutStatus.SUBMITTING
+            assert payout.cancel_asked_at
+            assert not payout.may_repeat
+            assert "Nothing more will be sent" in outcome.text
+        else:
+            assert payout.status == PayoutStatus.CANCELLED
+            assert not payout.attempts.exists()
+            assert outcome.text == "Cancelled. It was never sent."
+        ends[bool(calls)] += 1
+    assert len(ends) == 2, ends
+    assert_chains_hold()
+
+
+def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, ring):
+    editor = StaffFactory(roles=["Requester"])
+    pair, ends = ring(2), Counter()
+    for head_start in head_starts():
+        [payout] = make(1)
+        claim = partial(submission.claim, 1, desk, only=[payout.pk])
+        edit = partial(
+            services.edit_payout,
+            services.see([payout])[0],
+            wallet=payout.wallet,
+            currency="USDT",
+            amount=payout.amount + 1,
+            purpose="Prize",
+            reason="More",
+            by=editor,
+            source=Source.ADMIN,
+        )
+        calls, edited = pair.run(claim, edit, head_start=head_start)
+
+        payout = Payout.objects.get(pk=payout.pk)
+        if calls:
+            assert isinstance(edited, services.PayoutError)
+            assert b'"amount":"5.00000000"' in calls[0].body
+            assert payout.status == PayoutStatus.SUBMITTING
+        else:
+            assert payout.status == PayoutStatus.PENDING
+            assert not payout.attempts.exists()
+        ends[bool(calls)] += 1
+    assert len(ends) == 2, ends
+    assert_chains_hold()
+
+
+def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
+    desk, make, ring, sandbox, heleket_client, monkeypatch
+):
+    """The worker's record and another transaction lock the same two rows in opposite orders."""
+    first, second = sorted(make(2), key=lambda payout: payout.pk)
+    record, victims = submission.record, []
+
+    def lock(payout):
+        list(Payout.objects.select_for_update().filter(pk=payout.pk))
+
+    pair = ring(2)
+
+    def record_against_the_order(answers, desk):
+        def wrong():
+            with transaction.atomic():
+                lock(second)
+                pair.barrier.wait()
+                record(answers, desk)
+
+        def other():
+            with transaction.atomic():
+                lock(first)
+                pair.barrier.wait()
+                lock(second)
+
+        if victims:
+            record(answers, desk)
+            return
+        victims.extend(each for each in pair.run(wrong, other) if each is not None)
+        raise victims[0]
+
+    monkeypatch.setattr(submission, "record", record_against_the_order)
+    worker = Worker(jobs.all_jobs(heleket_client, desk, 2))
+    worker.run(once=True)
+
+    assert [type(each) for each in victims] == [OperationalError]
+    assert "deadlock" in str(victims[0])
+    assert set(Payout.objects.values_list("status", flat=True)) == {"broadcast"}
+    assert [call.path for call in sandbox.calls] == ["/v1/payout"] * 2
+    assert_chains_hold()

@@ -1,0 +1,104 @@
+"""Two people, or one person twice, at the same moment."""
+
+from functools import partial
+
+import pytest
+
+from payouts import door, services, switching
+from payouts.chain import first_broken
+from payouts.models import Approval, DeskEvent, Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.payouts.races.conftest import assert_chains_hold
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("usdt"),
+]
+
+
+@pytest.fixture
+def make(transactional_db):
+    wallet, maker = WalletFactory(), StaffFactory(roles=["Requester"])
+    return lambda **fields: PayoutFactory(wallet=wallet, requested_by=maker, **fields)
+
+
+def test_c2_two_approvers_at_once_move_a_payout_once(make, ring, rounds):
+    people = [StaffFactory(roles=["Approver"]) for _ in range(2)]
+    pair = ring(2)
+    for _ in rounds:
+        payout = make()
+        seen = services.see([payout])
+        approve = partial(services.approve_payouts, seen, source=Source.ADMIN)
+        results = pair.run(*[partial(approve, by=person) for person in people])
+
+        assert sorted(outcome.done for [outcome] in results) == [False, True]
+        assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
+        assert payout.events.filter(act="approve").count() == 1
+        assert Approval.objects.filter(payout=payout).count() == 1
+    assert_chains_hold()
+
+
+def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
+    person, pair = StaffFactory(roles=["Approver"]), ring(2)
+    for _ in rounds:
+        payout = make()
+        seen = services.see([payout])
+        approve = partial(services.approve_payouts, seen, by=person, source=Source.ADMIN)
+        results = pair.run(approve, approve)
+
+        assert sorted(outcome.done for [outcome] in results) == [False, True]
+        assert Approval.objects.filter(payout=payout).count() == 1
+    assert_chains_hold()
+
+
+def test_a22_retry_by_two_people_makes_one_new_generation(make, ring, rounds):
+    people = [StaffFactory(roles=["Operator"]) for _ in range(2)]
+    pair = ring(2)
+    for _ in rounds:
+        payout = make(status=PayoutStatus.FAILED)
+        seen = services.see([payout])
+        retry = partial(services.retry_payouts, seen, reason="Again", source=Source.ADMIN)
+        results = pair.run(*[partial(retry, by=person) for person in people])
+
+        payout = Payout.objects.get(pk=payout.pk)
+        assert sorted(outcome.done for [outcome] in results) == [False, True]
+        assert (payout.status, payout.generation) == (PayoutStatus.PENDING, 2)
+        assert payout.events.filter(act="retry").count() == 1
+    assert_chains_hold()
+
+
+def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
+    writers, payout = ring(6), make()
+    seen = services.see([payout])
+    approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
+    held = partial(services.hold_payouts, seen, reason="“ä” \n{1}", by=approver, source="admin")
+    released = partial(services.release_payouts, seen, by=approver, source="admin")
+
+    def tell():
+        with door.change([payout.pk], by=operator, source=Source.API) as [locked]:
+            locked.tell("note", "1E-7", amount="0.10000000", since=1.0)
+
+    for _ in rounds:
+        writers.run(held, released, tell, tell, tell, tell)
+
+    events = payout.events.order_by("number")
+    assert len(events) >= 1 + 4 * len(rounds)
+    assert [each.number for each in events] == list(range(1, len(events) + 1))
+    assert_chains_hold()
+
+
+def test_g12_the_chain_of_the_desk_holds_under_many_writers(ring, rounds):
+    writers, operator = ring(4), StaffFactory(roles=["Operator"])
+    turn = [
+        partial(act, reason="Test", by=operator, source=Source.ADMIN)
+        for act in (switching.pause, switching.resume)
+    ]
+    tell = partial(door.tell_desk, "note", "ü", by=None, source=Source.WORKER, amount="1.0")
+    for _ in rounds:
+        results = writers.run(*turn, tell, tell)
+        assert not [each for each in results if isinstance(each, Exception)]
+
+    events = DeskEvent.objects.order_by("number")
+    assert len(events) >= 2 * len(rounds)
+    assert first_broken(events) is None
