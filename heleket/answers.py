@@ -5,7 +5,7 @@ Source: https://doc.heleket.com/general/request-format.md
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
@@ -19,6 +19,7 @@ from heleket.errors import (
     Unauthorized,
 )
 from heleket.parsing import parse
+from heleket.signing import Secret
 from heleket.types import Balance, Calculation, Rate, RemotePayout, RemoteService, Transfer
 
 T = TypeVar("T")
@@ -26,24 +27,30 @@ T = TypeVar("T")
 HELEKET_TIME = timezone(timedelta(hours=3))  # times without an offset are taken as Heleket's own
 MAX_TEXT = 255
 MAX_KEPT = 4096
-MAX_AMOUNT = Decimal(10) ** 20
-MAX_DECIMALS = 20
-NUMBER = re.compile(r"-?[0-9]{1,30}(\.[0-9]{1,30})?([eE][+-]?[0-9]{1,3})?")
+NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
+MIN_AMOUNT, MAX_AMOUNT = Decimal("1e-20"), Decimal("1e20")
 SECONDS = re.compile(r"[0-9]{1,6}")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A whole answer, its body already free of our keys and signature."""
+    """A whole answer, and the secrets that must not be kept if it repeats them."""
 
     status_code: int
     headers: Mapping[str, str]
     body: bytes
+    secrets: Sequence[Secret] = ()
 
     @property
     def text(self) -> str:
         """What may be kept of the body: cut, and storable whatever bytes came."""
-        return self.body.decode(errors="replace")[:MAX_KEPT].replace("\x00", "\ufffd")
+        text = self.hide(self.body.decode(errors="replace"))
+        return text[:MAX_KEPT].replace("\x00", "\ufffd")
+
+    def hide(self, text: str) -> str:
+        for secret in self.secrets:
+            text = secret.hide(text)
+        return text
 
 
 def read_result(answer: Answer, read: Callable[[Any], T]) -> T:
@@ -63,8 +70,7 @@ def read_result(answer: Answer, read: Callable[[Any], T]) -> T:
 def _content(answer: Answer) -> dict[str, Any]:
     """Return the JSON object of an answer, or an empty one for anything else."""
     media_type = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()
-    encoding = answer.headers.get("Content-Encoding", "identity").lower()
-    if media_type not in {"", "application/json"} or encoding != "identity":
+    if media_type not in {"", "application/json"}:
         return {}
     try:
         content = parse(answer.body.decode())
@@ -77,10 +83,10 @@ def _failure(answer: Answer, content: dict[str, Any]) -> HeleketError:
     code, state, message = answer.status_code, content.get("state"), content.get("message")
     if code == 422 and type(state) is int and state == 1:
         errors = _field_errors(content.get("errors"))
-        text = message if isinstance(message, str) else _sentence(errors)
-        return RequestRejected(text[:MAX_TEXT], errors=errors, status_code=code, answer=answer.text)
+        said = answer.hide(message if isinstance(message, str) else _sentence(errors))
+        return RequestRejected(said[:MAX_TEXT], errors=errors, status_code=code, answer=answer.text)
     if code == 401 and isinstance(message, str):
-        said = message[:MAX_TEXT]
+        said = answer.hide(message)[:MAX_TEXT]
         return _error(Unauthorized, f"Heleket does not accept our signature: {said}", answer)
     if code == 429:
         waiting = answer.headers.get("Retry-After", "").strip()
@@ -236,15 +242,13 @@ def _decimal(value: object) -> Decimal | None:
     """Read an amount from a string or a JSON number, within what any coin could need."""
     if value is None or value == "":
         return None
-    if isinstance(value, str) and not NUMBER.fullmatch(value):
+    is_number = isinstance(value, str | int | Decimal) and not isinstance(value, bool)
+    if not is_number or not NUMBER.fullmatch(str(value)):
         raise ValueError("an amount is not a number")
-    if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
-        raise ValueError("an amount is not a number")
-    number = Decimal(value)
-    _, _, exponent = number.as_tuple()
-    if not isinstance(exponent, int) or exponent < -MAX_DECIMALS or abs(number) >= MAX_AMOUNT:
+    number = Decimal(str(value))
+    if abs(number) >= MAX_AMOUNT or 0 < abs(number) < MIN_AMOUNT:
         raise ValueError("an amount is out of bounds")
-    return number if exponent <= 0 else Decimal(f"{number:f}")
+    return number
 
 
 def _time(value: object) -> datetime | None:

@@ -23,7 +23,7 @@ from heleket.errors import (
     PayoutNotFound,
     RequestRejected,
 )
-from heleket.signing import SigningKey, encode
+from heleket.signing import Secret, encode
 from heleket.transport import GatewayAdapter, exchange, read_base_url
 from heleket.types import (
     Balance,
@@ -125,7 +125,7 @@ class Client:
         ca_file: str | None = None,
         not_found_texts: frozenset[str] = NOT_FOUND_TEXTS,
     ) -> None:
-        self._payout_key, self._payment_key = SigningKey(payout_key), SigningKey(payment_key)
+        self._payout_key, self._payment_key = Secret(payout_key), Secret(payment_key)
         del payout_key, payment_key  # a traceback shows local variables
         self._origin, self.host = read_base_url(base_url)
         self.merchant_id = merchant_id
@@ -326,7 +326,7 @@ class Client:
     def _post(self, path: str, body: bytes, deadline: float | None) -> Answer:
         return self._exchange(self._signed(path, body, self._payout_key), deadline)
 
-    def _signed(self, path: str, body: bytes, key: SigningKey) -> requests.PreparedRequest:
+    def _signed(self, path: str, body: bytes, key: Secret) -> requests.PreparedRequest:
         if not (self.merchant_id and key):
             raise MissingCredentials("The merchant id or the API key for this call is not set.")
         headers = {"merchant": self.merchant_id, "sign": key.sign(body)}
@@ -343,14 +343,12 @@ class Client:
         return request
 
     def _exchange(self, request: requests.PreparedRequest, deadline: float | None) -> Answer:
-        """Send a request, and take out of the answer what must not be kept with it."""
+        """Send a request, and tell its answer what must not be kept of it."""
         if deadline is None:
             deadline = time.monotonic() + self.timeout_seconds
         answer = exchange(self._adapter, request, deadline=deadline)
-        body = self._payment_key.hide(self._payout_key.hide(answer.body))
-        if signature := request.headers.get("sign"):
-            body = body.replace(signature.encode(), b"[signature]")
-        return replace(answer, body=body)
+        signature = Secret(request.headers.get("sign", ""))
+        return replace(answer, secrets=(self._payout_key, self._payment_key, signature))
 
 
 def _heleket_time(time: datetime) -> str:

@@ -24,23 +24,24 @@ def sign(body: bytes, key: str) -> str:
     return hashlib.md5(base64.b64encode(body) + key.encode()).hexdigest()
 
 
-class SigningKey:
-    """A key that signs, and that no repr, log line or traceback with local variables shows."""
+class Secret:
+    """A key or signature that no repr, log line or traceback with local variables shows."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_text",)
 
-    def __init__(self, key: str) -> None:
-        self._key = key
+    def __init__(self, text: str) -> None:
+        self._text = text
 
     def __bool__(self) -> bool:
-        return bool(self._key)
+        return bool(self._text)
 
     def __repr__(self) -> str:
-        return "SigningKey(set)" if self else "SigningKey(empty)"
+        return "Secret(set)" if self else "Secret(empty)"
 
     def sign(self, body: bytes) -> str:
-        return sign(body, self._key)
+        return sign(body, self._text)
 
-    def hide(self, body: bytes) -> bytes:
-        """Take this key out of a body that is to be read or kept."""
-        return body.replace(self._key.encode(), b"[key]") if self._key else body
+    def hide(self, text: str) -> str:
+        """Take this secret out of a text that is to be kept or shown."""
+        # Nothing shorter is one, and it would tear up words.
+        return text.replace(self._text, "[secret]") if len(self._text) >= 8 else text

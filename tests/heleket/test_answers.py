@@ -349,14 +349,23 @@ def test_kept_answers_are_cut_and_free_of_secrets(scripted, body, status):
     with pytest.raises(heleket.OutcomeUnknown) as caught:
         client.create_payout(body)
 
-    assert caught.value.answer.startswith("[key] [key] [signature] \ufffd xxx")
+    assert caught.value.answer.startswith("[secret] [secret] [secret] \ufffd xxx")
     assert len(caught.value.answer) == 4096
+
+
+def test_values_are_read_before_secrets_are_hidden(scripted, body):
+    client, _ = scripted((200, success(PAYOUT | {"address": PAYOUT_KEY})))
+
+    remote = client.create_payout(body)
+
+    assert remote.address == PAYOUT_KEY
+    assert PAYOUT_KEY not in remote.answer
 
 
 def test_a_key_in_a_refusal_does_not_reach_its_message(scripted, body):
     client, _ = scripted((422, refusal(f"Bad key {PAYOUT_KEY}")))
 
-    with pytest.raises(heleket.RequestRejected, match=r"Bad key \[key\]"):
+    with pytest.raises(heleket.RequestRejected, match=r"Bad key \[secret\]"):
         client.create_payout(body)
 
 

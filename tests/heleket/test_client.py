@@ -1,5 +1,4 @@
 import json
-import traceback
 from datetime import UTC, datetime
 from decimal import Decimal
 from urllib.parse import parse_qs, urlsplit
@@ -19,6 +18,7 @@ from tests.heleket.wire import (
     PAYOUT_KEY,
     refusal,
     success,
+    told,
 )
 
 NOT_FOUND = (422, refusal("Payout not found"))
@@ -504,13 +504,3 @@ def test_no_traceback_shows_a_key_or_a_signature(scripted, caplog, answer):
     text = told(caught.value) + caplog.text + repr(client) + str(vars(client))
     for secret in (PAYOUT_KEY, PAYMENT_KEY, sign(encode({"order_id": "abc"}), PAYOUT_KEY)):
         assert secret not in text
-
-
-def told(exception):
-    """Return what an error page could show of our code: messages, causes, local variables."""
-    shown = traceback.TracebackException.from_exception(exception, capture_locals=True)
-    told = str(exception)
-    while shown:
-        told += "".join(str(frame.locals) for frame in shown.stack if "tests" not in frame.filename)
-        shown = shown.__cause__ or shown.__context__
-    return told

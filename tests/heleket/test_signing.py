@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from heleket.signing import SigningKey, encode, sign
+from heleket.signing import Secret, encode, sign
 
 VECTORS = json.loads((Path(__file__).parent / "sign-vectors.json").read_text())
 REQUESTS = [vector for vector in VECTORS if vector["kind"] == "request"]
@@ -24,8 +24,13 @@ def test_encodes_like_php_so_that_a_second_encoding_changes_nothing():
 
 
 def test_a_key_is_never_shown():
-    key = SigningKey("canary-key")
+    key = Secret("canary-key")
 
     assert "canary" not in f"{key} {key!r} {[key]}"
     assert key.sign(b"{}") == sign(b"{}", "canary-key")
-    assert key.hide(b"the canary-key was here") == b"the [key] was here"
+    assert key.hide("the canary-key was here") == "the [secret] was here"
+
+
+@pytest.mark.parametrize("short", ["", "a", "payout"])
+def test_what_is_too_short_for_a_secret_tears_up_no_text(short):
+    assert Secret(short).hide("a payout") == "a payout"

@@ -159,6 +159,18 @@ def test_a10_a_reset_after_the_last_byte_is_unknown(call):
         assert len(server.requests) == server.connections == 1
 
 
+def test_a10_a_lost_read_is_not_repeated_either(make_client):
+    def serve(server, connection):
+        server.read_request(connection)
+        reset(connection)
+
+    with Server(serve) as server:
+        with pytest.raises(heleket.OutcomeUnknown):
+            make_client(base_url=server.url).list_rates("ETH")
+
+        assert len(server.requests) == 1
+
+
 def test_a10_a_close_without_an_answer_is_unknown(call):
     with Server(lambda server, connection: server.read_request(connection)) as server:
         with pytest.raises(heleket.OutcomeUnknown, match="broke off"):

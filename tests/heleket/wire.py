@@ -11,6 +11,7 @@ import socket
 import ssl
 import struct
 import threading
+import traceback
 from pathlib import Path
 
 import requests
@@ -158,3 +159,13 @@ def reset(connection):
     """Close so that the other side sees "connection reset by peer"."""
     connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
     connection.close()
+
+
+def told(exception):
+    """Return what an error page could show of our code: messages, causes, local variables."""
+    shown = traceback.TracebackException.from_exception(exception, capture_locals=True)
+    told = str(exception)
+    while shown:
+        told += "".join(str(frame.locals) for frame in shown.stack if "tests" not in frame.filename)
+        shown = shown.__cause__ or shown.__context__
+    return told
