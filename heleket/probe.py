@@ -118,6 +118,5 @@ def _calculation(client: Client, available: Sequence[RemoteService]) -> Finding:
         f"Of {amount:f} {coin} on {service.network} the recipient gets {found.payout_amount:f}, "
         f"and {found.merchant_amount:f} leave our balance."
     )
-    right = found.payout_amount == amount
-    right = right and found.merchant_amount == amount + found.commission
-    return Finding("fee", "ok" if right else "error", sentence)
+    on_top = (found.payout_amount, found.merchant_amount) == (amount, amount + found.commission)
+    return Finding("fee", "ok" if on_top else "error", sentence)

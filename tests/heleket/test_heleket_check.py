@@ -140,9 +140,10 @@ def test_a_gateway_that_knows_what_nobody_made_is_an_error(gateway, check_json):
     assert (code, findings["not found"]["state"], not_found_text) == (1, "error", "")
 
 
-def test_d10_a_fee_on_the_wrong_side_is_an_error(gateway, check_json):
+@pytest.mark.parametrize(("debited", "arriving"), [("0.5", "0.4"), ("0.5", "0.5"), ("0.6", "0.4")])
+def test_d10_a_fee_on_the_wrong_side_is_an_error(gateway, check_json, debited, arriving):
     gateway.answers["/v1/payout/calc"] = http(
-        success({"commission": "0.1", "merchant_amount": "0.5", "payout_amount": "0.4"})
+        success({"commission": "0.1", "merchant_amount": debited, "payout_amount": arriving})
     )
 
     code, findings, _ = check_json()
