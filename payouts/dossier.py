@@ -3,6 +3,7 @@
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,7 +14,7 @@ from django.utils.translation import gettext_lazy
 from payouts import acts, costs, services
 from payouts.explain import explain
 from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus, Source, WaitingFor
-from wallets.amounts import Total
+from wallets.amounts import Total, format_amount
 
 LATEST = 5
 ANSWER_SHOWN = 4000
@@ -139,9 +140,10 @@ def in_words(attempt: Attempt) -> Try:
         ("remote_status", _("Heleket's status"), attempt.remote_status),
         ("is_final", _("Final word"), _("yes") if attempt.is_final else _("not yet")),
         ("txid", _("Transaction"), attempt.txid),
-        ("commission", _("Fee"), attempt.commission),
-        ("merchant_amount", _("Left our balance"), attempt.merchant_amount),
-        ("payer_amount", _("Paid out"), attempt.payer_amount),
+        ("commission", _("Fee"), plain(attempt.commission)),
+        ("merchant_amount", _("Left our balance"), plain(attempt.merchant_amount)),
+        ("payer_amount", _("Paid out"), plain(attempt.payer_amount)),
+        ("payer_currency", _("Paid out in"), attempt.payer_currency),
     ]
     sources = dict(Source.choices)
     facts = [
@@ -150,6 +152,10 @@ def in_words(attempt: Attempt) -> Try:
         if value
     ]
     return Try(attempt, pretty(attempt.answer), facts)
+
+
+def plain(amount: Decimal | None) -> str:
+    return "" if amount is None else format_amount(amount)
 
 
 def pretty(answer: str) -> str:

@@ -1,5 +1,6 @@
 """Forms of the Admin: a payout by hand, its edit, and the reason for an act."""
 
+from decimal import Decimal
 from typing import Any
 from uuid import uuid4
 
@@ -100,13 +101,17 @@ class PayoutForm(forms.Form):
             told = _("Heleket does not pay %(currency)s on %(network)s at the moment.")
             names = {"currency": currency, "network": network_name(network)}
             self.add_error("currency", told % names)
-        elif amount:
-            try:
-                parse_amount(format_amount(amount), decimals=decimals_of(network, currency))
-            except ValueError as exc:
-                self.add_error("amount", str(exc))
-            else:
-                self.add_error("amount", service.refusal_for(amount) or [])
+        elif amount and (refusal := refusal_of(service, amount)):
+            self.add_error("amount", refusal)
+
+
+def refusal_of(service: PayoutService, amount: Decimal) -> str:
+    try:
+        decimals = decimals_of(service.network, service.currency)
+        parse_amount(format_amount(amount), decimals=decimals)
+    except ValueError as exc:
+        return str(exc)
+    return service.refusal_for(amount)
 
 
 class AddForm(PayoutForm):

@@ -39,7 +39,7 @@ class SwitchAdmin(DeskAdmin):
             "pauses": Pause.objects.order_by("since") if may("payouts.view_pause") else None,
             "waits": what_waits(),
         }
-        return self.page(request, "desk", _("Desk"), **context)
+        return self.page(request, "desk", _("Desk"), opts=None, **context)
 
     def turn(self, request: StaffRequest) -> HttpResponse:
         """Pause or resume, whichever the confirmation said."""
@@ -50,7 +50,7 @@ class SwitchAdmin(DeskAdmin):
         if request.method == "POST" and form.is_valid() and self.save_turn(request, form):
             return redirect("admin:controls_switch_changelist")
         title = _("Pause sending?") if switch.is_on else _("Resume sending?")
-        return self.page(request, "turn", title, switch=switch, form=form)
+        return self.page(request, "turn", title, opts=None, switch=switch, form=form)
 
     def save_turn(self, request: Any, form: SwitchForm) -> bool:
         pause = form.cleaned_data["to"] == "paused"

@@ -126,7 +126,7 @@ class PayoutAdmin(DeskAdmin):
     def show(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
         payout = self.find(request, object_id)
         context = dossier.dossier(payout, request.user)
-        return self.page(request, "page", str(payout), **context)
+        return self.page(request, "page", str(payout), original=payout, **context)
 
     def find(self, request: StaffRequest, object_id: UUID) -> Payout:
         require(request, "payouts.view_payout")
@@ -193,6 +193,7 @@ class PayoutAdmin(DeskAdmin):
         coin = (payout.network, payout.currency, payout.amount)
         return {
             "payout": payout,
+            "original": payout,
             "order_id": payout.order_id(settings.INSTALLATION),
             "estimate": costs.estimate(*coin),
             "calculated": costs.ask_heleket(*coin, payout.address) if act.sends else None,
@@ -232,7 +233,8 @@ class PayoutAdmin(DeskAdmin):
                 return redirect("admin:payouts_payout_change", payout.pk)
         title = _("Edit %s") % payout
         possible = dossier.may_edit(payout, request.user)
-        return self.page(request, "edit", title, payout=payout, form=form, possible=possible)
+        context = {"payout": payout, "original": payout, "form": form, "possible": possible}
+        return self.page(request, "edit", title, **context)
 
     def save_edit(self, request: StaffRequest, payout: Payout, form: EditForm) -> bool:
         told = dict(form.cleaned_data)

@@ -26,12 +26,14 @@ document.addEventListener("DOMContentLoaded", () => {
         const note = box.querySelector("[data-note]");
         note.textContent = told.note || "";
         note.hidden = !told.note;
+        note.classList.toggle("warn", Boolean(told.fee));
         for (const option of currency.options) {
             const isPaid = !option.value || !told.currencies.length || told.currencies.includes(option.value);
             option.hidden = option.disabled = !isPaid;
         }
-        if (currency.selectedOptions[0]?.disabled) {
-            currency.value = "";
+        const only = told.currencies.length === 1 ? told.currencies[0] : "";
+        if (currency.selectedOptions[0]?.disabled || (only && !currency.value)) {
+            currency.value = only;
             ask();
         }
     }

@@ -1,0 +1,228 @@
+"""A payout by hand: the form refuses what the service would, and two clicks are one payout."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.urls import reverse
+
+from payouts import desk
+from payouts.models import Payout, PayoutStatus
+from payouts.roles import ROLES
+from tests.factories import (
+    ClientFactory,
+    PayoutFactory,
+    PayoutServiceFactory,
+    StaffFactory,
+    WalletFactory,
+)
+from wallets.models import WalletStatus
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+CHOOSE = reverse("admin:payouts_payout_add")
+ESTIMATE = reverse("admin:payouts_payout_estimate")
+
+
+@pytest.fixture(autouse=True)
+def gateway(monkeypatch, heleket_client):
+    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+
+
+@pytest.fixture
+def requester(client):
+    person = StaffFactory(roles=["Requester"])
+    client.force_login(person)
+    return person
+
+
+@pytest.fixture
+def wallet():
+    return WalletFactory()
+
+
+def add_url(wallet):
+    return reverse("admin:payouts_payout_add_for", args=[wallet.client_id])
+
+
+def data(wallet, **changes):
+    return {
+        "wallet": wallet.pk,
+        "currency": "USDT",
+        "amount": "12.5",
+        "purpose": "Commission June",
+        "reference": "INV-7",
+        "nonce": str(uuid4()),
+    } | changes
+
+
+def test_a_payout_by_hand_is_confirmed_before_it_is_stored(client, requester, wallet):
+    form = data(wallet)
+
+    shown = client.post(add_url(wallet), form)
+    assert shown.context["estimate"].debit == Decimal(13)
+    assert shown.context["calculated"].costs.payout_amount == Decimal("12.5")
+    assert not Payout.objects.exists()
+
+    stored = client.post(add_url(wallet), form | {"confirmed": "yes"})
+    payout = Payout.objects.get()
+    assert stored.url == reverse("admin:payouts_payout_change", args=[payout.pk])
+    assert (payout.amount, payout.address) == (Decimal("12.5"), wallet.address)
+    assert payout.requested_by == requester
+    assert payout.status == PayoutStatus.PENDING
+
+
+def test_the_confirmation_leads_back_to_the_filled_form(client, requester, wallet):
+    response = client.post(add_url(wallet), data(wallet) | {"confirmed": "yes", "back": "yes"})
+
+    assert b"Commission June" in response.content
+    assert not Payout.objects.exists()
+
+
+def test_e3_a_double_click_is_one_payout(client, requester, wallet):
+    form = data(wallet, confirmed="yes")
+
+    urls = {client.post(add_url(wallet), form).url for _ in range(2)}
+
+    assert len(urls) == 1
+    assert Payout.objects.count() == 1
+
+
+def test_e3_the_same_form_with_other_content_is_refused(client, requester, wallet):
+    form = data(wallet, confirmed="yes")
+    client.post(add_url(wallet), form)
+
+    response = client.post(add_url(wallet), form | {"amount": "99"})
+
+    assert "already used" in response.content.decode()
+    assert Payout.objects.get().amount == Decimal("12.5")
+
+
+BAD_AMOUNTS = [
+    "NaN", "Infinity", "-Infinity", "-1", "0", "0.00", "-0", "1e3", "1_000", "٣", " 5 ", "5 ",
+    "1,5", "1 000", "+5", "0x10", "9" * 40, "1.123456789", "1.1234567", ".5", "5.", "", "true",
+    "５", "1\n", "½",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("amount", BAD_AMOUNTS)
+def test_d1_an_amount_that_is_no_plain_number_is_refused_at_its_field(
+    client, requester, wallet, amount
+):
+    for step in [{}, {"confirmed": "yes"}]:
+        response = client.post(add_url(wallet), data(wallet, amount=amount) | step)
+        assert response.context["form"].errors.keys() == {"amount"}
+    assert not Payout.objects.exists()
+
+
+def another_clients_wallet(_wallet):
+    return {"wallet": WalletFactory(client=ClientFactory()).pk}
+
+
+def frozen(wallet):
+    type(wallet).objects.filter(pk=wallet.pk).update(status=WalletStatus.FROZEN)
+    return {}
+
+
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        (another_clients_wallet, "wallet"),
+        (frozen, "wallet"),
+        (lambda _wallet: {"wallet": "1 OR 1=1"}, "wallet"),
+        (lambda _wallet: {"currency": "DOGE"}, "currency"),
+        (lambda _wallet: {"currency": ""}, "currency"),
+        (lambda _wallet: {"amount": "0.1"}, "amount"),
+        (lambda _wallet: {"amount": "1000001"}, "amount"),
+        (lambda _wallet: {"purpose": "  "}, "purpose"),
+        (lambda _wallet: {"purpose": "two\nlines"}, "purpose"),
+        (lambda _wallet: {"purpose": "pay \u202e200"}, "purpose"),
+        (lambda _wallet: {"purpose": "x" * 201}, "purpose"),
+        (lambda _wallet: {"reference": "nul\x00"}, "reference"),
+        (lambda _wallet: {"nonce": "always the same"}, "nonce"),
+    ],
+)
+def test_what_cannot_be_paid_is_refused_at_its_field(client, requester, wallet, change, field):
+    form = data(wallet, confirmed="yes") | change(wallet)
+
+    response = client.post(add_url(wallet), form)
+
+    assert field in response.context["form"].errors
+    assert not Payout.objects.exists()
+
+
+def test_a_currency_of_another_network_is_refused(client, requester, wallet):
+    PayoutServiceFactory(network="btc", currency="BTC")
+    WalletFactory(client=wallet.client, network="btc", address="3Qusg7RuMDGdnKCKdWcWfshNzeVquLSYNA")
+
+    response = client.post(add_url(wallet), data(wallet, currency="BTC", confirmed="yes"))
+
+    assert response.context["form"].errors.keys() == {"currency"}
+    assert not Payout.objects.exists()
+
+
+def test_nothing_is_paid_to_an_inactive_client(client, requester):
+    wallet = WalletFactory(client__is_active=False)
+
+    response = client.post(add_url(wallet), data(wallet, confirmed="yes"))
+
+    assert "not an active client" in response.content.decode()
+    assert not Payout.objects.exists()
+
+
+def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, wallet, clock):
+    same = PayoutFactory(wallet=wallet, amount=Decimal("12.5"))
+    PayoutFactory(wallet=wallet, amount=Decimal("12.51"))
+
+    assert list(client.post(add_url(wallet), data(wallet)).context["duplicates"]) == [same]
+
+    clock.forward(hours=25)
+    assert not client.post(add_url(wallet), data(wallet)).context["duplicates"]
+
+
+def test_only_active_clients_are_offered_and_found_by_name_or_id(client, requester):
+    anna = ClientFactory(name="Anna Kowalska", external_id="ACME-1")
+    ClientFactory(name="Anna Closed", is_active=False)
+    ClientFactory(name="Bernd")
+
+    for term in ["anna", "ACME-1"]:
+        assert list(client.get(CHOOSE, {"q": term}).context["clients"]) == [anna]
+    assert "No active client" in client.get(CHOOSE, {"q": "nobody"}).content.decode()
+
+
+def test_the_estimate_comes_from_the_stored_price_list(client, requester, wallet):
+    asked = {"wallet": wallet.pk, "currency": "USDT", "amount": "12.5"}
+
+    told = client.get(ESTIMATE, asked).json()
+
+    assert told["currencies"] == ["USDT"]
+    assert (told["arrives"], told["fee"], told["debit"]) == ("12.5 USDT", "0.5 USDT", "13 USDT")
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {},
+        {"wallet": "x"},
+        {"wallet": "9" * 30},
+        {"wallet": "٣"},
+        {"currency": "<b>"},
+        {"currency": "DOGE", "amount": "1"},
+        {"amount": "NaN"},
+        {"amount": "0.1"},
+    ],
+)
+def test_an_estimate_of_nonsense_is_a_sentence(client, requester, wallet, asked):
+    base = {"wallet": wallet.pk, "currency": "USDT"} if asked else {}
+
+    assert client.get(ESTIMATE, base | asked).json()["note"]
+
+
+@pytest.mark.parametrize("role", sorted(set(ROLES) - {"Requester"}))
+def test_c10_only_requesters_request(client, wallet, role):
+    client.force_login(StaffFactory(roles=[role]))
+
+    for url in [CHOOSE, add_url(wallet), ESTIMATE]:
+        assert client.get(url).status_code == 403
+    assert client.post(add_url(wallet), data(wallet, confirmed="yes")).status_code == 403
+    assert not Payout.objects.exists()

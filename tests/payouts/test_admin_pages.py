@@ -1,0 +1,426 @@
+"""The list, the page and the records in the Admin: what they show, cost and cannot do."""
+
+from decimal import Decimal
+
+import pytest
+from django.contrib import admin
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from payouts import desk, services, submission
+from payouts.controls.models import Switch
+from payouts.models import (
+    Approval,
+    Attempt,
+    DeskEvent,
+    Discrepancy,
+    Payout,
+    PayoutEvent,
+    PayoutMaker,
+    PayoutStatus,
+    Source,
+    WebhookDelivery,
+)
+from payouts.roles import ROLES
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+LIST = reverse("admin:payouts_payout_changelist")
+DESK = reverse("admin:controls_switch_changelist")
+TURN = reverse("admin:controls_switch_turn")
+
+
+@pytest.fixture(autouse=True)
+def gateway(monkeypatch, heleket_client):
+    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+
+
+@pytest.fixture
+def log_in(client):
+    def log_in(*roles, **more):
+        person = StaffFactory(roles=roles, **more)
+        client.force_login(person)
+        return person
+
+    return log_in
+
+
+def page_of(payout):
+    return reverse("admin:payouts_payout_change", args=[payout.pk])
+
+
+def sent(heleket_client, **more):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED, **more)
+    submission.submit_due(1, heleket_client, desk.open_desk(heleket_client))
+    return Payout.objects.get(pk=payout.pk)
+
+
+def discrepancy(payout, **more):
+    told = {"kind": "different", "key": "x", "ours": "amount 5", "theirs": "amount 50"} | more
+    return Discrepancy.objects.create(payout=payout, opened_at=payout.requested_at, **told)
+
+
+def shown(response):
+    return {payout.pk for payout in response.context["cl"].result_list}
+
+
+# The list
+
+
+def test_the_list_costs_the_same_number_of_queries_for_5_and_for_50_payouts(client, log_in):
+    log_in("Approver", "Requester", "Operator")
+
+    def queries():
+        with CaptureQueriesContext(
+            connection,
+        ) as captured:
+            assert client.get(LIST).status_code == 200
+        return len(captured)
+
+    for status in [PayoutStatus.PENDING] * 4 + [PayoutStatus.CONFIRMED]:
+        PayoutFactory(status=status)
+    client.get(LIST)  # content types and the like are read once
+    few = queries()
+    for status in [PayoutStatus.PENDING] * 30 + [PayoutStatus.APPROVED] * 15:
+        PayoutFactory(status=status)
+
+    assert queries() == few
+    assert few < 25
+
+
+def test_the_tabs_say_what_needs_whom(client, log_in):
+    me = log_in("Approver")
+    mine = PayoutFactory()
+    made_by_me = PayoutFactory()
+    PayoutMaker.objects.create(payout=made_by_me, person=me, part="wallet")
+    held = PayoutFactory(status=PayoutStatus.HELD)
+    under_way = PayoutFactory(status=PayoutStatus.BROADCAST)
+    not_paid = PayoutFactory(status=PayoutStatus.FAILED)
+    differing = PayoutFactory(status=PayoutStatus.CONFIRMED)
+    discrepancy(differing)
+    expected = {
+        "mine": {mine},
+        "waiting": {mine, made_by_me, held},
+        "under_way": {under_way},
+        "not_paid": {not_paid},
+        "discrepancy": {differing},
+        "": set(Payout.objects.all()),
+    }
+
+    tabs = {tab["name"]: tab for tab in client.get(LIST).context["tabs"]}
+    assert tabs.keys() == expected.keys()
+    for name, payouts in expected.items():
+        assert shown(client.get(LIST, {"queue": name})) == {payout.pk for payout in payouts}
+        assert tabs[name].get("count", "") == (str(len(payouts)) if name else "")
+
+
+def test_who_may_not_approve_has_no_queue_of_approvals(client, log_in):
+    log_in("Auditor")
+
+    assert "mine" not in [tab["name"] for tab in client.get(LIST).context["tabs"]]
+
+
+def test_search_finds_by_number_reference_client_and_whole_addresses(
+    client, log_in, heleket_client, sandbox
+):
+    log_in("Auditor")
+    anna = WalletFactory(
+        client=ClientFactory(name="Anna Kowalska", external_id="ACME-1"),
+        address="TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi",
+    )
+    wanted = sent(heleket_client, wallet=anna, reference="INV-7")
+    Attempt.objects.update(txid="ab" * 32)
+    PayoutFactory(reference="INV-77")
+
+    attempt = wanted.attempts.get()
+    known = [
+        f"P-{wanted.number}", f"p-{wanted.number}", str(wanted.number), "INV-7", "ACME-1", "kowal",
+        anna.address, attempt.txid, attempt.uuid, attempt.order_id,
+    ]  # fmt: skip
+    for term in known:
+        assert shown(client.get(LIST, {"q": term})) == {wanted.pk}, term
+    for term in ["INV", anna.address[:10], "9" * 30, "' OR 1=1 --", "\u0663", "%"]:
+        assert shown(client.get(LIST, {"q": term})) == set(), term
+
+
+def test_filters_narrow_the_list(client, log_in):
+    log_in("Auditor")
+    paid = PayoutFactory(status=PayoutStatus.CONFIRMED)
+    PayoutFactory()
+
+    chosen = {"status__exact": "confirmed", "network": "tron", "currency": "USDT", "days": "7"}
+    assert shown(client.get(LIST, chosen | {"origin__exact": "manual"})) == {paid.pk}
+    assert shown(client.get(LIST, chosen | {"network": "btc"})) == set()
+
+
+def test_empty_lists_say_what_to_do(client, log_in):
+    log_in("Requester")
+
+    assert "There are no payouts yet" in client.get(LIST).content.decode()
+    PayoutFactory()
+    assert "No payout fits your search" in client.get(LIST, {"q": "P-99"}).content.decode()
+    assert "Nothing here" in client.get(LIST, {"queue": "not_paid"}).content.decode()
+
+
+# The page
+
+
+def test_the_page_shows_the_whole_payout(client, log_in, heleket_client):
+    log_in("Auditor")
+    payout = sent(heleket_client, memo="", reference="INV-7", purpose="Commission June")
+
+    text = client.get(page_of(payout)).content.decode()
+
+    attempt = payout.attempts.get()
+    for told in ["INV-7", "Commission June", attempt.order_id, attempt.uuid, payout.address[:4]]:
+        assert told in text
+    assert f'data-copy="{payout.address}"' in text
+    for event in payout.events.all():
+        assert event.get_source_display() in text
+
+
+def test_the_page_offers_what_this_person_may_do_now(client, log_in):
+    pending, failed = PayoutFactory(), PayoutFactory(status=PayoutStatus.FAILED)
+    offers = {
+        "Approver": ({"approve", "hold", "reject"}, set()),
+        "Operator": ({"cancel"}, {"retry"}),
+        "Requester": (set(), set()),
+        "Auditor": (set(), set()),
+    }
+    for role, expected in offers.items():
+        log_in(role)
+        pages = [client.get(page_of(payout)) for payout in (pending, failed)]
+        assert tuple({act.name for act in page.context["acts"]} for page in pages) == expected
+        assert pages[0].context["may_edit"] == (role == "Requester")
+
+
+def test_the_page_knows_whether_this_address_was_paid_before(client, log_in):
+    log_in("Auditor")
+    payout = PayoutFactory()
+    assert "never paid at this address" in client.get(page_of(payout)).content.decode()
+
+    PayoutFactory(wallet=payout.wallet, status=PayoutStatus.CONFIRMED, amount=Decimal(20))
+    page = client.get(page_of(payout))
+    assert page.context["address_use"]["count"] == 1
+    assert [(row["currency"], row["total"]) for row in page.context["sums"]] == [
+        ("USDT", Decimal(20))
+    ]
+
+
+def test_the_page_costs_the_same_whatever_the_length_of_its_history(client, log_in):
+    log_in("Approver")
+    payout = PayoutFactory()
+
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            client.get(page_of(payout))
+        return len(captured)
+
+    client.get(page_of(payout))
+    few = queries()
+    for _ in range(4):
+        PayoutFactory(wallet=payout.wallet, status=PayoutStatus.CONFIRMED)
+        for act in [services.hold_payouts, services.release_payouts]:
+            by = StaffFactory(roles=["Approver"])
+            act(services.see([payout]), reason="Wait", by=by, source=Source.ADMIN)
+
+    assert queries() == few
+
+
+NASTY = [
+    "<script>alert(1)</script>",
+    "{{7*7}} {% now 'Y' %}",
+    "שלום 😀",
+    '"><img src=x onerror=alert(1)>',
+    "%s %(x)s ../../etc",
+]
+
+
+@pytest.mark.parametrize("text", NASTY)
+def test_d5_names_are_shown_as_they_are_and_never_run(client, log_in, text):
+    log_in("Approver", "Requester", "Operator")
+    wallet = WalletFactory(client=ClientFactory(name=text), label=text[:64])
+    payout = PayoutFactory(wallet=wallet, purpose=text, reference=text)
+    found = discrepancy(payout, ours=text, theirs=text)
+    wait = reverse("admin:payouts_payout_act_on", args=[payout.pk, "hold"])
+    urls = [
+        LIST,
+        page_of(payout),
+        wait,
+        reverse("admin:payouts_payout_edit", args=[payout.pk]),
+        reverse("admin:payouts_payout_add") + "?q=" + "e",
+        reverse("admin:payouts_payout_add_for", args=[wallet.client_id]),
+        reverse("admin:payouts_discrepancy_changelist"),
+        reverse("admin:payouts_discrepancy_change", args=[found.pk]),
+    ]
+    for url in urls:
+        html = client.get(url).content.decode()
+        assert "<script>alert" not in html
+        assert "<img src=x" not in html
+        if "7*7" in text:
+            assert "{{7*7}}" in html or url.startswith(reverse("admin:payouts_payout_add"))
+
+
+def test_what_heleket_answers_is_escaped(client, log_in, heleket_client):
+    log_in("Auditor")
+    payout = sent(heleket_client)
+    Attempt.objects.update(answer='{"message": "<script>alert(1)</script>"}')
+    assert "<script>alert" not in client.get(page_of(payout)).content.decode()
+
+    Attempt.objects.update(answer="<html><script>alert(1)</script>" + "x" * 100_000)
+    html = client.get(page_of(payout)).content.decode()
+    assert "<script>alert" not in html
+    assert "x" * 5000 not in html
+
+
+# What no page can do
+
+
+def test_c8_nothing_of_money_is_changed_or_deleted_by_djangos_own_pages(
+    client, log_in, heleket_client
+):
+    log_in(is_superuser=True)
+    payout = sent(heleket_client)
+    discrepancy(payout)
+    WebhookDelivery.objects.create(
+        digest="d", body="{}", outcome="new", order_id="o", received_at=payout.requested_at
+    )
+    rows = [payout, Discrepancy.objects.get(), WebhookDelivery.objects.get()]
+    rows += [DeskEvent.objects.first(), payout.client, payout.wallet]
+    for row in rows:
+        label = f"{row._meta.app_label}_{row._meta.model_name}"
+        base = reverse(f"admin:{label}_changelist")
+        for url in [f"{base}{row.pk}/delete/", f"{base}{row.pk}/change/delete/"]:
+            assert client.post(url, {"post": "yes"}).status_code in (302, 403, 404, 405), url
+        crafted = {"action": "delete_selected", "_selected_action": str(row.pk), "post": "yes"}
+        client.post(base, crafted)
+        assert type(row).objects.filter(pk=row.pk).exists(), label
+    client.post(page_of(payout), {"status": "confirmed", "amount": "1"})
+    assert Payout.objects.get().amount == payout.amount
+
+
+def test_c8_no_admin_allows_deleting():
+    for model, model_admin in admin.site._registry.items():
+        request = type("Request", (), {"user": StaffFactory(is_superuser=True)})()
+        assert not model_admin.has_delete_permission(request), model
+
+
+def test_c8_models_of_money_are_not_registered_for_editing():
+    for model in [PayoutEvent, Approval, Attempt, PayoutMaker]:
+        assert not admin.site.is_registered(model)
+
+
+def test_no_page_changes_anything_when_it_is_read(client, log_in, heleket_client):
+    log_in(is_superuser=True)
+    payout = sent(heleket_client)
+    found = discrepancy(payout)
+    urls = [
+        LIST,
+        page_of(payout),
+        DESK,
+        TURN,
+        reverse("admin:payouts_discrepancy_changelist"),
+        reverse("admin:payouts_discrepancy_change", args=[found.pk]),
+        reverse("admin:payouts_discrepancy_close", args=[found.pk]),
+        reverse("admin:payouts_deskevent_changelist"),
+        reverse("admin:payouts_webhookdelivery_changelist"),
+        reverse("admin:index"),
+    ]
+    with CaptureQueriesContext(connection) as captured:
+        for url in urls:
+            assert client.get(url).status_code == 200, url
+    changing = ("INSERT", "UPDATE", "DELETE")
+    assert not [each["sql"] for each in captured if each["sql"].startswith(changing)]
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_c10_each_role_reads_only_what_it_may(client, log_in, role):
+    log_in(role)
+    found = discrepancy(PayoutFactory())
+    rights = {
+        LIST: "payouts.view_payout",
+        page_of(found.payout): "payouts.view_payout",
+        DESK: "controls.view_switch",
+        TURN: "controls.turn_switch",
+        reverse("admin:payouts_discrepancy_changelist"): "payouts.view_discrepancy",
+        reverse("admin:payouts_discrepancy_change", args=[found.pk]): "payouts.view_discrepancy",
+        reverse("admin:payouts_discrepancy_close", args=[found.pk]): "payouts.close_discrepancy",
+        reverse("admin:payouts_deskevent_changelist"): "payouts.view_deskevent",
+        reverse("admin:payouts_webhookdelivery_changelist"): "payouts.view_webhookdelivery",
+        reverse("admin:auth_user_changelist"): "auth.view_user",
+        reverse("admin:auth_group_changelist"): "auth.view_group",
+    }
+    for url, right in rights.items():
+        expected = 200 if right in ROLES[role] else 403
+        assert client.get(url).status_code == expected, url
+    assert client.get(reverse("admin:index"), follow=True).status_code == 200
+
+
+# Discrepancies and the desk
+
+
+def test_i19_a_discrepancy_is_closed_by_name_with_a_reason(client, log_in):
+    operator = log_in("Operator")
+    found = discrepancy(PayoutFactory())
+    url = reverse("admin:payouts_discrepancy_close", args=[found.pk])
+
+    assert client.post(url, {"reason": " "}).context["form"].errors.keys() == {"reason"}
+    assert Discrepancy.objects.get().closed_at is None
+
+    assert client.post(url, {"reason": "Support says it was a test"}).status_code == 302
+    closed = Discrepancy.objects.get()
+    assert (closed.closed_by, closed.close_reason) == (operator, "Support says it was a test")
+
+    again = client.post(url, {"reason": "Me too"}).content.decode()
+    assert "closed already" in again
+    assert Discrepancy.objects.get().close_reason == "Support says it was a test"
+
+
+def test_open_discrepancies_come_first_and_critical_ones_before_others(client, log_in, clock):
+    log_in("Operator")
+    payout = PayoutFactory()
+    other = discrepancy(payout, key="other")
+    critical = discrepancy(payout, key="critical", is_critical=True)
+    closed = discrepancy(payout, key="closed", is_critical=True, closed_at=clock())
+
+    response = client.get(reverse("admin:payouts_discrepancy_changelist"))
+
+    assert list(response.context["cl"].result_list) == [critical, other, closed]
+
+
+def test_sending_is_paused_and_resumed_by_name_with_a_reason(client, log_in):
+    operator = log_in("Operator")
+
+    assert client.post(TURN, {"to": "paused", "reason": ""}).context["form"].errors
+    assert Switch.objects.get().is_on
+
+    client.post(TURN, {"to": "paused", "reason": "Bank holiday"})
+    switch = Switch.objects.get()
+    assert (switch.is_on, switch.turned_by, switch.reason) == (False, operator, "Bank holiday")
+    assert "Bank holiday" in client.get(DESK).content.decode()
+
+    client.post(TURN, {"to": "on", "reason": "Back at work"})
+    assert Switch.objects.get().is_on
+    assert list(DeskEvent.objects.values_list("act", flat=True))[-2:] == ["pause", "resume"]
+
+
+def test_the_desk_page_counts_what_waits(client, log_in):
+    log_in("Operator")
+    PayoutFactory()
+    PayoutFactory(status=PayoutStatus.APPROVED)
+
+    waits = [lot["count"] for lot in client.get(DESK).context["waits"]]
+
+    assert waits == [1, 0, 0, 0, 1]
+
+
+def test_c10_a_user_manager_gives_no_one_superuser_rights(client, log_in):
+    manager = log_in("User manager")
+    other = StaffFactory()
+    for person in (manager, other):
+        url = reverse("admin:auth_user_change", args=[person.pk])
+        names = client.get(url).context["adminform"].form.fields
+        assert not {"is_superuser", "user_permissions"} & names.keys()
+        assert ("groups" in names) == (person == other)
