@@ -1,9 +1,11 @@
 """Fill the demo's own database with example data, and no other."""
 
 import logging
+import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
+from pathlib import Path
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -33,34 +35,37 @@ def refuse_another_desk() -> None:
             "This process has the settings of another desk, so nothing was done. "
             "Start the demo with “make demo” or “python manage.py demo”."
         )
-    place.FOLDER.mkdir(exist_ok=True)
-    if connection.introspection.table_names() and pragma("application_id") != APPLICATION_ID:
+    if holds_other_data(place.DATABASE):
         raise CommandError(f"{place.DATABASE} holds other data than the demo's. Nothing was done.")
 
 
-def pragma(text: str) -> object:
-    with connection.cursor() as cursor:
-        row = cursor.execute(f"PRAGMA {text}").fetchone()
-        return row[0] if row else None
+def holds_other_data(path: Path) -> bool:
+    """Look into a database without changing a byte of it."""
+    if not path.exists() or path.stat().st_size == 0:
+        return False
+    with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)) as database:
+        found: int = database.execute("PRAGMA application_id").fetchone()[0]
+    return found != APPLICATION_ID
 
 
-def fill_once() -> bool:
-    """Bring the database up to date and fill it unless it is filled; tell whether it was."""
-    if is_filled := place.STATE.exists():
+def fill_once() -> None:
+    """Bring the database up to date, and fill it unless that was done before."""
+    if place.STATE.exists():
         call_command("migrate", verbosity=0)
     else:
         remove_unfinished()
-        pragma(f"application_id = {APPLICATION_ID}")
-        pragma("synchronous = OFF")  # what a crash spoils here is made again
+        with connection.cursor() as cursor:
+            cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            cursor.execute("PRAGMA synchronous = OFF")  # what a crash spoils is made again
         call_command("migrate", verbosity=0)
         place.PORT_KEPT.write_text(settings.HELEKET_PROJECT_URL.rpartition(":")[2])
         with without_logging():
             fill()
     connection.close()
-    return not is_filled
 
 
 def remove_unfinished() -> None:
+    place.FOLDER.mkdir(exist_ok=True)
     connection.close()
     for path in place.FOLDER.glob(f"{place.DATABASE.name}*"):
         path.unlink()

@@ -157,6 +157,7 @@ class Story:
 
     def sent(self, payout: Payout, fate: str, *, rounds: int = 1) -> None:
         """Approve a payout that ends in this way at Heleket, and send it."""
+        self.wait(minutes=self.chance.uniform(4, 40))
         self.gateway.set_fate(fate, order_id=self.order_id(payout))
         self.approve(payout)
         self.work(rounds)
@@ -301,6 +302,7 @@ def fails_and_is_retried(story: Story) -> None:
 def is_refused(story: Story) -> None:
     """A refusal that is about this payout alone ends it."""
     payout = story.request("BNB", dollars=600)
+    story.wait(minutes=16)
     story.goes_wrong("forbidden", payout, text="Wallet not found")
     story.approve(payout)
     story.work()
@@ -308,6 +310,7 @@ def is_refused(story: Story) -> None:
 
 def answer_is_lost(story: Story) -> None:
     payout = story.request("USDT", dollars=2100)
+    story.wait(minutes=14)
     story.goes_wrong("timeout", payout)
     story.approve(payout)
     story.work(rounds=2)
@@ -316,6 +319,7 @@ def answer_is_lost(story: Story) -> None:
 def request_is_lost(story: Story) -> None:
     """Heleket has not known it twice, a quiet time apart: the same bytes are sent again."""
     payout = story.request("TRX", dollars=350)
+    story.wait(minutes=22)
     story.goes_wrong("drop_timeout", payout)
     story.approve(payout)
     story.work(rounds=12)
@@ -351,6 +355,7 @@ def differs(story: Story) -> None:
         address=payout.address,
         order_id=story.order_id(payout),
     )
+    story.wait(minutes=31)
     story.approve(payout)
     story.work()
 
@@ -424,6 +429,7 @@ def is_requested(coin: str, dollars: float, by: str) -> Incident:
 def waits_for_a_service(story: Story) -> None:
     """Heleket stops paying this coin just after the approval."""
     payout = story.request("HMSTR", dollars=45, purpose="Prize, autumn tournament")
+    story.wait(minutes=11)
     story.approve(payout)
     story.gateway.withdraw_service("ton", "HMSTR")
     sync_services(story.client.list_services(), now=story.clock.now)
@@ -433,6 +439,7 @@ def waits_for_a_service(story: Story) -> None:
 def waits_for_funds(story: Story) -> None:
     """More than the balance holds: the sandbox's page can top it up."""
     payout = story.request("DOGE", dollars=800, purpose="Affiliate share, campaign")
+    story.wait(minutes=7)
     story.approve(payout)
     story.work()
 
@@ -440,6 +447,7 @@ def waits_for_funds(story: Story) -> None:
 def loses_its_request(story: Story) -> None:
     """On its way just now, and nobody knows yet whether Heleket has it."""
     payout = story.request("USDT", dollars=820)
+    story.wait(minutes=3)
     story.goes_wrong("drop_timeout", payout)
     story.approve(payout)
     story.send()
@@ -447,7 +455,9 @@ def loses_its_request(story: Story) -> None:
 
 def sets_off(story: Story) -> None:
     """At Heleket just now; the sandbox goes on with it when it starts."""
-    story.approve(story.request("USDT", dollars=640), story.request("TON", dollars=90))
+    requested = [story.request("USDT", dollars=640), story.request("TON", dollars=90)]
+    story.wait(seconds=40)
+    story.approve(*requested)
     story.send()
 
 
@@ -459,7 +469,7 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(minutes=41): is_requested("BTC", 2300, by="rosa"),
     timedelta(minutes=17): is_requested("USDT", 480, by="rosa"),
     timedelta(minutes=8): is_requested("SOL", 260, by="rafael"),
-    timedelta(minutes=3): is_requested("USDT", 150, by="rosa"),
-    timedelta(seconds=100): loses_its_request,
-    timedelta(seconds=30): sets_off,
+    timedelta(minutes=6): is_requested("USDT", 150, by="rosa"),
+    timedelta(minutes=5): loses_its_request,
+    timedelta(minutes=1): sets_off,
 }

@@ -1,0 +1,251 @@
+"""`manage.py demo` as a newcomer runs it, on a machine full of live values."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing, contextmanager
+from pathlib import Path
+from uuid import UUID
+
+import pytest
+import requests
+
+from config import environment
+from config.demo.people import PASSWORD
+
+pytestmark = pytest.mark.processes
+
+SOURCES = ["manage.py", "config", "payouts", "wallets", "heleket"]
+LIVE = dict.fromkeys(environment.NAMES, "live-value")
+PATIENCE = 120
+
+
+def copy_of_the_project(folder):
+    for name in SOURCES:
+        source = environment.BASE_DIR / name
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, folder / name)
+    lines = [f"{name}=live-value" for name in [*environment.NAMES, "SOMETHING_ELSE"]]
+    (folder / ".env").write_text("\n".join(lines))
+    (folder / ".demo").mkdir()
+    (folder / ".demo/sandbox-port").write_text(str(free_port()))  # others may run demos, too
+    return folder
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+class Demo:
+    """A running demo, with the lines it has written so far."""
+
+    def __init__(self, project):
+        environ = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+        self.project, self.lines = project, []
+        self.process = subprocess.Popen(
+            [sys.executable, "-u", "manage.py", "demo"],
+            cwd=project,
+            env=environ | LIVE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self.reader = threading.Thread(target=self._read)
+        self.reader.start()
+
+    def _read(self):
+        for line in self.process.stdout:
+            self.lines.append(line)  # others read while it grows
+
+    @property
+    def text(self):
+        return "".join(self.lines)
+
+    def address(self, name):
+        found = eventually(
+            lambda: re.search(rf"^{name} +(http\S+)$", self.text, re.MULTILINE), self
+        )
+        return found[1]
+
+    def children(self):
+        found = {}
+        for name in ("heleket_sandbox", "gunicorn", "worker"):
+            listed = subprocess.run(
+                ["pgrep", "-P", str(self.process.pid), "-f", name], stdout=subprocess.PIPE
+            )
+            found[name] = int(listed.stdout.split()[0])
+        return found
+
+    def ask(self, query):
+        with closing(sqlite3.connect(self.project / ".demo/desk.sqlite3")) as database:
+            return database.execute(query).fetchone()
+
+    def end(self, number=signal.SIGINT):
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(number)
+        code = self.process.wait(PATIENCE)
+        self.reader.join()
+        self.process.stdout.close()
+        return code
+
+
+def eventually(look, demo):
+    """Return what `look` finds, once it finds something."""
+    give_up = time.monotonic() + PATIENCE
+    while not (found := look()):
+        assert demo.process.poll() is None, demo.text
+        assert time.monotonic() < give_up, demo.text
+        time.sleep(0.05)
+    return found
+
+
+@contextmanager
+def running(project):
+    demo = Demo(project)
+    try:
+        demo.address("Sandbox")
+        yield demo
+    finally:
+        demo.end()
+
+
+@pytest.fixture(scope="module")
+def filled(tmp_path_factory):
+    """The project with a demo that was started and stopped once."""
+    project = copy_of_the_project(tmp_path_factory.mktemp("desk"))
+    with running(project):
+        pass
+    return project
+
+
+@pytest.fixture
+def project(filled, tmp_path):
+    return shutil.copytree(filled, tmp_path / "desk")
+
+
+def is_alive(pid):
+    return Path(f"/proc/{pid}").exists()
+
+
+def statuses(demo):
+    with closing(sqlite3.connect(demo.project / ".demo/desk.sqlite3")) as database:
+        return dict(database.execute("SELECT status, count(*) FROM payouts_payout GROUP BY 1"))
+
+
+def log_in(demo, login):
+    session, address = requests.Session(), demo.address("Admin") + "login/?next=/admin/"
+    token = hidden(session.get(address).text, "csrfmiddlewaretoken")
+    fields = {"username": login, "password": PASSWORD, "csrfmiddlewaretoken": token}
+    assert "logout" in session.post(address, fields).text
+    return session
+
+
+def hidden(page, name):
+    return re.search(rf'name="{name}" value="([^"]+)"', page)[1]
+
+
+def test_g1_neither_env_file_nor_environment_reaches_the_demo(project):
+    with running(project) as demo:
+        environs = [Path(f"/proc/{pid}/environ").read_text() for pid in demo.children().values()]
+        [host] = demo.ask("SELECT host FROM payouts_gateway")
+
+    assert len(environs) == 3
+    assert not any("live-value" in environ for environ in environs)
+    assert all("PAYOUT_DESK_MADE_UP_VALUES" in environ for environ in environs)
+    assert host.startswith("127.0.0.1:")
+
+
+def test_a_newcomer_finds_payouts_in_every_status(project):
+    with running(project) as demo:
+        found = statuses(demo)
+
+    assert found.keys() == {
+        *("pending", "held", "approved", "submitting", "broadcast"),
+        *("confirmed", "failed", "rejected", "cancelled"),
+    }
+    assert sum(found.values()) > 300
+
+
+def test_an_approved_payout_is_confirmed_after_a_real_webhook(project):
+    query = (
+        "SELECT id, number FROM payouts_payout WHERE status = 'pending' AND currency = 'USDT' "
+        "ORDER BY number DESC"
+    )
+    with running(project) as demo, log_in(demo, "amira") as session:
+        [key, number] = demo.ask(query)
+        page = session.get(f"{demo.address('Admin')}payouts/payout/{UUID(key)}/approve/").text
+        fields = {name: hidden(page, name) for name in ("csrfmiddlewaretoken", "seen")}
+        session.post(f"{demo.address('Admin')}payouts/payout/act/approve/", fields)
+        confirmed = f"SELECT 1 FROM payouts_payout WHERE number = {number} AND status = 'confirmed'"
+        eventually(lambda: demo.ask(confirmed), demo)
+        order_id, uuid = demo.ask(
+            f"SELECT order_id, uuid FROM payouts_attempt WHERE payout_id = '{key}'"
+        )
+        webhook = f"SELECT 1 FROM payouts_webhookdelivery WHERE order_id = '{order_id}'"
+        eventually(lambda: demo.ask(webhook), demo)
+
+    saved = json.loads((project / ".demo/sandbox.json").read_text())
+    [paid] = [each for each in saved["payouts"] if each["order_id"] == order_id]
+    assert (paid["uuid"], paid["status"]) == (uuid, "paid")
+
+
+def test_ctrl_c_stops_all_and_the_next_start_goes_on(project):
+    demo = Demo(project)
+    demo.address("Sandbox")
+    children = demo.children()
+    [before] = demo.ask("SELECT count(*) FROM payouts_payout")
+
+    assert demo.end() == 0
+    assert not any(map(is_alive, children.values()))
+
+    with running(project) as again:
+        assert again.ask("SELECT count(*) FROM payouts_payout") == (before,)
+        assert "Example data" not in again.text
+
+
+def test_when_one_program_dies_the_others_stop(project):
+    demo = Demo(project)
+    demo.address("Sandbox")
+    children = demo.children()
+
+    os.kill(children["gunicorn"], signal.SIGKILL)
+
+    demo.process.wait(PATIENCE)
+    assert demo.end() == 1
+    assert "The web has ended" in demo.text
+    assert not any(map(is_alive, children.values()))
+
+
+def test_a_taken_port_of_the_sandbox_is_told(project):
+    port = int((project / ".demo/sandbox-port").read_text())
+    with socket.create_server(("127.0.0.1", port)):
+        demo = Demo(project)
+        demo.process.wait(PATIENCE)
+
+    assert demo.end() == 1
+    assert f"Port {port} is taken" in demo.text
+
+
+def test_a_database_with_other_data_is_refused(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    database = project / ".demo/desk.sqlite3"
+    with closing(sqlite3.connect(database)) as other:
+        other.execute("CREATE TABLE payouts_payout (id)")
+    before = database.read_bytes()
+
+    demo = Demo(project)
+    demo.process.wait(PATIENCE)
+
+    assert demo.end() == 1
+    assert "holds other data" in demo.text
+    assert database.read_bytes() == before

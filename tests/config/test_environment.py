@@ -1,0 +1,40 @@
+import os
+import re
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from config import environment
+from config.demo import place
+
+
+@pytest.fixture
+def live_machine(monkeypatch):
+    """Every variable of the desk has a live value; afterwards all are as they were."""
+    monkeypatch.setattr(os, "environ", dict.fromkeys(environment.NAMES, "live"))
+
+
+def test_g1_all_variables_that_settings_read_are_known():
+    settings = (environment.BASE_DIR / "config/settings.py").read_text()
+
+    assert set(re.findall(r"env\.\w+\(\s*\"(\w+)\"", settings)) <= set(environment.NAMES)
+
+
+def test_g1_made_up_values_leave_nothing_of_the_machine(live_machine):
+    environment.use_made_up_values()
+
+    assert "live" not in os.environ.values()
+    assert os.environ["HELEKET_PROJECT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_g1_the_demo_has_a_database_and_a_gateway_of_its_own(live_machine):
+    place.use_demo_values()
+
+    assert "live" not in os.environ.values()
+    assert os.environ["DATABASE_URL"] == f"sqlite:///{environment.BASE_DIR}/.demo/desk.sqlite3"
+    assert os.environ["HELEKET_PROJECT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_g1_the_demo_does_not_start_in_another_way_than_through_manage_py():
+    with pytest.raises(CommandError, match="settings of another desk"):
+        call_command("demo")
