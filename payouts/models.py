@@ -206,6 +206,8 @@ class Payout(models.Model):
             models.Index(fields=["status", "due_at"], name="payout_due"),
             models.Index(fields=["client", "-number"], name="payout_of_client"),
             models.Index(fields=["status", "-number"], name="payout_by_status"),
+            models.Index(fields=["address"], name="payout_by_address"),
+            models.Index(fields=["reference"], name="payout_by_reference"),
         ]
 
     def __str__(self) -> str:
@@ -488,7 +490,10 @@ class Attempt(models.Model):
         constraints = [
             models.UniqueConstraint("payout", "generation", name="one_attempt_per_generation"),
         ]
-        indexes = [models.Index(fields=["watch_at"], name="attempt_watch")]
+        indexes = [
+            models.Index(fields=["watch_at"], name="attempt_watch"),
+            models.Index(fields=["txid"], name="attempt_by_txid"),
+        ]
 
     def __str__(self) -> str:
         return self.order_id
