@@ -159,8 +159,22 @@ UNFOLD = {
     "SITE_TITLE": "Payout Desk",
     "SITE_HEADER": "Payout Desk",
     "SITE_SYMBOL": "payments",
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("config/icon.svg"),
+        },
+    ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
+    "SITE_FAVICONS": [
+        {
+            "rel": "icon",
+            "type": "image/svg+xml",
+            "href": lambda _request: static("payouts/icon.svg"),
+        }
+    ],
     "STYLES": [lambda _request: static("payouts/desk.css")],
     "COLORS": {
         "primary": {

@@ -173,5 +173,13 @@ def history(payout: Payout) -> dict[str, Any]:
     return {
         "others": others.order_by("-number")[:LATEST],
         "sums": sums.order_by("currency"),
+        "shared_with": also_paid_there(payout),
         "address_use": same_address.aggregate(count=Count("pk"), last=Max("finished_at")),
     }
+
+
+def also_paid_there(payout: Payout) -> list[str]:
+    """Name other clients who were to be paid at this address."""
+    there = Payout.objects.filter(address=payout.address, network=payout.network)
+    others = there.exclude(client=payout.client).order_by("client__name")
+    return list(others.values_list("client__name", flat=True).distinct()[:LATEST])

@@ -48,6 +48,7 @@ class PayoutAdmin(DeskAdmin):
         rows.PeriodFilter,
     ]
     list_filter_submit = True
+    show_add_link = False  # the list has a button in words
     list_fullwidth = True
     ordering = ["-number"]
     sortable_by = ["name"]

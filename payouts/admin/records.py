@@ -37,6 +37,8 @@ class OpenFilter(admin.SimpleListFilter):
 
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(DeskAdmin):
+    change_list_template = "payouts/records.html"
+    when_empty = gettext_lazy("Heleket and the desk agree about everything")
     list_display = ["kind", "severity", "state", "of_payout", "age", "ours", "theirs"]
     list_filter = [OpenFilter, "kind"]
     list_select_related = ["payout", "closed_by"]
@@ -98,6 +100,8 @@ class DiscrepancyAdmin(DeskAdmin):
 
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(DeskAdmin):
+    change_list_template = "payouts/records.html"
+    when_empty = gettext_lazy("No webhook of Heleket's has come yet")
     list_display = ["received_at", "order_id", "outcome", "count", "repeated_at"]
     search_fields = ["order_id__exact"]
     search_help_text = gettext_lazy("A whole order id")
@@ -119,6 +123,8 @@ class WebhookDeliveryAdmin(DeskAdmin):
 
 @admin.register(DeskEvent)
 class DeskEventAdmin(DeskAdmin):
+    change_list_template = "payouts/records.html"
+    when_empty = gettext_lazy("Nothing has happened yet")
     list_display = ["number", "at", "act", "who", "source", "reason", "details"]
     list_filter = ["source"]
     list_select_related = ["person"]

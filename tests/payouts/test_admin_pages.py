@@ -209,6 +209,15 @@ def test_the_page_knows_whether_this_address_was_paid_before(client, log_in):
     ]
 
 
+def test_the_page_warns_of_an_address_that_other_clients_share(client, log_in):
+    log_in("Approver")
+    payout = PayoutFactory()
+    assert client.get(page_of(payout)).context["shared_with"] == []
+
+    other = PayoutFactory()
+    assert client.get(page_of(payout)).context["shared_with"] == [other.client.name]
+
+
 def test_the_page_costs_the_same_whatever_the_length_of_its_history(client, log_in):
     log_in("Approver")
     payout = PayoutFactory()
@@ -326,7 +335,6 @@ def test_no_page_changes_anything_when_it_is_read(client, log_in, heleket_client
         reverse("admin:payouts_discrepancy_close", args=[found.pk]),
         reverse("admin:payouts_deskevent_changelist"),
         reverse("admin:payouts_webhookdelivery_changelist"),
-        reverse("admin:index"),
     ]
     with CaptureQueriesContext(connection) as captured:
         for url in urls:
@@ -356,6 +364,14 @@ def test_c10_each_role_reads_only_what_it_may(client, log_in, role):
         expected = 200 if right in ROLES[role] else 403
         assert client.get(url).status_code == expected, url
     assert client.get(reverse("admin:index"), follow=True).status_code == 200
+
+
+def test_the_admin_opens_at_the_payouts(client, log_in):
+    log_in("Approver")
+    assert client.get(reverse("admin:index")).url == LIST
+
+    log_in("User manager")
+    assert client.get(reverse("admin:index")).status_code == 200
 
 
 # Discrepancies and the desk
