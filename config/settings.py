@@ -163,7 +163,7 @@ UNFOLD = {
         {
             "rel": "icon",
             "type": "image/svg+xml",
-            "href": lambda _request: static("config/icon.svg"),
+            "href": lambda _request: static("payouts/icon.svg"),
         },
     ],
     "SHOW_HISTORY": False,
