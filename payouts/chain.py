@@ -1,6 +1,5 @@
 """Hash chains over events: whoever changes, removes or reorders a stored line breaks its chain."""
 
-import hashlib
 import hmac
 import json
 from collections.abc import Iterable
@@ -8,6 +7,8 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from django.conf import settings
+
+ENCODER = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True)
 
 
 class Link(Protocol):
@@ -24,8 +25,8 @@ def stamp(at: datetime) -> str:
 
 def sealed(told: list[Any], previous: str) -> str:
     """Return the hash that binds what was told to the hash before it. The key is AUDIT_KEY."""
-    text = json.dumps([previous, *told], separators=(",", ":"), ensure_ascii=True)
-    return hmac.new(settings.AUDIT_KEY.encode(), text.encode(), hashlib.sha256).hexdigest()
+    text = ENCODER.encode([previous, *told])
+    return hmac.digest(settings.AUDIT_KEY.encode(), text.encode(), "sha256").hex()
 
 
 def first_broken(links: Iterable[Link]) -> Link | None:

@@ -73,9 +73,10 @@ def settle(attempt_ids: Iterable[int], *, source: Source) -> Iterator[dict[int, 
         attempts = list(Attempt.objects.filter(payout__in=payouts).order_by("pk"))
         by_id = {payout.pk: payout for payout in payouts}
         for payout in payouts:
-            payout.tries = [each for each in attempts if each.payout_id == payout.pk]
+            payout.tries = []
         for attempt in attempts:
             attempt.payout = by_id[attempt.payout_id]
+            attempt.payout.tries.append(attempt)
         chosen = {attempt.pk: attempt for attempt in attempts if attempt.pk in wanted}
         yield chosen
         save_attempts(list(chosen.values()))
