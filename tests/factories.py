@@ -104,7 +104,9 @@ class PayoutFactory(DjangoModelFactory):
         payout = model_class(*args, **kwargs)
         payout.tell("request")
         usual = USUAL_WAIT.get(payout.status, "")
-        payout.wait_for(usual, due_at=clock.now() if usual == "worker" else None)
+        if payout.status == PayoutStatus.APPROVED:
+            payout.approved_at = clock.now()
+        payout.wait_for(usual, due_at=payout.approved_at)
         door.add([payout], by=payout.requested_by, source=Source.ADMIN)
         services.add_makers(payout, [(payout.requested_by_id, PayoutMaker.Part.REQUESTED)])
         if payout.status == PayoutStatus.APPROVED:

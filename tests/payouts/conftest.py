@@ -1,0 +1,98 @@
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+import pytest
+from django.conf import settings
+
+import heleket
+from heleket.sandbox import Gateway
+from payouts import checks, services, submission
+from payouts.desk import Desk
+from payouts.models import Attempt, Payout, Source
+from tests.conftest import Clock
+from tests.factories import StaffFactory
+from tests.payouts.invariants import check_invariants
+
+MOMENT = timedelta(seconds=30)
+
+
+@dataclass
+class Office:
+    """A desk at work in a test: the worker's two jobs, the clock, and Heleket behind it."""
+
+    sandbox: Gateway
+    client: heleket.Client
+    desk: Desk
+    clock: Clock
+    people: dict = field(default_factory=dict)
+
+    def submit(self, limit=100):
+        return submission.submit_due(limit, self.client, self.desk)
+
+    def check(self, limit=100):
+        return checks.check_due(limit, self.client, self.desk)
+
+    def work(self, **span):
+        """Let time pass, and the worker do all that is due in each half minute that matters."""
+        end = self.clock() + timedelta(**span)
+        while self.clock() < end:
+            later = [at for at in self.next_moments() if at and at > self.clock() + MOMENT]
+            soon = self.clock() + MOMENT
+            self.clock.time = min([end, *later]) if self.is_quiet() else min(end, soon)
+            self.sandbox.run_due()
+            self.check()
+            self.submit()
+
+    def is_quiet(self):
+        soon = self.clock() + MOMENT
+        return not any(at and at <= soon for at in self.next_moments())
+
+    def next_moments(self):
+        yield from Payout.objects.exclude(due_at=None).values_list("due_at", flat=True)
+        yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
+        yield from (payout.next_step_at for payout in self.sandbox.payouts)
+        yield from (held.due_at for held in self.sandbox.held_requests)
+
+    def until(self, is_reached):
+        """Work until something has happened, for half a day at most."""
+        end = self.clock() + timedelta(hours=12)
+        while not is_reached():
+            assert self.clock() < end, "it never happened"
+            self.work(seconds=30)
+
+    def ask_now(self):
+        """Have everything under way asked about, however long it would still wait."""
+        Payout.objects.under_way().update(due_at=self.clock())
+        return self.check()
+
+    def person(self, role):
+        if role not in self.people:
+            self.people[role] = StaffFactory(roles=[role])
+        return self.people[role]
+
+    def act(self, name, payout, *, role, **options):
+        """One person's act on one payout as it stands, with its outcome."""
+        service = getattr(services, name)
+        seen = services.see([Payout.objects.get(pk=payout.pk)])
+        [outcome] = service(seen, by=self.person(role), source=Source.ADMIN, **options)
+        return outcome
+
+    def approve(self, payout):
+        outcome = self.act("approve_payouts", payout, role="Approver")
+        assert outcome.done, outcome.text
+
+    def creates(self):
+        """The create calls that reached Heleket."""
+        return [call for call in self.sandbox.calls if call.path == "/v1/payout"]
+
+    def questions(self):
+        return [call for call in self.sandbox.calls if call.path == "/v1/payout/info"]
+
+
+@pytest.fixture
+def office(sandbox, heleket_client, desk, clock, usdt):
+    """A desk with a service to pay with. After the test nothing it did may break an invariant."""
+    yield Office(sandbox, heleket_client, desk, clock)
+    check_invariants(sandbox)
+    for attempt in Attempt.objects.all():
+        assert settings.HELEKET_API_KEY not in attempt.answer

@@ -1,0 +1,171 @@
+"""What must hold at every moment, whatever went wrong before: our rows against Heleket's ledger.
+
+`check_invariants(sandbox)` collects every broken promise and fails with all of them. The names are
+those of docs/faults.md.
+"""
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+from itertools import groupby, pairwise
+
+from heleket.sandbox.lives import FAILURES
+from payouts import chain
+from payouts.models import (
+    Approval,
+    Attempt,
+    DeskEvent,
+    Payout,
+    PayoutEvent,
+    PayoutMaker,
+    PayoutStatus,
+)
+
+ARROWS = {
+    "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}
+    | {"edit": "pending"},
+    "held": {"release": "pending", "reject": "rejected", "cancel": "cancelled", "edit": "pending"},
+    "approved": {"claim": "submitting", "hold": "held", "cancel": "cancelled", "edit": "pending"}
+    | {"void": "pending"},
+    "submitting": {"accept": "broadcast", "confirm": "confirmed", "fail": "failed"}
+    | {"put_back": "approved", "withdraw": "cancelled"},
+    "broadcast": {"confirm": "confirmed", "fail": "failed"},
+    "failed": {"retry": "pending"},
+}
+UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
+
+
+def check_invariants(sandbox):
+    checks = [paid_once, same_bytes, approved_by_others, events_tell_all, final_words_are_theirs]
+    checks += [money_is_exact, nothing_is_forgotten, desk_chain_closes]
+    broken = [sentence for check in checks for sentence in check(sandbox)]
+    assert not broken, "\n".join(broken)
+
+
+def attempts_by_payout():
+    found = defaultdict(list)
+    for attempt in Attempt.objects.order_by("generation"):
+        found[attempt.payout_id].append(attempt)
+    return found
+
+
+def is_alive(remote):
+    """Whether Heleket has taken money for it and not given it back."""
+    return remote is not None and not (remote.is_final and remote.status in FAILURES)
+
+
+def shown_to_people(payout):
+    return payout.discrepancies.exists()
+
+
+def paid_once(sandbox):
+    """I1, I6, I7: Heleket holds at most one living payout of ours, none for what never was sent."""
+    attempts = attempts_by_payout()
+    for payout in Payout.objects.all():
+        alive = [each for each in attempts[payout.pk] if is_alive(sandbox.find(each.order_id))]
+        if len(alive) > 1:
+            yield f"I1 {payout} is paid by {alive}"
+        current = [each for each in alive if each.generation == payout.generation]
+        may_live = payout.status in {*UNDER_WAY, PayoutStatus.CONFIRMED}
+        if alive and not (current and may_live) and not shown_to_people(payout):
+            yield f"I6 I7 {payout} is {payout.status}, yet Heleket has {alive}"
+    for order_id in sandbox.order_ids:
+        taken = -sum(entry.delta for entry in sandbox.ledger if entry.order_id == order_id)
+        remote = sandbox.find(order_id)
+        if taken != (remote.merchant_amount if is_alive(remote) else 0):
+            yield f"I10 {order_id} cost {taken}"
+
+
+def same_bytes(sandbox):
+    """I1: every call of an attempt carries the bytes that were stored before the first one."""
+    for call in sandbox.calls:
+        if call.path == "/v1/payout":
+            attempt = Attempt.objects.filter(order_id=json.loads(call.body)["order_id"]).first()
+            if attempt is None or attempt.body.encode() != call.body:
+                yield f"I1 bytes that are not stored were sent: {call.body}"
+
+
+def approved_by_others(_sandbox):
+    """I2: each attempt stands on an approval by somebody who had no hand in it."""
+    makers = defaultdict(set)
+    for maker in PayoutMaker.objects.all():
+        makers[maker.payout_id].add(maker.person_id)
+    for attempt in Attempt.objects.select_related("payout"):
+        payout = attempt.payout
+        approvals = payout.approvals.filter(
+            decision=Approval.Decision.APPROVED, decided_at__lte=attempt.created_at
+        ).exclude(person__in=makers[payout.pk])
+        if attempt.generation == payout.generation:
+            approvals = approvals.filter(digest=payout.digest())
+        if not approvals.exists():
+            yield f"I2 {attempt} was sent without an approval that carries it"
+
+
+def events_tell_all(_sandbox):
+    """I4, I8: replaying the events walks along the drawn arrows to the present status."""
+    for payout in Payout.objects.all():
+        events = list(payout.events.order_by("number"))
+        if len(events) != payout.last_event or chain.first_broken(events):
+            yield f"I4 the chain of {payout} does not close"
+        for before, event in pairwise(events):
+            if event.from_status != before.to_status:
+                yield f"I4 {payout} moved before event {event.number} without one"
+            drawn = ARROWS.get(event.from_status, {}).get(event.act, event.from_status)
+            if event.to_status != drawn:
+                yield f"I4 {payout} went from {event.from_status} by {event.act}"
+        if not events or events[-1].to_status != payout.status:
+            yield f"I4 {payout} is {payout.status}, its events say otherwise"
+
+
+def final_words_are_theirs(sandbox):
+    """I5: paid is what Heleket said finally about what we sent."""
+    for payout in Payout.objects.filter(status=PayoutStatus.CONFIRMED):
+        attempt = payout.attempts.get(generation=payout.generation)
+        remote = sandbox.find_uuid(attempt.uuid)
+        if (attempt.remote_status, attempt.is_final) != ("paid", True) or remote is None:
+            yield f"I5 {payout} is confirmed without Heleket's final word"
+        elif (remote.order_id, remote.amount, remote.address, remote.currency) != (
+            attempt.order_id,
+            payout.amount,
+            payout.address,
+            payout.currency,
+        ):
+            yield f"I5 {payout} is confirmed by another payout of Heleket's"
+
+
+def money_is_exact(sandbox):
+    """I15: what is stored, sent and known at Heleket is the same number."""
+    for attempt in Attempt.objects.select_related("payout"):
+        payout, sent = attempt.payout, json.loads(attempt.body)
+        if attempt.generation == payout.generation and Decimal(sent["amount"]) != payout.amount:
+            yield f"I15 {attempt} carries {sent['amount']} of {payout.money}"
+        remote = sandbox.find(attempt.order_id)
+        if remote and attempt.uuid and Decimal(sent["amount"]) != remote.amount:
+            yield f"I15 Heleket pays {remote.amount} for {attempt}"
+
+
+def nothing_is_forgotten(_sandbox):
+    """I11, I19: what has not ended says what it waits for, and will be looked at again."""
+    for payout in Payout.objects.all():
+        if payout.is_ended:
+            continue
+        is_stopped = payout.waiting_for == "discrepancy"
+        if not payout.waiting_for:
+            yield f"I11 {payout} waits for nothing"
+        if is_stopped and not payout.discrepancies.filter(closed_at=None).exists():
+            yield f"I19 {payout} is stopped by no discrepancy"
+        is_ours_to_move = payout.status in {*UNDER_WAY, PayoutStatus.APPROVED}
+        if is_ours_to_move and not is_stopped and payout.due_at is None:
+            yield f"I11 {payout} is never looked at again"
+
+
+def desk_chain_closes(_sandbox):
+    """I4 for what belongs to no payout."""
+    if broken := chain.first_broken(DeskEvent.objects.order_by("number")):
+        yield f"I4 the desk's chain breaks at {broken}"
+
+
+def statuses_told(payout):
+    """The statuses a payout has gone through, as its events tell them."""
+    moves = PayoutEvent.objects.filter(payout=payout).order_by("number")
+    return [status for status, _ in groupby(event.to_status for event in moves)]
