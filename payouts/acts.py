@@ -56,7 +56,7 @@ ACTS = {
         Act(
             "approve",
             gettext_lazy("Approve"),
-            gettext_lazy("It is sent as soon as it is approved. What has left cannot come back."),
+            gettext_lazy("What is approved is sent at once. What has left cannot come back."),
             ("approve_payout",),
             (Status.PENDING,),
             services.approve_payouts,
@@ -67,7 +67,7 @@ ACTS = {
         Act(
             "send",
             gettext_lazy("Send now"),
-            gettext_lazy("It goes to Heleket at once. What has left cannot come back."),
+            gettext_lazy("What has gone to Heleket cannot come back."),
             ("send_payout",),
             (Status.APPROVED,),
             services.hurry_payouts,
@@ -79,7 +79,7 @@ ACTS = {
         Act(
             "ask",
             gettext_lazy("Ask Heleket"),
-            gettext_lazy("Heleket is asked what became of it. Nothing is sent."),
+            gettext_lazy("Heleket tells what became of it. Nothing is sent."),
             ("ask_payout",),
             (Status.SUBMITTING, Status.BROADCAST),
             services.ask_soon,
@@ -90,7 +90,7 @@ ACTS = {
         Act(
             "release",
             gettext_lazy("Release"),
-            gettext_lazy("It goes back to the approvers: it has to be approved again."),
+            gettext_lazy("What is released waits for approval, even if it was approved before."),
             ("release_payout",),
             (Status.HELD,),
             services.release_payouts,
@@ -101,7 +101,7 @@ ACTS = {
         Act(
             "retry",
             gettext_lazy("Retry"),
-            gettext_lazy("It was not paid. It waits for approval again, under a new order id."),
+            gettext_lazy("What was not paid waits for approval again, under a new order id."),
             ("retry_payout",),
             (Status.FAILED,),
             services.retry_payouts,
@@ -113,7 +113,7 @@ ACTS = {
         Act(
             "hold",
             gettext_lazy("Hold"),
-            gettext_lazy("Nothing is sent until it is released; then it has to be approved again."),
+            gettext_lazy("What is on hold is not sent until it is released and approved again."),
             ("hold_payout",),
             (Status.PENDING, Status.APPROVED),
             services.hold_payouts,
@@ -124,7 +124,7 @@ ACTS = {
         Act(
             "reject",
             gettext_lazy("Reject"),
-            gettext_lazy("It will not be paid. A rejected payout cannot be brought back."),
+            gettext_lazy("What is rejected is not paid and cannot be brought back."),
             ("reject_payout",),
             (Status.PENDING, Status.HELD),
             services.reject_payouts,
@@ -136,7 +136,7 @@ ACTS = {
         Act(
             "cancel",
             gettext_lazy("Cancel"),
-            gettext_lazy("It will not be paid. A cancelled payout cannot be brought back."),
+            gettext_lazy("What is cancelled is not paid and cannot be brought back."),
             ("cancel_payout", "cancel_own_payout"),
             (Status.PENDING, Status.HELD, Status.APPROVED, Status.SUBMITTING),
             services.cancel_payouts,
