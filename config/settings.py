@@ -168,13 +168,6 @@ UNFOLD = {
     ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "SITE_FAVICONS": [
-        {
-            "rel": "icon",
-            "type": "image/svg+xml",
-            "href": lambda _request: static("payouts/icon.svg"),
-        }
-    ],
     "STYLES": [lambda _request: static("payouts/desk.css")],
     "COLORS": {
         "primary": {
