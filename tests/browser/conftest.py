@@ -1,0 +1,159 @@
+"""A real Chromium in front of a live server, with a worker process and a sandbox on a socket."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+from django.db import connection, connections
+from playwright.sync_api import sync_playwright
+
+from config.environment import BASE_DIR
+from heleket.sandbox import Gateway
+from heleket.sandbox.courier import Courier
+from heleket.sandbox.server import Server
+from tests.factories import StaffFactory
+
+CHROMIUM = Path("/usr/bin/chromium")
+QUIETLY = [
+    *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync", "--disable-quic"),
+]
+PASSWORD = "a long enough password"
+
+
+@pytest.fixture
+def browser(live_server):
+    """Chromium, between the set-up of the database and its tear-down.
+
+    Playwright runs an event loop in this thread, from which Django guards its ORM; and as long as
+    it runs, Django keeps other connections for this thread, which are closed here.
+    """
+    refuse_without_chromium()
+    with sync_playwright() as playwright, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "1")
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIETLY)
+        yield browser
+        browser.close()
+        connections.close_all()
+
+
+def refuse_without_chromium():
+    if CHROMIUM.exists():
+        return
+    missing = (
+        "NO CHROMIUM: browser tests cannot run here. Install it (Debian: apt install chromium)."
+    )
+    if os.environ.get("CI") == "true":
+        pytest.fail(missing)
+    sys.stderr.write(f"\n{'=' * 98}\n{missing}\n{'=' * 98}\n\n")
+    pytest.skip(missing)
+
+
+class Visitor:
+    """A person at a browser: what the pages load from elsewhere and complain about is kept."""
+
+    def __init__(self, browser, origin, **options):
+        self.page = browser.new_context(**options).new_page()
+        self.origin, self.complaints = origin, []
+        self.page.on("console", self._hear)
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", self._see)
+
+    def _hear(self, message):
+        if message.type == "error":
+            self.complaints.append(f"{message.text} at {self.page.url}")
+
+    def _see(self, request):
+        if urlsplit(request.url).scheme != "data" and not request.url.startswith(self.origin):
+            self.complaints.append(f"{request.url} is asked for by {self.page.url}")
+
+    def go(self, path):
+        self.page.goto(self.origin + path)
+
+    def log_in(self, person):
+        self.go("/admin/")
+        self.page.fill("[name=username]", person.username)
+        self.page.fill("[name=password]", PASSWORD)
+        self.page.click("[type=submit]")
+        self.page.wait_for_url(lambda url: "/login/" not in url)
+
+    def press(self, name):
+        self.page.get_by_role("button", name=name, exact=True).click()
+
+    def reads(self, text):
+        return text in self.page.inner_text("body")
+
+    def reloads_until_it_reads(self, text):
+        for _ in range(200):
+            self.page.reload()
+            if self.reads(text):
+                return
+        pytest.fail(f"Never read {text!r} in: {self.page.inner_text('body')}")
+
+
+@pytest.fixture
+def visitor(browser, live_server):
+    """Return a function that opens a browser window, of a person of these roles if any."""
+    visitors = []
+
+    def arrive(*roles, **options):
+        visitors.append(Visitor(browser, live_server.url, **options))
+        if roles:
+            visitors[-1].log_in(person(roles))
+        return visitors[-1]
+
+    yield arrive
+    for each in visitors:
+        each.page.context.close()
+
+
+def person(roles):
+    staff = StaffFactory(roles=roles, is_superuser="superuser" in roles)
+    staff.set_password(PASSWORD)
+    staff.save()
+    return staff
+
+
+@pytest.fixture
+def gateway(live_server, settings):
+    """A sandbox on a socket whose payouts move when a test says so, with webhooks to the desk."""
+    gateway = Gateway(
+        merchant_id=settings.HELEKET_MERCHANT_ID,
+        payout_key=settings.HELEKET_API_KEY,
+        payment_key=settings.HELEKET_PAYMENT_API_KEY,
+        pace_seconds=3600,
+    )
+    gateway.top_up("USDT", "1000000")
+    server, courier = Server(gateway), Courier(gateway)
+    server.start()
+    courier.start()
+    settings.HELEKET_PROJECT_URL = server.url
+    settings.HELEKET_CALLBACK_URL = f"{live_server.url}/webhooks/heleket/"
+    yield gateway
+    courier.stop()
+    server.stop()
+
+
+@pytest.fixture
+def worker(gateway, settings):
+    """`manage.py worker` on the test's own database."""
+    base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
+    more = {
+        "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}",
+        "HELEKET_PROJECT_URL": settings.HELEKET_PROJECT_URL,
+        "HELEKET_CALLBACK_URL": settings.HELEKET_CALLBACK_URL,
+    }
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "worker"],
+        cwd=BASE_DIR,
+        env=os.environ | more,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    yield process
+    process.send_signal(signal.SIGTERM)
+    process.wait(60)
