@@ -78,6 +78,8 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
             "timeout": 30,
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;",
         }
+    else:  # connecting takes longer than most requests
+        url["CONN_MAX_AGE"], url["CONN_HEALTH_CHECKS"] = 600, True
     return url
 
 
