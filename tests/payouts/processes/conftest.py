@@ -1,0 +1,168 @@
+import itertools
+import random
+from urllib.parse import quote
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connection
+
+from payouts import chain
+from payouts.models import Payout, PayoutStatus
+from tests.factories import (
+    PayoutFactory,
+    PayoutServiceFactory,
+    StaffFactory,
+    WalletFactory,
+)
+from tests.payouts.processes.harness import TIMEOUT_SECONDS, Process, Proxy, Sandbox, until
+
+TEMPLATE = "desk_template"
+
+
+def at_database(name):
+    """Let this process use another database of the same server."""
+    connection.close()
+    connection.settings_dict["NAME"] = name
+
+
+def on_server(*statements):
+    at_database("postgres")
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+    connection.close()
+
+
+@pytest.fixture(scope="session")
+def template(django_db_setup, django_db_blocker):
+    """A migrated database that every test gets a copy of."""
+    usual = connection.settings_dict["NAME"]
+    with django_db_blocker.unblock():
+        on_server(f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}")
+        at_database(TEMPLATE)
+        call_command("migrate", verbosity=0)
+        at_database(usual)
+    return TEMPLATE
+
+
+@pytest.fixture
+def database(template, django_db_blocker):
+    """A database of this test's own, for this process and those that it starts."""
+    usual, name = connection.settings_dict["NAME"], f"desk_{random.randrange(10**9)}"
+    with django_db_blocker.unblock():
+        on_server(f"CREATE DATABASE {name} TEMPLATE {template}")
+        at_database(name)
+        PayoutServiceFactory()
+        yield name
+        on_server(f"DROP DATABASE {name} WITH (FORCE)")
+        at_database(usual)
+
+
+def database_url(name, *, port=None):
+    """The address of a database for a process, through a proxy if there is a port."""
+    server = connection.settings_dict
+    user = quote(server["USER"]) + (f":{quote(server['PASSWORD'])}" if server["PASSWORD"] else "")
+    if port:
+        return f"postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable"
+    if server["HOST"].startswith("/"):
+        return f"postgres://{user}@/{server['HOST']}/{name}"
+    return f"postgres://{user}@{server['HOST']}:{server['PORT'] or 5432}/{name}"
+
+
+@pytest.fixture
+def processes():
+    """What was started is ended with the test, and what it wrote is shown if the test failed."""
+    started = []
+    yield started
+    for each in started:
+        if isinstance(each, Process):
+            print(each.written)  # noqa: T201
+        each.close()
+
+
+@pytest.fixture
+def sandbox(processes):
+    processes.append(Sandbox("--pace=86400", "--seed=1"))
+    return processes[-1]
+
+
+@pytest.fixture
+def proxy(processes):
+    server = connection.settings_dict
+    port = server["PORT"] or 5432
+    is_socket = server["HOST"].startswith("/")
+    place = f"{server['HOST']}/.s.PGSQL.{port}" if is_socket else (server["HOST"], int(port))
+    processes.append(Proxy(place))
+    return processes[-1]
+
+
+@pytest.fixture
+def environment(database, sandbox):
+    return {
+        "DATABASE_URL": database_url(database),
+        "HELEKET_PROJECT_URL": sandbox.url,
+        "HELEKET_TIMEOUT_SECONDS": str(TIMEOUT_SECONDS),
+        "HELEKET_CALLBACK_URL": "",
+        "INSTALLATION": settings.INSTALLATION,
+    }
+
+
+@pytest.fixture
+def start_worker(environment, processes):
+    def start(*options, **variables):
+        processes.append(Process("worker", *options, env={**environment, **variables}))
+        return processes[-1]
+
+    return start
+
+
+@pytest.fixture
+def make_approved(database):
+    """Make approved payouts of one wallet."""
+    wallet = WalletFactory()
+    maker, approver = StaffFactory(roles=["Requester"]), StaffFactory(roles=["Approver"])
+
+    def make(count=1):
+        return [
+            PayoutFactory(
+                wallet=wallet,
+                status=PayoutStatus.APPROVED,
+                requested_by=maker,
+                approved_by=approver,
+            )
+            for _ in range(count)
+        ]
+
+    return make
+
+
+def count(**which):
+    return Payout.objects.filter(**which).count()
+
+
+def until_all(status, **options):
+    until(lambda: not Payout.objects.exclude(status=status).exists(), **options)
+
+
+def assert_each_paid_once(sandbox):
+    """The ledger has exactly one debit for each payout, and every chain tells its status."""
+    paid = sandbox.debits()
+    assert set(paid.values()) == {1}
+    expected = {payout.order_id(settings.INSTALLATION) for payout in Payout.objects.all()}
+    assert set(paid) == expected
+    assert_chains_hold()
+
+
+def assert_chains_hold():
+    for payout in Payout.objects.prefetch_related("events"):
+        events = sorted(payout.events.all(), key=lambda event: event.number)
+        assert chain.first_broken(events) is None
+        assert events[-1].to_status == payout.status
+        assert all(a.to_status == b.from_status for a, b in itertools.pairwise(events))
+
+
+@pytest.fixture
+def proxied(database, proxy):
+    """The address of the database behind the proxy."""
+    return database_url(database, port=proxy.port)

@@ -1,0 +1,192 @@
+"""Real processes: the sandbox over TLS, workers, and a proxy before PostgreSQL that cuts."""
+
+import contextlib
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parents[3]
+TLS = ROOT / "tests" / "heleket" / "tls"
+CERTIFICATE = str(TLS / "loopback.pem")
+SECONDS = 40  # for what takes a moment: a loaded machine may take its time
+# One call at most; the lease, the quiet time and all else follow from it.
+TIMEOUT_SECONDS = 1.5
+
+
+def until(condition, *, seconds=SECONDS, every=0.02):
+    """Return what the condition returns as soon as it is true; AssertionError if it never is."""
+    end = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < end, f"not within {seconds} s: {condition}"
+        time.sleep(every)
+    return found
+
+
+class Process:
+    """A Django command in a process of its own; `written` is what it has said so far."""
+
+    def __init__(self, *arguments, entry=("-m", "tests.payouts.processes.manage"), cwd=ROOT, env):
+        self.log = tempfile.NamedTemporaryFile(prefix="desk-process-")  # noqa: SIM115  # see close
+        self.popen = subprocess.Popen(
+            [sys.executable, *entry, *arguments],
+            cwd=cwd,
+            env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **env},
+            stdout=self.log,
+            stderr=subprocess.STDOUT,
+        )
+
+    @property
+    def written(self):
+        return Path(self.log.name).read_text()
+
+    def send(self, number):
+        self.popen.send_signal(number)
+
+    def kill(self):
+        self.popen.kill()
+        self.popen.wait()
+
+    def ends(self):
+        """Wait for its end and return its exit code."""
+        return self.popen.wait(timeout=SECONDS)
+
+    def close(self):
+        if self.popen.poll() is None:
+            self.send(signal.SIGCONT)
+            self.kill()
+        self.log.close()
+
+
+class Sandbox(Process):
+    """`manage.py heleket_sandbox`, driven through its control addresses."""
+
+    def __init__(self, *options, tls=True):
+        secured = ["--tls", CERTIFICATE, CERTIFICATE] if tls else []
+        super().__init__(
+            *["heleket_sandbox", "--port=0", "--balance=USDT=1000000", *secured, *options], env={}
+        )
+        found = until(lambda: re.search(r"sandbox at (https?://\S+?:\d+)", self.written))
+        self.url = found.group(1)
+        self.session = requests.Session()
+        self.session.trust_env, self.session.verify = False, str(TLS / "ca.pem")
+
+    def tell(self, name, **what):
+        answer = self.session.post(f"{self.url}/sandbox/{name}", json=what, timeout=10)
+        answer.raise_for_status()
+        return answer.json()["result"]
+
+    def state(self):
+        return self.session.get(f"{self.url}/sandbox/state", timeout=10).json()
+
+    def waiting(self):
+        """How many creates the gate holds back now."""
+        return self.state()["gate"]["waiting"]
+
+    def debits(self):
+        """How often each order id was paid."""
+        entries = [entry["order_id"] for entry in self.state()["ledger"]]
+        return Counter(order_id for order_id in entries if order_id)
+
+    def creates(self):
+        return self.state()["calls"].get("/v1/payout", 0)
+
+    def calls(self):
+        return sum(self.state()["calls"].values())
+
+
+class Proxy:
+    """Stands before PostgreSQL and looks at each statement of its clients.
+
+    `judge(statement, transaction)` gets a statement and those of its transaction so far. It says
+    "pass", "cut" (the connection, before the statement), "cut after" (once the server has taken it,
+    before its answer) or "swallow" (it never arrives, and the client waits).
+    """
+
+    def __init__(self, server):
+        self.server, self.judge = server, lambda _statement, _transaction: "pass"
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        self.sockets = []
+        threading.Thread(target=self.accept, daemon=True).start()
+
+    def accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client, _address = self.listener.accept()
+                server = socket.socket(
+                    socket.AF_UNIX if isinstance(self.server, str) else socket.AF_INET
+                )
+                server.connect(self.server)
+                self.sockets += [client, server]
+                mute = threading.Event()
+                for work in (self.forward, self.give_back):
+                    threading.Thread(target=work, args=(client, server, mute), daemon=True).start()
+
+    def forward(self, client, server, mute):
+        transaction = []
+        with contextlib.suppress(OSError, EOFError), client.makefile("rb") as stream:
+            server.sendall(read_message(stream, has_type=False))
+            while True:
+                message = read_message(stream, has_type=True)
+                statement = message[5:-1].decode(errors="replace")
+                if statement == "BEGIN":
+                    transaction = []
+                verdict = self.judge(statement, transaction) if message[:1] == b"Q" else "pass"
+                transaction.append(statement)
+                if verdict == "swallow":
+                    stream.read()  # until the client is gone
+                    break
+                if verdict == "cut":
+                    break
+                if verdict == "cut after":
+                    mute.set()
+                    server.sendall(message)
+                    server.recv(1)  # the server has answered
+                    break
+                server.sendall(message)
+        hang_up(client, server)
+
+    def give_back(self, client, server, mute):
+        with contextlib.suppress(OSError):
+            while True:
+                chunk = b"" if mute.is_set() else peeked(server, mute)
+                if not chunk:
+                    break
+                client.sendall(chunk)
+        if not mute.is_set():
+            hang_up(client, server)
+
+    def close(self):
+        self.listener.close()
+        hang_up(*self.sockets)
+
+
+def peeked(server, mute):
+    """Receive, unless the answer is to be held back by then."""
+    server.recv(1, socket.MSG_PEEK)
+    return b"" if mute.is_set() else server.recv(65536)
+
+
+def read_message(stream, *, has_type):
+    head = stream.read(5 if has_type else 4)
+    if len(head) < 4:
+        raise EOFError
+    rest = int.from_bytes(head[-4:], "big") - 4
+    return head + stream.read(rest)
+
+
+def hang_up(*sockets):
+    for each in sockets:
+        with contextlib.suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()

@@ -1,0 +1,27 @@
+"""Fill a small desk on SQLite with approved payouts: `python -m …sqlite_desk COUNT`."""
+
+import sys
+
+import django
+
+django.setup()
+
+from django.core.management import call_command  # noqa: E402  # Django has to be set up
+
+from payouts.models import PayoutStatus  # noqa: E402
+from tests.factories import (  # noqa: E402
+    PayoutFactory,
+    PayoutServiceFactory,
+    StaffFactory,
+    WalletFactory,
+)
+
+call_command("migrate", verbosity=0)
+PayoutServiceFactory()
+people = {
+    "requested_by": StaffFactory(roles=["Requester"]),
+    "approved_by": StaffFactory(roles=["Approver"]),
+}
+wallet = WalletFactory()
+for _ in range(int(sys.argv[1])):
+    PayoutFactory(wallet=wallet, status=PayoutStatus.APPROVED, **people)

@@ -1,0 +1,231 @@
+"""Real workers before a gateway, a database or an environment that is not what it should be."""
+
+import re
+import shutil
+import subprocess
+import sys
+
+import pytest
+from django.db import connection
+
+from payouts.controls.models import Switch
+from payouts.models import Attempt, Gateway, Pause, Payout
+from tests.factories import StaffFactory
+from tests.payouts.processes.conftest import (
+    assert_chains_hold,
+    assert_each_paid_once,
+    count,
+    until_all,
+)
+from tests.payouts.processes.harness import ROOT, Process, until
+
+pytestmark = pytest.mark.processes
+
+MANAGE = [str(ROOT / "manage.py")]
+
+
+def test_a9_a_wrong_certificate_sends_nothing_and_keeps_all_waiting(
+    make_approved, sandbox, environment, processes
+):
+    make_approved(3)
+    trusting = {name: str(ROOT / "tests/heleket/tls/ca.pem") for name in CA_VARIABLES}
+    worker = Process("worker", entry=MANAGE, env={**environment, **trusting})
+    processes.append(worker)
+
+    until(lambda: Pause.objects.filter(cause="unreachable").exists())
+    until(lambda: count(status="approved") == 3)
+    assert sandbox.calls() == 0
+    assert not Attempt.objects.exclude(unanswered=[]).exists()
+    assert "certificate" in worker.written
+    assert_chains_hold()
+
+
+CA_VARIABLES = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"INSTALLATION": "copy"},
+        {"HELEKET_MERCHANT_ID": "11111111-1111-4111-8111-111111111111"},
+        {"HELEKET_PROJECT_URL": "https://127.0.0.1:9"},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_g1_a_database_of_another_desk_sends_and_asks_nothing(
+    other, make_approved, sandbox, start_worker
+):
+    make_approved()
+    Gateway.objects.create(
+        host=sandbox.url.removeprefix("https://"),
+        merchant_id="00000000-0000-4000-8000-000000000001",
+        installation="test",
+        bound_at="2026-01-01T00:00:00Z",
+    )
+    worker = start_worker(**other)
+
+    assert worker.ends() == 1
+    assert "This database belongs to" in worker.written
+    assert "Nothing is sent and nothing is asked." in worker.written
+    assert sandbox.calls() == 0
+    assert count(status="approved") == 1
+
+
+LIVE = """\
+SECRET_KEY=live-secret
+HELEKET_PROJECT_URL=https://api.heleket.com
+HELEKET_MERCHANT_ID=8b03432e-385b-4670-8d06-064591096795
+HELEKET_API_KEY=live-payout-key
+HELEKET_API_KEY_PREVIOUS=live-previous-key
+HELEKET_PAYMENT_API_KEY=live-payment-key
+SLACK_WEBHOOK_URL=https://hooks.slack.com/live-hook
+DATABASE_URL=postgres://live-user@db.example.com/desk
+"""
+TELL = """
+from config import environment
+{start}
+import os
+print([name for name, value in os.environ.items() if "live-" in value or "heleket.com" in value])
+"""
+
+
+@pytest.mark.parametrize(
+    ("start", "read"),
+    [
+        ("environment.use_made_up_values(); environment.read_env_file()", False),
+        (
+            "from config.demo import place; place.use_demo_values(); environment.read_env_file()",
+            False,
+        ),
+        ("environment.read_env_file()", True),
+    ],
+    ids=["tests", "demo", "desk"],
+)
+def test_g1_live_keys_beside_manage_py_reach_no_demo_and_no_test(start, read, tmp_path):
+    shutil.copytree(ROOT / "config", tmp_path / "config")
+    (tmp_path / ".env").write_text(LIVE)
+    told = subprocess.run(
+        [sys.executable, "-c", TELL.format(start=start)],
+        cwd=tmp_path,
+        env={"PATH": "/usr/bin"},
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert ("HELEKET_API_KEY" in told) == read
+    assert read or told == "[]\n"
+
+
+def test_f1_the_database_connection_is_cut_at_every_message(
+    make_approved, sandbox, start_worker, proxy, proxied
+):
+    """Each statement of a claim and of a record, and each COMMIT also after it took effect."""
+    cut = Cutter()
+    proxy.judge = cut.judge
+    make_approved()
+    start_worker("--threads=1", DATABASE_URL=proxied)
+    until_all("broadcast")
+    lengths = {kind: len(said) for kind, said in cut.said.items()}
+    assert lengths.keys() == {"claim", "record"}
+
+    for kind, length in lengths.items():
+        plans = [(kind, number, "cut") for number in range(1, length)]
+        for plan in [*plans, (kind, length - 1, "cut after")]:
+            Switch.objects.update(is_on=False)  # so that no idle claim is cut
+            make_approved()
+            cut.arm(plan)
+            Switch.objects.update(is_on=True)
+            until(lambda: cut.is_over)
+
+    until_all("broadcast")
+    assert_each_paid_once(sandbox)
+    assert Payout.objects.count() == 1 + sum(lengths.values())
+
+
+class Cutter:
+    """Cuts once, at one message of one kind of transaction; then waits for the next to succeed."""
+
+    def __init__(self):
+        self.said, self.plan, self.is_over = {}, None, True
+
+    def arm(self, plan):
+        self.plan, self.is_over = plan, False
+
+    def judge(self, statement, transaction):
+        kind = kind_of([*transaction, statement])
+        if statement == "COMMIT" and kind and any("INSERT" in each for each in transaction):
+            self.said.setdefault(kind, [*transaction, statement])
+        if self.plan and self.plan[:2] == (kind, len(transaction)):
+            *_which, verdict = self.plan
+            self.plan = None
+            return verdict
+        self.is_over = self.is_over or (self.plan is None and statement == "COMMIT")
+        return "pass"
+
+
+def kind_of(statements):
+    """Tell a claim from a record by the first thing each of them reads."""
+    first = statements[1] if len(statements) > 1 else ""
+    if "controls_switch" in first:
+        return "claim"
+    is_lock = '"payouts_payout"' in first and first.endswith("FOR UPDATE")
+    return "record" if is_lock else None
+
+
+def test_f9_a_payout_that_always_breaks_does_not_stop_the_others(
+    make_approved, sandbox, start_worker
+):
+    poison = make_approved(3)[1]
+    refuse_word_of(poison)
+    start_worker()
+
+    until(lambda: count(status="broadcast") == 2)
+    until(lambda: sandbox.state()["calls"].get("/v1/payout/info"))  # it is asked about again
+    make_approved()
+    until(lambda: count(status="broadcast") == 3)
+    assert count(status="submitting") == 1
+    assert set(sandbox.debits().values()) == {1}
+    assert_chains_hold()
+
+
+def refuse_word_of(poison):
+    """Have the database refuse whatever Heleket says of one payout."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$
+            BEGIN RAISE EXCEPTION 'poison' USING ERRCODE = 'data_exception'; END $$;
+            CREATE TRIGGER poison BEFORE INSERT ON payouts_payoutevent FOR EACH ROW
+            WHEN (NEW.payout_id = '{poison.pk}' AND NEW.act = 'accept')
+            EXECUTE FUNCTION poison()
+            """
+        )
+
+
+def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
+    make_approved, sandbox, start_worker, environment, processes
+):
+    make_approved(60)
+    StaffFactory(username="olga", roles=["Operator"])
+    sandbox.tell("gate", mode="before")
+    environment["HELEKET_TIMEOUT_SECONDS"] = "20"
+    start_worker("--threads=16")
+    until(lambda: sandbox.waiting() == 16)
+    pause = Process("pause_payouts", "--by=olga", "--reason=Test", env=environment)
+    processes.append(pause)
+    until(lambda: not Switch.objects.get().is_on)
+    assert pause.popen.poll() is None
+    sandbox.tell("gate", mode="open")
+
+    assert pause.ends() == 0
+    paid = sandbox.creates()
+    assert re.search(r"It waited for \d+ calls; none is under way now\.", pause.written)
+    assert not Attempt.objects.exclude(unanswered=[]).exists()
+    assert count(status="broadcast") == paid
+    assert count(status="approved") == 60 - paid > 0
+
+    resume = Process("resume_payouts", "--by=olga", "--reason=Test", env=environment)
+    processes.append(resume)
+    assert resume.ends() == 0
+    until_all("broadcast")
+    assert_each_paid_once(sandbox)
