@@ -487,8 +487,8 @@ def decide(payouts: Sequence[Payout], by: User, decision: Approval.Decision) -> 
     now = clock.now()
     Approval.objects.bulk_create(
         Approval(
-            payout=payout,
-            person=by,
+            payout_id=payout.pk,
+            person_id=by.pk,
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
