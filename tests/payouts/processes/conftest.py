@@ -111,7 +111,9 @@ def environment(database, sandbox):
 @pytest.fixture
 def start_worker(environment, processes):
     def start(*options, **variables):
-        processes.append(Process("worker", *options, env={**environment, **variables}))
+        processes.append(
+            Process("worker", "--skip-checks", *options, env={**environment, **variables})
+        )
         return processes[-1]
 
     return start

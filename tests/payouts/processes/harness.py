@@ -18,7 +18,7 @@ import requests
 ROOT = Path(__file__).parents[3]
 TLS = ROOT / "tests" / "heleket" / "tls"
 CERTIFICATE = str(TLS / "loopback.pem")
-SECONDS = 40  # for what takes a moment: a loaded machine may take its time
+SECONDS = 60  # for what takes a moment: a loaded machine may take its time
 # One call at most; the lease, the quiet time and all else follow from it.
 TIMEOUT_SECONDS = 1.5
 
