@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
-.PHONY: demo test lint bench
+.PHONY: demo test lint bench screenshots
 
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
@@ -19,6 +19,9 @@ lint: .venv/dev
 	$(LINT_ENV) $(BIN)/mypy .
 	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(LINT_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
+
+screenshots: .venv/dev  ## the README's pictures, taken of the demo
+	$(BIN)/python docs/screenshots.py
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks

@@ -360,19 +360,24 @@ def differs(story: Story) -> None:
     story.work()
 
 
-def stays_held(story: Story) -> None:
-    payout = story.request("ETH", dollars=2600)
-    story.wait(minutes=18)
-    reason = "The client asked by e-mail for another address. We call back first."
-    story.act(services.hold_payouts, payout, reason, by="arno")
+def stays_held(reason: str, coin: str, dollars: float) -> Incident:
+    def incident(story: Story) -> None:
+        payout = story.request(coin, dollars=dollars)
+        story.wait(minutes=18)
+        story.act(services.hold_payouts, payout, reason, by="arno")
+
+    return incident
 
 
 def gets_stuck(story: Story) -> None:
     story.sent(story.request("USDT", dollars=1400), "process check", rounds=2)
 
 
-def stays_requested(story: Story) -> None:
-    story.request("XMR", dollars=310, purpose="Weekly affiliate share")
+def is_requested(coin: str, dollars: float, by: str) -> Incident:
+    def incident(story: Story) -> None:
+        story.request(coin, dollars=dollars, by=by)
+
+    return incident
 
 
 INCIDENTS: dict[int, list[Incident]] = {
@@ -401,12 +406,15 @@ INCIDENTS: dict[int, list[Incident]] = {
     13: [is_rejected("The campaign is not over yet.", "TON", 400)],
     10: [answer_is_lost],
     8: [is_edited],
-    7: [stays_held],
+    7: [stays_held("He asked by e-mail for another address. We call back first.", "ETH", 2600)],
     5: [fails("final_fail")],
     4: [differs],
-    3: [stays_requested, gets_stuck],
+    3: [is_requested("XMR", 310, by="rosa"), gets_stuck],
     2: [is_cancelled("Wrong client.")],
-    1: [stays_held, stays_requested],
+    1: [
+        stays_held("The invoice is missing.", "USDC", 5400),
+        is_requested("LTC", 95, by="rafael"),
+    ],
 }
 
 
@@ -417,13 +425,6 @@ def today(story: Story, end: datetime) -> None:
     for ago, incident in TODAY.items():
         story.wait_until(end - ago)
         incident(story)
-
-
-def is_requested(coin: str, dollars: float, by: str) -> Incident:
-    def incident(story: Story) -> None:
-        story.request(coin, dollars=dollars, by=by)
-
-    return incident
 
 
 def waits_for_a_service(story: Story) -> None:
