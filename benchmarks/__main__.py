@@ -38,7 +38,7 @@ def main() -> None:
             print(f"{name}:", flush=True)
             stage.empty()
             measured += importlib.import_module(f"benchmarks.{name}").run(rounds)
-    Console().print(figures.table(measured))
+    Console(width=110).print(figures.table(measured))
     RESULTS.mkdir(exist_ok=True)
     told = {**machine, "figures": [figure.as_json() for figure in measured]}
     path = RESULTS / f"{machine['at'].replace(':', '')}.json"
