@@ -83,7 +83,8 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
         chosen = choose(limit, only)
         lock_wallets(chosen)
         with door.change(chosen, by=None, source=Source.WORKER, skip_locked=True) as payouts:
-            return take(payouts, desk, lease_ends)
+            calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
+        return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
 def choose(limit: int, only: Collection[UUID] | None) -> dict[UUID, int]:
