@@ -1,5 +1,8 @@
 """The drawn state machine is the one in the code, and nothing else moves a status."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from payouts.models import Payout, PayoutStatus
@@ -33,3 +36,23 @@ def test_i4_a_status_cannot_be_assigned():
     payout = Payout(status=PayoutStatus.PENDING, amount=5)
     with pytest.raises(AttributeError):
         payout.status = PayoutStatus.CONFIRMED
+
+
+TESTS = Path(__file__).parent.parent
+
+
+def test_each_fault_in_the_list_has_the_tests_that_it_names():
+    lines = (TESTS.parent / "docs" / "faults.md").read_text().splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+    faults = {row[0]: row[3] for row in rows if re.fullmatch(r"[A-G][0-9]+", row[0])}
+    assert len(faults) == 24 + 22 + 11 + 12 + 11 + 10 + 16
+    for fault, where in faults.items():
+        named = re.findall(r"([\w/]+): ((?:`\w+\.py`(?:, )?)+)", where)
+        files = [TESTS / folder / name for folder, some in named for name in some_files(some)]
+        assert files or "not built yet" in where, fault
+        for file in files:
+            assert re.search(rf"def test_(\w+_)?{fault.lower()}_", file.read_text()), (fault, file)
+
+
+def some_files(cell):
+    return re.findall(r"`(\w+\.py)`", cell)
