@@ -243,7 +243,8 @@ def approve_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[O
     def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
         makers = makers_of(payouts)
         wallets = Wallet.objects.active().filter(client__is_active=True)
-        payable = set(wallets.filter(payouts__in=payouts).values_list("pk", flat=True))
+        used = {payout.wallet_id for payout in payouts}
+        payable = set(wallets.filter(pk__in=used).values_list("pk", flat=True))
 
         def act(payout: Payout) -> str:
             refuse_unless(payout, PayoutStatus.PENDING)
