@@ -1,5 +1,6 @@
-"""Settings of the desk. What differs between machines is an environment variable (see .env.example)."""
+"""Settings of the desk. What differs between machines is an environment variable: .env.example."""
 
+import re
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -88,9 +89,7 @@ DATABASES = {
 }
 
 INSTALLATION = env.str("INSTALLATION", default="desk")
-if not (0 < len(INSTALLATION) <= 4 and INSTALLATION.isascii() and INSTALLATION.isalnum()) or (
-    INSTALLATION != INSTALLATION.lower()
-):
+if not re.fullmatch("[a-z0-9]{1,4}", INSTALLATION):
     raise ImproperlyConfigured("INSTALLATION must be 1 to 4 characters of a-z and 0-9.")
 
 HELEKET_PROJECT_URL = env.str("HELEKET_PROJECT_URL", default="https://api.heleket.com")

