@@ -21,7 +21,7 @@ def run(rounds: int) -> list[Figure]:
             "naive": lambda: ms(sending.naive_worker, theirs, 1),
         }
         measured = in_turn(contenders, rounds)
-        sending.verify({"desk": ours, "naive": theirs})
+        sending.verify(desk=ours, naive=theirs)
     floor = "bare signed POST"
     return [
         Figure("CPU per payout", floor, ratios(measured, "desk", "bare"), at_most=4),

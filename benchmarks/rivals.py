@@ -49,11 +49,12 @@ def bare(url: str) -> None:
         address="TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm",
     )
     poster.post(body)
-    start = time.process_time()
+    start, cpu = time.monotonic(), time.process_time()
     while not stopped.is_set():
         calls += 1
         poster.post(body.replace(b"0000000000", b"%010d" % calls))
-    print(json.dumps({"cpu": time.process_time() - start, "calls": calls}), flush=True)
+    seconds, cpu = time.monotonic() - start, time.process_time() - cpu
+    print(json.dumps({"payouts": calls, "cpu": cpu, "seconds": seconds}), flush=True)
 
 
 def naive(url: str) -> None:

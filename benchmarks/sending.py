@@ -5,7 +5,6 @@ import time
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.db import connection
 from django.utils import timezone
 
 from benchmarks import stage
@@ -18,10 +17,11 @@ WARM_UP, WATCH = 1.0, 2.5  # seconds
 class Slice:
     payouts: int
     cpu: float
+    seconds: float
 
     @property
     def per_second(self) -> float:
-        return self.payouts / WATCH
+        return self.payouts / self.seconds
 
     @property
     def cpu_each(self) -> float:
@@ -43,8 +43,7 @@ def naive_worker(sandbox: stage.Sandbox, threads: int) -> Slice:
 def bare_calls(sandbox: stage.Sandbox) -> Slice:
     process = stage.Process("benchmarks.rivals", "bare", sandbox.url, "1")
     time.sleep(WARM_UP + WATCH)
-    told = json.loads(process.stop())
-    return Slice(told["calls"], told["cpu"])
+    return Slice(**json.loads(process.stop()))
 
 
 def watch(process: stage.Process) -> Slice:
@@ -58,8 +57,8 @@ def watch(process: stage.Process) -> Slice:
     time.sleep(WARM_UP)
     begin, cpu = timezone.now(), process.cpu_seconds()
     time.sleep(WATCH)
-    cpu = process.cpu_seconds() - cpu
-    return Slice(accepted(begin, begin + timedelta(seconds=WATCH)), cpu)
+    end, cpu = timezone.now(), process.cpu_seconds() - cpu
+    return Slice(accepted(begin, end), cpu, (end - begin).total_seconds())
 
 
 def accepted(begin: datetime, end: datetime) -> int:
@@ -68,23 +67,22 @@ def accepted(begin: datetime, end: datetime) -> int:
 
 def set_aside() -> None:
     """Keep what was sent from being asked about while others are measured."""
-    under_way = Payout.objects.under_way()
-    under_way.update(due_at=timezone.now() + timedelta(days=1))
-    connection.close()
+    Payout.objects.under_way().update(due_at=timezone.now() + timedelta(days=1))
 
 
-def verify(sandboxes: dict[str, stage.Sandbox]) -> None:
-    """RuntimeError unless each payout sent is paid once, in one of the sandboxes, and stored so."""
-    paid = [sandbox.debits() for sandbox in sandboxes.values()]
-    counts = {order_id: n for each in paid for order_id, n in each.items()}
-    ours = {order_id for order_id in counts if not order_id.startswith("bare")}
+def verify(desk: stage.Sandbox, naive: stage.Sandbox) -> None:
+    """RuntimeError unless each payout sent was paid once, and the desk stored each answer."""
+    by_desk, by_naive = payouts_paid(desk), payouts_paid(naive)
     sent = Payout.objects.filter(status=PayoutStatus.BROADCAST)
-    known = {payout.order_id("b") for payout in sent.only("pk", "generation")}
-    if sum(map(len, paid)) != len(counts) or any(count != 1 for count in counts.values()):
-        raise RuntimeError("a payout was paid twice")
-    if ours != known or Payout.objects.filter(status=PayoutStatus.SUBMITTING).exists():
-        raise RuntimeError(f"{len(ours)} were paid and {len(known)} are known to be")
-    desks = {order_id for order_id in paid[0] if not order_id.startswith("bare")}
+    known = [payout.order_id("b") for payout in sent.only("pk", "generation")]
+    if sorted(by_desk + by_naive) != sorted(known):
+        raise RuntimeError(f"{len(by_desk + by_naive)} were paid, {len(known)} are known to be")
+    if Payout.objects.filter(status=PayoutStatus.SUBMITTING).exists():
+        raise RuntimeError("a payout was left between the two")
     stored = Attempt.objects.exclude(uuid=None).exclude(payer_amount=None)
-    if desks != set(stored.values_list("order_id", flat=True)):
+    if set(by_desk) != set(stored.values_list("order_id", flat=True)):
         raise RuntimeError("an answer was not stored")
+
+
+def payouts_paid(sandbox: stage.Sandbox) -> list[str]:
+    return [order_id for order_id in sandbox.debits() if not order_id.startswith("bare")]
