@@ -115,10 +115,10 @@ def client_of(gateway: Gateway) -> heleket.Client:
 
 
 def date_back(start: datetime) -> None:
-    """Staff, clients and wallets were there before the story; their own times are the machine's."""
+    """Staff, clients and approved wallets were there before; their own times are the machine's."""
     User.objects.update(date_joined=start)
     Client.objects.update(created_at=start)
-    Wallet.objects.update(created_at=start)
-    Wallet.objects.exclude(approved_at=None).update(approved_at=start + timedelta(hours=1))
     Client.history.update(history_date=start)
-    Wallet.history.update(history_date=start)
+    approved = Wallet.objects.exclude(approved_at=None)
+    Wallet.history.filter(id__in=approved.values("pk")).update(history_date=start)
+    approved.update(created_at=start, approved_at=start + timedelta(hours=1))

@@ -1,5 +1,6 @@
 """The demo's three programs: started one after the other, stopped together."""
 
+import signal
 import subprocess
 import sys
 import time
@@ -11,9 +12,10 @@ import requests
 
 from config.environment import BASE_DIR
 
-READY_SECONDS = 60
+READY_SECONDS = 120
 STOP_SECONDS = 15
 LAST_LINES = 15
+STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Died(Exception):
@@ -39,6 +41,8 @@ class Processes:
         exc: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)  # a second Ctrl-C would leave some running
         for process in reversed(self._running.values()):
             process.terminate()
             try:

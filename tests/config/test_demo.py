@@ -26,7 +26,7 @@ pytestmark = pytest.mark.processes
 
 SOURCES = ["manage.py", "config", "payouts", "wallets", "heleket"]
 LIVE = dict.fromkeys(environment.NAMES, "live-value")
-PATIENCE = 120
+PATIENCE = 600  # seconds; only a demo that hangs takes them
 
 
 def copy_of_the_project(folder):
@@ -163,6 +163,30 @@ def test_g1_neither_env_file_nor_environment_reaches_the_demo(project):
     assert not any("live-value" in environ for environ in environs)
     assert all("PAYOUT_DESK_MADE_UP_VALUES" in environ for environ in environs)
     assert host.startswith("127.0.0.1:")
+
+
+def test_g1_a_demo_database_with_a_live_url_sends_and_asks_nothing(project):
+    live = {
+        "SECRET_KEY": "a live secret key",
+        "AUDIT_KEY": "a live audit key",
+        "DATABASE_URL": f"sqlite:///{project}/.demo/desk.sqlite3",
+        "HELEKET_PROJECT_URL": "https://gateway.invalid",
+        "HELEKET_MERCHANT_ID": "live-merchant",
+        "HELEKET_API_KEY": "live-key",
+    }
+    (project / ".env").unlink()
+
+    worker = subprocess.run(
+        [sys.executable, "manage.py", "worker", "--once"],
+        cwd=project,
+        env={"PATH": os.environ["PATH"]} | live,
+        capture_output=True,
+        text=True,
+    )
+
+    assert worker.returncode == 1
+    assert "This database belongs to 127.0.0.1" in worker.stderr
+    assert "Nothing is sent and nothing is asked" in worker.stderr
 
 
 def test_a_newcomer_finds_payouts_in_every_status(project):

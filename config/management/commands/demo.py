@@ -11,7 +11,7 @@ from rich.table import Table
 from config.demo import people, place
 from config.demo.feed import Feed
 from config.demo.fill import fill_once, refuse_another_desk
-from config.demo.processes import Died, Processes
+from config.demo.processes import STOPPING, Died, Processes
 
 
 class Command(BaseCommand):
@@ -25,7 +25,7 @@ class Command(BaseCommand):
     def handle(self, **_options: Any) -> None:
         refuse_another_desk()
         refuse_taken_port()
-        for number in (signal.SIGTERM, signal.SIGHUP):
+        for number in STOPPING:
             signal.signal(number, stop)
         console = Console(highlight=False, soft_wrap=True)
         try:
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         except Died as exc:
             raise CommandError(str(exc)) from exc
         except KeyboardInterrupt:
-            console.print("\nThe demo has stopped. The next start goes on with the same data.")
+            console.print("\nThe demo has stopped. Start it again with “make demo”.")
 
 
 def stop(*_: object) -> NoReturn:
@@ -45,7 +45,7 @@ def stop(*_: object) -> NoReturn:
 
 
 def refuse_taken_port() -> None:
-    if not place.is_free(port := place.sandbox_port()):
+    if not place.is_free(port := sandbox_port()):
         raise CommandError(
             f"Port {port} is taken, and the example data belongs to a sandbox at this port. Does "
             "the demo run already? Else stop the program that has the port, or remove the folder "
@@ -57,7 +57,7 @@ def start(processes: Processes) -> None:
     """Start the three programs, each when the one it needs answers."""
     processes.start(
         "sandbox",
-        *("manage.py", "heleket_sandbox", "--port", str(place.sandbox_port())),
+        *("manage.py", "heleket_sandbox", "--port", str(sandbox_port())),
         *("--state", str(place.STATE), "--pace", "2"),
     )
     processes.wait_for(sandbox_page())
@@ -72,6 +72,10 @@ def start(processes: Processes) -> None:
 
 def admin_page() -> str:
     return str(urljoin(settings.HELEKET_CALLBACK_URL, "/admin/"))
+
+
+def sandbox_port() -> int:
+    return urlsplit(settings.HELEKET_PROJECT_URL).port or 0
 
 
 def sandbox_page() -> str:
