@@ -128,18 +128,17 @@ def apply_refusal(attempt: Attempt, refusal: heleket.RequestRejected) -> None:
         attempt.refusal = refusal.message
     else:
         pause_for(kind, refusal.message, payout)
-    if has_open_question(payout):
+    if proves_nothing(payout):
         stay_lost(attempt, "refused", refusal.message)
     elif payout.status != PayoutStatus.SUBMITTING:
         payout.tell("late_refusal", refusal.message)
     elif kind == "payout":
         payout.fail(refusal.message, order_id=attempt.order_id)
     else:
-        put_back(
-            payout, refusal.message, WaitingFor.FUNDS if kind == "funds" else WaitingFor.GATEWAY
-        )
-        if kind == "unknown":  # others go first: the text may be about this payout alone
-            payout.due_at = clock.now()
+        waiting_for = WaitingFor.FUNDS if kind == "funds" else WaitingFor.GATEWAY
+        # Others go first if the text may be about this payout alone.
+        due_at = clock.now() if kind == "unknown" else None
+        put_back(payout, refusal.message, waiting_for, due_at=due_at)
 
 
 def pause_for(kind: str, text: str, payout: Payout) -> None:
@@ -156,21 +155,21 @@ def apply_not_executed(attempt: Attempt, trouble: heleket.Unavailable) -> None:
     cause = Pause.Cause.UNAUTHORIZED if unauthorized else Pause.Cause.UNREACHABLE
     pauses.pause(cause, trouble.message)
     logger.error("Heleket executes nothing: %s", trouble.message)
-    if has_open_question(payout):
+    if proves_nothing(payout):
         stay_lost(attempt, "not_executed", trouble.message)
     elif payout.status == PayoutStatus.SUBMITTING:
         put_back(payout, trouble.message, WaitingFor.GATEWAY)
 
 
-def apply_no_answer(attempt: Attempt, trouble: heleket.HeleketError, desk: Desk) -> None:
+def apply_no_answer(attempt: Attempt, call: int, trouble: heleket.HeleketError, desk: Desk) -> None:
     """Heleket may have it: it is asked soon, and nothing is sent again before the quiet time."""
     keep_answer(attempt, trouble)
-    attempt.quiet_until = clock.now() + desk.quiet_time
+    if call == attempt.calls:  # a later one may still be on its way
+        attempt.quiet_until = clock.now() + desk.quiet_time
     if isinstance(trouble, heleket.TooManyRequests):
         pauses.pause(Pause.Cause.SLOW_DOWN, trouble.message, seconds=trouble.retry_after or 0)
     if attempt.payout.status == PayoutStatus.SUBMITTING:
-        attempt.payout.tell("no_answer", trouble.message, order_id=attempt.order_id)
-        attempt.payout.wait_for(WaitingFor.ANSWER, due_at=clock.now() + FIRST_CHECK)
+        stay_lost(attempt, "no_answer", trouble.message)
 
 
 def apply_unsent(attempt: Attempt, reason: str) -> None:
@@ -178,36 +177,46 @@ def apply_unsent(attempt: Attempt, reason: str) -> None:
     payout = attempt.payout
     if payout.status != PayoutStatus.SUBMITTING:
         return
-    if has_open_question(payout):
+    if proves_nothing(payout):
         stay_lost(attempt, "unsent", reason)
     else:
-        put_back(payout, reason, WaitingFor.WORKER)
-        payout.due_at = clock.now() + FIRST_CHECK
+        put_back(payout, reason, WaitingFor.WORKER, due_at=clock.now() + FIRST_CHECK)
 
 
 def apply_earlier_alive(attempt: Attempt, order_id: str, remote: heleket.RemotePayout) -> None:
     """An earlier try may still be paid: the new one was not sent, and people have to look."""
     payout = attempt.payout
     earlier = next(each for each in payout.tries if each.order_id == order_id)
-    if payout.status == PayoutStatus.SUBMITTING and not has_open_question(payout):
+    if payout.status == PayoutStatus.SUBMITTING and not proves_nothing(payout):
         put_back(payout, "An earlier try is not dead at Heleket.", WaitingFor.GATEWAY)
     open_discrepancy(earlier, Kind.EARLIER, "ended", describe(remote), critical=True)
 
 
-def has_open_question(payout: Payout) -> bool:
-    return any(each.is_open_question for each in payout.tries)
+def proves_nothing(payout: Payout) -> bool:
+    """Whether a call that was not executed moves it nowhere: another one may have been executed, or
+    Heleket has told something that people are looking at."""
+    is_stopped = payout.waiting_for == WaitingFor.DISCREPANCY
+    return is_stopped or any(each.is_open_question for each in payout.tries)
 
 
 def stay_lost(attempt: Attempt, act: str, text: str) -> None:
-    """It proves nothing: an earlier call may have been executed. Heleket is asked."""
-    attempt.payout.tell(act, text, order_id=attempt.order_id)
-    attempt.payout.wait_for(WaitingFor.ANSWER, due_at=clock.now() + FIRST_CHECK)
+    """It is still not known whether Heleket has it. Heleket is asked, unless it is stopped."""
+    payout = attempt.payout
+    payout.tell(act, text, order_id=attempt.order_id)
+    if payout.waiting_for != WaitingFor.DISCREPANCY:
+        payout.wait_for(WaitingFor.ANSWER, due_at=clock.now() + FIRST_CHECK)
 
 
-def put_back(payout: Payout, text: str, waiting_for: WaitingFor) -> None:
+def put_back(
+    payout: Payout, text: str, waiting_for: WaitingFor, *, due_at: datetime | None = None
+) -> None:
+    """Have it sent later, in its old place unless `due_at` is given; or end it if that was asked."""
     payout.put_back(text)
+    if payout.cancel_asked_at:
+        payout.cancel("Cancelled as asked: it was never sent.")
+        return
     payout.status_reason = text
-    payout.wait_for(waiting_for, due_at=payout.approved_at)
+    payout.wait_for(waiting_for, due_at=due_at or payout.approved_at)
 
 
 # What Heleket has
@@ -252,7 +261,7 @@ def move_on(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -> N
         payout.fail(why_failed(remote), **told)
     elif payout.status == PayoutStatus.SUBMITTING:
         payout.accept(**told)
-        payout.wait_for(WaitingFor.FINAL_WORD, due_at=clock.now() + FIRST_CHECK)
+        payout.wait_for(WaitingFor.FINAL_WORD, due_at=next_question(payout, FIRST_CHECK))
     else:
         if remote.status != was:
             payout.tell("told", **told)
@@ -270,6 +279,8 @@ def compare_with_final_word(attempt: Attempt, remote: heleket.RemotePayout, sour
     if agrees:
         keep_facts(attempt, remote, source)
         return
+    if was_known and not remote.is_final and remote.status != "paid":
+        return  # an answer from before the final word, which was recorded late
     kind = Kind.CONTRADICTION if was_known else Kind.FOUND_LATE
     open_discrepancy(attempt, kind, payout.get_status_display(), describe(remote), critical=True)
 
@@ -297,7 +308,13 @@ def ask_later(payout: Payout) -> None:
     """Ask again after 30 s, then twice as long each time, up to 15 min."""
     wait = min(FIRST_CHECK * 2 ** min(payout.checks, 6), LONGEST_CHECK)
     payout.checks += 1
-    payout.due_at = clock.now() + wait
+    payout.due_at = next_question(payout, wait)
+
+
+def next_question(payout: Payout, wait: timedelta) -> datetime:
+    """What a webhook or a person made due while Heleket was being asked stays due."""
+    now = clock.now()
+    return payout.due_at if payout.due_at and payout.due_at <= now else now + wait
 
 
 # What Heleket does not have, or does not say
@@ -340,7 +357,8 @@ def count_not_found(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:
         end_after_release_time(attempt, asked_at, desk)
     else:
         payout.may_repeat = True
-        payout.tell("may_repeat", order_id=attempt.order_id)
+        if payout.waiting_for != WaitingFor.WALLET:  # whose return is looked for again and again
+            payout.tell("may_repeat", order_id=attempt.order_id)
         payout.due_at = clock.now()
 
 
@@ -395,6 +413,8 @@ def keep_facts(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -
         "payer_currency": remote.payer_currency,
     }
     for name, value in facts.items():
+        if isinstance(value, str):
+            value = value[: Attempt._meta.get_field(name).max_length]
         if value is not None and value != getattr(attempt, name):
             setattr(attempt, name, value)
             attempt.sources[name] = str(source)

@@ -5,7 +5,7 @@ import threading
 import pytest
 from django.db import OperationalError, connection
 
-from payouts import submission
+from payouts import checks, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus
@@ -178,3 +178,29 @@ def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, d
     assert not worker.run().total()
     assert statuses() == ["approved", "approved"]
     assert sandbox.order_ids == []
+
+
+def test_a_hint_that_comes_while_heleket_is_asked_is_not_lost(
+    approved, run, heleket_client, desk, clock
+):
+    """A webhook makes the payout due while an older answer is on its way."""
+    [payout] = approved(1)
+    run()
+    clock.forward(minutes=1)
+    [question] = checks.claim(1)
+    reply = checks.ask(question, heleket_client, timeout=desk.timeout)
+    Payout.objects.filter(pk=payout.pk).update(due_at=clock())
+
+    checks.record([reply], desk)
+
+    assert [each.attempt_id for each in checks.claim(1)] == [question.attempt_id]
+
+
+def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, desk, clock):
+    approved(1)
+    run()
+    clock.forward(minutes=1)
+    run()
+
+    assert checks.claim(1) == []
+    assert Payout.objects.get().due_at > clock()

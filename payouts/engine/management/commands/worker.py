@@ -19,16 +19,23 @@ class Command(BaseCommand):
     help = (
         "Send approved payouts and ask Heleket about those under way, until stopped. Several may "
         "run at once. SIGTERM or Ctrl-C: it finishes the calls under way and stops. "
-        + base.EXIT_CODES
+        "Exit code: 0 done or stopped, 1 error."
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
-            "--threads", type=base.positive, default=8, metavar="N", help="calls at once (8)"
+            "--threads",
+            type=base.positive,
+            default=8,
+            metavar="N",
+            help="calls of a kind at once (8)",
         )
         parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
         parser.add_argument(
-            "--limit", type=base.positive, metavar="N", help="of each kind of work, do at most N"
+            "--limit",
+            type=base.positive,
+            metavar="N",
+            help="do at most N of each kind of work, then stop",
         )
 
     def handle(self, *, threads: int, once: bool, limit: int | None, **_options: Any) -> None:
