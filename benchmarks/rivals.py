@@ -42,7 +42,7 @@ def bare(url: str) -> None:
     """Post until stopped, then tell how much CPU time a call took, connecting left out."""
     poster, calls = Poster(url), 0
     body = heleket.payout_body(
-        order_id="bare0000000000",
+        order_id="BARE0000000000",
         amount=Decimal("5.25"),
         currency="USDT",
         network="tron",

@@ -85,4 +85,4 @@ def verify(desk: stage.Sandbox, naive: stage.Sandbox) -> None:
 
 
 def payouts_paid(sandbox: stage.Sandbox) -> list[str]:
-    return [order_id for order_id in sandbox.debits() if not order_id.startswith("bare")]
+    return [order_id for order_id in sandbox.debits() if not order_id.startswith("BARE")]
