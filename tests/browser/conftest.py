@@ -58,6 +58,7 @@ class Visitor:
 
     def __init__(self, browser, origin, **options):
         self.page = browser.new_context(**options).new_page()
+        self.page.set_default_timeout(120_000)  # milliseconds; the machine may be busy
         self.origin, self.complaints = origin, []
         self.page.on("console", self._hear)
         self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
