@@ -26,6 +26,7 @@ T = TypeVar("T")
 
 HELEKET_TIME = timezone(timedelta(hours=3))  # times without an offset are taken as Heleket's own
 MAX_TEXT = 255
+MAX_UUID = 64
 MAX_KEPT = 4096
 NUMBER = re.compile(r"-?[0-9]{1,20}(\.[0-9]{1,20})?([eE][+-]?[0-9]{1,2})?")
 MIN_AMOUNT, MAX_AMOUNT = Decimal("1e-20"), Decimal("1e20")
@@ -120,13 +121,16 @@ def _sentence(errors: Mapping[str, list[str]]) -> str:
 def read_payout(result: object) -> RemotePayout:
     """Read one payout. Raises ValueError without a uuid or status, or on a member out of bounds."""
     members = _object(result)
+    uuid = _required_text(members, "uuid")
+    if len(uuid) > MAX_UUID:
+        raise ValueError("uuid is too long")
     known = {
         name: read(members[wire])
         for wire, (name, read) in PAYOUT_MEMBERS.items()
         if wire in members
     }
     return RemotePayout(
-        uuid=_required_text(members, "uuid"),
+        uuid=uuid,
         status=_required_text(members, "status"),
         is_final=members.get("is_final") is True,
         extra={name: value for name, value in members.items() if name not in KNOWN_MEMBERS},

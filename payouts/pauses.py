@@ -5,7 +5,7 @@ then the wait doubles up to half an hour.
 """
 
 from collections.abc import Iterable
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.db.models import Q
 
@@ -32,12 +32,15 @@ def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float =
         known.save()
 
 
-def lift(currencies: Iterable[str]) -> None:
-    """Heleket took payouts in these currencies: what stood in their way is over."""
-    if not (taken := set(currencies)):
+def lift(taken: Iterable[tuple[str, datetime]]) -> None:
+    """Heleket took payouts in these currencies, claimed at these times: pauses that stood in their
+    way are over. A call from before a pause tells nothing about it."""
+    over = Q()
+    for currency, claimed_at in taken:
+        over |= Q(currency__in=["", currency], since__lt=claimed_at)
+    if not over:
         return
-    over = Pause.objects.filter(Q(currency="") | Q(currency__in=taken))
-    for each in over.select_for_update():
+    for each in Pause.objects.filter(over).select_for_update():
         door.tell_desk(
             "resume",
             each.text,

@@ -60,6 +60,8 @@ ATTEMPT_COLUMNS = [
     )
 ]
 
+WIDTHS = {field.attname: field.max_length for field in Attempt._meta.concrete_fields}
+
 
 @contextmanager
 def settle(attempt_ids: Iterable[int], *, source: Source) -> Iterator[dict[int, Attempt]]:
@@ -210,7 +212,7 @@ def stay_lost(attempt: Attempt, act: str, text: str) -> None:
 def put_back(
     payout: Payout, text: str, waiting_for: WaitingFor, *, due_at: datetime | None = None
 ) -> None:
-    """Have it sent later, in its old place unless `due_at` is given; or end it if that was asked."""
+    """Have it sent later, in its old place without `due_at`; or end it, if that was asked."""
     payout.put_back(text)
     if payout.cancel_asked_at:
         payout.cancel("Cancelled as asked: it was never sent.")
@@ -263,7 +265,7 @@ def move_on(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -> N
         payout.accept(**told)
         payout.wait_for(WaitingFor.FINAL_WORD, due_at=next_question(payout, FIRST_CHECK))
     else:
-        if remote.status != was:
+        if attempt.remote_status != was:
             payout.tell("told", **told)
         ask_later(payout)
 
@@ -414,7 +416,7 @@ def keep_facts(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -
     }
     for name, value in facts.items():
         if isinstance(value, str):
-            value = value[: Attempt._meta.get_field(name).max_length]
+            value = value[: WIDTHS[name]]
         if value is not None and value != getattr(attempt, name):
             setattr(attempt, name, value)
             attempt.sources[name] = str(source)

@@ -9,7 +9,7 @@ import time
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -47,6 +47,7 @@ class Call:
     number: int
     body: bytes
     earlier: tuple[str, ...]  # order ids of earlier tries, asked about first
+    claimed_at: datetime
     lease_ends: float  # by clock.monotonic()
 
 
@@ -152,6 +153,7 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
             number=attempt.calls,
             body=attempt.body.encode("ascii"),
             earlier=earlier,
+            claimed_at=clock.now(),
             lease_ends=lease_ends,
         )
         for payout, attempt, earlier in going
@@ -210,6 +212,7 @@ class Checks:
 
     def wallet_stops_repeat(self, payout: Payout) -> bool:
         if reason := self.wallet_trouble(payout):
+            payout.may_repeat = False  # so that Heleket is asked meanwhile
             park(payout, WaitingFor.WALLET, reason)
         return bool(reason)
 
@@ -318,7 +321,7 @@ def record(answers: Sequence[Answer], desk: Desk) -> None:
                 if answer.call.number in attempt.unanswered:
                     apply(attempt, answer, owners, desk)
             pauses.lift(
-                attempts[answer.call.attempt_id].payout.currency
+                (attempts[answer.call.attempt_id].payout.currency, answer.call.claimed_at)
                 for answer in some
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
@@ -329,7 +332,7 @@ def record(answers: Sequence[Answer], desk: Desk) -> None:
 def apply(attempt: Attempt, answer: Answer, owners: Mapping[str, str], desk: Desk) -> None:
     told = answer.outcome
     if isinstance(told, heleket.OutcomeUnknown):
-        settlement.apply_no_answer(attempt, told, desk)
+        settlement.apply_no_answer(attempt, answer.call.number, told, desk)
         return
     settlement.answered(attempt, answer.call.number)
     match told:

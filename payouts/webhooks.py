@@ -31,11 +31,15 @@ SELECT id, order_id, body, uuid FROM payouts_attempt WHERE order_id = %s
 """
 PULL_FORWARD = """
 UPDATE payouts_payout SET due_at = %s
-WHERE id = (SELECT payout_id FROM payouts_attempt WHERE id = %s) AND due_at > %s
-    AND status IN ('submitting', 'broadcast') AND waiting_for <> 'discrepancy'
+WHERE (id, generation) = (SELECT payout_id, generation FROM payouts_attempt WHERE id = %s)
+    AND due_at > %s AND status IN ('submitting', 'broadcast') AND waiting_for <> 'discrepancy'
 """
 WATCH_NOW = """
-UPDATE payouts_attempt SET watch_at = %s WHERE id = %s AND watch_at > %s
+UPDATE payouts_attempt SET watch_at = %s
+WHERE id = %s AND (watch_at > %s OR watch_at IS NULL AND remote_status <> %s AND NOT EXISTS (
+    SELECT 1 FROM payouts_payout
+    WHERE (id, generation) = (payouts_attempt.payout_id, payouts_attempt.generation)
+        AND status IN ('submitting', 'broadcast')))
 """
 STORE = """
 INSERT INTO payouts_webhookdelivery AS stored
@@ -81,7 +85,7 @@ def take(raw: bytes, members: Mapping[str, object]) -> None:
         cursor.execute(STORE, [digest, raw.decode(), outcome, order_id, at])
         [count] = cursor.fetchone()
         if attempt and count == 1 and not differs(attempt, members):
-            ask_soon(attempt, cursor, at)
+            ask_soon(attempt, str(members.get("status")), cursor, at)
 
 
 def find(order_id: str, cursor: CursorWrapper) -> Attempt | None:
@@ -92,11 +96,14 @@ def find(order_id: str, cursor: CursorWrapper) -> Attempt | None:
     )
 
 
-def ask_soon(attempt: Attempt, cursor: CursorWrapper, at: str | datetime | None) -> None:
-    """Make its payout due if it is under way, or itself if it is watched as never sent."""
+def ask_soon(
+    attempt: Attempt, status: str, cursor: CursorWrapper, at: str | datetime | None
+) -> None:
+    """Make its payout due if it is under way. If it has ended, have it looked up all the same if it
+    is watched as never sent, or if Heleket announces another status than we know."""
     cursor.execute(PULL_FORWARD, [at, attempt.pk, at])
     if not cursor.rowcount:
-        cursor.execute(WATCH_NOW, [at, attempt.pk, at])
+        cursor.execute(WATCH_NOW, [at, attempt.pk, at, status])
 
 
 def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:

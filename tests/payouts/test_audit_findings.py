@@ -1,0 +1,239 @@
+"""Faults that a second look at the money path found: late, odd and crossing answers."""
+
+import pytest
+from django.conf import settings
+
+import heleket
+from heleket.webhooks import sign_webhook
+from payouts import checks, services, submission
+from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory
+from wallets.models import Wallet, WalletStatus
+
+pytestmark = pytest.mark.django_db
+
+NOT_SENT = submission.Unsent("Too little was left of the lease.")
+NO_ANSWER = heleket.OutcomeUnknown("Heleket's answer broke off.")
+TOO_SMALL = heleket.RequestRejected("Minimum amount 10 USDT", status_code=422)
+NO_FUNDS = heleket.RequestRejected("Not enough funds", status_code=422)
+WHO_KNOWS = heleket.RequestRejected("Your address is under review", status_code=422)
+UNREACHABLE = heleket.Unavailable("Heleket cannot be reached.")
+
+
+@pytest.fixture
+def payout(office):
+    return PayoutFactory(status=PayoutStatus.APPROVED)
+
+
+def now(payout):
+    return Payout.objects.get(pk=payout.pk)
+
+
+def acts(payout):
+    return [event.act for event in payout.events.order_by("number")]
+
+
+def send(call, office):
+    return submission.send(call, office.client, timeout=office.desk.timeout)
+
+
+def post_webhook(client, **changes):
+    attempt = Attempt.objects.get()
+    members = {
+        "type": "payout",
+        "uuid": attempt.uuid or "a-uuid",
+        "order_id": attempt.order_id,
+        "amount": "5.00000000",
+        "is_final": True,
+        "status": "paid",
+        "currency": "USDT",
+        "network": "tron",
+    }
+    body = sign_webhook(members | changes, settings.HELEKET_API_KEY)
+    answer = client.post("/webhooks/heleket/", body, content_type="application/json", secure=True)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize(
+    "outcome", [NOT_SENT, NO_ANSWER, TOO_SMALL, NO_FUNDS, WHO_KNOWS, UNREACHABLE]
+)
+def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
+    client, office, payout, outcome
+):
+    [call] = submission.claim(1, office.desk)
+    post_webhook(client, amount="6.00000000")
+    assert now(payout).waiting_for == "discrepancy"
+
+    submission.record([submission.Answer(call, outcome)], office.desk)
+
+    stopped = now(payout)
+    assert (stopped.status, stopped.waiting_for) == (PayoutStatus.SUBMITTING, "discrepancy")
+    assert stopped.due_at is None
+    Pause.objects.all().delete()
+    office.work(days=2)
+    assert not office.sandbox.calls
+    assert now(payout).status == PayoutStatus.SUBMITTING
+
+    services.close_discrepancy(
+        Discrepancy.objects.get(),
+        reason="Asked support",
+        by=office.person("Operator"),
+        source=Source.ADMIN,
+    )
+    office.work(hours=30)
+    refused = outcome is TOO_SMALL
+    assert now(payout).status == (PayoutStatus.FAILED if refused else PayoutStatus.CONFIRMED)
+
+
+@pytest.mark.parametrize("outcome", [NOT_SENT, NO_FUNDS, WHO_KNOWS, UNREACHABLE])
+def test_a20_a_cancel_asked_during_a_call_that_was_not_executed_ends_the_payout(
+    office, payout, outcome
+):
+    [call] = submission.claim(1, office.desk)
+    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+
+    submission.record([submission.Answer(call, outcome)], office.desk)
+
+    cancelled = now(payout)
+    assert (cancelled.status, cancelled.waiting_for) == (PayoutStatus.CANCELLED, "")
+    assert cancelled.due_at is None
+    assert acts(payout)[-2:] == ["put_back", "cancel"]
+    office.work(hours=1)
+    assert office.creates() == []
+
+
+@pytest.mark.parametrize("fate", ["paid", "final_fail"])
+def test_b7_an_answer_from_before_the_final_word_does_not_contradict_it(office, payout, fate):
+    office.sandbox.set_fate(fate)
+    [call] = submission.claim(1, office.desk)
+    late = send(call, office)
+    assert late.outcome.status == "process"
+    [question] = checks.claim(1, only=[payout.pk])
+    late_reply = checks.ask(question, office.client, timeout=office.desk.timeout)
+    office.work(minutes=5)
+    ended = now(payout)
+    assert ended.status == (PayoutStatus.CONFIRMED if fate == "paid" else PayoutStatus.FAILED)
+
+    submission.record([late], office.desk)
+    checks.record([late_reply], office.desk)
+
+    assert not Discrepancy.objects.exists()
+    assert now(payout).status == ended.status
+    assert Attempt.objects.get().is_final
+
+
+def test_b12_paid_but_not_final_contradicts_a_failure(office, payout):
+    office.sandbox.set_fate("final_fail")
+    office.submit()
+    office.work(minutes=2)
+    assert now(payout).status == PayoutStatus.FAILED
+    order_id = Attempt.objects.get().order_id
+    office.sandbox.force_status("paid", is_final=False, order_id=order_id)
+    question = checks.Question(Attempt.objects.get().pk, order_id, office.clock(), False)
+
+    checks.record([checks.ask(question, office.client, timeout=5)], office.desk)
+
+    assert Discrepancy.objects.get().kind == Discrepancy.Kind.CONTRADICTION
+    assert now(payout).status == PayoutStatus.FAILED
+
+
+def test_b11_texts_that_are_longer_than_ours_do_not_hide_heleket_s_word(office, payout):
+    office.submit()
+    attempt = Attempt.objects.get()
+    office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
+    office.clock.forward(minutes=1)
+    [question] = checks.claim(1)
+    told = heleket.RemotePayout(
+        uuid=attempt.uuid, status="paid", is_final=True, txid="t" * 255, payer_currency="C" * 255
+    )
+    checks.record([checks.Reply(question, told)], office.desk)
+    assert now(payout).status == PayoutStatus.CONFIRMED
+
+
+def test_b11_an_unknown_status_of_any_length_is_waited_for(office, payout):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    order_id = Attempt.objects.get().order_id
+    office.sandbox.force_status("s" * 255, is_final=False, order_id=order_id)
+
+    office.ask_now()
+
+    assert now(payout).status == PayoutStatus.BROADCAST
+    assert Attempt.objects.get().remote_status.startswith("sss")
+
+
+def test_a12_a_call_made_before_a_pause_does_not_end_it(office):
+    for _ in range(3):
+        PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.faults.add("429_retry_after", times=1, seconds=300, path="/v1/payout")
+    calls = submission.claim(2, office.desk)
+
+    submission.record([send(call, office) for call in calls], office.desk)
+
+    assert Pause.objects.get().cause == "slow_down"
+    assert office.submit() == 0
+    office.clock.forward(seconds=301)
+    assert office.submit() == 1
+    assert not Pause.objects.exists()
+
+
+def test_a14_the_lost_answer_of_an_earlier_call_does_not_shorten_the_quiet_time(office, payout):
+    [first] = submission.claim(1, office.desk)
+    while not now(payout).may_repeat:
+        office.clock.forward(seconds=30)
+        office.check()
+    [second] = submission.claim(1, office.desk)
+    quiet_until = Attempt.objects.get().quiet_until
+
+    submission.record([submission.Answer(first, NO_ANSWER)], office.desk)
+
+    assert Attempt.objects.get().quiet_until == quiet_until
+    submission.record([submission.Answer(second, NO_ANSWER)], office.desk)
+    assert Attempt.objects.get().quiet_until == office.clock() + office.desk.quiet_time
+
+
+def test_a6_a_lost_payout_is_asked_about_while_its_wallet_is_frozen(office, payout):
+    office.sandbox.faults.add("delayed")
+    office.submit()
+    wallet = Wallet.objects.filter(pk=payout.wallet_id)
+    wallet.update(status=WalletStatus.FROZEN)
+    office.until(lambda: now(payout).waiting_for == "wallet")
+    office.work(hours=1)
+    assert len(office.creates()) == 1
+    assert now(payout).status == PayoutStatus.SUBMITTING
+    assert acts(payout).count("may_repeat") == 1
+
+    office.sandbox.execute_held()
+    office.work(hours=1)
+
+    assert now(payout).status == PayoutStatus.CONFIRMED
+
+
+def test_a_lost_payout_is_repeated_once_its_wallet_is_active_again(office, payout):
+    office.sandbox.faults.add("drop")
+    office.submit()
+    wallet = Wallet.objects.filter(pk=payout.wallet_id)
+    wallet.update(status=WalletStatus.FROZEN)
+    office.until(lambda: now(payout).waiting_for == "wallet")
+
+    wallet.update(status=WalletStatus.ACTIVE)
+    office.work(hours=1)
+
+    assert now(payout).status == PayoutStatus.CONFIRMED
+    assert len(office.creates()) == 2
+
+
+def test_b12_a_webhook_that_contradicts_a_refusal_has_heleket_asked(client, office, payout):
+    office.sandbox.faults.add("forbidden", text="Minimum amount 10 USDT", path="/v1/payout")
+    office.submit()
+    assert now(payout).status == PayoutStatus.FAILED
+    office.sandbox.add_foreign_payout(
+        order_id=Attempt.objects.get().order_id, amount="5", address=payout.address
+    )
+
+    post_webhook(client)
+    office.work(minutes=5)
+
+    assert now(payout).status == PayoutStatus.FAILED
+    found = Discrepancy.objects.get()
+    assert (found.kind, found.is_critical) == (Discrepancy.Kind.FOUND_LATE, True)
