@@ -27,6 +27,12 @@ class UserAdmin(DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # as in
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
+    def has_change_permission(self, request: Any, obj: Any = None) -> bool:
+        """Leave superusers to superusers: whoever sets their password has all their rights."""
+        if obj is not None and obj.is_superuser and not request.user.is_superuser:
+            return False
+        return bool(super().has_change_permission(request, obj))
+
     def get_readonly_fields(self, request: Any, obj: Any = None) -> list[str]:
         if request.user.is_superuser:
             return ["last_login", "date_joined"]

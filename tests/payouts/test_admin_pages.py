@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
@@ -23,7 +24,7 @@ from payouts.models import (
     WebhookDelivery,
 )
 from payouts.roles import ROLES
-from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -440,3 +441,18 @@ def test_c10_a_user_manager_gives_no_one_superuser_rights(client, log_in):
         names = client.get(url).context["adminform"].form.fields
         assert not {"is_superuser", "user_permissions"} & names.keys()
         assert ("groups" in names) == (person == other)
+
+
+def test_c10_a_user_manager_leaves_superusers_alone(client, log_in):
+    log_in("User manager")
+    boss = UserFactory(is_superuser=True)
+    change = reverse("admin:auth_user_change", args=[boss.pk])
+    password = reverse("admin:auth_user_password_change", args=[boss.pk])
+    new = {"usable_password": "true", "password1": "a-long-word", "password2": "a-long-word"}
+
+    for answer in (client.get(password), client.post(password, new), client.post(change, {})):
+        assert answer.status_code == 403
+    assert User.objects.get(pk=boss.pk).password == boss.password
+
+    other = reverse("admin:auth_user_password_change", args=[StaffFactory().pk])
+    assert client.post(other, new).status_code == 302
