@@ -1,16 +1,21 @@
 from django.contrib import admin
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
-from django.urls import path
+from django.urls import path, reverse
 from django.views.generic import RedirectView
 
 from payouts.webhooks import heleket_webhook
 
 
 def start(request: HttpRequest) -> HttpResponse:
-    """Open the Admin at the payouts, for those who may see them."""
-    if request.user.has_perm("payouts.view_payout"):
+    """Open the Admin where a person's work is: an approver's at what needs their approval."""
+    may = request.user.has_perm
+    if may("payouts.approve_payout"):
+        return redirect(reverse("admin:payouts_payout_changelist") + "?queue=mine")
+    if may("payouts.view_payout"):
         return redirect("admin:payouts_payout_changelist")
+    if may("auth.view_user"):
+        return redirect("admin:auth_user_changelist")
     return admin.site.index(request)
 
 

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 from django.contrib import admin
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -367,12 +368,23 @@ def test_c10_each_role_reads_only_what_it_may(client, log_in, role):
     assert client.get(reverse("admin:index"), follow=True).status_code == 200
 
 
-def test_the_admin_opens_at_the_payouts(client, log_in):
-    log_in("Approver")
-    assert client.get(reverse("admin:index")).url == LIST
+@pytest.mark.parametrize(
+    ("role", "page"),
+    [
+        ("Approver", f"{LIST}?queue=mine"),
+        ("Requester", LIST),
+        ("User manager", reverse("admin:auth_user_changelist")),
+    ],
+)
+def test_the_admin_opens_where_the_work_is(client, log_in, role, page):
+    log_in(role)
+    assert client.get(reverse("admin:index")).url == page
 
-    log_in("User manager")
-    assert client.get(reverse("admin:index")).status_code == 200
+
+def test_who_opens_the_login_page_itself_lands_in_the_admin(client):
+    UserFactory(username="mary", password=make_password("a-long-word"), is_superuser=True)
+    told = {"username": "mary", "password": "a-long-word"}
+    assert client.post(reverse("admin:login"), told).url == reverse("admin:index")
 
 
 # Discrepancies and the desk
