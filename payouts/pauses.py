@@ -19,7 +19,8 @@ LONGEST_WAIT = timedelta(minutes=30)
 def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float = 0) -> None:
     """Note that Heleket executes nothing for this cause; `seconds` is a wait they asked for."""
     now = clock.now()
-    probe_at = now + max(FIRST_WAIT, timedelta(seconds=seconds))
+    wait = max(FIRST_WAIT, timedelta(seconds=seconds))
+    probe_at = now + min(wait, LONGEST_WAIT)  # one probe is no storm, and days would stop the desk
     known, is_new = Pause.objects.select_for_update().get_or_create(
         cause=cause,
         currency=currency,
