@@ -92,8 +92,7 @@ def apply(attempt: Attempt, reply: Reply, owners: Mapping[str, str], desk: Desk)
     match reply.told:
         case heleket.RemotePayout():
             settlement.apply_remote(attempt, reply.told, owners, source=Source.CHECK)
-            if attempt.watch_at:
-                settlement.keep_watching(attempt)
+            attempt.watch_at = None  # if it was ended as never sent, people have it to look at now
         case heleket.PayoutNotFound() if attempt.watch_at:
             settlement.keep_watching(attempt)
         case heleket.PayoutNotFound():

@@ -237,3 +237,32 @@ def test_b12_a_webhook_that_contradicts_a_refusal_has_heleket_asked(client, offi
     assert now(payout).status == PayoutStatus.FAILED
     found = Discrepancy.objects.get()
     assert (found.kind, found.is_critical) == (Discrepancy.Kind.FOUND_LATE, True)
+
+
+def test_a12_no_wait_that_heleket_asks_for_stops_the_desk_for_days(office, payout):
+    office.sandbox.faults.add("429_retry_after", times=1, seconds=999_999, path="/v1/payout")
+    office.submit()
+
+    office.work(hours=1)
+
+    assert now(payout).status == PayoutStatus.CONFIRMED
+
+
+def test_a6_a_payout_found_late_is_shown_once_and_stays_closed(office, payout):
+    office.sandbox.faults.add("delayed")
+    office.submit()
+    office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
+    office.work(hours=25)
+    office.sandbox.execute_held()
+    office.work(days=2)
+    services.close_discrepancy(
+        Discrepancy.objects.get(),
+        reason="The client sent it back",
+        by=office.person("Operator"),
+        source=Source.ADMIN,
+    )
+
+    office.work(days=5)
+
+    assert Discrepancy.objects.filter(closed_at=None).count() == 0
+    assert Discrepancy.objects.count() == 1
