@@ -15,7 +15,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
 import heleket
 from payouts import checks, desk, services, submission
@@ -45,6 +45,7 @@ class Act:
     now: OneNow | None = None
     sends: bool = False
     tone: str = "default"
+    phrase: Any = "{title} {payouts}"
 
     def is_allowed(self, person: User) -> bool:
         return any(person.has_perm(f"payouts.{right}") for right in self.rights)
@@ -75,6 +76,7 @@ ACTS = {
             now=submission.send_now,
             sends=True,
             tone="primary",
+            phrase=gettext_lazy("Send {payouts} now"),
         ),
         Act(
             "ask",
@@ -86,6 +88,7 @@ ACTS = {
             "contact_support",
             now=checks.ask_now,
             tone="primary",
+            phrase=gettext_lazy("Ask Heleket about {payouts}"),
         ),
         Act(
             "release",
@@ -195,6 +198,13 @@ class Confirmation:
     act: Act
     payouts: list[Payout]
     left_out: list[tuple[Payout, str]]
+
+    @property
+    def phrase(self) -> str:
+        """Name the act with its object, like “Approve 5 payouts”."""
+        count = len(self.payouts)
+        payouts = ngettext("this payout", "%(count)d payouts", count) % {"count": count}
+        return str(self.act.phrase).format(title=self.act.title, payouts=payouts)
 
     @property
     def sums(self) -> list[Sum]:

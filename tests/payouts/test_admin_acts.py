@@ -117,6 +117,25 @@ def test_an_act_is_done_as_confirmed(client, log_in, name, role, ends):
     assert person.pk in payout.events.values_list("person", flat=True)
 
 
+@pytest.mark.parametrize(
+    ("name", "one", "many"),
+    [
+        ("cancel", "Cancel this payout?", "Cancel 2 payouts?"),
+        ("send", "Send this payout now?", "Send 2 payouts now?"),
+        ("retry", "Retry this payout?", "Retry 2 payouts?"),
+        ("ask", "Ask Heleket about this payout?", "Ask Heleket about 2 payouts?"),
+    ],
+)
+def test_a_confirmation_asks_in_a_whole_sentence(client, log_in, name, one, many):
+    log_in("Operator")
+    status = acts.ACTS[name].statuses[0]
+    payouts = [PayoutFactory(status=status), PayoutFactory(status=status)]
+    chosen = {"action": name, "_selected_action": [payout.pk for payout in payouts]}
+
+    assert one in client.get(confirm_url(payouts[0], name)).content.decode()
+    assert many in client.post(LIST, chosen).content.decode()
+
+
 def test_asking_heleket_shows_its_answer(client, log_in, sandbox, clock):
     log_in("Operator")
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
