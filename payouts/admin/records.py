@@ -81,7 +81,7 @@ class DiscrepancyAdmin(DeskAdmin):
         known = Discrepancy.objects.select_related("payout__client", "attempt", "closed_by")
         return get_object_or_404(known, pk=object_id)
 
-    @display(description=gettext_lazy("severity"), label={"critical": "danger"})
+    @display(description=gettext_lazy("severity"), label={"critical": "danger", "other": None})
     def severity(self, found: Discrepancy) -> tuple[str, str]:
         return ("critical", _("critical")) if found.is_critical else ("other", _("to look at"))
 

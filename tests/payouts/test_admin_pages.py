@@ -134,7 +134,7 @@ def test_search_finds_by_number_reference_client_and_whole_addresses(
     )
     wanted = sent(heleket_client, wallet=anna, reference="INV-7")
     Attempt.objects.update(txid="ab" * 32)
-    PayoutFactory(reference="INV-77")
+    PayoutFactory(reference="INV-77", wallet__client__name="Somebody else")
 
     attempt = wanted.attempts.get()
     known = [
@@ -417,6 +417,7 @@ def test_open_discrepancies_come_first_and_critical_ones_before_others(client, l
     response = client.get(reverse("admin:payouts_discrepancy_changelist"))
 
     assert list(response.context["cl"].result_list) == [critical, other, closed]
+    assert "to look at" in response.content.decode()
 
 
 def test_sending_is_paused_and_resumed_by_name_with_a_reason(client, log_in):
