@@ -2,19 +2,28 @@
 import os
 import sys
 
+from django.core.exceptions import ImproperlyConfigured
+
 from config import environment
 from config.demo import place
 
 
 def main() -> None:
-    if sys.argv[1:2] == ["demo"]:
-        place.use_demo_values()
+    """Run a command. `demo` before another command runs that one with the demo's data."""
+    arguments = sys.argv
+    if arguments[1:2] == ["demo"]:
+        beside = len(arguments) > 2 and not arguments[2].startswith("-")
+        place.use_demo_values(beside=beside)
+        arguments = [arguments[0], *arguments[2:]] if beside else arguments
     else:
         environment.read_env_file()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(sys.argv)
+    try:
+        execute_from_command_line(arguments)
+    except ImproperlyConfigured as exc:
+        sys.exit(f"{exc}. Settings come from .env beside manage.py; .env.example has them all.")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from django.utils.translation import gettext as _
 
 import heleket
 from payouts import desk
+from payouts.errors import WrongDesk
 from wallets.models import PayoutService
 
 ASK_SECONDS = 5.0  # a person waits for the page
@@ -50,6 +51,7 @@ def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> C
     """Let Heleket calculate a payout that is not made. Nothing is stored or sent."""
     try:
         with desk.open_client() as client:
+            desk.refuse_another(client)
             costs = client.calculate(
                 amount=amount,
                 currency=currency,
@@ -59,7 +61,7 @@ def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> C
             )
     except heleket.RequestRejected as exc:
         return Calculated(None, _("Heleket would refuse it: %s") % exc.message)
-    except (heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
+    except (heleket.HeleketError, heleket.InvalidBaseUrl, WrongDesk) as exc:
         return Calculated(None, _("Heleket could not be asked for its own calculation. %s") % exc)
     if costs.payout_amount != amount:
         note = _("Careful: by this calculation the client would not receive the full amount.")

@@ -75,6 +75,12 @@ def bind(client: heleket.Client) -> None:
     refuse_other(bound, client)
 
 
+def refuse_another(client: heleket.Client) -> None:
+    """Raise WrongDesk if the database belongs to another account; it need not be bound yet."""
+    if bound := Gateway.objects.first():
+        refuse_other(bound, client)
+
+
 def refuse_other(bound: Gateway, client: heleket.Client) -> None:
     """Raise WrongDesk unless the database is bound to this client's account and installation."""
     for name, value in account_of(client).items():

@@ -365,14 +365,14 @@ def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source
 
 
 def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
-    """Make approved payouts due, so that the worker takes them next."""
+    """Make approved payouts due, whatever they were waiting for by themselves."""
     require(by, "send_payout")
 
     def act(payout: Payout) -> str:
         refuse_unless(payout, PayoutStatus.APPROVED)
         payout.tell("send_now")
         payout.due_at = clock.now()
-        return _("Due. The worker sends it next.")
+        return _("Due now. The worker sends it in its turn.")
 
     return act_on(seen, lambda _payouts: act, by=by, source=source)
 
@@ -385,7 +385,7 @@ def ask_soon(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]
         refuse_unless(payout, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
         payout.tell("ask")
         payout.due_at = clock.now()
-        return _("Due. The worker asks Heleket next.")
+        return _("Due now. The worker asks Heleket in its turn.")
 
     return act_on(seen, lambda _payouts: act, by=by, source=source)
 

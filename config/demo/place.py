@@ -13,9 +13,13 @@ WEB_PORT, SANDBOX_PORT = 8000, 8010
 PORTS_TRIED = 100
 
 
-def use_demo_values() -> None:
-    """Make this process and its children a demo, whatever `.env` and the environment say."""
-    web, sandbox = next_free_port(WEB_PORT), sandbox_port()
+def use_demo_values(*, beside: bool) -> None:
+    """Make this process and its children a demo, whatever `.env` and the environment say.
+
+    `beside` is for a command that works beside a demo which has the usual ports.
+    """
+    web = WEB_PORT if beside else next_free_port(WEB_PORT)
+    sandbox = sandbox_port()
     environment.use_made_up_values(
         DATABASE_URL=f"sqlite:///{DATABASE}",
         DJANGO_SETTINGS_MODULE="config.settings",

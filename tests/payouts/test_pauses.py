@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from payouts import services, settlement
+from payouts import services, settlement, submission
 from payouts.models import (
     Attempt,
     DeskEvent,
@@ -333,3 +333,41 @@ def test_a_key_that_heleket_refuses_stops_the_sending_and_ends_nothing(office, p
     office.sandbox.payout_key = "made-up-payout-key"
     office.work(minutes=40)
     assert now(payout).status == PayoutStatus.CONFIRMED
+
+
+def test_a17_a_payout_sent_by_hand_probes_a_pause_for_funds_at_once(office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
+    other = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
+    office.submit()
+    assert Pause.objects.get().cause == Pause.Cause.FUNDS
+    office.sandbox.top_up("USDT", "5000000")
+    assert office.submit() == 0
+    office.clock.forward(seconds=1)
+
+    [seen] = services.see([Payout.objects.get(pk=payout.pk)])
+    told = submission.send_now(
+        seen, office.client, office.desk, by=office.person("Operator"), source=Source.ADMIN
+    )
+
+    assert told.done
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.BROADCAST
+    assert not Pause.objects.exists()
+    assert office.submit() == 1
+    assert Payout.objects.get(pk=other.pk).status == PayoutStatus.BROADCAST
+
+
+def test_a12_a_payout_sent_by_hand_waits_while_heleket_asks_to_slow_down(office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.faults.add("429_retry_after", path="/v1/payout", seconds=60)
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    office.submit(1)
+    calls = len(office.creates())
+
+    [seen] = services.see([Payout.objects.filter(status=PayoutStatus.APPROVED).get()])
+    told = submission.send_now(
+        seen, office.client, office.desk, by=office.person("Operator"), source=Source.ADMIN
+    )
+
+    assert not told.done
+    assert len(office.creates()) == calls
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.SUBMITTING
