@@ -8,7 +8,7 @@ demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
 
 test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest --engine=sqlite
+	$(BIN)/python -m pytest --engine=sqlite -n 2
 	$(BIN)/python -m pytest --engine=postgres
 
 lint: .venv/dev
