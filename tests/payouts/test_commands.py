@@ -84,7 +84,7 @@ def test_submit_as_a_dry_run_sends_nothing(run_json, sandbox, desk):
     assert code == 0
     assert told["dry_run"] is True
     assert told["payouts"][0]["text"] == (
-        "Due: 5 USDT on tron to TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm."
+        "Due: 5 USDT on TRON to TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm."
     )
     assert facts() == before
     assert sandbox.order_ids == []
@@ -284,7 +284,7 @@ def test_explain_says_what_a_payout_waits_for(run, run_json):
 
     code, text = run("explain_payout", str(payout.number))
     assert code == 0
-    assert f"P-{payout.number}, 5 USDT on tron: Approved." in text
+    assert f"P-{payout.number}, 5 USDT on TRON: Approved." in text
     assert "waits for the worker" in text
 
     code, told = run_json("explain_payout", str(payout.pk))

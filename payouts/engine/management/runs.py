@@ -13,6 +13,7 @@ from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.management import base
 from payouts.models import Payout, PayoutQuerySet
 from payouts.services import Outcome
+from wallets.coins import network_name
 
 
 def add_options(parser: CommandParser) -> None:
@@ -49,7 +50,7 @@ def run(job: Job, count: int) -> None:
 
 
 def waits(payout: Payout) -> Outcome:
-    text = f"Due: {payout.money} on {payout.network} to {payout.address}."
+    text = f"Due: {payout.money} on {network_name(payout.network)} to {payout.address}."
     return Outcome(payout.pk, payout.number, done=True, text=text)
 
 

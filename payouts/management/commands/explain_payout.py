@@ -7,6 +7,7 @@ from django.utils.timezone import localtime
 from payouts import explain
 from payouts.management import base
 from payouts.models import Payout
+from wallets.coins import network_name
 
 
 class Command(BaseCommand):
@@ -30,7 +31,8 @@ class Command(BaseCommand):
 
 
 def write(out: OutputWrapper, payout: Payout, told: explain.Explanation) -> None:
-    out.write(f"{payout}, {payout.money} on {payout.network}: {payout.get_status_display()}.")
+    where = network_name(payout.network)
+    out.write(f"{payout}, {payout.money} on {where}: {payout.get_status_display()}.")
     out.write(told.sentence)
     if told.since:
         out.write(f"Since {localtime(told.since):%Y-%m-%d %H:%M:%S %Z}.")
