@@ -7,6 +7,7 @@ arrived, many in one transaction. Every job has threads of its own, so none star
 import logging
 import queue
 import signal
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -27,6 +28,8 @@ IDLE_SECONDS = 0.5
 AHEAD_SECONDS = 0.5
 MOST_AHEAD = 100
 TOGETHER_SECONDS = 0.05
+# An answer that has arrived should not wait 5 ms, Python's default, for the owner to let go.
+SWITCH_SECONDS = 0.0005
 LONGEST_BACKOFF = 5.0
 LAST_TRIES = 5  # of a stopping worker to record what it knows
 
@@ -120,6 +123,7 @@ class Worker:
         self, *, once: bool = False, on_round: Callable[[Counter[str]], None] = lambda _done: None
     ) -> Counter[str]:
         """Work and return how many items of each job were done. `on_round` hears it meanwhile."""
+        sys.setswitchinterval(SWITCH_SECONDS)
         while True:
             self.make_round()
             on_round(self.done)
