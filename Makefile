@@ -14,7 +14,7 @@ test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
 lint: .venv/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/djlint --check --lint --quiet .
+	$(BIN)/djlint --lint .
 	$(LINT_ENV) $(BIN)/lint-imports
 	$(LINT_ENV) $(BIN)/mypy .
 	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
