@@ -13,7 +13,7 @@ WEB_PORT, SANDBOX_PORT = 8000, 8010
 PORTS_TRIED = 100
 
 
-def use_demo_values(*, beside: bool) -> None:
+def use_demo_values(*, beside: bool = False) -> None:
     """Make this process and its children a demo, whatever `.env` and the environment say.
 
     `beside` is for a command that works beside a demo which has the usual ports.
