@@ -101,14 +101,6 @@ def apply(attempt: Attempt, reply: Reply, owners: Mapping[str, str], desk: Desk)
             settlement.apply_silence(attempt, reply.told)
 
 
-def check_due(limit: int, client: heleket.Client, desk: Desk) -> int:
-    """Ask about up to `limit` due payouts one after the other and return how many were asked."""
-    questions = claim(limit) or claim_watched(limit)
-    for question in questions:
-        record([ask(question, client, timeout=desk.timeout)], desk)
-    return len(questions)
-
-
 def ask_now(seen: Seen, client: heleket.Client, desk: Desk, *, by: User, source: Source) -> Outcome:
     """Ask Heleket about one payout at a person's word and tell what it said."""
     [outcome] = services.ask_soon([seen], by=by, source=source)

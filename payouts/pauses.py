@@ -36,11 +36,15 @@ def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float =
 def lift(taken: Iterable[tuple[str, datetime]]) -> None:
     """Heleket took payouts in these currencies, claimed at these times: pauses that stood in their
     way are over. A call from before a pause tells nothing about it."""
-    over = Q()
+    last: dict[str, datetime] = {}
     for currency, claimed_at in taken:
-        over |= Q(currency__in=["", currency], since__lt=claimed_at)
-    if not over:
+        for held_up in ("", currency):
+            last[held_up] = max(claimed_at, last.get(held_up, claimed_at))
+    if not last:
         return
+    over = Q()
+    for currency, claimed_at in last.items():
+        over |= Q(currency=currency, since__lt=claimed_at)
     for each in Pause.objects.filter(over).select_for_update():
         door.tell_desk(
             "resume",

@@ -24,6 +24,7 @@ from payouts.models import (
     Attempt,
     Pause,
     Payout,
+    PayoutMaker,
     PayoutQuerySet,
     PayoutStatus,
     Source,
@@ -172,8 +173,11 @@ class Checks:
     """What a claim looks up once for all its payouts, to judge each of them again."""
 
     def __init__(self, payouts: Sequence[Payout]) -> None:
-        wallets = Wallet.objects.select_related("client")
-        self.wallets = wallets.in_bulk({payout.wallet_id for payout in payouts})
+        wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
+        self.wallets = {
+            pk: (WalletStatus(status), is_active)
+            for pk, status, is_active in wallets.values_list("pk", "status", "client__is_active")
+        }
         self.services = {
             (service.network, service.currency): service
             for service in PayoutService.objects.filter(
@@ -186,7 +190,10 @@ class Checks:
             self.approvals[approval.payout_id].append(approval)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.may_approve = policy.people_who_may_approve(people)
-        self.makers = services.makers_of(payouts)
+        self.makers: dict[UUID, set[int]] = defaultdict(set)
+        makers = PayoutMaker.objects.filter(payout__in=payouts)
+        for payout_id, person_id in makers.values_list("payout_id", "person_id"):
+            self.makers[payout_id].add(person_id)
         self.voided: list[Payout] = []
 
     def pass_or_park(self, payout: Payout) -> bool:
@@ -204,18 +211,17 @@ class Checks:
         return not self.service_parks(payout)
 
     def what_voids(self, payout: Payout) -> str:
-        makers = {maker.person_id for maker in self.makers.get(payout.pk, [])}
-        standing = self.approvals[payout.pk]
+        standing, makers = self.approvals[payout.pk], self.makers[payout.pk]
         return self.wallet_trouble(payout) or policy.missing(
             payout, standing, makers, self.may_approve
         )
 
     def wallet_trouble(self, payout: Payout) -> str:
-        wallet = self.wallets[payout.wallet_id]
-        if not wallet.client.is_active:
+        status, client_is_active = self.wallets[payout.wallet_id]
+        if not client_is_active:
             return "The client is not active."
-        if wallet.status != WalletStatus.ACTIVE:
-            return f"The wallet is {wallet.get_status_display()}."
+        if status != WalletStatus.ACTIVE:
+            return f"The wallet is {status.label}."
         return ""
 
     def wallet_stops_repeat(self, payout: Payout) -> bool:
@@ -357,14 +363,6 @@ def apply(attempt: Attempt, answer: Answer, owners: Mapping[str, str], desk: Des
 
 
 # All three
-
-
-def submit_due(limit: int, client: heleket.Client, desk: Desk) -> int:
-    """Send up to `limit` due payouts one after the other and return how many were called."""
-    calls = claim(limit, desk)
-    for call in calls:
-        record([send(call, client, timeout=desk.timeout)], desk)
-    return len(calls)
 
 
 def send_now(

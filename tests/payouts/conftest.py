@@ -6,12 +6,13 @@ from django.conf import settings
 
 import heleket
 from heleket.sandbox import Gateway
-from payouts import checks, services, submission
+from payouts import services
 from payouts.desk import Desk
 from payouts.models import Attempt, Pause, Payout, Source
 from tests.conftest import Clock
 from tests.factories import StaffFactory
 from tests.payouts.invariants import check_invariants
+from tests.payouts.rounds import check_due, submit_due
 
 MOMENT = timedelta(seconds=30)
 
@@ -27,10 +28,10 @@ class Office:
     people: dict = field(default_factory=dict)
 
     def submit(self, limit=100):
-        return submission.submit_due(limit, self.client, self.desk)
+        return submit_due(limit, self.client, self.desk)
 
     def check(self, limit=100):
-        return checks.check_due(limit, self.client, self.desk)
+        return check_due(limit, self.client, self.desk)
 
     def work(self, **span):
         """Let time pass, and the worker do all that is due in each half minute that matters."""

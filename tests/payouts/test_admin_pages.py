@@ -10,7 +10,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from payouts import desk, services, submission
+from payouts import desk, services
 from payouts.controls.models import Switch
 from payouts.models import (
     Approval,
@@ -26,6 +26,7 @@ from payouts.models import (
 )
 from payouts.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
+from tests.payouts.rounds import submit_due
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -55,7 +56,7 @@ def page_of(payout):
 
 def sent(heleket_client, **more):
     payout = PayoutFactory(status=PayoutStatus.APPROVED, **more)
-    submission.submit_due(1, heleket_client, desk.open_desk(heleket_client))
+    submit_due(1, heleket_client, desk.open_desk(heleket_client))
     return Payout.objects.get(pk=payout.pk)
 
 

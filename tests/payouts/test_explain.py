@@ -6,6 +6,7 @@ from payouts import checks, explain, services, submission
 from payouts.controls.models import Switch
 from payouts.models import Payout, PayoutStatus, Source, WaitingFor
 from tests.factories import PayoutFactory, StaffFactory
+from tests.payouts.rounds import check_due, submit_due
 from wallets.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -39,7 +40,7 @@ def test_an_approved_payout_waits_for_funds_until_heleket_takes_one(
     sandbox, heleket_client, desk, clock
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
-    submission.submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, desk)
 
     told = explain.explain(Payout.objects.get(pk=payout.pk))
 
@@ -75,7 +76,7 @@ def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, desk, clock
 
 def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clock, operator):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    submission.submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, desk)
     clock.forward(minutes=5)
     sandbox.run_due()
 
@@ -92,13 +93,13 @@ def test_a_lost_payout_whose_wallet_is_frozen_waits_for_the_wallet_until_it_is_c
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     sandbox.drop_requests = True
-    submission.submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, desk)
     sandbox.drop_requests = False
     Wallet.objects.update(status="frozen")
     for _ in range(20):
         clock.forward(minutes=1)
-        checks.check_due(1, heleket_client, desk)
-        submission.submit_due(1, heleket_client, desk)
+        check_due(1, heleket_client, desk)
+        submit_due(1, heleket_client, desk)
     lost = Payout.objects.get(pk=payout.pk)
     assert explain.explain(lost).waiting_for == WaitingFor.WALLET
     assert sandbox.order_ids == []

@@ -2,19 +2,20 @@
 
 import pytest
 
-from payouts import checks, services, submission
+from payouts import services
 from payouts.models import Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory
+from tests.payouts.rounds import check_due, submit_due
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 
-def submit(heleket_client, desk, limit=10):
-    return submission.submit_due(limit, heleket_client, desk)
+def submit(heleket_client, desk):
+    return submit_due(10, heleket_client, desk)
 
 
-def check(heleket_client, desk, limit=10):
-    return checks.check_due(limit, heleket_client, desk)
+def check(heleket_client, desk):
+    return check_due(10, heleket_client, desk)
 
 
 def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, desk, clock):
