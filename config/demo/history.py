@@ -213,7 +213,7 @@ def ordinary_day(story: Story) -> None:
     """Requests come in, somebody approves them together, the worker pays them."""
     is_weekend = story.clock.now.weekday() >= 5
     requested = []
-    for _ in range(story.chance.randint(0, 2) if is_weekend else story.chance.randint(2, 6)):
+    for _ in range(story.chance.randint(0, 2) if is_weekend else story.chance.randint(3, 6)):
         story.wait(minutes=story.chance.uniform(2, 55))
         requested.append(story.request())
     story.wait(minutes=story.chance.uniform(5, 50))
