@@ -109,6 +109,9 @@ LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
 QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
 
+# With a broker Celery workers may do the work, on many machines: config/celery.py.
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
+
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},

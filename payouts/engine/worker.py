@@ -5,6 +5,7 @@ arrived, many in one transaction. Every job has threads of its own, so none star
 """
 
 import logging
+import math
 import queue
 import signal
 import sys
@@ -108,12 +109,16 @@ class Lane:
 class Worker:
     """Runs jobs in the calling thread and in theirs, until stopped, or once until all is done."""
 
-    def __init__(self, jobs: Sequence[Job], *, limit: int | None = None) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], *, limit: int | None = None, seconds: float = math.inf
+    ) -> None:
+        """Claim up to `limit` items of each job, and nothing more after `seconds`."""
         self.arrived: queue.SimpleQueue[tuple[Lane, Future[Any]]] = queue.SimpleQueue()
         self.lanes = [Lane(job, limit) for job in jobs]
         self.done: Counter[str] = Counter()
         self.failures = 0  # of the database, in a row
         self.is_stopping = False
+        self.claims_until = time.monotonic() + seconds
 
     def stop(self, *_signal: object) -> None:
         """Claim nothing more, finish the calls under way. May be called by a signal handler."""
@@ -137,14 +142,23 @@ class Worker:
     def is_finished(self, once: bool) -> bool:
         if not all(lane.is_empty for lane in self.lanes):
             return False
-        return self.is_stopping or (once and all(lane.is_dry for lane in self.lanes))
+        return not self.may_claim or (once and self.is_dry)
+
+    @property
+    def is_dry(self) -> bool:
+        """Whether the last claims found nothing."""
+        return all(lane.is_dry for lane in self.lanes)
+
+    @property
+    def may_claim(self) -> bool:
+        return not self.is_stopping and time.monotonic() < self.claims_until
 
     def make_round(self) -> None:
         try:
             for lane in self.lanes:
                 self.done[lane.job.name] += lane.record()
             for lane in self.lanes:
-                if not self.is_stopping:
+                if self.may_claim:
                     self.hand_out(lane, lane.claim())
         except DATABASE_TROUBLE as exc:
             self.get_over(exc)

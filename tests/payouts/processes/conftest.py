@@ -15,7 +15,15 @@ from tests.factories import (
     StaffFactory,
     WalletFactory,
 )
-from tests.payouts.processes.harness import TIMEOUT_SECONDS, Process, Proxy, Sandbox, until
+from tests.payouts.processes.harness import (
+    TIMEOUT_SECONDS,
+    Celery,
+    Process,
+    Proxy,
+    Redis,
+    Sandbox,
+    until,
+)
 
 TEMPLATE = "desk_template"
 
@@ -114,6 +122,43 @@ def start_worker(environment, processes):
         processes.append(
             Process("worker", "--skip-checks", *options, env={**environment, **variables})
         )
+        return processes[-1]
+
+    return start
+
+
+@pytest.fixture(scope="session")
+def redis_server():
+    server = Redis()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def broker(redis_server, environment):
+    """An empty broker, which all processes of this test are told of."""
+    redis_server.flush()
+    environment["CELERY_BROKER_URL"] = redis_server.url
+    return redis_server
+
+
+@pytest.fixture
+def start_celery(broker, environment, processes):
+    """Start a Celery worker and wait until it listens."""
+
+    def start(*options, count=2, **variables):
+        worker = Celery.worker(*options, env={**environment, **variables}, processes=count)
+        processes.append(worker)
+        until(lambda: worker.is_ready)
+        return worker
+
+    return start
+
+
+@pytest.fixture
+def start_beat(broker, environment, processes):
+    def start():
+        processes.append(Celery.beat(env=environment))
         return processes[-1]
 
     return start

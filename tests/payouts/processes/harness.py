@@ -1,8 +1,10 @@
-"""Real processes: the sandbox over TLS, workers, and a proxy before PostgreSQL that cuts."""
+"""Real processes: the sandbox over TLS, workers of both engines, Redis, and a proxy before
+PostgreSQL that cuts."""
 
 import contextlib
 import os
 import re
+import shutil
 import signal
 import socket
 import subprocess
@@ -13,6 +15,7 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import redis
 import requests
 
 ROOT = Path(__file__).parents[3]
@@ -35,7 +38,9 @@ def until(condition, *, seconds=SECONDS, every=0.02):
 class Process:
     """A Django command in a process of its own; `written` is what it has said so far."""
 
-    def __init__(self, *arguments, entry=("-m", "tests.payouts.processes.manage"), cwd=ROOT, env):
+    def __init__(
+        self, *arguments, entry=("-m", "tests.payouts.processes.manage"), cwd=ROOT, env, **options
+    ):
         self.log = tempfile.NamedTemporaryFile(prefix="desk-process-")  # noqa: SIM115  # see close
         self.popen = subprocess.Popen(
             [sys.executable, *entry, *arguments],
@@ -43,6 +48,7 @@ class Process:
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **env},
             stdout=self.log,
             stderr=subprocess.STDOUT,
+            **options,
         )
 
     @property
@@ -102,6 +108,83 @@ class Sandbox(Process):
 
     def calls(self):
         return sum(self.state()["calls"].values())
+
+
+class Celery(Process):
+    """`celery worker` or `celery beat`, with all its children in a process group of its own."""
+
+    def __init__(self, *arguments, env):
+        super().__init__(
+            *["-A", "config.celery", *arguments, "--loglevel=INFO"],
+            entry=("-m", "tests.payouts.processes.celery"),
+            env=env,
+            process_group=0,
+        )
+
+    @classmethod
+    def worker(cls, *options, env, processes=2):
+        quiet = ("--without-gossip", "--without-mingle", "--without-heartbeat")
+        return cls("worker", f"--concurrency={processes}", *quiet, *options, env=env)
+
+    @classmethod
+    def beat(cls, *, env):
+        return cls("beat", "--pidfile=", env=env)
+
+    @property
+    def is_ready(self):
+        return bool(re.search(r"ready\.|beat: Starting", self.written))
+
+    @property
+    def children(self):
+        """The ids of the processes that do the work."""
+        me = self.popen.pid
+        return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
+
+    def kill(self):
+        """SIGKILL to all of them at once, as when their machine is lost."""
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(self.popen.pid, signal.SIGKILL)
+        self.popen.wait()
+
+    def close(self):
+        self.kill()
+        self.log.close()
+
+
+class Redis:
+    """A throw-away `redis-server` on a socket in a folder of its own; it can be lost and back."""
+
+    def __init__(self):
+        if not shutil.which("redis-server"):
+            raise FileNotFoundError("NO REDIS: its tests need redis-server (apt install it)")
+        self.folder = tempfile.mkdtemp(prefix="desk-redis-")
+        socket_path = f"{self.folder}/redis.sock"
+        self.url = f"redis+socket://{socket_path}"
+        self.client = redis.Redis(unix_socket_path=socket_path)
+        self.start()
+
+    def start(self):
+        options = ["--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", ""]
+        self.popen = subprocess.Popen(
+            ["redis-server", *options, "--dir", self.folder], stdout=subprocess.DEVNULL
+        )
+        until(self.answers)
+
+    def answers(self):
+        with contextlib.suppress(redis.ConnectionError):
+            return self.client.ping()
+
+    def flush(self):
+        """Forget everything, the messages on their way included."""
+        self.client.flushall()
+
+    def lose(self):
+        self.popen.kill()
+        self.popen.wait()
+
+    def close(self):
+        self.lose()
+        shutil.rmtree(self.folder)
 
 
 class Proxy:

@@ -1,0 +1,49 @@
+"""The Celery app of a desk on many machines: `celery -A config.celery worker`, and `… beat`.
+
+The tables are the queue. A message only rings: lost, repeated or late it changes nothing but when
+a job looks at the tables.
+"""
+
+import os
+
+from celery import Celery
+from django.conf import settings
+
+from config import environment
+from payouts.bell import JOBS, RING_LASTS, task_name
+
+environment.read_env_file()
+os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+
+SWEEP_SECONDS = 5.0  # how late something may be found that no bell announced
+
+app = Celery("desk")
+app.set_default()  # a current app is one of this thread alone
+app.conf.update(
+    broker_url=settings.CELERY_BROKER_URL,
+    broker_connection_timeout=1,
+    broker_connection_max_retries=None,  # a worker waits for its broker for ever
+    broker_connection_retry_on_startup=True,
+    broker_transport_options={
+        "max_retries": 0,  # of a process that rings; the sweep is the retry
+        "socket_connect_timeout": 1,
+        "socket_timeout": 3,
+    },
+    accept_content=["json"],
+    task_ignore_result=True,
+    task_acks_late=True,
+    task_reject_on_worker_lost=True,
+    worker_prefetch_multiplier=1,
+    worker_cancel_long_running_tasks_on_connection_loss=False,
+    worker_hijack_root_logger=False,
+    beat_scheduler="celery.beat:Scheduler",  # has nothing to remember
+    beat_schedule={
+        job: {
+            "task": task_name(job),
+            "schedule": SWEEP_SECONDS,
+            "options": {"expires": RING_LASTS},
+        }
+        for job in JOBS
+    },
+)
+app.autodiscover_tasks(["payouts.engine"])

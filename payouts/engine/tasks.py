@@ -1,0 +1,66 @@
+"""The worker's jobs as Celery tasks: a message only rings, the tables say what there is to do."""
+
+import logging
+import mmap
+from functools import cache
+from typing import Any
+
+from celery import shared_task
+from celery.signals import worker_shutting_down
+
+import heleket
+from payouts import bell
+from payouts.desk import Desk, open_client, open_desk
+from payouts.engine import jobs
+from payouts.engine.worker import Worker
+from payouts.errors import WrongDesk
+
+logger = logging.getLogger("payouts.worker")
+
+THREADS = 8
+# A round that still finds work ends after this and rings again: no job keeps a process to itself.
+ROUND_SECONDS = 5.0
+
+# Shared with the processes that are forked from this one, and free of locks, as each may be killed.
+stopping = mmap.mmap(-1, 1)
+
+
+@worker_shutting_down.connect
+def stop(**_signal: Any) -> None:
+    stopping[0] = 1
+
+
+@shared_task(name=bell.task_name("submit"))
+def submit() -> None:
+    work("submit")
+
+
+@shared_task(name=bell.task_name("check"))
+def check() -> None:
+    work("check")
+
+
+@shared_task(name=bell.task_name("watch"))
+def watch() -> None:
+    work("watch")
+
+
+def work(name: str) -> None:
+    """Do what is due of one job, for some seconds at most; then ring if there is more."""
+    try:
+        client, desk = account()
+    except (WrongDesk, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
+        logger.error("%s", exc)  # noqa: TRY400  # a sentence for people, who need no traceback
+        return
+    [job] = (each for each in jobs.all_jobs(client, desk, THREADS) if each.name == name)
+    worker = Worker([job], seconds=ROUND_SECONDS)
+    worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
+    if not worker.is_dry:
+        bell.ring(name)
+
+
+@cache
+def account() -> tuple[heleket.Client, Desk]:
+    """The client and the desk of this process, made at its first ring: after a fork."""
+    client = open_client()
+    return client, open_desk(client)
