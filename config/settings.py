@@ -108,6 +108,10 @@ HELEKET_TIMEOUT_SECONDS = env.float("HELEKET_TIMEOUT_SECONDS", default=45.0)
 LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
 QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
+# Of all processes together. Heleket documents no rate, so without one there is none.
+HELEKET_CALLS_PER_SECOND = env.float("HELEKET_CALLS_PER_SECOND", default=0.0) or None
+if HELEKET_CALLS_PER_SECOND and HELEKET_CALLS_PER_SECOND < 0:
+    raise ImproperlyConfigured("HELEKET_CALLS_PER_SECOND must be greater than 0.")
 
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")

@@ -15,6 +15,7 @@ from django.db.models import F
 
 import heleket
 from payouts import clock, explain, services, settlement
+from payouts.controls import pace
 from payouts.desk import Desk
 from payouts.models import Attempt, Payout, Source
 from payouts.services import Outcome, Seen
@@ -37,29 +38,33 @@ class Reply:
     told: heleket.RemotePayout | heleket.HeleketError
 
 
-def claim(limit: int, *, only: Collection[UUID] | None = None) -> list[Question]:
+def claim(
+    limit: int, *, only: Collection[UUID] | None = None, calls_per_second: float | None = None
+) -> list[Question]:
     """Take up to `limit` payouts about which Heleket should be asked now, or those of `only`."""
-    now = clock.now()
     with transaction.atomic(durable=True):
+        most, now = pace.room(limit, calls_per_second), clock.now()
         askable = Payout.objects.askable()
         askable = askable.due(now) if only is None else askable.filter(pk__in=only)
         locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
-        ids = [payout.pk for payout in locked.only("pk")[:limit]]
+        ids = [payout.pk for payout in locked.only("pk")[:most]]
         Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
+        pace.spend(len(ids), calls_per_second)
     current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
     told = current.values_list("pk", "order_id", "payout__cancel_asked_at")
     return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in told]
 
 
-def claim_watched(limit: int) -> list[Question]:
+def claim_watched(limit: int, *, calls_per_second: float | None = None) -> list[Question]:
     """Take attempts that were ended as never sent and are asked about for a month more."""
-    now = clock.now()
     with transaction.atomic(durable=True):
+        most, now = pace.room(limit, calls_per_second), clock.now()
         due = Attempt.objects.filter(watch_at__lte=now).order_by("watch_at")
-        attempts = list(due.select_for_update(skip_locked=True)[:limit])
+        attempts = list(due.select_for_update(skip_locked=True)[:most])
         Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
             watch_at=now + QUESTION_LASTS
         )
+        pace.spend(len(attempts), calls_per_second)
     return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
 
 
@@ -85,6 +90,7 @@ def record(replies: Sequence[Reply], desk: Desk) -> None:
             for reply in some:
                 apply(attempts[reply.question.attempt_id], reply, owners, desk)
 
+    settlement.heed(reply.told for reply in replies)
     settlement.together_or_each(replies, store)
 
 
@@ -106,7 +112,7 @@ def ask_now(seen: Seen, client: heleket.Client, desk: Desk, *, by: User, source:
     [outcome] = services.ask_soon([seen], by=by, source=source)
     if not outcome.done:
         return outcome
-    for question in claim(1, only=[seen.id]):
+    for question in claim(1, only=[seen.id], calls_per_second=desk.calls_per_second):
         reply = ask(question, client, timeout=desk.timeout)
         record([reply], desk)
         told = explain.outcome_of(seen.id)

@@ -26,6 +26,7 @@ class Desk:
     lease: float
     quiet: float
     release: float
+    calls_per_second: float | None = None  # of all processes together
 
     @property
     def quiet_time(self) -> timedelta:
@@ -51,6 +52,7 @@ def open_desk(client: heleket.Client) -> Desk:
         lease=settings.LEASE_SECONDS,
         quiet=settings.QUIET_SECONDS,
         release=settings.RELEASE_SECONDS,
+        calls_per_second=settings.HELEKET_CALLS_PER_SECOND,
     )
     bind(client)
     return desk

@@ -11,7 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from payouts.controls.models import Switch
+from payouts.controls.models import Pace, Switch
 from payouts.models import Pause, Payout, PayoutStatus, WaitingFor
 from payouts.services import Outcome
 
@@ -37,10 +37,12 @@ class States:
 
     switch: Switch
     pauses: tuple[Pause, ...]
+    pace: Pace
 
     @classmethod
     def now(cls) -> "States":
-        return cls(Switch.objects.get(pk=1), tuple(Pause.objects.order_by("since")))
+        pauses = tuple(Pause.objects.order_by("since"))
+        return cls(Switch.objects.get(pk=1), pauses, Pace.objects.get(pk=1))
 
     def pause_for(self, payout: Payout) -> Pause | None:
         theirs = (each for each in self.pauses if each.currency in ("", payout.currency))
@@ -51,7 +53,7 @@ NOBODY = ""
 
 
 def explain(payout: Payout, states: States | None = None) -> Explanation:
-    """Tell one payout's state. Without `states` they are read: two queries."""
+    """Tell one payout's state. Without `states` they are read: three queries."""
     if payout.is_ended:
         return ended(payout)
     states = states or States.now()
@@ -69,7 +71,7 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
             return WaitingFor.SWITCH
         if pause := states.pause_for(payout):
             return WaitingFor.FUNDS if pause.cause == Pause.Cause.FUNDS else WaitingFor.GATEWAY
-        return WaitingFor.WORKER
+        return WaitingFor.GATEWAY if states.pace.is_silent else WaitingFor.WORKER
     return own
 
 
@@ -130,11 +132,13 @@ def release(payout: Payout, _states: States) -> Told:
     return told, _("An approver can release it."), _("Nothing until it is released.")
 
 
-def worker(payout: Payout, _states: States) -> Told:
+def worker(payout: Payout, states: States) -> Told:
     told = _("It is approved and waits for the worker.")
     if payout.status_reason:
         told = _("It goes out again, as nothing came of the last try: %s") % payout.status_reason
     then = _("The worker sends it within seconds, if it runs.")
+    if states.pace.busy_seconds > 0:
+        then = _("The worker sends it in its turn: it calls Heleket only so often.")
     return told, _("An operator can send it now."), then
 
 
@@ -147,7 +151,7 @@ def switch(_payout: Payout, states: States) -> Told:
 def pause(payout: Payout, states: States) -> Told:
     their = states.pause_for(payout)
     if their is None:
-        return worker(payout, states)
+        return silence(states) if states.pace.is_silent else worker(payout, states)
     told = _("%(why)s. Heleket says: “%(text)s”") % {"why": str(their), "text": their.text}
     who = {
         Pause.Cause.FUNDS: _("Treasury can top up the balance at Heleket."),
@@ -157,6 +161,12 @@ def pause(payout: Payout, states: States) -> Told:
     }.get(Pause.Cause(their.cause), _("Nobody has to act."))
     then = _("One payout is tried at %s; when it goes through, the others follow.")
     return told, who, then % at_time(their.probe_at)
+
+
+def silence(states: States) -> Told:
+    told = _("Heleket asks us to call less often, so nobody calls it for a while.")
+    then = _("Calls go on at %s.") % at_time(states.pace.silent_until)
+    return told, _("Nobody has to act."), then
 
 
 def parked(payout: Payout, _states: States) -> Told:

@@ -17,6 +17,7 @@ from django.db import InterfaceError, OperationalError
 
 import heleket
 from payouts import clock, door, pauses
+from payouts.controls import pace
 from payouts.desk import Desk
 from payouts.models import (
     Attempt,
@@ -111,6 +112,15 @@ def together_or_each(told: Sequence[Told], store: Callable[[Sequence[Told]], Non
                 raise
             except Exception:
                 logger.exception("could not record %r", each)
+
+
+def heed(told: Iterable[object]) -> None:
+    """Let all processes be silent if one of these answers asks for it. To be called before any
+    payout is locked."""
+    for each in told:
+        if isinstance(each, heleket.TooManyRequests):
+            logger.warning("Heleket asks for silence: %s", each.message)
+            pace.fall_silent(each.retry_after)
 
 
 # Answers to a create call

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 
 import heleket
 from payouts import clock, door, explain, pauses, policy, services, settlement
+from payouts.controls import pace
 from payouts.controls.models import Switch
 from payouts.desk import Desk
 from payouts.models import (
@@ -57,6 +58,7 @@ class Unsent:
     """The call was not made, so nothing can have come of it."""
 
     reason: str
+    because: heleket.HeleketError | None = None
 
 
 @dataclass(frozen=True)
@@ -82,10 +84,12 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
     with transaction.atomic(durable=True):
         if limit < 1 or not Switch.objects.held_as_it_is().is_on:
             return []
-        chosen = choose(limit, only)
+        most = pace.room(limit, desk.calls_per_second)
+        chosen = choose(most, only) if most else {}
         lock_wallets(chosen)
         with door.change(chosen, by=None, source=Source.WORKER, skip_locked=True) as payouts:
             calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
+        pace.spend(sum(1 + len(call.earlier) for call in calls.values()), desk.calls_per_second)
         return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
@@ -314,7 +318,7 @@ def ask_about_earlier(call: Call, client: heleket.Client) -> Unsent | EarlierAli
         except heleket.PayoutNotFound:
             continue
         except heleket.HeleketError as exc:
-            return Unsent(f"Heleket did not answer about an earlier try: {exc}")
+            return Unsent(f"Heleket did not answer about an earlier try: {exc}", exc)
         if not settlement.is_final_failure(remote):
             return EarlierAlive(order_id, remote)
     return None
@@ -340,6 +344,8 @@ def record(answers: Sequence[Answer], desk: Desk) -> None:
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
 
+    outcomes = (answer.outcome for answer in answers)
+    settlement.heed(each.because if isinstance(each, Unsent) else each for each in outcomes)
     settlement.together_or_each(answers, store)
 
 

@@ -2,6 +2,8 @@ from django.conf import settings
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
+from payouts import clock
+
 
 class SwitchQuerySet(models.QuerySet["Switch"]):
     def held_as_it_is(self) -> "Switch":
@@ -37,3 +39,27 @@ class Switch(models.Model):
 
     def __str__(self) -> str:
         return str(_("Sending is on") if self.is_on else _("Sending is paused"))
+
+
+class Pace(models.Model):
+    """When Heleket may be called again by any process, see `controls.pace`. Its row is made by a
+    migration."""
+
+    free_at = models.DateTimeField(null=True)  # by then the calls made so far have had their time
+    silent_until = models.DateTimeField(null=True)  # Heleket asked for it
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(name="one_pace", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(_("Silent") if self.is_silent else _("Calling"))
+
+    @property
+    def is_silent(self) -> bool:
+        return self.silent_until is not None and clock.now() < self.silent_until
+
+    @property
+    def busy_seconds(self) -> float:
+        """How long the calls made so far still take at our own rate; negative if they are over."""
+        return (self.free_at - clock.now()).total_seconds() if self.free_at else 0.0

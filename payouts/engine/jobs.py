@@ -7,6 +7,7 @@ from typing import Any
 
 import heleket
 from payouts import checks, submission
+from payouts.controls import pace
 from payouts.desk import Desk
 
 
@@ -14,7 +15,9 @@ from payouts.desk import Desk
 class Job:
     """`claim` takes up to a number of items, `call` handles one of them without the database, and
     `record` stores many results. `not_called` is the result of an item that a stopping worker has
-    not called, if that has to be stored. `threads` is how many calls are made at once.
+    not called, if that has to be stored. `threads` is how many calls are made at once. Where all
+    processes share a rate, `is_held_up` tells whether `claim` may have found less for that reason;
+    then nothing is claimed ahead of its call.
     """
 
     name: str
@@ -23,6 +26,7 @@ class Job:
     call: Callable[[Any], Any]
     record: Callable[[Sequence[Any]], None]
     not_called: Callable[[Any], Any] = lambda _item: None
+    is_held_up: Callable[[], bool] | None = None
 
 
 def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
@@ -33,7 +37,12 @@ def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
         call=partial(submission.send, client=client, timeout=desk.timeout),
         record=partial(submission.record, desk=desk),
         not_called=not_sent,
+        is_held_up=rate_of(desk),
     )
+
+
+def rate_of(desk: Desk) -> Callable[[], bool] | None:
+    return pace.is_full if desk.calls_per_second else None
 
 
 def not_sent(call: submission.Call) -> submission.Answer:
@@ -44,9 +53,10 @@ def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
     return Job(
         name="check",
         threads=threads,
-        claim=checks.claim,
+        claim=partial(checks.claim, calls_per_second=desk.calls_per_second),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
+        is_held_up=rate_of(desk),
     )
 
 
@@ -55,9 +65,10 @@ def watch(client: heleket.Client, desk: Desk) -> Job:
     return Job(
         name="watch",
         threads=1,
-        claim=checks.claim_watched,
+        claim=partial(checks.claim_watched, calls_per_second=desk.calls_per_second),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
+        is_held_up=rate_of(desk),
     )
 
 

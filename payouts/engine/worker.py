@@ -44,7 +44,8 @@ class Lane:
 
     def __init__(self, job: Job, limit: int | None) -> None:
         self.job, self.left = job, limit
-        self.ahead = min(job.threads, MOST_AHEAD)
+        self.most_ahead = 0 if job.is_held_up else MOST_AHEAD
+        self.ahead = min(job.threads, self.most_ahead)
         self.pool = ThreadPoolExecutor(job.threads, thread_name_prefix=job.name)
         self.under_way: dict[Future[Any], Any] = {}
         self.results: list[Any] = []
@@ -65,7 +66,7 @@ class Lane:
         if room < enough or time.monotonic() < self.look_again:
             return []
         items = self.claim_safely(room)
-        self.is_dry = not items
+        self.is_dry = not items and not (self.job.is_held_up and self.job.is_held_up())
         if self.left is not None:
             self.left -= len(items)
             self.is_dry = self.is_dry or self.left < 1
@@ -102,7 +103,7 @@ class Lane:
         """Claim as many ahead as the threads can do soon: a slow gateway leaves them unclaimed."""
         now = time.monotonic()
         soon = round(count / (now - self.recorded_at) * AHEAD_SECONDS)
-        self.ahead = min(max(self.job.threads, soon), MOST_AHEAD)
+        self.ahead = min(max(self.job.threads, soon), self.most_ahead)
         self.recorded_at = now
 
 
@@ -160,6 +161,7 @@ class Worker:
             for lane in self.lanes:
                 if self.may_claim:
                     self.hand_out(lane, lane.claim())
+            self.lanes.append(self.lanes.pop(0))  # a shared rate leaves little to who comes last
         except DATABASE_TROUBLE as exc:
             self.get_over(exc)
         else:

@@ -1,5 +1,7 @@
 import os
 import re
+import subprocess
+import sys
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -38,3 +40,15 @@ def test_g1_the_demo_has_a_database_and_a_gateway_of_its_own(live_machine):
 def test_g1_the_demo_does_not_start_in_another_way_than_through_manage_py():
     with pytest.raises(CommandError, match="settings of another desk"):
         call_command("demo")
+
+
+def test_f10_a_rate_below_zero_is_refused():
+    told = subprocess.run(
+        [sys.executable, "-c", "import config.settings"],
+        env={**os.environ, "HELEKET_CALLS_PER_SECOND": "-1"},
+        cwd=environment.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "HELEKET_CALLS_PER_SECOND must be greater than 0" in told.stderr

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heleket.sandbox.records import Answer
 from payouts import submission
+from payouts.controls.models import Pace
 from payouts.models import (
     Attempt,
     DeskEvent,
@@ -220,6 +221,7 @@ def test_a8_no_random_answer_moves_a_payout_out_of_submitting(office, body, stat
     finally:
         office.sandbox.handle = true
         Pause.objects.all().delete()
+        Pace.objects.update(silent_until=None)
     assert now(payout).status == PayoutStatus.SUBMITTING
     assert payout.attempts.get().unanswered == [1]
 

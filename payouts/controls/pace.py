@@ -1,0 +1,56 @@
+"""How fast all processes together may call Heleket: at the desk's own rate, and not while Heleket
+asks for silence.
+
+Heleket documents no rate. Without one of our own the row is read and never locked. With one, each
+claim holds it until it is committed (a generic cell rate: what is spent puts `free_at` further
+off), so that no number of workers makes more calls than one would.
+"""
+
+import math
+from datetime import timedelta
+
+from payouts import clock
+from payouts.controls.models import Pace
+
+BURST_SECONDS = 1.0  # calls of this span, and one more, may be made at one moment
+SILENCE = timedelta(minutes=1)
+LONGEST_SILENCE = timedelta(minutes=30)  # days would stop the desk
+
+
+def room(limit: int, rate: float | None) -> int:
+    """Return how many of `limit` calls may be made now, `rate` being calls per second.
+
+    With a rate, in a transaction: others wait until it ends. Who holds wallets, payouts or pauses
+    does not come here, so that nobody waits in a circle.
+    """
+    rows = Pace.objects.select_for_update() if rate else Pace.objects.all()
+    pace = rows.get(pk=1)
+    if pace.is_silent:
+        return 0
+    if not rate:
+        return limit
+    spent = max(pace.busy_seconds, 0.0)
+    return min(limit, math.floor(1 + (BURST_SECONDS - spent) * rate + 1e-6))
+
+
+def spend(calls: int, rate: float | None) -> None:
+    """Count calls that are made at once, in the transaction that asked for room."""
+    if rate and calls:
+        pace, now = Pace.objects.get(pk=1), clock.now()
+        pace.free_at = max(pace.free_at or now, now) + timedelta(seconds=calls / rate)
+        pace.save(update_fields=["free_at"])
+
+
+def is_full() -> bool:
+    """Tell whether calls have to wait for those made before."""
+    return Pace.objects.get(pk=1).busy_seconds > 0
+
+
+def fall_silent(seconds: float | None) -> None:
+    """Let nobody call for the seconds that Heleket asked for, or for a while if it named none.
+
+    In a transaction of its own: see `room`.
+    """
+    asked = timedelta(seconds=seconds) if seconds else SILENCE
+    until = clock.now() + min(asked, LONGEST_SILENCE)
+    Pace.objects.exclude(silent_until__gte=until).update(silent_until=until)

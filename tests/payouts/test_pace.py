@@ -1,0 +1,165 @@
+"""How often all processes together call Heleket: our own rate, and the silence it asks for."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from payouts import checks, clock, explain, services, submission
+from payouts.controls.models import Pace
+from payouts.engine import jobs
+from payouts.engine.worker import Worker
+from payouts.models import Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory
+
+pytestmark = pytest.mark.django_db
+
+
+def approved(count):
+    return [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(count)]
+
+
+def now(payout):
+    return Payout.objects.get(pk=payout.pk)
+
+
+@pytest.fixture
+def paced(office):
+    """The office, calling Heleket twice a second at most: three at once, then two a second."""
+    office.desk = replace(office.desk, calls_per_second=2)
+    return office
+
+
+def test_f10_submissions_and_questions_share_the_rate(paced):
+    approved(8)
+    for expected in (3, 0):
+        assert paced.submit() == expected
+    paced.clock.forward(seconds=1)
+    assert paced.submit() == 2
+    paced.clock.forward(seconds=1)
+
+    Payout.objects.under_way().update(due_at=paced.clock())
+    questions = checks.claim(100, calls_per_second=2)
+    assert len(questions) == 2
+    assert checks.claim_watched(100, calls_per_second=2) == []
+    assert paced.submit() == 0
+    paced.clock.forward(seconds=60)
+    assert paced.submit() == 3  # time that nobody used does not add up
+
+
+def test_f10_a_rate_below_one_call_a_second_is_kept_too(office):
+    office.desk = replace(office.desk, calls_per_second=0.1)
+    approved(4)
+    called = []
+    for second in range(25):
+        called += [second] * office.submit()
+        office.clock.forward(seconds=1)
+    assert called == [0, 9, 19]
+
+
+def test_f10_questions_about_earlier_tries_count(paced):
+    payout, other = approved(2)
+    paced.sandbox.set_fate("final_fail", order_id=payout.order_id("test"))
+    paced.submit(limit=1)
+    paced.work(minutes=2)
+    paced.act("retry_payouts", payout, role="Operator", reason="Once more")
+    paced.approve(payout)
+    paced.clock.forward(minutes=1)
+    before = len(paced.sandbox.calls)
+
+    assert paced.submit() == 1
+    assert now(other).status == PayoutStatus.CONFIRMED
+    assert len(paced.sandbox.calls) - before == 2
+    assert Pace.objects.get().free_at - paced.clock() == timedelta(seconds=1)
+
+
+def test_f10_a_run_goes_on_until_all_is_sent(desk, heleket_client, sandbox, usdt):
+    """The rate does not look like the end of the work, and nothing claimed waits for a thread."""
+    approved(12)
+    with clock.replaced(clock.database_now):
+        paced = replace(desk, calls_per_second=8)
+        worker = Worker([jobs.submit(heleket_client, paced, 2)])
+        most = []
+        [lane] = worker.lanes
+        worker.run(once=True, on_round=lambda _done: most.append(len(lane.under_way)))
+
+    assert len(sandbox.order_ids) == 12
+    assert max(most) == 2
+
+
+def test_a12_a_question_that_meets_429_silences_all(office):
+    payouts = approved(3)
+    office.submit(limit=2)
+    office.sandbox.faults.add("429_retry_after", times=1, seconds=40, path="/v1/payout/info")
+    Payout.objects.under_way().update(due_at=office.clock())
+    assert office.check(limit=1) == 1
+    calls = len(office.sandbox.calls)
+
+    office.clock.forward(seconds=39)
+    Payout.objects.under_way().update(due_at=office.clock())
+    assert (office.submit(), office.check()) == (0, 0)
+    told = explain.explain(now(payouts[2]))
+    assert told.waiting_for == "gateway"
+    assert "call less often" in told.sentence
+    assert len(office.sandbox.calls) == calls
+    assert now(payouts[2]).status == PayoutStatus.APPROVED
+
+    office.clock.forward(seconds=1)
+    assert (office.submit(), office.check()) == (1, 2)
+    assert explain.explain(now(payouts[2])).waiting_for == "final_word"
+
+
+@pytest.mark.parametrize(
+    ("fault", "seconds"),
+    [("429", 60), ("429_retry_after", 1800)],
+    ids=["no time named", "days"],
+)
+def test_a12_a_silence_is_a_minute_or_half_an_hour_at_most(office, fault, seconds):
+    approved(1)
+    office.submit()
+    office.sandbox.faults.add(fault, seconds=999_999, path="/v1/payout/info")
+    office.ask_now()
+
+    assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=seconds)
+
+
+def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
+    approved(2)
+    office.submit()
+    for wait in (300, 20):
+        office.sandbox.faults.add("429_retry_after", seconds=wait, path="/v1/payout/info")
+    office.ask_now()
+
+    assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=300)
+
+
+def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office):
+    [payout] = approved(1)
+    office.sandbox.set_fate("final_fail", order_id=payout.order_id("test"))
+    office.submit()
+    office.work(minutes=2)
+    office.act("retry_payouts", payout, role="Operator", reason="Once more")
+    office.approve(payout)
+    office.sandbox.faults.add("429_retry_after", seconds=90, path="/v1/payout/info")
+
+    office.submit()
+
+    assert now(payout).status == PayoutStatus.APPROVED
+    assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=90)
+
+
+def test_a12_nobody_calls_by_hand_while_heleket_wants_silence(office):
+    sent, waiting = approved(2)
+    office.submit(limit=1)
+    office.sandbox.faults.add("429", path="/v1/payout/info")
+    office.ask_now()
+    calls = len(office.sandbox.calls)
+    seen_sent, seen_waiting = services.see([now(sent), now(waiting)])
+    by_hand = {"by": office.person("Operator"), "source": Source.ADMIN}
+
+    checks.ask_now(seen_sent, office.client, office.desk, **by_hand)
+    told = submission.send_now(seen_waiting, office.client, office.desk, **by_hand)
+
+    assert not told.done
+    assert "call less often" in told.text
+    assert len(office.sandbox.calls) == calls
