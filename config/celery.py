@@ -27,7 +27,7 @@ app.conf.update(
     broker_transport_options={
         "max_retries": 0,  # of a process that rings; the sweep is the retry
         "socket_connect_timeout": 1,
-        "socket_timeout": 3,
+        "socket_timeout": 2,
     },
     accept_content=["json"],
     task_ignore_result=True,

@@ -6,7 +6,7 @@ seconds and nothing else. Without a broker there is nobody to ring for.
 
 import time
 from collections.abc import Callable
-from functools import cache, partial
+from functools import cache
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -25,16 +25,19 @@ def task_name(job: str) -> str:
 def ring(job: str) -> None:
     """Have a job look for what is due, once this transaction is committed. Raises nothing."""
     if settings.CELERY_BROKER_URL and not is_rung(job):
-        transaction.on_commit(sending(job), robust=True)
+        transaction.on_commit(bell_of(job), robust=True)
 
 
 def is_rung(job: str) -> bool:
-    return sending(job) in (each[1] for each in connection.run_on_commit)
+    return bell_of(job) in (each[1] for each in connection.run_on_commit)
 
 
 @cache
-def sending(job: str) -> Callable[[], None]:
-    return partial(send, job)
+def bell_of(job: str) -> Callable[[], None]:
+    def sound() -> None:  # no partial(): Django logs a failure by the function's name
+        send(job)
+
+    return sound
 
 
 def send(job: str) -> None:
@@ -48,4 +51,4 @@ def send(job: str) -> None:
         current_app.send_task(task_name(job), expires=RING_LASTS, retry=False)
     except Exception:
         _silent_until = time.monotonic() + SILENT_SECONDS
-        raise  # to on_commit, which logs it
+        raise  # to Django, which logs it and goes on

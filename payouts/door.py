@@ -1,7 +1,7 @@
 """The one door: a payout's status changes here or not at all.
 
 Lock in id order, let the caller act, then save what moved together with one event per act, or none
-of it. Everyone who locks more keeps to one order: switch, wallets, payouts, limits.
+of it. Everyone who locks more keeps to one order: switch, pace, wallets, payouts, limits.
 """
 
 import json
@@ -15,8 +15,8 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F
 
-from payouts import chain, clock
-from payouts.models import DeskEvent, Payout, PayoutEvent, Source
+from payouts import bell, chain, clock
+from payouts.models import DeskEvent, Payout, PayoutEvent, PayoutStatus, Source
 
 COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
 
@@ -42,8 +42,18 @@ def change(
             yield payouts
             acted = [payout for payout in payouts if payout.acts]
             events = events_of(acted, by=by, source=source)
+            ring_for(payouts)
         save_changed(payouts, before)
         PayoutEvent.objects.bulk_create(events)
+
+
+def ring_for(payouts: Iterable[Payout]) -> None:
+    """Have what is due at this moment done at once."""
+    now = clock.now()
+    for payout in payouts:
+        if payout.due_at and payout.due_at <= now:
+            is_to_send = payout.status == PayoutStatus.APPROVED or payout.may_repeat
+            bell.ring("submit" if is_to_send else "check")
 
 
 def add(payouts: Sequence[Payout], *, by: User | None, source: Source) -> None:

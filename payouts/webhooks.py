@@ -20,7 +20,7 @@ from django.views.decorators.http import require_POST
 from heleket import InvalidSignature
 from heleket.answers import read_payout
 from heleket.webhooks import MAX_BODY_BYTES, verify
-from payouts import clock, settlement
+from payouts import bell, clock, settlement
 from payouts.models import Attempt, Discrepancy, Source
 
 logger = logging.getLogger(__name__)
@@ -102,8 +102,12 @@ def ask_soon(
     """Make its payout due if it is under way. If it has ended, have it looked up all the same if it
     is watched as never sent, or if Heleket announces another status than we know."""
     cursor.execute(PULL_FORWARD, [at, attempt.pk, at])
-    if not cursor.rowcount:
-        cursor.execute(WATCH_NOW, [at, attempt.pk, at, status])
+    if cursor.rowcount:
+        bell.ring("check")
+        return
+    cursor.execute(WATCH_NOW, [at, attempt.pk, at, status])
+    if cursor.rowcount:
+        bell.ring("watch")
 
 
 def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:

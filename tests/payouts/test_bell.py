@@ -1,0 +1,177 @@
+"""The bell: on commit, once, and never at the cost of whoever rings it."""
+
+import subprocess
+import sys
+from queue import Empty
+
+import pytest
+from celery import Celery
+from django.db import transaction
+from kombu.exceptions import OperationalError
+
+import config.celery
+from config import environment
+from heleket.webhooks import sign_webhook
+from payouts import bell, services
+from payouts.engine import jobs, tasks
+from payouts.models import Attempt, Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def broker(settings, monkeypatch):
+    """A broker in this process: a function that takes the messages out of it."""
+    settings.CELERY_BROKER_URL = "memory://"
+    app = Celery("test")  # and with that this thread's current one
+    app.conf.update(config.celery.app.conf.changes | {"broker_url": "memory://"})
+    monkeypatch.setattr(bell, "_silent_until", 0.0)
+    with app.connection_for_read() as connection:
+        queue = connection.SimpleQueue(app.conf.task_default_queue)
+        queue.clear()
+
+        def rung():
+            messages = []
+            try:
+                while True:
+                    messages.append(queue.get_nowait())
+            except Empty:
+                assert all(each.headers["expires"] for each in messages)
+                return sorted(each.headers["task"] for each in messages)
+
+        yield rung
+        queue.close()
+    config.celery.app.set_current()
+
+
+@pytest.fixture
+def commit(django_capture_on_commit_callbacks):
+    return lambda: django_capture_on_commit_callbacks(execute=True)
+
+
+def see(*payouts):
+    return services.see(Payout.objects.filter(pk__in=[each.pk for each in payouts]))
+
+
+def test_each_job_has_a_bell_and_a_task(desk, heleket_client):
+    names = [each.name for each in jobs.all_jobs(heleket_client, desk, 1)]
+    assert list(bell.JOBS) == names
+    assert [getattr(tasks, name).name for name in names] == list(map(bell.task_name, names))
+    assert set(config.celery.app.conf.beat_schedule) == set(names)
+
+
+def test_an_approval_of_many_rings_once(office, broker, commit):
+    pending = [PayoutFactory() for _ in range(3)]
+
+    with commit():
+        services.approve_payouts(see(*pending), by=office.person("Approver"), source=Source.ADMIN)
+        assert broker() == []
+
+    assert broker() == ["payouts.submit"]
+
+
+def test_what_is_not_due_rings_for_nobody(office, broker, commit):
+    with commit():
+        payout = PayoutFactory()
+        office.act("hold_payouts", payout, role="Approver", reason="Wait")
+        approved = PayoutFactory(status=PayoutStatus.APPROVED)
+        office.act("cancel_payouts", approved, role="Operator", reason="Twice")
+
+    assert broker() == []
+
+
+def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, commit):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    with commit():
+        office.act("hurry_payouts", payout, role="Operator")
+    assert broker() == ["payouts.submit"]
+
+    office.sandbox.set_fate("stuck")
+    with commit():
+        office.submit()
+    assert broker() == []
+    with commit():
+        office.act("ask_soon", payout, role="Operator")
+    assert broker() == ["payouts.check"]
+
+
+def test_a_lost_payout_rings_when_it_may_be_sent_again(office, broker, commit):
+    office.sandbox.drop_requests = True
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.submit()
+    with commit():
+        while not Payout.objects.get(pk=payout.pk).may_repeat:
+            office.clock.forward(seconds=30)
+            office.check()
+    assert broker() == ["payouts.submit"]
+
+
+def test_a_webhook_rings_for_a_question(office, broker, commit, client):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    told = {"type": "payout", "order_id": Attempt.objects.get().order_id, "status": "paid"}
+    body = sign_webhook(told, office.sandbox.payout_key)
+
+    for expected in (["payouts.check"], []):  # a repeat is only counted
+        with commit():
+            answer = client.post("/webhooks/heleket/", body, content_type="application/json")
+        assert answer.status_code == 200
+        assert broker() == expected
+
+
+def test_f7_what_is_rolled_back_rings_for_nobody(office, broker, commit):
+    first, second = PayoutFactory(), PayoutFactory()
+    approver = {"by": office.person("Approver"), "source": Source.ADMIN}
+
+    with commit():
+        try:
+            with transaction.atomic():
+                services.approve_payouts(see(first), **approver)
+                raise ZeroDivisionError
+        except ZeroDivisionError:
+            pass
+    assert broker() == []
+
+    with commit():  # nor does it keep silent who comes after it
+        services.approve_payouts(see(second), **approver)
+    assert broker() == ["payouts.submit"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_f7_a_broker_that_does_not_answer_is_left_alone_for_a_while(
+    office, broker, monkeypatch, caplog
+):
+    payouts, tried = [PayoutFactory() for _ in range(3)], []
+
+    def refuse(*_args, **_options):
+        tried.append(1)
+        raise OperationalError("connection refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Celery, "send_task", refuse)
+        for payout in payouts[:2]:
+            office.approve(payout)
+            assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
+    assert len(tried) == 1
+    assert "connection refused" in caplog.text
+
+    monkeypatch.setattr(bell, "_silent_until", 0.0)  # the while is over
+    office.approve(payouts[2])
+    assert broker() == ["payouts.submit"]
+
+
+def test_without_a_broker_celery_is_not_even_read():
+    script = (
+        "import django; django.setup(); import sys; from payouts import bell; bell.ring('submit'); "
+        "import config.wsgi, payouts.webhooks; print('celery' in sys.modules)"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=environment.BASE_DIR,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout == "False\n"
