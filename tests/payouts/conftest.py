@@ -2,11 +2,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 import pytest
+from celery import Celery
 from django.conf import settings
 
+import config.celery
 import heleket
 from heleket.sandbox import Gateway
-from payouts import services
+from payouts import bell, services
 from payouts.desk import Desk
 from payouts.models import Attempt, Pause, Payout, Source
 from tests.conftest import Clock
@@ -106,3 +108,22 @@ def office(unchecked_office, sandbox):
     check_invariants(sandbox)
     for attempt in Attempt.objects.all():
         assert settings.HELEKET_API_KEY not in attempt.answer
+
+
+@pytest.fixture
+def ring_at(settings, monkeypatch):
+    """Have this process ring at a broker, as a web server does; return its Celery app."""
+    apps = []
+
+    def use(url):
+        settings.CELERY_BROKER_URL = url
+        monkeypatch.setattr(bell, "_silent_until", 0.0)
+        app = Celery("test", broker=url)  # and with that this thread's current one
+        app.conf.broker_transport_options = config.celery.app.conf.broker_transport_options
+        apps.append(app)
+        return app
+
+    yield use
+    for app in apps:
+        app.close()
+    config.celery.app.set_current()

@@ -21,12 +21,9 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def broker(settings, monkeypatch):
+def broker(ring_at):
     """A broker in this process: a function that takes the messages out of it."""
-    settings.CELERY_BROKER_URL = "memory://"
-    app = Celery("test")  # and with that this thread's current one
-    app.conf.update(config.celery.app.conf.changes | {"broker_url": "memory://"})
-    monkeypatch.setattr(bell, "_silent_until", 0.0)
+    app = ring_at("memory://")
     with app.connection_for_read() as connection:
         queue = connection.SimpleQueue(app.conf.task_default_queue)
         queue.clear()
@@ -42,7 +39,6 @@ def broker(settings, monkeypatch):
 
         yield rung
         queue.close()
-    config.celery.app.set_current()
 
 
 @pytest.fixture
