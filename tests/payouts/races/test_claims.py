@@ -1,12 +1,14 @@
 """Who claims while others claim, cancel or edit: PostgreSQL decides, one of them wins."""
 
 from collections import Counter
+from dataclasses import replace
 from functools import partial
 
 import pytest
 from django.db import OperationalError, transaction
 
-from payouts import services, submission
+from payouts import checks, clock, services, submission
+from payouts.controls.models import Pace
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus, Source
@@ -50,6 +52,25 @@ def test_a13_each_row_is_claimed_once_by_many_claimers(desk, make, ring, rounds)
     assert set(Attempt.objects.values_list("calls", flat=True)) == {1}
     assert not Payout.objects.exclude(status=PayoutStatus.SUBMITTING).exists()
     assert_chains_hold()
+
+
+def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, rounds):
+    rare = 0.001  # calls a second: one may be made, the next after a quarter of an hour
+    claims = [
+        partial(submission.claim, 2, replace(desk, calls_per_second=rare)),
+        partial(checks.claim, 2, calls_per_second=rare),
+    ]
+    claimers, kinds = ring(4), Counter()
+    make(4)
+    submission.claim(2, desk)
+    for _ in rounds:
+        Pace.objects.update(free_at=None)
+        Payout.objects.update(due_at=clock.now())
+        make(1)
+
+        [call] = [call for calls in claimers.run(*claims * 2) for call in calls]
+        kinds[type(call)] += 1
+    assert len(kinds) == 2
 
 
 def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, ring):
