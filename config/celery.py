@@ -26,8 +26,9 @@ app.conf.update(
     broker_connection_retry_on_startup=True,
     broker_transport_options={
         "max_retries": 0,  # of a process that rings; the sweep is the retry
-        "socket_connect_timeout": 1,
+        "socket_connect_timeout": 1,  # Redis
         "socket_timeout": 2,
+        "client-config": {"connect_timeout": 1, "retries": {"total_max_attempts": 1}},  # SQS
     },
     accept_content=["json"],
     task_ignore_result=True,

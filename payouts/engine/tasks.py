@@ -54,7 +54,9 @@ def work(name: str) -> None:
         return
     [job] = (each for each in jobs.all_jobs(client, desk, THREADS) if each.name == name)
     worker = Worker([job], seconds=ROUND_SECONDS)
-    worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
+    done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
+    if done.total():
+        logger.info("recorded %d %s", done.total(), name)
     if not worker.is_dry:
         bell.ring(name)
 
