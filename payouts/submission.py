@@ -86,6 +86,8 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
             return []
         most = pace.room(limit, desk.calls_per_second)
         chosen = choose(most, only) if most else {}
+        if not chosen:
+            return []
         lock_wallets(chosen)
         with door.change(chosen, by=None, source=Source.WORKER, skip_locked=True) as payouts:
             calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
@@ -128,7 +130,7 @@ def first(due: PayoutQuerySet, limit: int) -> dict[UUID, int]:
 
 def lock_wallets(chosen: dict[UUID, int]) -> None:
     """Keep the wallets as they are until the claim is committed; others may read and claim."""
-    if connection.vendor == "postgresql" and chosen:
+    if connection.vendor == "postgresql":
         with connection.cursor() as cursor:  # FOR SHARE, which the ORM does not know
             cursor.execute(
                 f"SELECT 1 FROM {Wallet._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR SHARE",  # noqa: S608

@@ -1,0 +1,153 @@
+"""Mistakes that a desk like this one has been known to make, each as a patch of one function.
+
+`plant` replaces a piece of text in the source of a function, and refuses if it is not there exactly
+once: a patch that no longer fits is noticed, not passed over.
+"""
+
+import inspect
+import textwrap
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib import import_module
+from unittest.mock import patch
+
+
+@dataclass(frozen=True)
+class Bug:
+    """Where the patch goes ("package.module.function"), what it takes out, and what it puts in."""
+
+    name: str
+    place: str
+    sound: str
+    broken: str
+
+
+@contextmanager
+def plant(bug: Bug) -> Iterator[None]:
+    """Let the code have this mistake for a while."""
+    module_name, _dot, function = bug.place.rpartition(".")
+    module = import_module(module_name)
+    source = textwrap.dedent(inspect.getsource(getattr(module, function)))
+    if source.count(bug.sound) != 1:
+        raise ValueError(f"{bug.name}: {bug.place} has changed, and the patch no longer fits")
+    made: dict[str, object] = {}
+    exec(source.replace(bug.sound, bug.broken), vars(module), made)  # our own source
+    with patch.object(module, function, made[function]):
+        yield
+
+
+FOUND_BY_RUNS = [
+    Bug(
+        "call inside the transaction",
+        "payouts.submission.send",
+        "        return Answer(call, ask_about",
+        "        with transaction.atomic():\n            return Answer(call, ask_about",
+    ),
+    Bug(
+        "new order_id on repeat",
+        "payouts.submission.take",
+        "        tries = attempts[payout.pk]\n",
+        "        tries = attempts[payout.pk]\n"
+        "        payout.generation += payout.status == PayoutStatus.SUBMITTING\n",
+    ),
+    Bug(
+        "timeout or 5xx treated as failure",
+        "payouts.submission.apply",
+        "        settlement.apply_no_answer(attempt, answer.call.number, told, desk)\n",
+        "        settlement.answered(attempt, answer.call.number)\n"
+        "        if attempt.payout.status == PayoutStatus.SUBMITTING:\n"
+        "            attempt.payout.fail(told.message)\n",
+    ),
+    Bug(
+        "first not found treated as never sent",
+        "payouts.settlement.count_not_found",
+        "        attempt.not_found_at = asked_at\n"
+        '        payout.tell("not_found", order_id=attempt.order_id)\n'
+        "        payout.due_at = asked_at + desk.quiet_time\n",
+        '        payout.fail("Heleket does not have it.")\n',
+    ),
+    Bug(
+        "refusal of a repeat treated as failure",
+        "payouts.settlement.apply_refusal",
+        "if proves_nothing(payout):",
+        "if payout.waiting_for == WaitingFor.DISCREPANCY:",
+    ),
+    Bug(
+        "webhook trusted without query",
+        "payouts.webhooks.ask_soon",
+        "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
+        '    if status == "paid":\n'
+        "        with settlement.settle([attempt.pk], source=Source.WEBHOOK) as some:\n"
+        "            if settlement.is_under_way(some[attempt.pk].payout):\n"
+        "                some[attempt.pk].payout.confirm()\n"
+        "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
+    ),
+    Bug(
+        "answer not compared with what was sent",
+        "payouts.settlement.difference",
+        "    if not differs:\n",
+        "    if differs or True:\n",
+    ),
+    Bug(
+        "deduplication by (uuid, status)",
+        "payouts.webhooks.take",
+        "hashlib.sha256(raw)",
+        "hashlib.sha256(f\"{members['uuid']} {members['status']}\".encode())",
+    ),
+    Bug(
+        "fail final whatever is_final says",
+        "payouts.settlement.is_final_failure",
+        "remote.is_final and remote.status in FINAL_FAILURES",
+        "remote.status in FINAL_FAILURES",
+    ),
+    Bug(
+        "self-approval by superuser",
+        "payouts.services.refuse_maker",
+        "    if not makers:\n",
+        "    if by.is_superuser:\n        return\n    if not makers:\n",
+    ),
+    Bug(
+        "digest not checked at claim",
+        "payouts.policy.missing",
+        "    if any(each.digest != digest for each in standing):\n",
+        "    if False:\n",
+    ),
+    Bug(
+        "cancel completed before the release time",
+        "payouts.settlement.end_after_release_time",
+        "    if attempt.lease_until and asked_at < attempt.lease_until + desk.release_time:\n",
+        "    if False:\n",
+    ),
+    Bug(
+        "unavailable on a repeat puts it back to approved",
+        "payouts.settlement.apply_not_executed",
+        "    if proves_nothing(payout):\n",
+        "    if payout.waiting_for == WaitingFor.DISCREPANCY:\n",
+    ),
+    Bug(
+        "lease shorter than the call's deadline",
+        "payouts.submission.claim",
+        "lease_ends = clock.monotonic() + desk.lease",
+        "lease_ends = clock.monotonic() + desk.timeout / 2",
+    ),
+    Bug(
+        "amounts through float",
+        "heleket.client._plain",
+        '    text = f"{amount:f}"\n',
+        '    text = f"{float(amount):.8f}"\n',
+    ),
+    Bug(
+        "200 answered before the webhook is stored",
+        "payouts.webhooks.heleket_webhook",
+        "    take(raw, members)\n",
+        "    try:\n        take(raw, members)\n"
+        '    except Exception:\n        logger.exception("stored later")\n',
+    ),
+    Bug(
+        "event written outside the transaction",
+        "payouts.door.change",
+        "        PayoutEvent.objects.bulk_create(events)\n",
+        "    PayoutEvent.objects.bulk_create(events)\n",
+    ),
+]

@@ -1,0 +1,24 @@
+import pytest
+
+
+def pytest_addoption(parser):
+    parser.addoption("--seed", type=int, help="repeat one seed of the simulation")
+
+
+@pytest.fixture(autouse=True)
+def _own_database(django_db_blocker):
+    """Every run opens a database in memory for itself."""
+    with django_db_blocker.unblock():
+        yield
+
+
+def pytest_generate_tests(metafunc):
+    if "block" in metafunc.fixturenames:
+        seed = metafunc.config.getoption("seed", None)
+        blocks = BLOCKS if seed is None else [range(seed, seed + 1)]
+        ids = [f"{block.start}-{block.stop - 1}" for block in blocks]
+        metafunc.parametrize("block", blocks, ids=ids)
+
+
+SEEDS, IN_A_BLOCK = 150, 5
+BLOCKS = [range(first, first + IN_A_BLOCK) for first in range(1, SEEDS + 1, IN_A_BLOCK)]

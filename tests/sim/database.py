@@ -1,0 +1,86 @@
+"""The database of a run: real commits, with staff, clients and wallets and nothing else."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from functools import cache
+
+from django.contrib.auth.models import Group, User
+from django.core.management import call_command
+from django.db import connection
+
+from payouts.roles import ROLES
+from tests.factories import ClientFactory, PayoutServiceFactory, UserFactory, WalletFactory
+from tests.sim.clock import START
+
+STAFF = {
+    "rosa": ["Requester"],
+    "ruben": ["Requester"],
+    "selma": ["Requester", "Approver"],  # approves what she requested, if anybody lets her
+    "amira": ["Approver"],
+    "anton": ["Approver"],
+    "omar": ["Operator"],
+    "root": list(ROLES),
+}
+ADDRESSES = [
+    ("tron", "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"),
+    ("tron", "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"),
+    ("eth", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"),
+]
+
+
+def fill() -> None:
+    """Make who and what every run begins with."""
+    for name, roles in STAFF.items():
+        person = UserFactory(username=name, is_superuser=name == "root")
+        person.groups.set(Group.objects.filter(name__in=roles))
+    adder, approver = User.objects.get(username="ruben"), User.objects.get(username="amira")
+    decided = {"added_by": adder, "approved_by": approver, "approved_at": START}
+    for network, address in ADDRESSES:
+        client = ClientFactory(created_by=adder)
+        WalletFactory(client=client, network=network, address=address, **decided)
+    PayoutServiceFactory(synced_at=START)
+    PayoutServiceFactory(
+        network="eth", currency="SHIB", max_amount=Decimal(900_000_000), synced_at=START
+    )
+
+
+def new_connection() -> sqlite3.Connection:
+    """Open a database in memory, as Django opens its own."""
+    connection.ensure_connection()
+    made = connection.get_new_connection(
+        connection.get_connection_params() | {"database": ":memory:", "uri": False}
+    )
+    made.isolation_level = None  # Django begins and commits by itself
+    return made
+
+
+@cache
+def template() -> sqlite3.Connection:
+    """A migrated and filled database, made once in a process."""
+    made = new_connection()
+    with instead(made):
+        call_command("migrate", verbosity=0)
+        fill()
+    return made
+
+
+@contextmanager
+def instead(mine: sqlite3.Connection) -> Iterator[None]:
+    """Let Django use this connection for a while."""
+    before, connection.connection = connection.connection, mine
+    try:
+        yield
+    finally:
+        connection.connection = before
+
+
+@contextmanager
+def fresh() -> Iterator[None]:
+    """Use a copy of the filled database instead of the present connection."""
+    original, mine = template(), new_connection()
+    original.backup(mine)
+    with instead(mine):
+        yield
+    mine.close()

@@ -1,0 +1,91 @@
+"""The other side: the sandbox behind the real client, with payouts that live as Heleket's may."""
+
+import json
+import random
+from typing import TYPE_CHECKING, Any
+
+from requests import PreparedRequest, Response
+from requests.exceptions import ReadTimeout
+
+import heleket
+from heleket.sandbox import Gateway
+from heleket.sandbox.adapter import SandboxAdapter
+from tests.sim.seams import reach
+from tests.sim.swarm import DELAYS, ON_THE_WIRE
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+ENDS = ["paid!", "paid!", "paid!", "p2p!", "fail!", "system_fail!", "cancel!", "paid paid!"]
+ON_THE_WAY = ["check", "process", "fail", "system_fail", "frozen_by_review"]
+
+
+class Heleket(Gateway):
+    """A gateway at which every payout has a life of its own, and always a final word."""
+
+    def __init__(self, world: "World", **options: Any) -> None:
+        super().__init__(**options)
+        self.world, self.chance = world, random.Random(f"lives {world.seed}")
+        self.newer_members = self.chance.random() < 0.8
+
+    def _life_for(self, _fields: Any) -> str:
+        between = self.chance.choices(ON_THE_WAY, k=self.chance.randrange(4))
+        return " ".join(["process", *between, self.chance.choice(ENDS)])
+
+
+def let_faults_strike(gateway: Heleket) -> None:
+    """Give the gateway the faults of this run that it can do by itself."""
+    rates = gateway.world.swarm.rates
+    for name in ON_THE_WIRE:
+        if name in rates:
+            gateway.faults.add(name, rate=rates[name])
+    for name, seconds in DELAYS.items():
+        if name in rates:
+            gateway.faults.add("delayed", rate=rates[name], seconds=seconds)
+
+
+class Wire(SandboxAdapter):
+    """The way there and back, with a seam wherever a process can die or fall asleep."""
+
+    def __init__(self, world: "World") -> None:
+        super().__init__(world.gateway)
+        self.world = world
+
+    def send(  # type: ignore[override]
+        self, request: PreparedRequest, *, timeout: Any = None, **others: Any
+    ) -> Response:
+        reach("before the request leaves")
+        self.world.oracle.request_leaves(request)
+        if str(request.url).endswith("/v1/payout") and self.world.swarm.strikes("occupied"):
+            self.occupy(json.loads(request.body)["order_id"])
+        if self.world.swarm.strikes("sent_twice"):
+            super().send(request, timeout=timeout, **others)
+        try:
+            response = super().send(request, timeout=timeout, **others)
+        except ReadTimeout:
+            reach("the request has left")
+            self.world.wait(timeout[1])
+            raise
+        except Exception:
+            reach("the request has left")
+            raise
+        reach("the answer is not read yet")
+        return response
+
+    def occupy(self, order_id: str) -> None:
+        """Another desk with the same prefix was here before: Heleket has something else by it."""
+        if self.world.gateway.find(order_id) is None:
+            self.world.gateway.add_foreign_payout(amount="7", order_id=order_id)
+
+
+class Phone(heleket.Client):
+    """The real client; what it hears about a payout is noted for the oracle."""
+
+    def __init__(self, world: "World", **options: Any) -> None:
+        super().__init__(**options, adapter=Wire(world))
+        self.world = world
+
+    def _payout(self, path: str, body: bytes, deadline: float | None) -> heleket.RemotePayout:
+        remote = super()._payout(path, body, deadline)
+        self.world.oracle.hears(json.loads(body)["order_id"], remote)
+        return remote

@@ -1,0 +1,126 @@
+"""What runs by itself: workers, Heleket's own time, and the courier of its webhooks."""
+
+import json
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+from heleket.sandbox.records import Delivery
+from heleket.webhooks import sign_webhook
+from payouts import checks, submission
+from payouts.models import WebhookDelivery
+from tests.sim.oracle import Broken
+from tests.sim.seams import reach
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+HOOK = "/webhooks/heleket/"
+
+
+def worker(world: "World") -> None:
+    """Claim, call, record, as the worker does: what it knows is recorded until it is stored."""
+    while True:
+        reach("rests")
+        job = world.chance.choice([submit, check])
+        job(world, world.chance.randint(1, 3))
+
+
+def submit(world: "World", most: int) -> int:
+    calls = world.try_once(lambda: submission.claim(most, world.desk)) or []
+    one_by_one = world.chance.random() < 0.5
+    answers = []
+    for call in calls:
+        answers.append(submission.send(call, world.client, timeout=world.desk.timeout))
+        if one_by_one:
+            store(world, answers, submission.record)
+            answers = []
+    store(world, answers, submission.record)
+    return len(calls)
+
+
+def check(world: "World", most: int) -> int:
+    questions = world.try_once(lambda: checks.claim(most)) or []
+    questions = questions or world.try_once(lambda: checks.claim_watched(most)) or []
+    replies = [checks.ask(each, world.client, timeout=world.desk.timeout) for each in questions]
+    store(world, replies, checks.record)
+    return len(questions)
+
+
+def store(world: "World", told: Sequence[Any], record: Callable[..., None]) -> None:
+    def stored() -> bool:
+        record(told, world.desk)
+        return True
+
+    while told and not world.try_once(stored):
+        reach("tries to record again")
+
+
+def heleket(world: "World") -> None:
+    """Payouts move on, and requests that were on their way for long arrive."""
+    while True:
+        reach("rests")
+        world.gateway.run_due()
+
+
+class Courier:
+    """Brings Heleket's webhooks, not always once and not always in order."""
+
+    def __init__(self, world: "World") -> None:
+        self.world, self.luck = world, world.swarm.luck["late"]
+        self.sent: list[bytes] = []
+
+    def run(self, _world: "World") -> None:
+        while True:
+            reach("rests")
+            self.go_round()
+
+    def go_round(self) -> None:
+        waiting = self.world.gateway.take_webhooks()
+        if self.world.swarm.is_on("late"):
+            self.luck.shuffle(waiting)
+        for delivery in waiting:
+            if self.world.swarm.strikes("lost"):
+                continue
+            self.deliver(delivery)
+            if self.world.swarm.strikes("repeated"):
+                self.deliver(delivery)
+        if self.sent and self.world.swarm.strikes("replayed"):
+            self.post(self.luck.choice(self.sent))
+        if self.sent and self.world.swarm.strikes("forged"):
+            self.forge(self.luck.choice(self.sent))
+        if self.sent and self.world.swarm.strikes("lied"):
+            self.post(self.lie_about(self.luck.choice(self.sent)))
+
+    def deliver(self, delivery: Delivery) -> None:
+        status = self.post(delivery.body)
+        self.world.gateway.mail.settle(delivery, str(status), accepted=status == 200)
+        self.sent.append(delivery.body)
+
+    def post(self, body: bytes) -> int:
+        """Answered with 200 means stored, and only then."""
+        reach("brings a webhook")
+        answer = self.world.browser.post(HOOK, body, content_type="application/json")
+        if answer.status_code == 200 and not is_stored(body):
+            raise Broken("B15 a webhook was answered with 200 and is not stored")
+        if answer.status_code not in (200, 500):
+            raise Broken(f"a genuine webhook was answered with {answer.status_code}")
+        return answer.status_code
+
+    def forge(self, genuine: bytes) -> None:
+        place = self.luck.randrange(1, len(genuine) - 1)
+        forged = genuine[:place] + bytes([genuine[place] ^ 1]) + genuine[place + 1 :]
+        answer = self.world.browser.post(HOOK, forged, content_type="application/json")
+        if answer.status_code != 400 or is_stored(forged):
+            raise Broken(f"B1 a forged webhook was answered with {answer.status_code}")
+
+    def lie_about(self, genuine: bytes) -> bytes:
+        """Write what somebody with the key might: it is paid, believe me."""
+        told = json.loads(genuine)
+        del told["sign"]
+        told |= {"status": "paid", "is_final": True, "txid": "f" * 64}
+        return sign_webhook(told, self.world.gateway.payout_key)
+
+
+def is_stored(body: bytes) -> bool:
+    text = body.decode(errors="replace")
+    return WebhookDelivery.objects.filter(body=text).exists()

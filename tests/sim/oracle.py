@@ -1,0 +1,283 @@
+"""Judges each step by Heleket's own ledger and by our rows as they are stored, never by our words.
+
+It reads the tables with SQL of its own and remembers what was approved, so that a mistake in the
+code it judges does not blind it. The names of the promises are those of docs/faults.md.
+"""
+
+import json
+from collections import defaultdict
+from decimal import Decimal
+from typing import TYPE_CHECKING, NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import connection
+from requests import PreparedRequest
+
+import heleket
+from payouts.models import PayoutStatus
+from tests.payouts.invariants import ARROWS, check_invariants, is_alive
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
+APPROVAL_ENDS = {"edit", "hold", "release", "void", "retry", "reject", "cancel"}
+
+
+class Broken(BaseException):
+    """A promise was broken. No `except Exception` on the way may hide it."""
+
+
+class Row(NamedTuple):
+    """A payout as it is stored."""
+
+    id: object
+    number: int
+    status: str
+    last_event: int
+    generation: int
+    waiting_for: str
+    client: int
+    wallet: int
+    currency: str
+    amount: object
+    network: str
+    address: str
+    memo: str
+
+    @property
+    def terms(self) -> tuple[object, ...]:
+        """What an approval is for."""
+        return self[6:], self.generation
+
+
+class Try(NamedTuple):
+    """An attempt as it is stored."""
+
+    payout: object
+    generation: int
+    order_id: str
+    body: str
+    uuid: str | None
+    was_released: bool
+
+
+class Event(NamedTuple):
+    id: int
+    payout: object
+    number: int
+    act: str
+    before: str
+    after: str
+    person: int | None
+
+
+def rows(sql: str, *values: object) -> list[tuple]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, values)
+        return cursor.fetchall()
+
+
+class Oracle:
+    def __init__(self, world: "World") -> None:
+        self.world, self.gateway = world, world.gateway
+        self.payouts: dict[object, Row] = {}
+        self.tries: dict[str, Try] = {}
+        self.last_event = 0
+        self.version = self.writes = -1
+        self.approved: dict[object, tuple[object, ...]] = {}
+        self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
+
+    # Told by the wire
+
+    def request_leaves(self, request: PreparedRequest) -> None:
+        """I1, I2, I7, I15: what leaves was committed and approved, byte for byte, and not ended."""
+        if connection.in_atomic_block:
+            raise Broken("I1 Heleket is called inside a transaction")
+        if not str(request.url).endswith("/v1/payout"):
+            return
+        self.look()
+        sent = json.loads(request.body)
+        attempt = self.tries.get(sent["order_id"])
+        if attempt is None or attempt.body.encode() != request.body:
+            raise Broken(f"I1 bytes that are not stored leave: {request.body!r}")
+        payout = self.payouts[attempt.payout]
+        if attempt.generation == payout.generation:
+            terms = (sent["currency"], Decimal(sent["amount"]), sent["network"], sent["address"])
+            stored = (payout.currency, Decimal(payout.amount), payout.network, payout.address)
+            if terms != stored or sent.get("memo", "") != payout.memo:
+                raise Broken(f"I15 P-{payout.number} is {stored}, but {terms} leaves")
+            if self.approved.get(payout.id) != payout.terms:
+                raise Broken(f"I2 P-{payout.number} leaves in other terms than were approved")
+        if payout.status not in UNDER_WAY | {PayoutStatus.CONFIRMED, PayoutStatus.FAILED}:
+            raise Broken(f"I7 a call leaves for P-{payout.number}, which is {payout.status}")
+
+    def hears(self, order_id: str, remote: heleket.RemotePayout) -> None:
+        self.heard[order_id].add((remote.status, remote.is_final))
+
+    # After each step
+
+    def check(self) -> None:
+        """Look at what the step did. Raises Broken."""
+        if connection.in_atomic_block:
+            raise Broken("I1 a transaction was left open")
+        if self.look() or self.gateway.version != self.version:
+            self.version = self.gateway.version
+            self.compare_with_heleket()
+
+    def check_all(self) -> None:
+        """Every promise over every row."""
+        try:
+            check_invariants(self.gateway)
+        except AssertionError as exc:
+            raise Broken(str(exc)) from None
+
+    def look(self) -> bool:
+        """Read what changed and judge each event; tell whether anything did."""
+        writes = connection.connection.total_changes
+        if writes == self.writes:
+            return False
+        self.writes = writes
+        stored = rows(
+            "SELECT id, number, status, last_event, generation, waiting_for, client_id, wallet_id, "
+            "currency, amount, network, address, memo FROM payouts_payout ORDER BY number"
+        )
+        before, self.payouts = self.payouts, {each[0]: Row(*each) for each in stored}
+        if before == self.payouts:
+            return False
+        self.read_tries()
+        events = defaultdict(list)
+        for each in rows(
+            "SELECT id, payout_id, number, act, from_status, to_status, person_id "
+            "FROM payouts_payoutevent WHERE id > %s ORDER BY id",
+            self.last_event,
+        ):
+            event = Event(*each)
+            events[event.payout].append(event)
+            self.last_event = event.id
+        for payout in self.payouts.values():
+            self.replay(before.get(payout.id), payout, events[payout.id])
+        return True
+
+    def read_tries(self) -> None:
+        for each in rows(
+            "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL "
+            "FROM payouts_attempt ORDER BY id"
+        ):
+            attempt = Try(*each)
+            known = self.tries.get(attempt.order_id)
+            if known and known.body != attempt.body:
+                raise Broken(f"I17 the bytes of {attempt.order_id} were changed")
+            self.tries[attempt.order_id] = attempt
+
+    def replay(self, before: Row | None, payout: Row, events: list[Event]) -> None:
+        """I4, I8: the new events lead along the arrows from the status before to the one now."""
+        status, number = (before.status, before.last_event) if before else ("pending", 0)
+        for event in events:
+            number += 1
+            arrows = ARROWS.get(event.before, {})
+            if (event.number, event.before) != (number, status):
+                raise Broken(f"I4 P-{payout.number}: {event} does not follow {number - 1} {status}")
+            if event.after != arrows.get(event.act, event.before):
+                raise Broken(f"I4 P-{payout.number} goes from {event.before} by {event.act}")
+            status = event.after
+        if (status, number) != (payout.status, payout.last_event):
+            raise Broken(f"I4 P-{payout.number} is {payout.status}, its events say {status}")
+        for event in events:
+            self.judge(payout, event)
+
+    def judge(self, payout: Row, event: Event) -> None:
+        if event.act in APPROVAL_ENDS:
+            self.approved.pop(payout.id, None)
+        if event.act == "approve":
+            if event.person in self.makers(payout):
+                raise Broken(f"I2 a maker of P-{payout.number} approved it")
+            self.approved[payout.id] = payout.terms
+        if event.act in ("claim", "repeat"):
+            self.judge_claim(payout, event.act)
+        if event.act == "confirm":
+            self.judge_final_word(payout)
+        if payout.status in ("pending", "held") and self.standing(payout):
+            raise Broken(f"I3 approvals of P-{payout.number} stand although it is {payout.status}")
+
+    def judge_claim(self, payout: Row, act: str) -> None:
+        """I2, I3, I14 at the moment of the claim."""
+        if not rows("SELECT 1 FROM controls_switch WHERE is_on")[0:1]:
+            raise Broken(f"I14 P-{payout.number}: {act} while sending is paused")
+        if self.approved.get(payout.id) != payout.terms:
+            raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
+        if act == "repeat":
+            return
+        makers = self.makers(payout)
+        people = User.objects.in_bulk(self.standing(payout)).values()
+        may = [each for each in people if each.has_perm("payouts.approve_payout")]
+        if not may or len(may) < len(people) or any(each.pk in makers for each in people):
+            raise Broken(f"I2 P-{payout.number} is claimed on the approvals of {list(people)}")
+
+    def standing(self, payout: Row) -> list[int]:
+        found = rows(
+            "SELECT person_id FROM payouts_approval WHERE payout_id = %s AND voided_at IS NULL "
+            "AND decision = 'approved'",
+            payout.id,
+        )
+        return [person for (person,) in found]
+
+    def makers(self, payout: Row) -> set[int]:
+        found = rows("SELECT person_id FROM payouts_payoutmaker WHERE payout_id = %s", payout.id)
+        return {person for (person,) in found}
+
+    def judge_final_word(self, payout: Row) -> None:
+        """I5: Heleket said so to our own call, and it is true of this payout."""
+        [order_id] = [
+            each.order_id
+            for each in self.tries.values()
+            if (each.payout, each.generation) == (payout.id, payout.generation)
+        ]
+        remote = self.gateway.find(order_id)
+        if remote is None or (remote.status, remote.is_final) != ("paid", True):
+            raise Broken(f"I5 P-{payout.number} is confirmed, but Heleket has {remote}")
+        if ("paid", True) not in self.heard[order_id]:
+            raise Broken(f"I5 P-{payout.number} is confirmed without an answer that says so")
+        ours = (Decimal(payout.amount), payout.currency, payout.network, payout.address)
+        if ours != (remote.amount, remote.currency, remote.network, remote.address):
+            raise Broken(f"I5 P-{payout.number} is {ours}, but Heleket paid {remote}")
+
+    def compare_with_heleket(self) -> None:
+        """I1, I6, I7: Heleket has one living payout at most, none for what is not under way."""
+        alive = defaultdict(list)
+        for attempt in self.tries.values():
+            if is_alive(self.gateway.find(attempt.order_id)):
+                alive[attempt.payout].append(attempt)
+        for payout_id, some in alive.items():
+            payout = self.payouts[payout_id]
+            if len(some) > 1:
+                raise Broken(f"I1 P-{payout.number} is paid twice: {[each[2] for each in some]}")
+            [attempt] = some
+            is_under_way = payout.status in UNDER_WAY | {PayoutStatus.CONFIRMED}
+            is_present = is_under_way and attempt.generation == payout.generation
+            if not is_present and not attempt.was_released and not self.is_shown(payout):
+                raise Broken(
+                    f"I6 I7 P-{payout.number} is {payout.status}, but Heleket has {attempt[2]}"
+                )
+
+    def is_shown(self, payout: Row) -> bool:
+        return bool(rows("SELECT 1 FROM payouts_discrepancy WHERE payout_id = %s", payout.id))
+
+    # In the calm
+
+    def check_end(self) -> None:
+        """I10, I11, I19: all has come to an end that a person can read."""
+        self.check()
+        self.check_all()
+        for payout in self.payouts.values():
+            is_ours = payout.status in UNDER_WAY | {PayoutStatus.APPROVED}
+            if is_ours and payout.waiting_for != "discrepancy":
+                raise Broken(
+                    f"I11 P-{payout.number} is still {payout.status}, {payout.waiting_for}"
+                )
+        for attempt in self.tries.values():
+            payout = self.payouts[attempt.payout]
+            remote = self.gateway.find(attempt.order_id)
+            is_known = remote and (attempt.uuid == remote.uuid or attempt.was_released)
+            if is_alive(remote) and not is_known and not self.is_shown(payout):
+                raise Broken(f"I10 nobody knows that Heleket paid {attempt.order_id}")

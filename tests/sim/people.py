@@ -1,0 +1,237 @@
+"""Who acts by hand: some honest, some hasty, some who approve what they should not.
+
+Each looks at a payout and acts on what was seen, with a seam in between: meanwhile anything may
+have happened to it.
+"""
+
+import re
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from django.db import connection
+from django.db.models import Q
+from django.urls import reverse
+
+from payouts import checks, services, submission, switching
+from payouts.controls.models import Switch
+from payouts.errors import PayoutError
+from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, Source
+from payouts.services import Outcome, Seen
+from tests.sim.oracle import Broken
+from tests.sim.seams import reach
+from wallets import services as wallet_services
+from wallets.models import PayoutService, Wallet
+
+if TYPE_CHECKING:
+    from tests.sim.world import World
+
+# Equal ones that Heleket may confuse, small ones, and some with more digits than a float has.
+AMOUNTS = {
+    "USDT": ["5", "5", "5", "17.5", "0.500001", "40", "98765.432101"],
+    "SHIB": ["234567891.12345673", "345678912.98765432", "250000"],
+}
+COINS = {"tron": "USDT", "eth": "SHIB"}
+MOST_PAYOUTS = 12
+Act = Callable[["World", str], None]
+
+
+def person(name: str, *acts: Act) -> Callable[["World"], None]:
+    """Return the script of somebody who does these things, one after the other, by chance."""
+
+    def script(world: "World") -> None:
+        while True:
+            reach("rests")
+            act = world.chance.choice(acts)
+            try:
+                world.try_once(lambda act=act: act(world, name))
+            except PayoutError as exc:
+                world.note(f"{name}: refused: {exc}")
+
+    return script
+
+
+def some_payout(world: "World", *statuses: str) -> Payout | None:
+    found = list(Payout.objects.filter(status__in=statuses).order_by("number"))
+    return world.chance.choice(found) if found else None
+
+
+def account_for(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> None:
+    """I20: a row for each that was chosen, none twice."""
+    if [each.id for each in outcomes] != [each.id for each in seen]:
+        raise Broken(f"I20 {len(seen)} rows were chosen, {outcomes} came back")
+
+
+def do(act_name: str, *statuses: str, **told: str) -> Act:
+    """Return an act on one payout, or hastily on several, in one of these statuses."""
+    service = getattr(services, act_name)
+
+    def act(world: "World", name: str) -> None:
+        found = list(Payout.objects.filter(status__in=statuses).order_by("number"))
+        if not found:
+            return
+        most = len(found) if world.chance.random() < 0.2 else 1
+        seen = services.see(world.chance.sample(found, most))
+        reach("has looked")
+        by = world.person(name)
+        outcomes = service(seen, by=by, source=Source.ADMIN, **told)
+        account_for(seen, outcomes)
+        for each in outcomes:
+            world.note(f"{name}: {act_name} P-{each.number}: {each.text}")
+
+    return act
+
+
+def request(world: "World", name: str) -> None:
+    """Ask for a payout; sometimes again with the same key, sometimes for another one with it."""
+    known = list(Payout.objects.order_by("number"))
+    wallet = world.chance.choice(list(Wallet.objects.order_by("pk")))
+    coin = COINS[wallet.network]
+    content = {
+        "wallet": wallet,
+        "client": wallet.client,
+        "currency": coin,
+        "amount": Decimal(world.chance.choice(AMOUNTS[coin])),
+        "idempotency_key": f"{name} {world.step}",
+    }
+    if known and (len(known) >= MOST_PAYOUTS or world.chance.random() < 0.1):
+        again = world.chance.choice(known)
+        content |= {"client": again.client, "idempotency_key": again.idempotency_key}
+        content |= {"wallet": again.wallet, "currency": COINS[again.wallet.network]}
+    payout = services.request_payout(
+        **content,
+        purpose="Prize",
+        origin=Origin.MANUAL,
+        by=world.person(name),
+        source=Source.ADMIN,
+        installation=world.desk.installation,
+    )
+    if payout.amount != content["amount"]:
+        raise Broken(f"I13 {content['amount']} was asked for, {payout} is {payout.amount}")
+    world.note(f"{name}: requests {payout} of {payout.money}")
+
+
+def edit(world: "World", name: str) -> None:
+    payout = some_payout(world, "pending", "held", "approved")
+    if payout is None:
+        return
+    [seen] = services.see([payout])
+    reach("has looked")
+    wallet = world.chance.choice(list(payout.client.wallets.order_by("pk")))
+    services.edit_payout(
+        seen,
+        wallet=wallet,
+        currency=COINS[wallet.network],
+        amount=Decimal(world.chance.choice(AMOUNTS[COINS[wallet.network]])),
+        purpose="Prize",
+        reason="Changed",
+        by=world.person(name),
+        source=Source.ADMIN,
+    )
+    world.note(f"{name}: edits {payout}")
+
+
+approve = do("approve_payouts", "pending")
+reject = do("reject_payouts", "pending", "held", reason="No")
+hold = do("hold_payouts", "pending", "approved", reason="Wait")
+release = do("release_payouts", "held")
+cancel = do("cancel_payouts", "approved", "submitting", "broadcast", reason="Stop")
+retry = do("retry_payouts", "failed", reason="Again")
+
+
+def approve_in_admin(world: "World", name: str) -> None:
+    """Open the confirmation in a browser, and post what it showed."""
+    payout = some_payout(world, "pending")
+    if payout is None:
+        return
+    browser = world.browser
+    browser.force_login(world.person(name))
+    url = reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"])
+    page = browser.get(url)
+    reach("has looked")
+    if seen := re.search(rb'name="seen" value="([^"]*)"', page.content):
+        answer = browser.post(url, {"seen": seen[1].decode()})
+        world.note(f"{name}: approves {payout} in the Admin: {answer.status_code}")
+
+
+def send_now(world: "World", name: str) -> None:
+    by_hand(world, name, submission.send_now, PayoutStatus.APPROVED)
+
+
+def ask_now(world: "World", name: str) -> None:
+    by_hand(world, name, checks.ask_now, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
+
+
+def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: str) -> None:
+    payout = some_payout(world, *statuses)
+    if payout is None:
+        return
+    [seen] = services.see([payout])
+    by = world.person(name)
+    outcome = now(seen, world.client, world.desk, by=by, source=Source.ADMIN)
+    world.note(f"{name}: {now.__name__} {payout}: {outcome.text}")
+
+
+def turn_switch(world: "World", name: str) -> None:
+    is_on = Switch.objects.get(pk=1).is_on
+    turn = switching.pause if is_on and world.chance.random() < 0.3 else switching.resume
+    turn(reason="Audit", by=world.person(name), source=Source.ADMIN)
+    world.note(f"{name}: {turn.__name__}s sending")
+
+
+def close_discrepancy(world: "World", name: str) -> None:
+    found = Discrepancy.objects.filter(closed_at=None).order_by("pk").first()
+    if found:
+        by = world.person(name)
+        services.close_discrepancy(found, reason="Looked at", by=by, source=Source.ADMIN)
+        world.note(f"{name}: closes {found}")
+
+
+def top_up(world: "World", name: str) -> None:
+    for coin in AMOUNTS:
+        world.gateway.top_up(coin, "1000000000000")
+    world.note(f"{name}: tops up")
+
+
+# Trouble that people make
+
+
+def tamper(world: "World", name: str) -> None:
+    """Change an approved payout behind the desk's back."""
+    if not world.swarm.strikes("tampered"):
+        return
+    found = Payout.objects.filter(status="approved").filter(~Q(attempts__gt=0)).order_by("number")
+    if payout := found.first():
+        with connection.cursor() as cursor:
+            sql = "UPDATE payouts_payout SET address = %s WHERE number = %s"
+            cursor.execute(sql, ["TLyqzVGLV1srkB7dToTAEqgDSfPtXRJZYH", payout.number])
+        world.note(f"{name}: tampers with {payout}")
+
+
+def demote(world: "World", name: str) -> None:
+    """Take an approver's right away, or give it back."""
+    approver = world.person("amira")
+    if not approver.is_active or world.swarm.strikes("demoted"):
+        approver.is_active = not approver.is_active
+        approver.save()
+        world.note(f"{name}: amira's account is {'on' if approver.is_active else 'off'}")
+
+
+def freeze_wallet(world: "World", name: str) -> None:
+    wallet = world.chance.choice(list(Wallet.objects.order_by("pk")))
+    if wallet.status == "frozen":
+        wallet_services.release_wallets([wallet.pk], by=world.person(name))
+    elif wallet.status == "new":
+        wallet_services.approve_wallets([wallet.pk], by=world.person(name))
+    elif world.swarm.strikes("wallet_frozen"):
+        wallet_services.freeze_wallets([wallet.pk], by=world.person(name))
+        world.note(f"{name}: freezes {wallet}")
+
+
+def withdraw_service(world: "World", name: str) -> None:
+    """Heleket takes a service away or gives it back, and the desk hears of it."""
+    service = world.chance.choice(list(PayoutService.objects.order_by("pk")))
+    if not service.is_available or world.swarm.strikes("withdrawn"):
+        service.is_available = not service.is_available
+        service.save()
+        world.note(f"the service is {'there' if service.is_available else 'gone'}")

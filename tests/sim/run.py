@@ -1,0 +1,175 @@
+"""A run: a storm in which anything may happen, then the calm in which all has to come right."""
+
+import hashlib
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from django.contrib.auth.models import User
+
+from payouts import switching
+from payouts.controls.models import Switch
+from payouts.errors import PayoutError
+from payouts.models import Pause, Payout, PayoutEvent, Source
+from payouts.models import PayoutStatus as Status
+from tests.sim import machines, people
+from tests.sim.oracle import Broken
+from tests.sim.world import Actor, World
+from wallets.models import PayoutService, Wallet
+
+STEPS = 300
+LOOK_AT_ALL_EVERY = 50
+CALM = timedelta(days=3)
+ROUNDS = 2000
+
+
+@dataclass(frozen=True)
+class Report:
+    """What became of one run. `broken` is empty if every promise held."""
+
+    seed: int
+    steps: int
+    faults: dict[str, float]
+    without: frozenset[str]
+    broken: str
+    trace: list[str] = field(repr=False)
+    acts: Counter[str] = field(repr=False)
+    seconds: float
+
+    @property
+    def promise(self) -> str:
+        """The name of the one that was broken."""
+        return self.broken.partition(" ")[0]
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256("\n".join(self.trace).encode()).hexdigest()
+
+    def __str__(self) -> str:
+        faults = ", ".join(f"{name} {rate:g}" for name, rate in self.faults.items())
+        told = "\n".join(self.trace[-30:])
+        return (
+            f"seed {self.seed}, step {self.steps}: {self.broken or 'every promise held'}\n"
+            f"faults: {faults or 'none'}\n{told}\n"
+            f"again: pytest tests/sim --seed {self.seed}"
+        )
+
+
+def run(seed: int, steps: int = STEPS, without: frozenset[str] = frozenset()) -> Report:
+    """Run one seed. The same arguments give the same trace, always."""
+    started = time.perf_counter()
+    world, broken, acts = World(seed, without), "", Counter()
+    faults = dict(world.swarm.rates)
+    with world.running():
+        try:
+            storm(world, steps)
+            calm(world)
+        except Broken as exc:
+            broken = str(exc)
+        acts.update(PayoutEvent.objects.values_list("act", flat=True))
+    seconds = time.perf_counter() - started
+    return Report(seed, world.step, faults, without, broken, world.trace, acts, seconds)
+
+
+def cast(world: World) -> list[Actor]:
+    """Who is there. One to four workers."""
+    courier = machines.Courier(world)
+    workers = [
+        Actor(f"worker {number}", machines.worker, weight=8)
+        for number in range(1, world.chance.randint(1, 4) + 1)
+    ]
+    by_hand = {
+        "rosa": [people.request, people.request, people.edit, people.cancel],
+        "selma": [people.request, people.approve, people.edit],
+        "amira": [
+            *[people.approve] * 3,
+            *[people.reject, people.hold, people.release, people.approve_in_admin],
+        ],
+        "anton": [people.approve, people.approve, people.release, people.freeze_wallet],
+        "omar": [
+            *[people.cancel, people.retry, people.retry, people.send_now, people.ask_now],
+            *[people.turn_switch, people.close_discrepancy, people.top_up],
+        ],
+        "root": [
+            *[people.approve, people.request, people.tamper, people.demote],
+            people.withdraw_service,
+        ],
+    }
+    staff = [Actor(name, people.person(name, *acts)) for name, acts in by_hand.items()]
+    others = [Actor("heleket", machines.heleket, 2), Actor("courier", courier.run, 2)]
+    return [*workers, *staff, *others]
+
+
+def storm(world: World, steps: int) -> None:
+    world.actors = cast(world)
+    for _ in range(world.chance.randint(1, 4)):
+        world.step -= 1  # a key of its own for each
+        with suppress(PayoutError):  # the same key again, with other content
+            people.request(world, "rosa")
+    world.step = 0
+    world.oracle.check()
+    for number in range(1, steps + 1):
+        world.take_step()
+        world.oracle.check()
+        if number % LOOK_AT_ALL_EVERY == 0:
+            world.oracle.check_all()
+
+
+def calm(world: World) -> None:
+    """No fault strikes any more and everybody has gone home; workers and Heleket go on.
+
+    Within three days of their time every payout has ended, or waits for a person and says so.
+    """
+    world.swarm.calm_down()
+    world.gateway.faults.clear()
+    for actor in world.actors:
+        actor.kill()
+    world.note("calm")
+    put_right(world)
+    courier = machines.Courier(world)
+    end = world.clock.now() + CALM
+    for _ in range(ROUNDS):
+        world.gateway.run_due()
+        courier.go_round()
+        while machines.submit(world, 20) or machines.check(world, 20):
+            pass
+        world.oracle.check()
+        if is_settled() or world.clock.now() > end:
+            break
+        world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
+    world.oracle.check_end()
+
+
+def put_right(world: World) -> None:
+    """What people and money held up is over."""
+    people.top_up(world, "treasury")
+    User.objects.update(is_active=True)
+    PayoutService.objects.update(is_available=True)
+    Wallet.objects.update(status="active")
+    if not Switch.objects.get(pk=1).is_on:
+        switching.resume(reason="Over", by=world.person("omar"), source=Source.ADMIN)
+
+
+def is_settled() -> bool:
+    moving = [Status.APPROVED, Status.SUBMITTING, Status.BROADCAST]
+    return not Payout.objects.filter(status__in=moving).exclude(waiting_for="discrepancy").exists()
+
+
+def next_moment(world: World) -> datetime:
+    """When something is due next, a quarter of an hour from now at the latest."""
+    now = world.clock.now()
+    soon = [at for at in moments(world) if at and at > now]
+    return min([*soon, now + timedelta(minutes=15)])
+
+
+def moments(world: World) -> Iterator[datetime | None]:
+    moving = Payout.objects.filter(status__in=["approved", "submitting", "broadcast"])
+    yield from moving.values_list("due_at", flat=True)
+    yield from Pause.objects.values_list("probe_at", flat=True)
+    for at in [each.next_step_at for each in world.gateway.payouts]:
+        yield at and at + world.clock.ahead
+    for held in world.gateway.held_requests:
+        yield held.due_at and held.due_at + world.clock.ahead

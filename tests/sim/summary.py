@@ -1,0 +1,97 @@
+"""What many runs came to, in a sentence and on a page."""
+
+import platform
+import subprocess
+from collections import Counter
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from tests.sim.swarm import ALL
+
+if TYPE_CHECKING:
+    from tests.sim.run import Report
+
+
+class Totals:
+    def __init__(self, seeds: range, steps: int) -> None:
+        self.seeds, self.steps = seeds, steps
+        self.runs, self.steps_taken, self.seconds, self.cpu = 0, 0, 0.0, 0.0
+        self.faults: Counter[str] = Counter()
+        self.acts: Counter[str] = Counter()
+        self.broken: list[Report] = []
+
+    def add(self, report: "Report") -> None:
+        self.runs += 1
+        self.steps_taken += report.steps
+        self.cpu += report.seconds
+        self.faults.update(report.faults.keys())
+        self.acts += report.acts
+        if report.broken:
+            self.broken.append(report)
+
+    @property
+    def sentence(self) -> str:
+        return (
+            f"{self.runs} seeds of {self.steps} steps in {self.seconds:.0f} s, "
+            f"{self.acts['claim']} claims and {self.acts['repeat']} repeats among "
+            f"{self.acts.total()} acts: {len(self.broken)} broke a promise"
+        )
+
+    def page(self) -> str:
+        broken = "".join(f"- seed {each.seed}: {each.broken}\n" for each in self.broken)
+        return PAGE.format(
+            sentence=self.sentence,
+            commit=commit(),
+            day=datetime.now(UTC).strftime("%d %B %Y"),
+            python=platform.python_version(),
+            first=self.seeds.start,
+            last=self.seeds.stop - 1,
+            steps=self.steps,
+            minutes=self.seconds / 60,
+            broken=broken or "None.\n",
+            faults=table(self.faults, ALL),
+            acts=table(self.acts, sorted(self.acts)),
+        )
+
+
+def table(counts: Counter[str], names: list[str]) -> str:
+    return "\n".join(f"| `{name}` | {counts[name]:,} |" for name in names)
+
+
+def commit() -> str:
+    def git(*arguments: str) -> str:
+        done = subprocess.run(
+            ["git", *arguments], capture_output=True, text=True, check=True, timeout=30
+        )
+        return done.stdout.strip()
+
+    changed = " with uncommitted changes" if git("status", "--porcelain", "-uno") else ""
+    return f"{git('rev-parse', '--short=12', 'HEAD')}{changed}"
+
+
+PAGE = """\
+# Simulation: the last long run
+
+Written by `make sim`. How it works: [faults.md](faults.md#the-simulation).
+
+**{sentence}.**
+
+| what | |
+|---|---|
+| commit | {commit} |
+| day | {day} |
+| seeds | {first} to {last}, {steps} steps each before the calm |
+| time | {minutes:.0f} min on the machine, Python {python}, SQLite in memory |
+
+## Broken promises
+{broken}
+## Faults, and in how many seeds each was on
+| fault | seeds |
+|---|--:|
+{faults}
+
+## Acts that were written down as events
+| act | events |
+|---|--:|
+{acts}
+"""

@@ -1,0 +1,59 @@
+"""What goes wrong in a run: each seed turns on a random half of all faults, each at a rate.
+
+A fault that is on all the time hides others; one that is on in half of the runs meets every other
+one in a quarter of them.
+"""
+
+import random
+from dataclasses import dataclass, field
+
+RATES = (0.02, 0.05, 0.1, 0.25)
+
+# Of the network and of Heleket; the sandbox knows them by these names.
+ON_THE_WIRE = [
+    *["drop", "drop_timeout", "timeout", "commit_then_drop", "commit_then_500", "race_500"],
+    *["500", "html_502", "503", "404", "429", "429_retry_after", "redirect_307"],
+    *["refuse_connection", "connect_timeout", "tls_failure", "unauthorized", "forbidden"],
+    *["terminal", "unknown_refusal", "empty_200", "garbage", "null", "list", "no_state"],
+    *["cut_json", "cut_connection", "server_error_200", "wrong_content_type", "html_200"],
+    *["numbers_as_json", "not_found_text", "swapped", "slow", "drip"],
+]
+DELAYS = {"delayed_1": 20, "delayed_2": 300, "delayed_3": 5400}  # a request's seconds on its way
+ON_THE_WAY = ["sent_twice", "occupied", *DELAYS]
+TO_ACTORS = ["killed", "frozen", "commit_refused", "commit_lost"]
+OF_WEBHOOKS = ["lost", "repeated", "late", "forged", "replayed", "lied"]
+OF_THE_WORLD = ["clock_jumps", "poor", "tampered", "demoted", "withdrawn", "wallet_frozen"]
+ALL = [*ON_THE_WIRE, *ON_THE_WAY, *TO_ACTORS, *OF_WEBHOOKS, *OF_THE_WORLD]
+
+# What stops the desk for minutes is rare enough that something happens at all.
+RARE = {"unauthorized", "forbidden", "terminal", "refuse_connection", "connect_timeout", "429"}
+RARE |= {"429_retry_after", "tls_failure", "unknown_refusal", "swapped", "lied", "occupied"}
+RARE |= {"clock_jumps", "demoted", "frozen", "killed"}
+
+
+@dataclass
+class Swarm:
+    """The faults of one seed. `without` turns some off and leaves the luck of the others alone."""
+
+    seed: int
+    without: frozenset[str] = frozenset()
+    rates: dict[str, float] = field(init=False)
+    luck: dict[str, random.Random] = field(init=False)
+
+    def __post_init__(self) -> None:
+        chance = random.Random(f"swarm {self.seed}")
+        chosen = chance.sample(ALL, len(ALL) // 2)
+        rates = {name: chance.choice(RATES) for name in chosen}
+        for name in RARE & rates.keys():
+            rates[name] = min(rates[name], 0.05)
+        self.rates = {name: rates[name] for name in ALL if name in rates.keys() - self.without}
+        self.luck = {name: random.Random(f"{name} {self.seed}") for name in ALL}
+
+    def strikes(self, name: str) -> bool:
+        return name in self.rates and self.luck[name].random() < self.rates[name]
+
+    def is_on(self, name: str) -> bool:
+        return name in self.rates
+
+    def calm_down(self) -> None:
+        self.rates = {}

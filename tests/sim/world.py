@@ -1,0 +1,179 @@
+"""One run: the desk, Heleket, people, and the trouble between them, all out of one seed."""
+
+import logging
+import random
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from typing import TypeVar
+from unittest.mock import patch
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import InterfaceError, OperationalError
+from django.test import Client as Browser
+from django.test import override_settings
+
+from payouts import clock as money_clock
+from payouts import desk as desks
+from tests.sim import database
+from tests.sim.clock import Clock
+from tests.sim.heleket import Heleket, Phone, let_faults_strike
+from tests.sim.oracle import Broken, Oracle
+from tests.sim.seams import Killed, Thread, around_transactions, reach
+from tests.sim.swarm import Swarm
+
+DATABASE_TROUBLE = (OperationalError, InterfaceError)
+RELEASE = timedelta(hours=6)  # longer than any request is delayed
+# How long a step takes: mostly nothing, sometimes a quiet time, rarely an hour.
+PACES = [(0.0, 0.5)] * 6 + [(0.0, 20.0)] * 3 + [(20.0, 200.0)]
+LONG_PAUSE = (600.0, 7200.0)
+
+COOKIES = "django.contrib.sessions.backends.signed_cookies"
+
+Result = TypeVar("Result")
+
+
+class Actor:
+    """Somebody or something that acts: a script that is begun anew whenever it is killed."""
+
+    def __init__(self, name: str, script: Callable[["World"], None], weight: int = 1) -> None:
+        self.name, self.script, self.weight = name, script, weight
+        self.thread: Thread | None = None
+        self.wakes_at = 0.0
+
+    def go_on(self, world: "World") -> str:
+        """Act until the next seam and return its name."""
+        if self.thread is None or self.thread.dead:
+            self.thread = Thread(self.script)
+        return self.thread.switch(world)
+
+    def kill(self) -> None:
+        thread, self.thread = self.thread, None
+        while thread is not None and not thread.dead:
+            with suppress(Killed):
+                thread.throw(Killed)
+
+
+class World:
+    """All that there is. `without` names faults to leave out."""
+
+    def __init__(self, seed: int, without: frozenset[str] = frozenset()) -> None:
+        self.seed, self.chance = seed, random.Random(f"world {seed}")
+        self.swarm, self.clock = Swarm(seed, without), Clock()
+        account = {
+            "merchant_id": settings.HELEKET_MERCHANT_ID,
+            "payout_key": settings.HELEKET_API_KEY,
+            "payment_key": settings.HELEKET_PAYMENT_API_KEY,
+        }
+        self.gateway = Heleket(
+            self, **account, now=self.clock.heleket, sleep=self.clock.forward, seed=seed
+        )
+        for coin in ("USDT", "SHIB"):
+            self.gateway.top_up(coin, "120" if self.swarm.is_on("poor") else "10000000000")
+        self.oracle = Oracle(self)
+        self.client = Phone(self, **account, base_url=settings.HELEKET_PROJECT_URL)
+        self.browser = Browser(raise_request_exception=False)
+        self.actors: list[Actor] = []
+        self.acting: Actor | None = None
+        self.trace: list[str] = []
+        self.step = 0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """Let this world be the one that the code lives in."""
+        with ExitStack() as stack:
+            stack.enter_context(database.fresh())
+            stack.enter_context(override_settings(SESSION_ENGINE=COOKIES))
+            stack.enter_context(money_clock.replaced(self.clock.now))
+            stack.enter_context(patch.object(money_clock, "monotonic", self.clock.monotonic))
+            stack.enter_context(around_transactions(self.commit))
+            logging.disable(logging.CRITICAL)
+            stack.callback(logging.disable, logging.NOTSET)
+            desk = desks.open_desk(self.client)
+            self.desk = replace(
+                desk, timeout=45.0, lease=120.0, quiet=120.0, release=RELEASE.total_seconds()
+            )
+            let_faults_strike(self.gateway)
+            try:
+                yield
+            finally:
+                for actor in self.actors:
+                    actor.kill()
+
+    # What actors do to the world
+
+    def note(self, text: str) -> None:
+        self.trace.append(f"{self.step:4} {self.clock.now():%d %H:%M:%S} {text}")
+
+    def person(self, name: str) -> User:
+        return User.objects.get(username=name)
+
+    def wait(self, seconds: float) -> None:
+        """Have the one who acts sleep for so long."""
+        if self.acting is None:
+            self.clock.forward(seconds)
+            return
+        self.acting.wakes_at = self.clock.monotonic() + seconds
+        reach("waits")
+
+    def commit(self, really: Callable[[], None]) -> None:
+        """A commit may fail, or succeed and be reported as failed."""
+        if self.acting and self.swarm.strikes("commit_refused"):
+            self.note(f"{self.acting.name}: the commit fails")
+            raise OperationalError("the connection was lost before the commit")
+        really()
+        if self.acting and self.swarm.strikes("commit_lost"):
+            self.note(f"{self.acting.name}: the commit is reported as failed")
+            raise OperationalError("the connection was lost while committing")
+
+    def try_once(self, act: Callable[[], Result]) -> Result | None:
+        """Do something that the database may fail to do."""
+        try:
+            return act()
+        except DATABASE_TROUBLE as exc:
+            self.note(f"{self.acting.name if self.acting else 'calm'}: {exc}")
+            return None
+
+    # What the scheduler does
+
+    def take_step(self) -> None:
+        self.step += 1
+        self.pass_time()
+        now = self.clock.monotonic()
+        awake = [actor for actor in self.actors if actor.wakes_at <= now]
+        if not awake:
+            self.clock.forward(min(actor.wakes_at for actor in self.actors) - now)
+            return
+        actor = self.chance.choices(awake, [each.weight for each in awake])[0]
+        if self.swarm.strikes("killed"):
+            self.note(f"{actor.name} is killed")
+            self.act(actor.kill, actor)
+            return
+        if self.swarm.strikes("frozen"):
+            actor.wakes_at = now + self.swarm.luck["frozen"].choice([10, 90, 200, 3600])
+            self.note(f"{actor.name} freezes")
+            return
+        self.note(f"{actor.name} {self.act(lambda: actor.go_on(self), actor)}")
+
+    def act(self, go_on: Callable[[], Result], actor: Actor) -> Result:
+        self.acting = actor
+        try:
+            return go_on()
+        except (Broken, Killed):
+            raise
+        except Exception as exc:
+            raise Broken(f"{actor.name} met an error that nobody expects: {exc!r}") from exc
+        finally:
+            self.acting = None
+
+    def pass_time(self) -> None:
+        least, most = self.chance.choice(PACES)
+        if self.chance.random() < 0.01:
+            least, most = LONG_PAUSE
+        self.clock.forward(self.chance.uniform(least, most))
+        if self.swarm.strikes("clock_jumps"):
+            hours = self.swarm.luck["clock_jumps"].uniform(-1, 1)
+            self.clock.ahead = timedelta(hours=hours)
+            self.note(f"our clock jumps by {hours:.2f} h")
