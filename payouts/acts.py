@@ -20,7 +20,7 @@ from django.utils.translation import gettext_lazy, ngettext
 import heleket
 from payouts import checks, desk, services, submission
 from payouts.errors import NotAllowed, PayoutError
-from payouts.models import Payout, PayoutMaker, PayoutStatus, Source
+from payouts.models import Payout, PayoutStatus, Source
 from payouts.services import Outcome, Seen
 
 MOST_AT_ONCE = 1000
@@ -152,7 +152,7 @@ ACTS = {
 }
 
 
-def obstacle(act: Act, payout: Payout, person: User, makers: Sequence[PayoutMaker]) -> str:
+def obstacle(act: Act, payout: Payout, person: User, makers: Sequence[services.Hand]) -> str:
     """Say why this person cannot do this to the payout as it stands, or nothing."""
     try:
         services.refuse_stopped(payout)

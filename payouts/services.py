@@ -36,6 +36,7 @@ from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
 CHUNK = 1000
 
 Part = PayoutMaker.Part
+Hand = tuple[int, str]  # a maker's id and part
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ def request_payout(
     installation: str,
     reference: str = "",
     trigger: str = "",
-    hands: Iterable[tuple[int, str]] = (),
+    hands: Iterable[Hand] = (),
 ) -> Payout:
     """Store a new payout, or return the one that this client and key already have.
 
@@ -453,10 +454,10 @@ def refuse_stopped(payout: Payout) -> None:
         raise PayoutError(_("An open discrepancy stops this payout. Close the discrepancy first."))
 
 
-def refuse_maker(by: User, makers: Sequence[PayoutMaker]) -> None:
-    if not makers:
+def refuse_maker(by: User, hands: Sequence[Hand]) -> None:
+    if not hands:
         raise PayoutError(_("No person is known to have requested it, so nobody may approve it."))
-    if parts := [maker.get_part_display() for maker in makers if maker.person_id == by.pk]:
+    if parts := [str(Part(part).label) for person, part in hands if person == by.pk]:
         raise NotAllowed(
             _("You may not approve it, because you had a hand in it: you %(parts)s.")
             % {"parts": ", ".join(parts)}
@@ -471,10 +472,11 @@ def refuse_last_generation(payout: Payout) -> None:
         )
 
 
-def makers_of(payouts: Iterable[Payout]) -> dict[UUID, list[PayoutMaker]]:
-    makers: dict[UUID, list[PayoutMaker]] = defaultdict(list)
-    for maker in PayoutMaker.objects.filter(payout__in=payouts).order_by("pk"):
-        makers[maker.payout_id].append(maker)
+def makers_of(payouts: Iterable[Payout]) -> dict[UUID, list[Hand]]:
+    makers: dict[UUID, list[Hand]] = defaultdict(list)
+    rows = PayoutMaker.objects.filter(payout__in=[payout.pk for payout in payouts]).order_by("pk")
+    for payout_id, person, part in rows.values_list("payout_id", "person_id", "part"):
+        makers[payout_id].append((person, part))
     return makers
 
 
