@@ -137,6 +137,15 @@ def running(*command: str, **variables: str) -> Iterator[Process]:
         process.stop()
 
 
+def finish(*command: str) -> str:
+    """Run a module to its end, and return what it wrote."""
+    process = Process(*command)
+    output, _none = process.popen.communicate(timeout=120)
+    if process.popen.returncode:
+        raise RuntimeError(f"{command} failed:\n{output}")
+    return output
+
+
 def manage(*command: str) -> tuple[str, ...]:
     return ("benchmarks.manage", *command)
 

@@ -1,11 +1,13 @@
 """Post signed webhooks for some seconds from a few threads, and tell how many were answered 200.
 
-    python -m benchmarks.webhook_load PORT PATH MARK SECONDS BODIES ORDERS
+    python -m benchmarks.webhook_load PORT PATH heleket|stripe MARK SECONDS BODIES ORDERS
 
 BODIES are made before the clock starts: one for each of ORDERS in turn, all with MARK in them. With
 fewer bodies than there is time for they are sent again and again.
 """
 
+import hashlib
+import hmac
 import itertools
 import json
 import socket
@@ -17,9 +19,11 @@ from config.environment import MADE_UP
 from heleket.webhooks import sign_webhook
 
 THREADS = 8
+STRIPE_SECRET = "whsec_made_up_for_benchmarks"
+STRIPE_ENDPOINT = "6f1c1f4e-0000-4000-8000-000000000001"
 
 
-def body_of(place: int, mark: str, orders: int) -> bytes:
+def heleket_request(path: str, place: int, mark: str, orders: int) -> bytes:
     members = {
         "type": "payout",
         "uuid": f"uuid-{place % orders}",
@@ -35,12 +39,36 @@ def body_of(place: int, mark: str, orders: int) -> bytes:
         "payer_currency": "USDT",
         "payer_amount": "5.25000000",
     }
-    return sign_webhook(members, MADE_UP["HELEKET_API_KEY"])
+    return request_of(path, sign_webhook(members, MADE_UP["HELEKET_API_KEY"]))
 
 
-def request_of(path: str, body: bytes) -> bytes:
-    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+def stripe_request(path: str, place: int, mark: str, _orders: int) -> bytes:
+    """An event of about the same size that dj-stripe stores without asking Stripe for more."""
+    at = int(time.time())
+    event = {
+        "id": f"evt_{mark}_{place}".replace(" ", "_"),
+        "object": "event",
+        "api_version": "2026-05-27.dahlia",
+        "created": at,
+        "livemode": False,
+        "pending_webhooks": 1,
+        "type": "balance.available",
+        "request": {"id": None, "idempotency_key": None},
+        "data": {
+            "object": {"object": "balance", "available": [{"amount": 525, "currency": "usd"}]}
+        },
+    }
+    body = json.dumps(event)
+    told = hmac.new(STRIPE_SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+    return request_of(path, body.encode(), f"Stripe-Signature: t={at},v1={told}\r\n")
+
+
+def request_of(path: str, body: bytes, headers: str = "") -> bytes:
+    head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n{headers}"
     return f"{head}Content-Length: {len(body)}\r\nConnection: close\r\n\r\n".encode() + body
+
+
+REQUESTS = {"heleket": heleket_request, "stripe": stripe_request}
 
 
 def post(port: int, request: bytes) -> bytes:
@@ -52,8 +80,10 @@ def post(port: int, request: bytes) -> bytes:
     return answer
 
 
-def main(port: int, path: str, mark: str, seconds: float, bodies: int, orders: int) -> None:
-    made = [request_of(path, body_of(place, mark, orders)) for place in range(bodies)]
+def main(
+    port: int, path: str, kind: str, mark: str, seconds: float, bodies: int, orders: int
+) -> None:
+    made = [REQUESTS[kind](path, place, mark, orders) for place in range(bodies)]
     places = itertools.count()
     answered: list[int] = []
     end = time.monotonic() + seconds
@@ -78,5 +108,5 @@ def main(port: int, path: str, mark: str, seconds: float, bodies: int, orders: i
 
 
 if __name__ == "__main__":
-    port, path, mark, seconds, bodies, orders = sys.argv[1:]
-    main(int(port), path, mark, float(seconds), int(bodies), int(orders))
+    port, path, kind, mark, seconds, bodies, orders = sys.argv[1:]
+    main(int(port), path, kind, mark, float(seconds), int(bodies), int(orders))

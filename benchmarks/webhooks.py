@@ -1,11 +1,10 @@
-"""Webhooks stored and answered per second, against a view that only verifies."""
+"""Webhooks stored and answered per second, against a view that only verifies and dj-stripe."""
 
 import json
 import socket
-import subprocess
-import sys
 import time
-from contextlib import closing
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 
 from django.db import connection
@@ -14,46 +13,84 @@ from django.utils import timezone
 
 from benchmarks import stage
 from benchmarks.figures import Figure, in_turn, ratios
+from benchmarks.webhook_load import STRIPE_ENDPOINT
 from payouts.models import Attempt, Payout, PayoutStatus, WebhookDelivery
 
 ORDERS = 5000  # more than there is time for, so that each webhook makes its payout due
 REPEATED = 100
 SECONDS = 2.5
 REAL, BARE = "/webhooks/heleket/", "/only-verify/"
+STRIPE = f"/stripe/webhook/{STRIPE_ENDPOINT}/"
+WORKERS = 2
 
 
 def run(rounds: int) -> list[Figure]:
     store_payouts_under_way()
-    port = free_port()
-    command = ("--workers", "2", "--bind", f"127.0.0.1:{port}", "--log-level", "error")
-    stored = {"answered": 0, "bodies": 0}
+    stage.finish("benchmarks.stripe_site")
+    stored = {"answered": 0, "bodies": 0, "by dj-stripe": 0}
+    with served("benchmarks.webhook_site") as desk, served("benchmarks.stripe_site") as stripe:
 
-    def per_second(path: str, mark: str, bodies: int) -> float:
-        rest()
-        told = load(port, path, mark, bodies)
-        if path == REAL:
+        def new_mark() -> str:
+            return f"new {time.monotonic_ns()}"
+
+        def verified() -> float:
+            rest()
+            return per_second(load(desk, BARE, "heleket", "new", ORDERS))
+
+        def stored_new() -> float:
+            rest()
+            told = load(desk, REAL, "heleket", new_mark(), ORDERS)
             stored["answered"] += told["answered"]
-        if path == REAL and bodies == ORDERS:
             stored["bodies"] += told["bodies"]
             verify_due(told["bodies"])
-        return told["answered"] / told["seconds"]
+            return per_second(told)
 
-    contenders = {
-        "verify": lambda: per_second(BARE, "new", ORDERS),
-        "store": lambda: per_second(REAL, f"new {time.monotonic_ns()}", ORDERS),
-        "repeated": lambda: per_second(REAL, "again", REPEATED),
-    }
-    with stage.running("gunicorn", *command, "benchmarks.webhook_site:application"):
-        stage.wait_until(lambda: is_open(port))
+        def repeated() -> float:
+            rest()
+            told = load(desk, REAL, "heleket", "again", REPEATED)
+            stored["answered"] += told["answered"]
+            return per_second(told)
+
+        def by_dj_stripe() -> float:
+            told = load(stripe, STRIPE, "stripe", new_mark(), ORDERS)
+            stored["by dj-stripe"] += told["answered"]
+            return per_second(told)
+
+        contenders = {
+            "verify": verified,
+            "store": stored_new,
+            "repeated": repeated,
+            "dj-stripe": by_dj_stripe,
+        }
         for warm_up in contenders.values():
             warm_up()
         measured = in_turn(contenders, rounds)
     verify(stored["answered"], stored["bodies"] + REPEATED)
+    verify_dj_stripe(stored["by dj-stripe"])
     floor = "a view that only verifies"
     return [
-        Figure("webhooks", floor, ratios(measured, "store", "verify"), at_least=0.33),
-        Figure("repeated webhooks", floor, ratios(measured, "repeated", "verify"), at_least=0.40),
+        Figure("webhooks, all new", floor, ratios(measured, "store", "verify"), at_least=0.33),
+        Figure(
+            "webhooks, all new", "dj-stripe", ratios(measured, "store", "dj-stripe"), at_least=5
+        ),
+        Figure(
+            "webhooks, all repeated", floor, ratios(measured, "repeated", "verify"), at_least=0.40
+        ),
     ]
+
+
+@contextmanager
+def served(site: str) -> Iterator[int]:
+    """Serve a site with gunicorn, and yield its port once it answers."""
+    port = free_port()
+    options = ("--workers", str(WORKERS), "--bind", f"127.0.0.1:{port}", "--log-level", "error")
+    with stage.running("gunicorn", *options, f"{site}:application"):
+        stage.wait_until(lambda: is_open(port))
+        yield port
+
+
+def per_second(told: dict[str, float]) -> float:
+    return told["answered"] / told["seconds"]
 
 
 def store_payouts_under_way() -> None:
@@ -92,11 +129,9 @@ def rest() -> None:
         cursor.execute("VACUUM ANALYZE payouts_payout, payouts_webhookdelivery")
 
 
-def load(port: int, path: str, mark: str, bodies: int) -> dict[str, float]:
-    options = map(str, (port, path, mark, SECONDS, bodies, ORDERS))
-    command = [sys.executable, "-m", "benchmarks.webhook_load", *options]
-    done = subprocess.run(command, cwd=stage.ROOT, stdout=subprocess.PIPE, check=True, text=True)
-    return json.loads(done.stdout)
+def load(port: int, path: str, kind: str, mark: str, bodies: int) -> dict[str, float]:
+    options = map(str, (port, path, kind, mark, SECONDS, bodies, ORDERS))
+    return json.loads(stage.finish("benchmarks.webhook_load", *options))
 
 
 def verify(answered: int, bodies: int) -> None:
@@ -105,6 +140,18 @@ def verify(answered: int, bodies: int) -> None:
     times = WebhookDelivery.objects.aggregate(times=Sum("count"))["times"]
     if (times, rows) != (answered, bodies):
         raise RuntimeError(f"{answered} of {bodies} bodies answered, {times} stored in {rows} rows")
+
+
+def verify_dj_stripe(answered: int) -> None:
+    """RuntimeError unless dj-stripe has verified and stored each webhook it has answered."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FILTER (WHERE valid AND processed), count(DISTINCT event_id)"
+            " FROM stripe.djstripe_webhookeventtrigger"
+        )
+        found = cursor.fetchone()
+    if found != (answered, answered):
+        raise RuntimeError(f"dj-stripe has answered {answered}, and stored and known {found}")
 
 
 def verify_due(bodies: int) -> None:
