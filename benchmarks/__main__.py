@@ -13,7 +13,7 @@ from rich.console import Console
 from benchmarks import figures, stage
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("approvals", "webhooks", "cpu", "submissions")
+NAMES = ("approvals", "webhooks", "cpu", "submissions", "scale_out", "recovery")
 
 
 def main() -> None:

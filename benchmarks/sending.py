@@ -2,6 +2,7 @@
 
 import json
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -29,10 +30,19 @@ class Slice:
 
 
 def desk_worker(sandbox: stage.Sandbox, threads: int) -> Slice:
-    with stage.running(
-        *stage.manage("worker", "--threads", str(threads)), HELEKET_PROJECT_URL=sandbox.url
-    ) as process:
-        return watch(process)
+    return desk_workers(sandbox, threads, 1)
+
+
+def desk_workers(sandbox: stage.Sandbox, threads: int, count: int) -> Slice:
+    command = stage.manage("worker", "--threads", str(threads))
+    with ExitStack() as stack:
+        processes = [
+            stack.enter_context(stage.running(*command, HELEKET_PROJECT_URL=sandbox.url))
+            for _ in range(count)
+        ]
+        for process in processes:
+            process.wait_for_line("works for merchant")
+        return watch(*processes)
 
 
 def naive_worker(sandbox: stage.Sandbox, threads: int) -> Slice:
@@ -46,8 +56,12 @@ def bare_calls(sandbox: stage.Sandbox) -> Slice:
     return Slice(**json.loads(process.stop()))
 
 
-def watch(process: stage.Process) -> Slice:
+def watch(*processes: stage.Process) -> Slice:
     """Count the payouts recorded as accepted, and the CPU time, between two moments."""
+
+    def cpu_seconds() -> float:
+        return sum(process.cpu_seconds() for process in processes)
+
     started = timezone.now()
 
     def it_sends() -> bool:
@@ -55,9 +69,9 @@ def watch(process: stage.Process) -> Slice:
 
     stage.wait_until(it_sends)
     time.sleep(WARM_UP)
-    begin, cpu = timezone.now(), process.cpu_seconds()
+    begin, cpu = timezone.now(), cpu_seconds()
     time.sleep(WATCH)
-    end, cpu = timezone.now(), process.cpu_seconds() - cpu
+    end, cpu = timezone.now(), cpu_seconds() - cpu
     return Slice(accepted(begin, end), cpu, (end - begin).total_seconds())
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import environ
 import psycopg2
@@ -119,6 +120,18 @@ class Process:
                 ticks += sum(map(int, fields[11:15]))
         return ticks / TICKS
 
+    def wait_for_line(self, text: str) -> None:
+        """Read on until it has written this. RuntimeError if it ends without."""
+        output = ""
+        while text not in output:
+            if not (line := self.line()):
+                raise RuntimeError(f"{self.popen.args} ended:\n{output}")
+            output += line
+
+    def kill(self) -> None:
+        self.popen.kill()
+        self.popen.communicate()
+
     def stop(self) -> str:
         """Ask it to stop, and return what it wrote. RuntimeError if it failed."""
         self.popen.terminate()
@@ -156,16 +169,19 @@ class Sandbox:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def set_latency(self, seconds: float) -> None:
-        answer = requests.post(
-            f"{self.url}/sandbox/latency", json={"seconds": seconds}, verify=CA_FILE, timeout=10
-        )
+    def tell(self, name: str, **what: object) -> None:
+        answer = requests.post(f"{self.url}/sandbox/{name}", json=what, verify=CA_FILE, timeout=10)
         answer.raise_for_status()
+
+    def set_latency(self, seconds: float) -> None:
+        self.tell("latency", seconds=seconds)
+
+    def state(self) -> dict[str, Any]:
+        return requests.get(f"{self.url}/sandbox/state", verify=CA_FILE, timeout=120).json()
 
     def debits(self) -> list[str]:
         """The order ids that were paid, each as often as it was."""
-        state = requests.get(f"{self.url}/sandbox/state", verify=CA_FILE, timeout=120).json()
-        return [entry["order_id"] for entry in state["ledger"] if entry["order_id"]]
+        return [entry["order_id"] for entry in self.state()["ledger"] if entry["order_id"]]
 
 
 @contextmanager
