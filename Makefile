@@ -24,7 +24,7 @@ screenshots: .venv/dev  ## the README's pictures, taken of the demo
 	$(BIN)/python docs/screenshots.py
 
 bench: .venv/dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks --publish
 
 .venv/base: requirements/base.txt
 	$(PYTHON) -m venv .venv

@@ -1,19 +1,22 @@
-"""Measure the desk against floors and rivals, and print ratios. `make bench` runs all of it."""
+"""Measure the desk against floors and rivals, and print ratios. `make bench` runs all of it, and
+writes the figures into docs/."""
 
 import argparse
 import importlib
 import json
 import os
 import platform
+import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
 from rich.console import Console
 
 from benchmarks import figures, stage
+from benchmarks.publish import publish
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("approvals", "webhooks", "cpu", "submissions", "scale_out", "recovery")
+NAMES = ("approvals", "webhooks", "cpu", "submissions", "scale_out", "recovery", "simulation")
 
 
 def main() -> None:
@@ -21,11 +24,15 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5, metavar="N")
     parser.add_argument("--only", choices=NAMES, action="append", metavar="|".join(NAMES))
     parser.add_argument("--quick", action="store_true", help="2 rounds: to see that it works")
+    parser.add_argument("--publish", action="store_true", help="write all figures into docs/")
     options = parser.parse_args()
+    if options.publish and (options.only or options.quick):
+        parser.error("only the figures of a whole run are published")
     rounds = 2 if options.quick else options.rounds
     measured: list[figures.Figure] = []
     with stage.database():
         machine = {
+            "commit": commit(),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "cpus": os.cpu_count(),
             "load": os.getloadavg(),
@@ -44,6 +51,18 @@ def main() -> None:
     path = RESULTS / f"{machine['at'].replace(':', '')}.json"
     path.write_text(json.dumps(told, indent=2))
     print(path)
+    if options.publish:
+        publish(measured, machine)
+
+
+def commit() -> str:
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"],
+        cwd=stage.ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    return told.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -73,7 +73,7 @@ def run(rounds: int) -> list[Figure]:
             ratios(measured, "desk 10,000", "one statement, 10,000"),
             at_most=6,
         ),
-        Figure("statements to approve 1,000", "1", [len(queries)], at_most=20),
+        Figure("statements to approve 1,000", "", [len(queries)], at_most=20),
     ]
 
 

@@ -25,5 +25,5 @@ def run(rounds: int) -> list[Figure]:
     floor = "bare signed POST"
     return [
         Figure("CPU per payout", floor, ratios(measured, "desk", "bare"), at_most=4),
-        Figure("the same, naive worker", floor, ratios(measured, "naive", "bare")),
+        Figure("CPU per payout, naive worker", floor, ratios(measured, "naive", "bare")),
     ]

@@ -40,6 +40,25 @@ class Figure:
         return too_low or too_high
 
     @property
+    def span(self) -> str:
+        least, most = min(self.ratios), max(self.ratios)
+        return "" if least == most else f"{number(least)}-{number(most)}"
+
+    @property
+    def margin(self) -> float:
+        """How many times better than its goal the median is; of a figure that has one."""
+        return self.better_than_goal(self.median)
+
+    @property
+    def margins(self) -> list[float]:
+        return [self.better_than_goal(ratio) for ratio in self.ratios]
+
+    def better_than_goal(self, ratio: float) -> float:
+        if self.at_least is not None:
+            return ratio / self.at_least
+        return self.at_most / ratio if self.at_most and ratio else 0.0
+
+    @property
     def goal(self) -> str:
         if self.at_least is not None:
             return f"≥ {self.at_least:g}"
@@ -63,6 +82,13 @@ def ratios(rounds: Sequence[Round], what: str, against: str) -> list[float]:
     return [each[what] / each[against] for each in rounds]
 
 
+def number(value: float) -> str:
+    """Write a ratio or a count with as many digits as say something."""
+    if value == round(value):
+        return f"{value:.0f}"
+    return f"{value:.2f}" if abs(value) < 10 else f"{value:.1f}"
+
+
 def table(figures: Sequence[Figure]) -> Table:
     shown = Table()
     for title in ("what", "against"):
@@ -71,7 +97,6 @@ def table(figures: Sequence[Figure]) -> Table:
         shown.add_column(title, justify="right", no_wrap=True)
     shown.add_column("", no_wrap=True)
     for figure in figures:
-        span = f"{min(figure.ratios):.2f}-{max(figure.ratios):.2f}"
-        middle = f"{figure.median:.2f}"
-        shown.add_row(figure.what, figure.against, middle, span, figure.goal, figure.verdict)
+        middle = number(figure.median)
+        shown.add_row(figure.what, figure.against, middle, figure.span, figure.goal, figure.verdict)
     return shown

@@ -36,6 +36,6 @@ def run(rounds: int) -> list[Figure]:
         naive = [each[f"naive {threads}"] for each in measured]
         figures += [
             Figure(f"submissions/s, {threads} threads, 100 ms", IDEAL, desk, at_least=goal),
-            Figure(f"the same, naive worker, {threads} threads", IDEAL, naive),
+            Figure(f"naive worker, {threads} threads", IDEAL, naive),
         ]
     return figures
