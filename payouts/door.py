@@ -22,21 +22,14 @@ COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.
 
 
 @contextmanager
-def change(
-    ids: Iterable[UUID],
-    *,
-    by: User | None,
-    source: Source,
-    skip_locked: bool = False,
-) -> Iterator[list[Payout]]:
+def change(ids: Iterable[UUID], *, by: User | None, source: Source) -> Iterator[list[Payout]]:
     """Lock payouts in id order and yield them; save those that acted, each act with its event.
 
-    `by` is None for the system. With `skip_locked`, rows that another transaction holds are left
-    out. An exception in the body undoes all of it.
+    `by` is None for the system. An exception in the body undoes all of it.
     """
     with transaction.atomic():
         rows = Payout.objects.filter(pk__in=list(ids)).order_by("pk")
-        payouts = list(rows.select_for_update(skip_locked=skip_locked))
+        payouts = list(rows.select_for_update())
         before = {payout.pk: columns_of(payout) for payout in payouts}
         with clock.one_moment():
             yield payouts

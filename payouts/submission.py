@@ -37,6 +37,7 @@ from wallets.models import PayoutService, Wallet, WalletStatus
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=5)
+CLAIMERS = 4  # at one moment, before one of them comes away with less than there is
 
 
 @dataclass(frozen=True)
@@ -85,18 +86,17 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
         if limit < 1 or not Switch.objects.held_as_it_is().is_on:
             return []
         most = pace.room(limit, desk.calls_per_second)
-        chosen = choose(most, only) if most else {}
+        chosen = choose(most, only) if most else []
         if not chosen:
             return []
-        lock_wallets(chosen)
-        with door.change(chosen, by=None, source=Source.WORKER, skip_locked=True) as payouts:
+        with door.change(chosen, by=None, source=Source.WORKER) as payouts:
             calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
         pace.spend(sum(1 + len(call.earlier) for call in calls.values()), desk.calls_per_second)
         return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
-def choose(limit: int, only: Collection[UUID] | None) -> dict[UUID, int]:
-    """Return ids of due payouts with their wallets' ids, oldest first, heeding Heleket's pauses.
+def choose(limit: int, only: Collection[UUID] | None) -> list[UUID]:
+    """Lock due payouts with their wallets and return their ids, oldest first, heeding pauses.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
@@ -110,31 +110,47 @@ def choose(limit: int, only: Collection[UUID] | None) -> dict[UUID, int]:
         return by_hand or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
-        return {}
-    chosen = first(due.exclude(currency__in=[each.currency for each in standing]), limit)
-    for each in standing:
-        is_due = each.currency and lets_one_through(each)
-        if is_due and (probe := first(due.filter(currency=each.currency), 1)):
+        return []
+    free = due.exclude(currency__in=[each.currency for each in standing])
+    probing = [each for each in standing if each.currency and lets_one_through(each)]
+    lines = [(free, limit), *((due.filter(currency=each.currency), 1) for each in probing)]
+    chosen, *probes = lock_oldest(lines)
+    for each, probe in zip(probing, probes, strict=True):
+        if probe:
             pauses.let_one_through([each])
-            chosen |= probe
+            chosen += probe
     for_all = [each for each in standing if each.currency == ""]
     if for_all and chosen:
         pauses.let_one_through(for_all)
-        chosen = dict(list(chosen.items())[:1])
+        chosen = chosen[:1]
     return chosen
 
 
-def first(due: PayoutQuerySet, limit: int) -> dict[UUID, int]:
-    return dict(due.order_by("due_at", "number").values_list("pk", "wallet_id")[:limit])
+def lock_oldest(lines: Sequence[tuple[PayoutQuerySet, int]]) -> list[list[UUID]]:
+    """Lock so many of each line, first their wallets and then those that nobody else holds.
+
+    Only the oldest few of a line are looked at, as a long one is not sorted to be locked; more than
+    are wanted, so that claims of one moment share what is due and none comes away empty.
+    """
+    oldest = [
+        dict(line.order_by("due_at", "number").values_list("pk", "wallet_id")[: most * CLAIMERS])
+        for line, most in lines
+    ]
+    hold_wallets({wallet for some in oldest for wallet in some.values()})
+    found = []
+    for (line, most), some in zip(lines, oldest, strict=True):
+        free = line.filter(pk__in=some).select_for_update(skip_locked=True) if some else line.none()
+        found.append(list(free.order_by("due_at", "number").values_list("pk", flat=True)[:most]))
+    return found
 
 
-def lock_wallets(chosen: dict[UUID, int]) -> None:
-    """Keep the wallets as they are until the claim is committed; others may read and claim."""
-    if connection.vendor == "postgresql":
+def hold_wallets(ids: set[int]) -> None:
+    """Keep wallets as they are until the claim is committed; others may read and claim."""
+    if connection.vendor == "postgresql" and ids:
         with connection.cursor() as cursor:  # FOR SHARE, which the ORM does not know
             cursor.execute(
                 f"SELECT 1 FROM {Wallet._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR SHARE",  # noqa: S608
-                [sorted(set(chosen.values()))],
+                [sorted(ids)],
             )
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from functools import partial
 
 import pytest
-from django.db import OperationalError, transaction
+from django.db import OperationalError, connection, transaction
 
 from payouts import checks, clock, services, submission
 from payouts.controls.models import Pace
@@ -71,6 +71,34 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, r
         [call] = [call for calls in claimers.run(*claims * 2) for call in calls]
         kinds[type(call)] += 1
     assert len(kinds) == 2
+
+
+def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):
+    """Workers that claim at one moment share what is due: none comes away empty, none waits."""
+    [held], [free] = make(1), make(1)
+    pair = ring(2)
+
+    def hold():
+        with transaction.atomic():
+            Payout.objects.select_for_update().get(pk=held.pk)
+            pair.barrier.wait()
+            pair.barrier.wait()
+
+    def claim():
+        pair.barrier.wait()
+        try:
+            with connection.cursor() as cursor:
+                cursor.execute("SET lock_timeout = '5s'")
+            return submission.claim(1, desk), submission.claim(1, desk)
+        finally:
+            pair.barrier.wait()
+
+    _none, (first, second) = pair.run(hold, claim)
+
+    assert [call.payout_id for call in first] == [free.pk]
+    assert second == []
+    assert [call.payout_id for call in submission.claim(1, desk)] == [held.pk]
+    assert_chains_hold()
 
 
 def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, ring):
