@@ -16,7 +16,7 @@ from benchmarks import figures, stage
 from benchmarks.publish import publish
 
 RESULTS = Path(__file__).parent / "results"
-NAMES = ("approvals", "webhooks", "cpu", "submissions", "scale_out", "recovery", "simulation")
+NAMES = ("simulation", "approvals", "webhooks", "cpu", "submissions", "scale_out", "recovery")
 
 
 def main() -> None:
