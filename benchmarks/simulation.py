@@ -7,16 +7,15 @@ import json
 import sys
 import time
 
+from benchmarks import stage
+from benchmarks.figures import Figure, in_turn, ratios
 from config import environment
 
 SECONDS = 2.5
 STEPS = 300  # of a seed; its calm and its checks count as part of them
 
 
-def run(rounds: int):
-    from benchmarks import stage
-    from benchmarks.figures import Figure, ratios
-
+def run(rounds: int) -> list[Figure]:
     told = stage.finish("benchmarks.simulation", str(rounds))
     print(told, end="")
     measured = json.loads(told.splitlines()[-1])
@@ -29,7 +28,6 @@ def main(rounds: int) -> None:
     import django
 
     django.setup()
-    from benchmarks.figures import in_turn
     from tests.sim.database import fresh
 
     with fresh():
