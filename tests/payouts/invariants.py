@@ -9,7 +9,7 @@ from collections import defaultdict
 from decimal import Decimal
 from itertools import groupby, pairwise
 
-from django.db.models import Q
+from django.db.models import F
 
 from heleket.sandbox.lives import FAILURES
 from payouts import chain
@@ -80,39 +80,55 @@ def paid_once(sandbox):
 
 def same_bytes(sandbox):
     """I1: every call of an attempt carries the bytes that were stored before the first one."""
+    stored = dict(Attempt.objects.values_list("order_id", "body"))
     for call in sandbox.calls:
-        if call.path == "/v1/payout":
-            attempt = Attempt.objects.filter(order_id=json.loads(call.body)["order_id"]).first()
-            if attempt is None or attempt.body.encode() != call.body:
-                yield f"I1 bytes that are not stored were sent: {call.body}"
+        if call.path != "/v1/payout":
+            continue
+        if stored.get(json.loads(call.body)["order_id"], "").encode() != call.body:
+            yield f"I1 bytes that are not stored were sent: {call.body}"
 
 
 def approved_by_others(_sandbox):
     """I2: each attempt stands on an approval by somebody who had no hand in it."""
-    makers = defaultdict(set)
+    makers, approvals, events = defaultdict(set), defaultdict(list), events_by_payout()
     for maker in PayoutMaker.objects.all():
         makers[maker.payout_id].add(maker.person_id)
+    for approval in Approval.objects.filter(decision=Approval.Decision.APPROVED):
+        approvals[approval.payout_id].append(approval)
     for attempt in Attempt.objects.select_related("payout"):
         payout = attempt.payout
-        # By the order of events where there are any: a clock may have jumped back in between.
-        claims = payout.events.filter(act="claim", data__contains=attempt.order_id)
-        earlier = payout.events.filter(act="approve", number__lt=claims.earliest("number").number)
-        approvals = payout.approvals.filter(
-            Q(person__in=earlier.values("person")) | Q(decided_at__lte=attempt.created_at),
-            decision=Approval.Decision.APPROVED,
+        told = events[payout.pk]
+        claim = min(
+            each.number for each in told if each.act == "claim" and attempt.order_id in each.data
         )
+        # By the order of events where there are any: a clock may have jumped back in between.
+        earlier = {each.person_id for each in told if each.act == "approve" and each.number < claim}
+        carrying = [
+            each
+            for each in approvals[payout.pk]
+            if each.person_id in earlier or each.decided_at <= attempt.created_at
+        ]
         if attempt.generation == payout.generation:  # an approver may have edited it since
-            approvals = approvals.filter(digest=payout.digest()).exclude(
-                person__in=makers[payout.pk]
-            )
-        if not approvals.exists():
+            digest, hands = payout.digest(), makers[payout.pk]
+            carrying = [
+                each for each in carrying if each.digest == digest and each.person_id not in hands
+            ]
+        if not carrying:
             yield f"I2 {attempt} was sent without an approval that carries it"
+
+
+def events_by_payout():
+    found = defaultdict(list)
+    for event in PayoutEvent.objects.order_by("payout", "number"):
+        found[event.payout_id].append(event)
+    return found
 
 
 def events_tell_all(_sandbox):
     """I4, I8: replaying the events walks along the drawn arrows to the present status."""
+    told = events_by_payout()
     for payout in Payout.objects.all():
-        events = list(payout.events.order_by("number"))
+        events = told[payout.pk]
         if len(events) != payout.last_event or chain.first_broken(events):
             yield f"I4 the chain of {payout} does not close"
         for before, event in pairwise(events):
@@ -127,8 +143,11 @@ def events_tell_all(_sandbox):
 
 def final_words_are_theirs(sandbox):
     """I5: paid is what Heleket said finally about what we sent."""
-    for payout in Payout.objects.filter(status=PayoutStatus.CONFIRMED):
-        attempt = payout.attempts.get(generation=payout.generation)
+    final = Attempt.objects.filter(
+        payout__status=PayoutStatus.CONFIRMED, generation=F("payout__generation")
+    )
+    for attempt in final.select_related("payout"):
+        payout = attempt.payout
         remote = sandbox.find_uuid(attempt.uuid)
         if (attempt.remote_status, attempt.is_final) != ("paid", True) or remote is None:
             yield f"I5 {payout} is confirmed without Heleket's final word"

@@ -151,3 +151,17 @@ FOUND_BY_RUNS = [
         "    PayoutEvent.objects.bulk_create(events)\n",
     ),
 ]
+
+# A single thread cannot see a lock that is missing: these two are found by races on PostgreSQL.
+NO_ROW_LOCK = Bug(
+    "no row lock in change",
+    "payouts.door.change",
+    "rows.select_for_update()",
+    "rows",
+)
+LIMIT_BEFORE_LOCK = Bug(
+    "limit checked before the lock",
+    "payouts.controls.pace.room",
+    "Pace.objects.select_for_update() if rate else Pace.objects.all()",
+    "Pace.objects.all()",
+)

@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from django.contrib.auth.models import User
 
 from payouts import switching
-from payouts.controls.models import Switch
+from payouts.controls.models import Pace, Switch
 from payouts.errors import PayoutError
 from payouts.models import Pause, Payout, PayoutEvent, Source
 from payouts.models import PayoutStatus as Status
@@ -105,17 +105,24 @@ def cast(world: World) -> list[Actor]:
 
 def storm(world: World, steps: int) -> None:
     world.actors = cast(world)
-    for _ in range(world.chance.randint(1, 4)):
-        world.step -= 1  # a key of its own for each
-        with suppress(PayoutError):  # the same key again, with other content
-            people.request(world, "rosa")
-    world.step = 0
+    begin(world)
     world.oracle.check()
     for number in range(1, steps + 1):
         world.take_step()
         world.oracle.check()
         if number % LOOK_AT_ALL_EVERY == 0:
             world.oracle.check_all()
+
+
+def begin(world: World) -> None:
+    """Let some payouts be there from the start, most of them approved."""
+    for number in range(world.chance.randint(3, 7)):
+        world.step = -number  # a key of its own for each
+        with suppress(PayoutError):  # the same key again, with other content
+            people.request(world, "rosa")
+        if world.chance.random() < 0.7:
+            people.approve(world, "amira")
+    world.step = 0
 
 
 def calm(world: World) -> None:
@@ -159,17 +166,16 @@ def is_settled() -> bool:
 
 
 def next_moment(world: World) -> datetime:
-    """When something is due next, a quarter of an hour from now at the latest."""
+    """When something is due next, a quarter of an hour from now if nothing is."""
     now = world.clock.now()
     soon = [at for at in moments(world) if at and at > now]
-    return min([*soon, now + timedelta(minutes=15)])
+    return min(soon, default=now + timedelta(minutes=15))
 
 
 def moments(world: World) -> Iterator[datetime | None]:
     moving = Payout.objects.filter(status__in=["approved", "submitting", "broadcast"])
     yield from moving.values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
-    for at in [each.next_step_at for each in world.gateway.payouts]:
-        yield at and at + world.clock.ahead
+    yield Pace.objects.get().silent_until
     for held in world.gateway.held_requests:
         yield held.due_at and held.due_at + world.clock.ahead

@@ -14,6 +14,7 @@ from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import assert_chains_hold, head_starts
+from tests.sim import bugs
 
 pytestmark = [
     pytest.mark.postgres,
@@ -71,6 +72,11 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, r
         [call] = [call for calls in claimers.run(*claims * 2) for call in calls]
         kinds[type(call)] += 1
     assert len(kinds) == 2
+
+
+def test_f10_a_limit_checked_before_the_lock_is_found(desk, make, ring):
+    with bugs.plant(bugs.LIMIT_BEFORE_LOCK), pytest.raises(ValueError, match="too many values"):
+        test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, range(500))
 
 
 def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):

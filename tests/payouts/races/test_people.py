@@ -9,6 +9,7 @@ from payouts.chain import first_broken
 from payouts.models import Approval, DeskEvent, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import assert_chains_hold
+from tests.sim import bugs
 
 pytestmark = [
     pytest.mark.postgres,
@@ -37,6 +38,12 @@ def test_c2_two_approvers_at_once_move_a_payout_once(make, ring, rounds):
         assert payout.events.filter(act="approve").count() == 1
         assert Approval.objects.filter(payout=payout).count() == 1
     assert_chains_hold()
+
+
+def test_c2_a_missing_row_lock_is_found(make, ring):
+    """Both read the same last event, so the second to write it is told by the database."""
+    with bugs.plant(bugs.NO_ROW_LOCK), pytest.raises((AssertionError, TypeError)):
+        test_c2_two_approvers_at_once_move_a_payout_once(make, ring, range(500))
 
 
 def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
