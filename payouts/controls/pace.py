@@ -29,8 +29,8 @@ def room(limit: int, rate: float | None) -> int:
         return 0
     if not rate:
         return limit
-    spent = max(pace.busy_seconds, 0.0)
-    return min(limit, math.floor(1 + (BURST_SECONDS - spent) * rate + 1e-6))
+    left = 1 + (BURST_SECONDS - max(pace.busy_seconds, 0.0)) * rate
+    return max(0, min(limit, math.floor(left + 1e-6)))
 
 
 def spend(calls: int, rate: float | None) -> None:

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from payouts import checks, clock, explain, services, submission
+from payouts.controls import pace
 from payouts.controls.models import Pace
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
@@ -71,6 +72,17 @@ def test_f10_questions_about_earlier_tries_count(paced):
     assert now(other).status == PayoutStatus.CONFIRMED
     assert len(paced.sandbox.calls) - before == 2
     assert Pace.objects.get().free_at - paced.clock() == timedelta(seconds=1)
+
+
+def test_f10_calls_beyond_the_rate_are_made_up_for(paced):
+    """Questions about earlier tries may be more than there is room for."""
+    approved(1)
+    pace.spend(8, 2)
+    waited = 0
+    while not paced.submit():
+        paced.clock.forward(seconds=0.5)
+        waited += 0.5
+    assert waited == 3
 
 
 def test_f10_a_run_goes_on_until_all_is_sent(desk, heleket_client, sandbox, usdt):
