@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
-.PHONY: demo test lint bench screenshots
+.PHONY: demo test lint bench sim screenshots
 
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
@@ -22,6 +22,10 @@ lint: .venv/dev
 
 screenshots: .venv/dev  ## the README's pictures, taken of the demo
 	$(BIN)/python docs/screenshots.py
+
+SEEDS ?= 10000
+sim: .venv/dev  ## many seeds of the simulation: docs/simulation.md
+	$(BIN)/python -m tests.sim --seeds $(SEEDS) --report docs/simulation.md
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks --publish

@@ -21,6 +21,7 @@ import pytest
 from config import environment
 
 POSTGRES_ONLY = {"postgres", "processes", "browser"}
+SQLITE_ONLY = {"sim"}
 
 
 def pytest_addoption(parser):
@@ -43,11 +44,15 @@ def pytest_collection_modifyitems(config, items):
     """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped."""
     postgres = config.getoption("engine") == "postgres"
 
+    def is_marked(item, names):
+        return any(item.get_closest_marker(name) for name in names)
+
     def belongs(item):
-        special = any(item.get_closest_marker(name) for name in POSTGRES_ONLY)
         if not postgres:
-            return not special
-        return special or "heleket" not in item.path.parts
+            return not is_marked(item, POSTGRES_ONLY)
+        if is_marked(item, SQLITE_ONLY):
+            return False
+        return is_marked(item, POSTGRES_ONLY) or "heleket" not in item.path.parts
 
     other = [item for item in items if not belongs(item)]
     if other:
