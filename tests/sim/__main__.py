@@ -18,6 +18,7 @@ from rich.console import Console
 from rich.progress import Progress
 
 from config import environment
+from tests.engines import start_postgres
 from tests.sim import summary
 
 if TYPE_CHECKING:
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 console = Console(soft_wrap=True, highlight=False)
 
 
-def set_up() -> None:
-    environment.use_made_up_values(DATABASE_URL="sqlite://:memory:", INSTALLATION="test")
+def set_up(engine: str) -> None:
+    url = "sqlite://:memory:" if engine == "sqlite" else start_postgres()
+    environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="test")
     os.environ["DJANGO_SETTINGS_MODULE"] = "config.settings"
     import django
 
@@ -61,16 +63,17 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=1, metavar="SEED", help="the first one (1)")
     parser.add_argument("--steps", type=int, default=300, metavar="N", help="of each storm (300)")
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
+    parser.add_argument("--engine", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a summary")
     parser.add_argument("--seed", type=int, metavar="SEED", help="run this one and tell all of it")
     options = parser.parse_args()
-    set_up()
+    set_up(options.engine)
     if options.seed is not None:
         report = run(options.seed, options.steps)
         console.print(*report.trace, report, sep="\n", markup=False)
         sys.exit(bool(report.broken))
     seeds = range(options.first, options.first + options.seeds)
-    totals, started = summary.Totals(seeds, options.steps), time.monotonic()
+    totals, started = summary.Totals(options.engine, seeds, options.steps), time.monotonic()
     for report in run_many(seeds, options.steps, options.jobs):
         totals.add(report)
     totals.seconds = time.monotonic() - started

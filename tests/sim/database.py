@@ -1,5 +1,6 @@
 """The database of a run: real commits, with staff, clients and wallets and nothing else."""
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,6 +13,7 @@ from django.db import connection
 
 from payouts.roles import ROLES
 from tests.factories import ClientFactory, PayoutServiceFactory, UserFactory, WalletFactory
+from tests.payouts.processes.conftest import at_database, on_server
 from tests.sim.clock import START
 
 STAFF = {
@@ -46,6 +48,35 @@ def fill() -> None:
     )
 
 
+@contextmanager
+def fresh() -> Iterator[None]:
+    """Use a copy of a filled database instead of the present one."""
+    with sqlite_copy() if connection.vendor == "sqlite" else postgres_copy():
+        yield
+
+
+# SQLite in memory: a copy takes a millisecond
+
+
+@contextmanager
+def sqlite_copy() -> Iterator[None]:
+    original, mine = sqlite_template(), new_connection()
+    original.backup(mine)
+    with instead(mine):
+        yield
+    mine.close()
+
+
+@cache
+def sqlite_template() -> sqlite3.Connection:
+    """A migrated and filled database, made once in a process."""
+    made = new_connection()
+    with instead(made):
+        call_command("migrate", verbosity=0)
+        fill()
+    return made
+
+
 def new_connection() -> sqlite3.Connection:
     """Open a database in memory, as Django opens its own."""
     connection.ensure_connection()
@@ -53,16 +84,6 @@ def new_connection() -> sqlite3.Connection:
         connection.get_connection_params() | {"database": ":memory:", "uri": False}
     )
     made.isolation_level = None  # Django begins and commits by itself
-    return made
-
-
-@cache
-def template() -> sqlite3.Connection:
-    """A migrated and filled database, made once in a process."""
-    made = new_connection()
-    with instead(made):
-        call_command("migrate", verbosity=0)
-        fill()
     return made
 
 
@@ -76,11 +97,28 @@ def instead(mine: sqlite3.Connection) -> Iterator[None]:
         connection.connection = before
 
 
+# PostgreSQL: the server copies a template
+
+
 @contextmanager
-def fresh() -> Iterator[None]:
-    """Use a copy of the filled database instead of the present connection."""
-    original, mine = template(), new_connection()
-    original.backup(mine)
-    with instead(mine):
+def postgres_copy() -> Iterator[None]:
+    template, mine = postgres_template(), f"sim_{os.getpid()}"
+    usual = connection.settings_dict["NAME"]
+    on_server(f"CREATE DATABASE {mine} TEMPLATE {template}")
+    at_database(mine)
+    try:
         yield
-    mine.close()
+    finally:
+        on_server(f"DROP DATABASE {mine}")
+        at_database(usual)
+
+
+@cache
+def postgres_template() -> str:
+    name, usual = f"sim_template_{os.getpid()}", connection.settings_dict["NAME"]
+    on_server(f"CREATE DATABASE {name}")
+    at_database(name)
+    call_command("migrate", verbosity=0)
+    fill()
+    at_database(usual)
+    return name

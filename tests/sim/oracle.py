@@ -134,8 +134,8 @@ class Oracle:
 
     def look(self) -> bool:
         """Read what changed and judge each event; tell whether anything did."""
-        writes = connection.connection.total_changes
-        if writes == self.writes:
+        writes = getattr(connection.connection, "total_changes", None)  # SQLite's
+        if writes is not None and writes == self.writes:
             return False
         self.writes = writes
         stored = rows(

@@ -144,7 +144,7 @@ def calm(world: World) -> None:
         while machines.submit(world, 20) or machines.check(world, 20):
             pass
         world.oracle.check()
-        if is_settled() or world.clock.now() > end:
+        if is_settled(world) or world.clock.now() > end:
             break
         world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
     world.oracle.check_end()
@@ -160,7 +160,10 @@ def put_right(world: World) -> None:
         switching.resume(reason="Over", by=world.person("omar"), source=Source.ADMIN)
 
 
-def is_settled() -> bool:
+def is_settled(world: World) -> bool:
+    """Whether nothing is under way any more, at the desk or on the wire."""
+    if world.gateway.held_requests:
+        return False
     moving = [Status.APPROVED, Status.SUBMITTING, Status.BROADCAST]
     return not Payout.objects.filter(status__in=moving).exclude(waiting_for="discrepancy").exists()
 

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
 
 
 class Totals:
-    def __init__(self, seeds: range, steps: int) -> None:
-        self.seeds, self.steps = seeds, steps
+    def __init__(self, engine: str, seeds: range, steps: int) -> None:
+        self.engine, self.seeds, self.steps = engine, seeds, steps
         self.runs, self.steps_taken, self.seconds, self.cpu = 0, 0, 0.0, 0.0
         self.faults: Counter[str] = Counter()
         self.acts: Counter[str] = Counter()
@@ -44,6 +44,7 @@ class Totals:
             commit=commit(),
             day=datetime.now(UTC).strftime("%d %B %Y"),
             python=platform.python_version(),
+            engine=ENGINES[self.engine],
             first=self.seeds.start,
             last=self.seeds.stop - 1,
             steps=self.steps,
@@ -69,6 +70,8 @@ def commit() -> str:
     return f"{git('rev-parse', '--short=12', 'HEAD')}{changed}"
 
 
+ENGINES = {"sqlite": "SQLite in memory", "postgres": "PostgreSQL"}
+
 PAGE = """\
 # Simulation: the last long run
 
@@ -81,7 +84,7 @@ Written by `make sim`. How it works: [faults.md](faults.md#the-simulation).
 | commit | {commit} |
 | day | {day} |
 | seeds | {first} to {last}, {steps} steps each before the calm |
-| time | {minutes:.0f} min on the machine, Python {python}, SQLite in memory |
+| time | {minutes:.0f} min on the machine, Python {python}, {engine} |
 
 ## Broken promises
 {broken}
