@@ -8,6 +8,7 @@ import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import datetime
 from typing import Any
 from uuid import UUID
 
@@ -18,6 +19,7 @@ from django.db.models import F
 from payouts import bell, chain, clock
 from payouts.models import DeskEvent, Payout, PayoutEvent, PayoutStatus, Source
 
+SORTED = json.JSONEncoder(sort_keys=True)
 COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
 
 
@@ -83,33 +85,40 @@ def events_of(payouts: Sequence[Payout], *, by: User | None, source: Source) -> 
         last = PayoutEvent.objects.filter(payout__in=known, number=F("payout__last_event"))
         hashes = dict(last.values_list("payout_id", "hash"))
     at = clock.now()
-    events = []
+    events: list[PayoutEvent] = []
     for payout in payouts:
         previous = hashes[payout.pk] if payout.last_event else ""
-        acts = payout.take_acts()
-        for act, to_status in zip(
-            acts, [*(act.status for act in acts[1:]), payout.status], strict=True
-        ):
-            payout.last_event += 1
-            event = PayoutEvent(
-                payout_id=payout.pk,
-                number=payout.last_event,
-                at=at,
-                person_id=by.pk if by else None,
-                source=source,
-                act=act.name,
-                from_status=act.status,
-                to_status=to_status,
-                reason=act.reason,
-                data=text_of(act.data),
-            )
-            previous = event.hash = chain.sealed(event.told(), previous)
-            events.append(event)
+        events += next_links(payout, previous, by=by, source=source, at=at)
     return events
 
 
+def next_links(
+    payout: Payout, previous: str, *, by: User | None, source: Source, at: datetime
+) -> Iterator[PayoutEvent]:
+    """Turn a payout's acts into the links of its chain that follow the hash `previous`."""
+    acts = payout.take_acts()
+    for act, to_status in zip(
+        acts, [*(act.status for act in acts[1:]), payout.status], strict=True
+    ):
+        payout.last_event += 1
+        event = PayoutEvent(
+            payout_id=payout.pk,
+            number=payout.last_event,
+            at=at,
+            person_id=by.pk if by else None,
+            source=source,
+            act=act.name,
+            from_status=act.status,
+            to_status=to_status,
+            reason=act.reason,
+            data=text_of(act.data),
+        )
+        previous = event.hash = chain.sealed(event.told(), previous)
+        yield event
+
+
 def text_of(data: dict[str, str]) -> str:
-    return json.dumps(data, sort_keys=True) if data else ""
+    return SORTED.encode(data) if data else ""
 
 
 def tell_desk(
