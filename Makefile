@@ -2,10 +2,14 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
-.PHONY: demo test lint bench sim screenshots
+.PHONY: demo seed test lint bench sim screenshots
 
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
+
+ROWS ?= 10000
+seed: .venv/base  ## a large desk: ROWS payouts of three years, in DATABASE_URL if that is given
+	@$(BIN)/python manage.py seed --rows $(ROWS)
 
 test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest --engine=sqlite -n 2

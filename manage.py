@@ -15,6 +15,8 @@ def main() -> None:
         beside = len(arguments) > 2 and not arguments[2].startswith("-")
         place.use_demo_values(beside=beside)
         arguments = [arguments[0], *arguments[2:]] if beside else arguments
+    elif arguments[1:2] == ["seed"]:
+        place.use_seed_values()
     else:
         environment.read_env_file()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

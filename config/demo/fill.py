@@ -28,15 +28,19 @@ APPLICATION_ID = 0x64656D6F
 
 def refuse_another_desk() -> None:
     """Raise CommandError unless this process has the demo's values and works on the demo's data."""
-    same = ["SECRET_KEY", "INSTALLATION", "HELEKET_MERCHANT_ID", "HELEKET_API_KEY"]
-    has_values = all(getattr(settings, name) == environment.MADE_UP[name] for name in same)
-    if not has_values or settings.DATABASES["default"]["NAME"] != str(place.DATABASE):
+    its_place = settings.DATABASES["default"]["NAME"] == str(place.DATABASE)
+    if not (has_made_up_values() and its_place):
         raise CommandError(
             "This process has the settings of another desk, so nothing was done. "
             "Start the demo with “make demo” or “python manage.py demo”."
         )
     if holds_other_data(place.DATABASE):
         raise CommandError(f"{place.DATABASE} holds other data than the demo's. Nothing was done.")
+
+
+def has_made_up_values() -> bool:
+    names = ["SECRET_KEY", "INSTALLATION", "HELEKET_MERCHANT_ID", "HELEKET_API_KEY"]
+    return all(getattr(settings, name) == environment.MADE_UP[name] for name in names)
 
 
 def holds_other_data(path: Path) -> bool:

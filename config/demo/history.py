@@ -103,20 +103,12 @@ class Story:
         return [coin for coin in coins if coin not in SCARCE] + ["USDT"] * 8
 
     def amount(self, wallet: Wallet, coin: str, dollars: float) -> Decimal:
-        price = self.gateway.prices[coin]
-        places = Decimal("0.01") if price < 100 else Decimal("0.0001")
-        amount = (Decimal(dollars) / price).quantize(places, ROUND_HALF_UP)
         least = PayoutService.objects.get(network=wallet.network, currency=coin).min_amount
-        return max(amount, least)
+        return max(worth(dollars, self.gateway.prices[coin]), least)
 
     def words(self, purpose: str) -> tuple[str, str]:
-        words = {
-            "month": f"{self.clock.now:%B}",
-            "digit": self.chance.randint(1, 4),
-            "number": self.chance.randint(2001, 2999),
-        }
-        told, reference = (purpose, "") if purpose else self.chance.choice(PURPOSES)
-        return told.format(**words), reference.format(**words)
+        told = (purpose, "") if purpose else self.chance.choice(PURPOSES)
+        return filled_in(told, self.clock.now, self.chance, self.chance.randint(2001, 2999))
 
     def approve(self, *payouts: Payout, by: str = "") -> None:
         approver = self.staff[by or self.chance.choice(["amira", "arno"])]
@@ -167,6 +159,21 @@ class Story:
 
     def goes_wrong(self, fault: str, payout: Payout, path: str = CREATE, **more: Any) -> None:
         self.gateway.faults.add(fault, path=path, order_id=self.order_id(payout), **more)
+
+
+def worth(dollars: float, price: Decimal) -> Decimal:
+    """Return so many dollars in a coin of this price, as a person would round it."""
+    places = Decimal("0.01") if price < 100 else Decimal("0.0001")
+    return (Decimal(dollars) / price).quantize(places, ROUND_HALF_UP)
+
+
+def filled_in(
+    told: tuple[str, str], at: datetime, chance: random.Random, number: int
+) -> tuple[str, str]:
+    """Return one of PURPOSES, or words like them, with what it leaves open: purpose, reference."""
+    words = {"month": f"{at:%B}", "digit": chance.randint(1, 4), "number": number}
+    purpose, reference = told
+    return purpose.format(**words), reference.format(**words)
 
 
 def expect_done(outcomes: Iterable[Outcome]) -> None:

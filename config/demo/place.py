@@ -1,11 +1,13 @@
 """Where the demo keeps its files and which addresses it has: settled before Django starts."""
 
+import os
 import socket
 
 from config import environment
 
 FOLDER = environment.BASE_DIR / ".demo"
 DATABASE = FOLDER / "desk.sqlite3"
+SEEDED = FOLDER / "seeded.sqlite3"  # of `manage.py seed`, if it is given no other database
 STATE = FOLDER / "sandbox.json"  # written last: with it the example data is complete
 PORT_KEPT = FOLDER / "sandbox-port"
 
@@ -25,6 +27,15 @@ def use_demo_values(*, beside: bool = False) -> None:
         DJANGO_SETTINGS_MODULE="config.settings",
         HELEKET_PROJECT_URL=f"http://127.0.0.1:{sandbox}",
         HELEKET_CALLBACK_URL=f"http://127.0.0.1:{web}/webhooks/heleket/",
+    )
+
+
+def use_seed_values() -> None:
+    """Make this process a demo that has no sandbox, on the database that it is given, if any."""
+    FOLDER.mkdir(exist_ok=True)
+    environment.use_made_up_values(
+        DATABASE_URL=os.environ.get("DATABASE_URL") or f"sqlite:///{SEEDED}",
+        DJANGO_SETTINGS_MODULE="config.settings",
     )
 
 

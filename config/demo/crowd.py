@@ -1,0 +1,122 @@
+"""Thousands of made-up clients and their wallets: whom a seeded desk pays."""
+
+import hashlib
+from collections.abc import Callable
+from functools import partial
+from random import Random
+
+from django.contrib.auth.models import User
+from simple_history.utils import bulk_create_with_history
+
+from wallets import services
+from wallets.addresses import check_address
+from wallets.encodings import BASE58, encode_ton
+from wallets.models import Client, Wallet
+
+FIRST_NAMES, LAST_NAMES, TRADES = """
+Adaeze Aleksander Amina Andrés Anneli Bruno Camille Chloé Daniel Dilnoza Eero Elif Fatima Giulia
+Hamid Hana Ines Ivan Jakub João Kaito Karim Katarzyna Lars Leila Linh Lucía Magnus Marek Mariam Mei
+Miguel Nadia Nikolai Noor Olga Oskar Pavel Petra Ravi Rosa Sami Sanjay Selin Siddharth Sven Tariq
+Tomás Valeria Wanjiru Yara Yuki Zofia
+
+Abara Almeida Andersson Aydın Bakker Barbosa Bianchi Castillo Chen Costa Dubois Eriksen Fernandes
+Ferrari Fischer García Georgiou Haddad Hoang Horvat Ibrahim Ivanov Jansen Kaya Kovač Kowalski Kruger
+Laine Lopez Malik Mazur Mensah Moreau Nakamura Ncube Nguyen Novák Okafor Olsen Park Pereira Petrov
+Popescu Rahimi Rossi Sato Schmidt Silva Singh Suzuki Tanaka Virtanen Weber Yılmaz Zhang
+
+Analytics Audio Design Freight Games Labs Logistics Media Studio Textiles
+""".strip().split("\n\n")
+GROUPS = ["Freelancers", "Freelancers", "Freelancers", "Partners", "Partners", "Suppliers"]
+
+# Most are paid stable coins on cheap networks.
+COINS = [
+    *[("tron", "USDT")] * 40,
+    *[("bsc", "USDT")] * 12,
+    *[("polygon", "USDC")] * 8,
+    *[("eth", "USDT")] * 6,
+    *[("arbitrum", "USDC")] * 4,
+    *[("sol", "USDT"), ("ton", "USDT"), ("btc", "BTC"), ("eth", "ETH"), ("tron", "TRX")] * 3,
+    *[("avalanche", "USDC"), ("bsc", "BNB"), ("ltc", "LTC"), ("sol", "SOL"), ("ton", "TON")] * 2,
+    *[("dash", "DASH"), ("doge", "DOGE"), ("eth", "DAI"), ("polygon", "POL")],
+]
+
+
+def register(count: int, staff: dict[str, User], chance: Random) -> None:
+    """Add `count` clients with one to three wallets each, nearly all of them approved."""
+    clients = [
+        Client(
+            external_id=f"N-{number:05d}",
+            name=name(chance),
+            email=f"client{number}@example.com",
+            group=chance.choice(GROUPS),
+            created_by=staff["rosa"],
+        )
+        for number in range(1, count + 1)
+    ]
+    clients = bulk_create_with_history(clients, Client, default_user=staff["rosa"])
+    wallets = [
+        wallet(client, chance, staff["rosa"])
+        for client in clients
+        for _ in range(chance.choice([1, 1, 1, 2, 3]))
+    ]
+    wallets = bulk_create_with_history(wallets, Wallet, default_user=staff["rosa"])
+    usual = [each.pk for each in wallets if chance.random() > 0.02]
+    services.approve_wallets(usual, by=staff["arno"])
+
+
+def name(chance: Random) -> str:
+    last = chance.choice(LAST_NAMES.split())
+    if chance.random() < 0.2:
+        return f"{last} {chance.choice(TRADES.split())} Ltd"
+    return f"{chance.choice(FIRST_NAMES.split())} {last}"
+
+
+def wallet(client: Client, chance: Random, by: User) -> Wallet:
+    network, currency = chance.choice(COINS)
+    return Wallet(
+        client=client,
+        network=network,
+        address=check_address(network, WRITERS[network](chance)),
+        preferred_currency=currency,
+        added_by=by,
+    )
+
+
+# Addresses, each of a key that nobody has
+
+
+def base58(data: bytes) -> str:
+    number, text = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = BASE58[digit] + text
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+
+
+def base58check(chance: Random, version: int) -> str:
+    payload = bytes([version]) + chance.randbytes(20)
+    return base58(payload + hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4])
+
+
+def evm(chance: Random) -> str:
+    return f"0x{chance.randbytes(20).hex()}"
+
+
+def solana(chance: Random) -> str:
+    return base58(chance.randbytes(32))
+
+
+def ton(chance: Random) -> str:
+    return encode_ton(b"\x51\x00" + chance.randbytes(32))
+
+
+WRITERS: dict[str, Callable[[Random], str]] = {
+    **dict.fromkeys(["arbitrum", "avalanche", "bsc", "eth", "polygon"], evm),
+    "btc": partial(base58check, version=0x00),
+    "dash": partial(base58check, version=0x4C),
+    "doge": partial(base58check, version=0x1E),
+    "ltc": partial(base58check, version=0x30),
+    "tron": partial(base58check, version=0x41),
+    "sol": solana,
+    "ton": ton,
+}

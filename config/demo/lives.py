@@ -1,0 +1,521 @@
+"""What becomes of made-up payouts, each lived through in memory with the desk's own functions.
+
+Transitions, attempts, answers and the links of the chain are made by the code that makes them at a
+real desk. Only the database is left out: whoever has a life takes its rows and stores many at once.
+"""
+
+import hashlib
+import itertools
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from random import Random
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db.models import Model
+
+import heleket
+from config.demo.history import PURPOSES, Clock, filled_in, worth
+from heleket.sandbox.catalogue import PRICES
+from heleket.signing import sign
+from payouts import chain, clock, door, policy, settlement, submission
+from payouts.desk import Desk
+from payouts.models import (
+    Approval,
+    Attempt,
+    Discrepancy,
+    Origin,
+    Payout,
+    PayoutEvent,
+    PayoutMaker,
+    Source,
+    WaitingFor,
+    WebhookDelivery,
+)
+from wallets.amounts import format_amount
+from wallets.models import PayoutService, Wallet
+
+Part = PayoutMaker.Part
+REASONS = {
+    "reject": ["This invoice was paid last month.", "No contract with this client yet."],
+    "cancel": ["Requested twice.", "The client withdrew the request.", "Wrong client."],
+    "hold": ["The address is new, we call the client.", "The invoice is missing."],
+    "edit": ["The advance of 50 was forgotten.", "The invoice was corrected."],
+}
+
+
+@dataclass(frozen=True)
+class World:
+    """Who works at the desk, whom it pays through which account, and its time."""
+
+    staff: dict[str, User]
+    wallets: list[Wallet]
+    weights: list[float]  # cumulative: some are paid every day, most a few times a year
+    services: dict[tuple[str, str], PayoutService]
+    desk: Desk
+    clock: Clock
+    start: datetime
+    end: datetime
+
+
+@dataclass(frozen=True)
+class Entry:
+    """How payouts come in: who asks, who else had a hand in it, under which key."""
+
+    origin: Origin
+    source: Source
+    by: str | None
+    hands: tuple[tuple[str, Part], ...]
+    key: str
+    share: int
+
+
+ENTRIES = [
+    Entry(Origin.MANUAL, Source.ADMIN, "rosa", (), "form:{nonce:032x}", 30),
+    Entry(Origin.MANUAL, Source.ADMIN, "rafael", (), "form:{nonce:032x}", 20),
+    Entry(
+        *(Origin.IMPORT, Source.COMMAND, "rosa", (("rafael", Part.IMPORTED),)),
+        *("{batch:016x}:{line}", 27),
+    ),
+    Entry(Origin.API, Source.API, None, (("uma", Part.KEY),), "{nonce:032x}", 15),
+    Entry(Origin.SCHEDULED, Source.COMMAND, None, (("rosa", Part.PLANNED),), "plan-{line}", 6),
+    Entry(Origin.BONUS, Source.COMMAND, None, (("rafael", Part.PLANNED),), "rule-{line}", 2),
+]
+SHARES = list(itertools.accumulate(entry.share for entry in ENTRIES))
+
+
+@dataclass
+class Life:
+    """One payout with everything that is written down about it."""
+
+    world: World
+    chance: Random
+    payout: Payout
+    events: list[PayoutEvent] = field(default_factory=list)
+    makers: list[PayoutMaker] = field(default_factory=list)
+    approvals: list[Approval] = field(default_factory=list)
+    attempts: list[Attempt] = field(default_factory=list)
+    discrepancies: list[Discrepancy] = field(default_factory=list)
+    webhooks: list[WebhookDelivery] = field(default_factory=list)
+    fee: Decimal = field(init=False)
+
+    def rows(self) -> Iterator[Model]:
+        yield self.payout
+        for some in (self.makers, self.approvals, self.attempts, self.events):
+            yield from some
+        yield from self.discrepancies
+        yield from self.webhooks
+
+    def wait(self, least: float, most: float) -> None:
+        """Let seconds pass, though never beyond the present."""
+        world = self.world
+        later = world.clock.now + timedelta(seconds=self.chance.uniform(least, most))
+        world.clock.now = min(later, world.end)
+
+    def write(self, source: Source, by: User | None = None) -> None:
+        """Seal what was told into the chain."""
+        last = self.events[-1].hash if self.events else ""
+        self.events += door.next_links(self.payout, last, by=by, source=source, at=clock.now())
+
+    def person(self, *logins: str) -> User:
+        return self.world.staff[self.chance.choice(logins)]
+
+    # What people do
+
+    def add_makers(self, hands: list[tuple[int | None, Part]]) -> None:
+        known = {(maker.person_id, maker.part) for maker in self.makers}
+        self.makers += [
+            PayoutMaker(payout_id=self.payout.pk, person_id=person, part=part)
+            for person, part in hands
+            if person is not None and (person, part) not in known
+        ]
+
+    def decide(self, decision: Approval.Decision, by: User) -> None:
+        self.approvals.append(
+            Approval(
+                payout_id=self.payout.pk,
+                person_id=by.pk,
+                decided_at=clock.now(),
+                decision=decision,
+                digest=self.payout.digest(),
+                policy_version=policy.POLICY_VERSION,
+            )
+        )
+
+    def void_approvals(self, reason: str) -> None:
+        for approval in self.approvals:
+            if approval.voided_at is None:
+                approval.voided_at, approval.void_reason = clock.now(), reason
+
+    def approve(self) -> None:
+        self.wait(120, 6 * 3600)
+        by = self.person("amira", "arno")
+        self.payout.approve(digest=self.payout.digest(), policy=policy.POLICY_VERSION)
+        self.write(Source.ADMIN, by)
+        self.decide(Approval.Decision.APPROVED, by)
+
+    def reject(self) -> None:
+        self.wait(300, 24 * 3600)
+        by = self.person("amira", "arno")
+        self.payout.reject(self.chance.choice(REASONS["reject"]))
+        self.write(Source.ADMIN, by)
+        self.decide(Approval.Decision.REJECTED, by)
+
+    def hold(self) -> None:
+        self.wait(300, 8 * 3600)
+        self.payout.hold(self.chance.choice(REASONS["hold"]))
+        self.write(Source.ADMIN, self.person("amira", "arno"))
+        self.void_approvals("Put on hold.")
+
+    def release(self) -> None:
+        self.wait(3600, 48 * 3600)
+        self.payout.release("The client confirmed by phone.")
+        self.write(Source.ADMIN, self.person("amira", "arno"))
+        self.void_approvals("Released.")
+
+    def cancel(self) -> None:
+        self.wait(1, 4 * 3600)
+        self.payout.cancel(self.chance.choice(REASONS["cancel"]))
+        self.write(Source.ADMIN, self.person("omar"))
+        self.void_approvals("Cancelled.")
+
+    def edit(self) -> None:
+        self.wait(300, 8 * 3600)
+        by, before = self.person("rosa", "rafael"), self.payout.money
+        self.payout.amount *= 2
+        self.payout.edit(self.chance.choice(REASONS["edit"]), old_money=before)
+        self.write(Source.ADMIN, by)
+        self.void_approvals("The payout was changed.")
+        self.add_makers([(by.pk, Part.EDITED)])
+
+    def retry(self) -> None:
+        self.wait(3600, 72 * 3600)
+        self.payout.retry("Heleket's support says: try again.")
+        self.write(Source.ADMIN, self.person("omar"))
+        self.void_approvals("Tried again.")
+
+    # What the worker and Heleket do
+
+    @property
+    def attempt(self) -> Attempt:
+        return self.attempts[-1]
+
+    def send(self) -> None:
+        self.wait(1, 20)
+        payout = self.payout
+        self.attempts.append(submission.new_attempt(payout, self.world.desk))
+        payout.tries = self.attempts
+        service = self.world.services[payout.network, payout.currency]
+        self.fee = service.fee_for(payout.amount)
+        self.call()
+
+    def call(self) -> None:
+        submission.start_call(self.payout, self.attempt, self.world.desk)
+        self.write(Source.WORKER)
+
+    def lose_answer(self) -> None:
+        self.wait(45, 46)
+        trouble = heleket.OutcomeUnknown("No answer came in time.")
+        settlement.apply_no_answer(self.attempt, self.attempt.calls, trouble, self.world.desk)
+        self.write(Source.WORKER)
+
+    def is_refused(self, text: str) -> None:
+        self.wait(0.2, 2)
+        settlement.answered(self.attempt, self.attempt.calls)
+        self.payout.fail(text, order_id=self.attempt.order_id)
+        self.attempt.refusal = self.attempt.answer = text
+        self.write(Source.WORKER)
+
+    def is_put_back(self, text: str, waiting_for: WaitingFor) -> None:
+        self.wait(0.2, 2)
+        settlement.answered(self.attempt, self.attempt.calls)
+        settlement.put_back(self.payout, text, waiting_for)
+        self.write(Source.WORKER)
+
+    def is_accepted(self) -> None:
+        self.wait(0.2, 2)
+        settlement.answered(self.attempt, self.attempt.calls)
+        self.hear("process", Source.WORKER)
+
+    def is_told(self, status: str, *, is_final: bool = True) -> None:
+        """Heleket comes to this status, says so by webhook, and is asked."""
+        self.wait(40, 400)
+        self.announce(status, is_final)
+        self.wait(0.5, 5)
+        self.hear(status, Source.CHECK, is_final=is_final)
+
+    def hear(self, status: str, source: Source, *, is_final: bool = False) -> None:
+        """Heleket answers to our own call."""
+        payout, members = self.payout, self.members(status, is_final)
+        remote = heleket.RemotePayout(
+            uuid=members["uuid"],
+            status=status,
+            is_final=is_final,
+            txid=members["txid"],
+            payer_currency=payout.currency,
+            payer_amount=payout.amount,
+            merchant_amount=payout.amount + self.fee,
+            commission=self.fee,
+            answer=chain.ENCODER.encode(members),
+        )
+        settlement.move_on(self.attempt, remote, source)
+        self.write(source)
+
+    def announce(self, status: str, is_final: bool) -> None:
+        members = {"type": "payout", **self.members(status, is_final)}
+        text = chain.ENCODER.encode(members)
+        signature = sign(text.encode(), settings.HELEKET_API_KEY)
+        body = f'{text[:-1]},"sign":"{signature}"}}'
+        self.webhooks.append(
+            WebhookDelivery(
+                digest=hashlib.sha256(body.encode()).hexdigest(),
+                body=body,
+                outcome="known",
+                order_id=self.attempt.order_id,
+                received_at=clock.now(),
+            )
+        )
+
+    def members(self, status: str, is_final: bool) -> dict[str, Any]:
+        payout = self.payout
+        txid = hashlib.sha256(self.attempt.order_id.encode()).hexdigest()
+        amount = format_amount(payout.amount)
+        return {
+            "uuid": f"{txid[:8]}-{txid[8:12]}-4{txid[13:16]}-a{txid[17:20]}-{txid[20:32]}",
+            "order_id": self.attempt.order_id,
+            "amount": amount,
+            "merchant_amount": str(payout.amount + self.fee),
+            "commission": str(self.fee),
+            "is_final": is_final,
+            "status": status,
+            "txid": txid if status == "paid" else None,
+            "currency": payout.currency,
+            "network": payout.network,
+            "address": payout.address,
+            "payer_currency": payout.currency,
+            "payer_amount": amount,
+        }
+
+    def differs(self, kind: Discrepancy.Kind, ours: str, theirs: str, *, critical: bool) -> None:
+        found = Discrepancy(
+            kind=kind,
+            key=self.attempt.order_id,
+            payout_id=self.payout.pk,
+            is_critical=critical,
+            ours=ours,
+            theirs=theirs,
+            opened_at=clock.now(),
+        )
+        self.discrepancies.append(found)
+        self.payout.tell("discrepancy", str(kind.label), ours=ours, theirs=theirs)
+        self.payout.stop()
+        self.write(Source.CHECK)
+
+    def is_cleared_up(self) -> None:
+        self.wait(3600, 72 * 3600)
+        by, reason = self.person("omar"), "Heleket's support sees the payout again."
+        for found in self.discrepancies:
+            found.closed_at, found.closed_by_id = clock.now(), by.pk
+            found.close_reason = reason
+            self.payout.tell("close_discrepancy", reason, kind=found.kind)
+        self.payout.go_on()
+        self.write(Source.ADMIN, by)
+
+
+def begin(world: World, number: int, at: datetime, chance: Random) -> Life:
+    """Request a payout."""
+    world.clock.now = at
+    [entry] = chance.choices(ENTRIES, cum_weights=SHARES)
+    [wallet] = chance.choices(world.wallets, cum_weights=world.weights)
+    currency = wallet.preferred_currency
+    service = world.services[wallet.network, currency]
+    dollars = chance.lognormvariate(5.2, 1.3)
+    amount = min(max(worth(dollars, PRICES[currency]), service.min_amount), service.max_amount / 2)
+    purpose, reference = filled_in(chance.choice(PURPOSES), at, chance, 10_000 + number)
+    key = entry.key.format(nonce=chance.getrandbits(128), batch=number // 400, line=number)
+    by = world.staff[entry.by] if entry.by else None
+    payout = Payout(
+        id=Payout.id_for(settings.INSTALLATION, wallet.client, key),
+        number=number,
+        client_id=wallet.client_id,
+        wallet_id=wallet.pk,
+        network=wallet.network,
+        address=wallet.address,
+        memo=wallet.memo,
+        currency=currency,
+        amount=amount,
+        purpose=purpose,
+        reference=reference,
+        origin=entry.origin,
+        trigger="" if by else key,
+        idempotency_key=key,
+        requested_at=at,
+        requested_by_id=by.pk if by else None,
+        waiting_since=at,
+    )
+    payout.tell("request", money=payout.money, network=payout.network, address=payout.address)
+    life = Life(world, chance, payout)
+    life.write(entry.source, by)
+    hands = [(world.staff[login].pk, part) for login, part in entry.hands]
+    requested = [(by.pk, Part.REQUESTED)] if by else []
+    life.add_makers([*requested, (wallet.added_by_id, Part.WALLET), *hands])
+    return life
+
+
+# Fates, each with about how many of a thousand it meets
+
+Fate = Callable[[Life], None]
+
+
+def is_paid(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.is_accepted()
+    life.is_told("paid")
+
+
+def is_edited(life: Life) -> None:
+    life.edit()
+    is_paid(life)
+
+
+def is_held_for_a_while(life: Life) -> None:
+    life.hold()
+    life.release()
+    is_paid(life)
+
+
+def fails(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.is_accepted()
+    life.is_told(life.chance.choice(["fail", "system_fail", "cancel"]))
+
+
+def is_retried(life: Life) -> None:
+    fails(life)
+    life.retry()
+    is_paid(life)
+
+
+def is_turned_down(life: Life) -> None:
+    """Refused by Heleket for what it is."""
+    life.approve()
+    life.send()
+    life.is_refused("Wallet not found")
+
+
+def is_cancelled_after_approval(life: Life) -> None:
+    life.approve()
+    life.cancel()
+
+
+def loses_its_answer(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.lose_answer()
+    life.wait(30, 60)
+    life.hear("process", Source.CHECK)
+    life.is_told("paid")
+
+
+def vanishes_for_a_while(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.is_accepted()
+    life.wait(600, 900)
+    life.differs(Discrepancy.Kind.VANISHED, "process", "not found, 3 times", critical=False)
+    life.is_cleared_up()
+    life.is_told("paid")
+
+
+PAST: dict[Fate, int] = {
+    is_paid: 900,
+    is_edited: 12,
+    is_held_for_a_while: 12,
+    fails: 16,
+    is_retried: 8,
+    is_turned_down: 6,
+    Life.reject: 15,
+    Life.cancel: 12,
+    is_cancelled_after_approval: 8,
+    loses_its_answer: 8,
+    vanishes_for_a_while: 3,
+}
+
+
+# What is not over yet
+
+
+def waits_for_approval(_life: Life) -> None:
+    """It was requested, and that is all."""
+
+
+def is_under_way(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.is_accepted()
+
+
+def waits_for_answer(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.lose_answer()
+
+
+def waits_for_service(life: Life) -> None:
+    life.approve()
+    refusal = "Heleket does not pay it at the moment."
+    submission.park(life.payout, WaitingFor.SERVICE, refusal)
+    life.write(Source.WORKER)
+
+
+def waits_for_wallet(life: Life) -> None:
+    """Its answer was lost, and meanwhile somebody looks into its wallet."""
+    waits_for_answer(life)
+    submission.park(life.payout, WaitingFor.WALLET, "The wallet is frozen.")
+    life.write(Source.WORKER)
+
+
+def waits_for_funds(life: Life) -> None:
+    """There is always enough of the main coin."""
+    life.approve()
+    if life.payout.currency != "USDT":
+        life.send()
+        life.is_put_back("Not enough funds", WaitingFor.FUNDS)
+
+
+def waits_for_gateway(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.is_put_back("The terminal was not found", WaitingFor.GATEWAY)
+
+
+def stands_still(life: Life) -> None:
+    life.approve()
+    life.send()
+    life.is_accepted()
+    life.wait(60, 600)
+    sent = f"amount {format_amount(life.payout.amount)}"
+    life.differs(Discrepancy.Kind.DIFFERENT, sent, f"{sent}0", critical=True)
+
+
+# Of a hundred in a row each meets as many.
+PRESENT: dict[Fate, int] = {
+    is_paid: 29,
+    waits_for_approval: 24,
+    Life.approve: 12,
+    is_under_way: 10,
+    waits_for_funds: 6,
+    waits_for_answer: 5,
+    Life.hold: 4,
+    waits_for_service: 2,
+    waits_for_gateway: 2,
+    fails: 2,
+    Life.reject: 2,
+    waits_for_wallet: 1,
+    stands_still: 1,
+}

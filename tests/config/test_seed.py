@@ -1,0 +1,116 @@
+"""The large desk that `manage.py seed` makes keeps the promises of a real one."""
+
+from datetime import UTC, datetime
+from random import Random
+from types import SimpleNamespace
+
+import pytest
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.urls import reverse
+
+from config import environment
+from config.demo import seed
+from config.demo.history import Clock
+from heleket.webhooks import verify
+from payouts import clock
+from payouts.models import (
+    Attempt,
+    Discrepancy,
+    Payout,
+    PayoutEvent,
+    PayoutNumber,
+    PayoutStatus,
+    WaitingFor,
+    WebhookDelivery,
+)
+from tests.payouts import invariants
+from wallets.addresses import check_address
+from wallets.models import Wallet
+
+END = datetime(2026, 3, 2, 9, tzinfo=UTC)
+ROWS = 300
+NOT_BUILT = {WaitingFor.LIMIT, WaitingFor.RATE}
+OF_THE_DESK = {WaitingFor.SWITCH}
+
+
+def build(rows=ROWS, number=1):
+    assert list(seed.build(rows, number, END))[-1] == rows
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_seeded_desk_is_one_that_could_have_lived(client):
+    build()
+
+    no_gateway = SimpleNamespace(find=lambda _order_id: None)
+    checks = [
+        *(invariants.approved_by_others, invariants.events_tell_all, invariants.money_is_exact),
+        *(invariants.nothing_is_forgotten, invariants.desk_chain_closes),
+    ]
+    assert [sentence for check in checks for sentence in check(no_gateway)] == []
+
+    assert Payout.objects.count() == PayoutNumber.objects.count() == ROWS
+    assert {*Payout.objects.values_list("status", flat=True)} == {*PayoutStatus.values}
+    waits = {*Payout.objects.values_list("waiting_for", flat=True)}
+    assert waits == {"", *WaitingFor.values} - NOT_BUILT - OF_THE_DESK
+    assert not Payout.objects.filter(requested_at__gt=END).exists()
+    assert not PayoutEvent.objects.filter(at__gt=END).exists()
+    for payout in Payout.objects.filter(status=PayoutStatus.CONFIRMED):
+        attempt = payout.attempts.get(generation=payout.generation)
+        assert (attempt.remote_status, attempt.is_final) == ("paid", True)
+    for wallet in Wallet.objects.all():
+        assert check_address(wallet.network, wallet.address, wallet.memo) == wallet.address
+    for delivery in WebhookDelivery.objects.all():
+        told = verify(delivery.body.encode(), settings.HELEKET_API_KEY)
+        assert Attempt.objects.filter(order_id=told["order_id"]).exists()
+    assert Discrepancy.objects.filter(closed_at=None, attempt__payout__waiting_for="discrepancy")
+    assert_pages_show(client)
+    assert PayoutNumber.objects.create().pk == ROWS + 1
+
+
+def assert_pages_show(client):
+    client.force_login(User.objects.get(username="amira"))
+    list_ = reverse("admin:payouts_payout_changelist")
+    for asked in [{}, {"queue": "mine"}, {"status__exact": "confirmed"}, {"q": "P-7"}, {"p": 2}]:
+        page = client.get(list_, asked)
+        assert page.status_code == 200, asked
+        assert page.context["cl"].result_list, asked
+    for payout in Payout.objects.order_by("-number")[:10]:
+        page = client.get(reverse("admin:payouts_payout_change", args=[payout.pk]))
+        assert page.status_code == 200
+
+
+@pytest.mark.django_db
+def test_the_same_seed_makes_the_same_payouts():
+    made_up_clock = Clock(END - seed.YEARS)
+    with clock.replaced(made_up_clock):
+        world = seed.make_world(ROWS, Random(1), made_up_clock, END)
+        first, again, other = (told(seed.Maker(world, ROWS, number)) for number in (1, 1, 2))
+    assert first == again
+    assert first != other
+
+
+def told(maker):
+    chance = Random(maker.seed)
+    lives = [maker.live(number, chance) for number in range(1, ROWS, 10)]
+    return [[value for row in life.rows() for value in columns_of(row)] for life in lives]
+
+
+def columns_of(row):
+    return [getattr(row, field.attname) for field in row._meta.concrete_fields]
+
+
+@pytest.mark.django_db
+def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(client):
+    with pytest.raises(CommandError, match="holds data already, so nothing was done"):
+        seed.refuse_filled_database()
+    assert not Payout.objects.exists()
+
+
+def test_g1_a_process_with_another_desks_settings_fills_nothing(db):
+    assert environment.MADE_UP["INSTALLATION"] != settings.INSTALLATION
+    for more in ({}, {"look": True}):
+        with pytest.raises(CommandError, match="settings of another desk"):
+            call_command("seed", rows=10, **more)
+    assert not Payout.objects.exists()
