@@ -206,6 +206,10 @@ class Payout(models.Model):
             models.Index(fields=["status", "due_at"], name="payout_due"),
             models.Index(fields=["client", "-number"], name="payout_of_client"),
             models.Index(fields=["status", "-number"], name="payout_by_status"),
+            models.Index(fields=["network", "-number"], name="payout_by_network"),
+            models.Index(fields=["currency", "-number"], name="payout_by_currency"),
+            models.Index(fields=["origin", "-number"], name="payout_by_origin"),
+            models.Index(fields=["requested_at"], name="payout_by_request"),
             models.Index(fields=["address"], name="payout_by_address"),
             models.Index(fields=["reference"], name="payout_by_reference"),
         ]
