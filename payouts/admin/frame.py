@@ -10,6 +10,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
+from unfold.views import ChangeList
 
 FAR = 10_000  # nobody pages further; they filter or search
 
@@ -30,11 +31,30 @@ def require(request: StaffRequest, right: str) -> None:
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the stubs alone
     """Counts no further than anybody pages: a count of all rows costs more than the page."""
 
+    template_name = "payouts/pages.html"
+    far = FAR
+
     @cached_property
-    def count(self) -> int:
+    def reached(self) -> int:
         rows: Any = self.object_list
-        count: int = rows.order_by()[:FAR].count()
-        return count
+        reached: int = rows.order_by()[: self.far + 1].count()
+        return reached
+
+    @property
+    def count(self) -> int:
+        return min(self.reached, self.far)
+
+    @property
+    def has_more(self) -> bool:
+        return self.reached > self.far
+
+
+class BoundedList(ChangeList):
+    """Leaves it to the foot of the list to say how long it is, as far as it was counted."""
+
+    def get_results(self, request: HttpRequest) -> None:
+        super().get_results(request)
+        self.full_result_count = self.result_count
 
 
 class DeskAdmin(ModelAdmin):
@@ -46,6 +66,9 @@ class DeskAdmin(ModelAdmin):
     paginator = BoundedPaginator
     has_add_permission = has_change_permission = has_delete_permission = never
     actions = None
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
+        return BoundedList
 
     def page(
         self, request: HttpRequest, template: str, title: Any, **context: Any

@@ -25,7 +25,7 @@ from payouts.errors import PayoutError
 from payouts.forms import AddForm, ConfirmForm, EditForm
 from payouts.models import Origin, Payout, PayoutQuerySet, Source
 from payouts.services import Seen
-from payouts.templatetags.payouts import TONES, ago, money
+from payouts.templatetags.payouts import ago, money
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.coins import network_name
 from wallets.models import Client, PayoutService, Wallet
@@ -37,6 +37,7 @@ LIKELY_DUPLICATE = timedelta(hours=24)
 @admin.register(Payout)
 class PayoutAdmin(DeskAdmin):
     change_list_template = "payouts/list.html"
+    paginator = rows.PayoutPaginator
     list_display = ["name", "state", "waits", "age", "sum", "who", "destination", "purpose"]
     list_select_related = ["client"]
     list_filter = [
@@ -97,9 +98,9 @@ class PayoutAdmin(DeskAdmin):
     def name(self, payout: Payout) -> str:
         return str(payout)
 
-    @display(description=gettext_lazy("status"), label=TONES)
-    def state(self, payout: Payout) -> tuple[str, str]:
-        return payout.status, payout.get_status_display()
+    @display(description=gettext_lazy("status"))
+    def state(self, payout: Payout) -> SafeString:
+        return rows.status_label(payout.status)
 
     @display(description=gettext_lazy("waiting for"))
     def waits(self, payout: Any) -> str:
@@ -113,14 +114,15 @@ class PayoutAdmin(DeskAdmin):
     def sum(self, payout: Payout) -> SafeString:
         return money(payout.amount, payout.currency)
 
-    @display(description=gettext_lazy("client"), header=True)
-    def who(self, payout: Payout) -> tuple[str, str]:
-        return payout.client.name, payout.client.external_id
+    @display(description=gettext_lazy("client"))
+    def who(self, payout: Payout) -> SafeString:
+        return rows.two_lines(payout.client.name, payout.client.external_id)
 
-    @display(description=gettext_lazy("to"), header=True)
-    def destination(self, payout: Payout) -> tuple[str, str]:
+    @display(description=gettext_lazy("to"))
+    def destination(self, payout: Payout) -> SafeString:
         first, last = payout.address[:4], payout.address[-4:]
-        return f"{first} {payout.address[4:8]} … {last}", network_name(payout.network)
+        address = f"{first} {payout.address[4:8]} … {last}"
+        return rows.two_lines(address, network_name(payout.network))
 
     # One payout
 

@@ -11,6 +11,8 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from payouts import desk, services
+from payouts.admin import rows
+from payouts.admin.payouts import PayoutAdmin
 from payouts.controls.models import Switch
 from payouts.models import (
     Approval,
@@ -156,6 +158,37 @@ def test_filters_narrow_the_list(client, log_in):
     chosen = {"status__exact": "confirmed", "network": "tron", "currency": "USDT", "days": "7"}
     assert shown(client.get(LIST, chosen | {"origin__exact": "manual"})) == {paid.pk}
     assert shown(client.get(LIST, chosen | {"network": "btc"})) == set()
+
+
+def test_a_list_longer_than_anybody_counts_goes_on_behind_its_last_page(
+    client, log_in, monkeypatch
+):
+    monkeypatch.setattr(rows.PayoutPaginator, "far", 4)
+    monkeypatch.setattr(PayoutAdmin, "list_per_page", 2)
+    log_in("Approver")
+    numbers = [PayoutFactory().number for _ in range(7)]
+
+    for order, expected, behind in [
+        ("-1", numbers[::-1], "Older payouts"),
+        ("1", numbers, "Newer payouts"),
+    ]:
+        seen, asked = [], f"?o={order}&status__exact=pending"
+        for told in ["4+ payouts", "3 payouts"]:
+            for page in (1, 2):
+                response = client.get(f"{LIST}{asked}&p={page}")
+                seen += [payout.number for payout in response.context["cl"].result_list]
+            assert told in response.content.decode()
+            assert (behind in response.content.decode()) == (told == "4+ payouts")
+            asked = response.context["cl"].goes_on_at or response.context["cl"].begins_at
+        assert seen == expected
+        response = client.get(LIST + asked)
+        assert response.context["cl"].result_list[0].number == expected[0]
+
+    for nonsense in ["x", "-1", "9" * 30, "1,2"]:
+        assert len(client.get(LIST, {"past": nonsense}).context["cl"].result_list) == 2
+    past_all = client.get(LIST, {"past": numbers[0]}).content.decode()
+    assert "There are no payouts yet" not in past_all
+    assert "Back to the newest" in past_all
 
 
 def test_empty_lists_say_what_to_do(client, log_in):
