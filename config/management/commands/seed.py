@@ -8,7 +8,7 @@ from django.utils import timezone
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from config.demo import people, seed
+from config.demo import people, place, seed
 from config.demo.fill import has_made_up_values, without_logging
 
 
@@ -54,4 +54,5 @@ class Command(BaseCommand):
     def look(self) -> None:
         if not seed.made_this_database():
             raise CommandError("This database was not made by “manage.py seed”.")
-        call_command("runserver", "--noreload")
+        port = place.next_free_port(place.WEB_PORT)
+        call_command("runserver", f"127.0.0.1:{port}", "--noreload", "--skip-checks")

@@ -1,0 +1,168 @@
+"""The list of payouts at a million rows, against itself at a thousand and against a stock list.
+
+ROWS=20000 in the environment is for a quick look. SEEDED is the name of a database on the same
+server that `manage.py seed` has filled, so that the million need not be made again.
+"""
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from statistics import quantiles
+from urllib.parse import urlencode
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client, override_settings
+from django.urls import include, path
+from django.utils import timezone
+from unfold.admin import ModelAdmin
+from unfold.sites import UnfoldAdminSite
+
+from benchmarks.figures import Figure, in_turn, ratios
+from config.demo import people, seed
+from config.demo.fill import without_logging
+from payouts.models import Payout
+
+SMALL, LARGE = 1000, int(os.environ.get("ROWS", "1000000"))
+PER_PAGE = 50
+REQUESTS, STOCK_REQUESTS = 15, 3
+DESK, STOCK = "/admin/payouts/payout/", "/stock/payouts/payout/"
+
+
+class StockPayoutAdmin(ModelAdmin):
+    """The list as one writes it at first, in the same clothes."""
+
+    list_display = ["number", "status", "waiting_for", "requested_at", "amount", "currency"]
+    list_display += ["client", "address", "purpose"]
+    list_filter = ["status", "network", "currency", "origin", "requested_at"]
+    list_per_page = PER_PAGE
+    list_select_related = ["client"]
+    search_fields = ["number", "reference", "address", "client__name", "client__external_id"]
+    date_hierarchy = "requested_at"
+    ordering = ["-number"]
+
+
+stock = UnfoldAdminSite(name="stock")
+stock.register(Payout, StockPayoutAdmin)
+urlpatterns = [path("stock/", stock.urls), path("", include("config.urls"))]
+
+
+def run(rounds: int) -> list[Figure]:
+    small = connection.settings_dict["NAME"]
+    fill(SMALL)
+    with large_database() as large:
+        at_database(small)
+        references = {name: pages(SMALL)[name] for name in ("page 1", "one number")}
+        at_database(large)
+        asked = pages(Payout.objects.count())
+        contenders: dict[str, Callable[[], float]] = {
+            f"{name} of 1,000": partial(p95, small, DESK + desk, REQUESTS)
+            for name, (desk, _stock, _rows) in references.items()
+        }
+        for name, (desk, stock_list, rows) in asked.items():
+            contenders[name] = partial(p95, large, DESK + desk, REQUESTS, rows)
+            contenders[f"{name}, stock"] = partial(
+                p95, large, STOCK + stock_list, STOCK_REQUESTS, rows
+            )
+        with override_settings(ROOT_URLCONF=__name__):
+            measured = in_turn(contenders, rounds)
+        at_database(small)
+    figures = []
+    for name, (_desk, _stock, rows) in asked.items():
+        against = "page 1 of 1,000" if rows == PER_PAGE else "one number of 1,000"
+        figures.append(Figure(name, against, ratios(measured, name, against), at_most=1.5))
+    for name in asked:
+        at_least = 50 if name in SEARCHES else 10
+        found = ratios(measured, f"{name}, stock", name)
+        figures.append(Figure(f"stock list, {name}", name, found, at_least=at_least))
+    return figures
+
+
+SEARCHES = {"one number", "one reference", "part of a name"}
+
+
+def pages(rows: int) -> dict[str, tuple[str, str, int]]:
+    """What is asked of the desk's list and of the stock list, and how many rows it shows."""
+    since = (timezone.now() - seed.YEARS / 4).isoformat()
+    middle = rows // 2
+    reference = Payout.objects.exclude(reference="").filter(number__gte=middle).first().reference
+    asked = {
+        "page 1": ({}, {}),
+        "queue": ({"queue": "not_paid"}, {"status__exact": "failed"}),
+        "status": ({"status__exact": "rejected"}, None),
+        "network": ({"network": "dash"}, None),
+        "currency": ({"currency": "USDT"}, None),
+        "rare currency": ({"currency": "DASH"}, None),
+        "origin": ({"origin__exact": "bonus"}, None),
+        "period": ({"days": "90"}, {"requested_at__gte": since}),
+        "deep page": ({"past": middle + 950, "p": 20}, {"p": (rows - middle) // PER_PAGE + 1}),
+        "one number": ({"q": f"P-{middle}"}, {"q": middle}),
+        "one reference": ({"q": reference}, None),
+        "part of a name": ({"q": "kowal"}, None),
+    }
+    few = {"one number": 1, "one reference": 1}
+    return {
+        name: (query(desk), query(stock_list or desk), few.get(name, PER_PAGE))
+        for name, (desk, stock_list) in asked.items()
+    }
+
+
+def query(asked: dict[str, object]) -> str:
+    return f"?{urlencode(asked)}"
+
+
+def p95(database: str, url: str, requests: int, rows: int | None = None) -> float:
+    """Milliseconds that 19 of 20 requests take at most. RuntimeError if the page is another one."""
+    at_database(database)
+    browser = Client()
+    browser.force_login(User.objects.get(username=people.STAFF[-1][0]))
+    times = []
+    for _ in range(requests + 1):
+        start = time.perf_counter()
+        page = browser.get(url)
+        times.append(1000 * (time.perf_counter() - start))
+    shown = page.content.count(b'name="_selected_action"')
+    if page.status_code != 200 or rows not in (None, shown):
+        raise RuntimeError(f"{url} answers {page.status_code} with {shown} rows, not {rows}")
+    return quantiles(times[1:], n=20, method="inclusive")[-1]
+
+
+# Databases
+
+
+def fill(rows: int) -> None:
+    with without_logging():
+        for done in seed.build(rows, 1, timezone.now()):
+            if done % 50_000 == 0:
+                print(f"  {done:,} payouts made", flush=True)
+
+
+@contextmanager
+def large_database() -> Iterator[str]:
+    """Yield the name of a database with LARGE payouts, or of the one given."""
+    if given := os.environ.get("SEEDED"):
+        yield given
+        return
+    small = connection.settings_dict["NAME"]
+    name = f"{small}_large"
+    execute(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
+    try:
+        at_database(name)
+        fill(LARGE)
+        yield name
+    finally:
+        at_database(small)
+        execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def execute(*statements: str) -> None:
+    with connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+def at_database(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name
