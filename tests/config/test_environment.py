@@ -37,6 +37,15 @@ def test_g1_the_demo_has_a_database_and_a_gateway_of_its_own(live_machine):
     assert os.environ["HELEKET_PROJECT_URL"].startswith("http://127.0.0.1:")
 
 
+def test_g1_a_seeded_desk_takes_nothing_of_the_machine_but_the_database_it_is_to_fill(live_machine):
+    place.use_seed_values()
+
+    assert os.environ.pop("DATABASE_URL") == "live"
+    assert "live" not in os.environ.values()
+    place.use_seed_values()
+    assert os.environ["DATABASE_URL"] == f"sqlite:///{environment.BASE_DIR}/.demo/seeded.sqlite3"
+
+
 def test_g1_the_demo_does_not_start_in_another_way_than_through_manage_py():
     with pytest.raises(CommandError, match="settings of another desk"):
         call_command("demo")

@@ -18,6 +18,7 @@ from payouts import clock
 from payouts.models import (
     Attempt,
     Discrepancy,
+    Gateway,
     Payout,
     PayoutEvent,
     PayoutNumber,
@@ -106,6 +107,18 @@ def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(client):
     with pytest.raises(CommandError, match="holds data already, so nothing was done"):
         seed.refuse_filled_database()
     assert not Payout.objects.exists()
+
+
+@pytest.mark.parametrize(("merchant", "is_ours"), [("live-merchant", False), (None, True)])
+def test_g1_only_what_was_seeded_is_served(db, merchant, is_ours):
+    assert not seed.made_this_database()
+    Gateway.objects.create(
+        host="gateway",
+        merchant_id=merchant or environment.MADE_UP["HELEKET_MERCHANT_ID"],
+        installation="desk",
+        bound_at=END,
+    )
+    assert seed.made_this_database() == is_ours
 
 
 def test_g1_a_process_with_another_desks_settings_fills_nothing(db):

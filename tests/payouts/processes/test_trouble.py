@@ -97,11 +97,15 @@ print([name for name, value in os.environ.items() if "live-" in value or "heleke
             "from config.demo import place; place.use_demo_values(); environment.read_env_file()",
             False,
         ),
+        (
+            "from config.demo import place; place.use_seed_values(); environment.read_env_file()",
+            False,
+        ),
         ("environment.read_env_file()", True),
     ],
-    ids=["tests", "demo", "desk"],
+    ids=["tests", "demo", "seed", "desk"],
 )
-def test_g1_live_keys_beside_manage_py_reach_no_demo_and_no_test(start, read, tmp_path):
+def test_g1_live_keys_beside_manage_py_reach_no_demo_no_seed_and_no_test(start, read, tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config")
     (tmp_path / ".env").write_text(LIVE)
     told = subprocess.run(
