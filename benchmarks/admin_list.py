@@ -100,7 +100,7 @@ def pages(rows: int) -> dict[str, tuple[str, str, int]]:
         "deep page": ({"past": middle + 950, "p": 20}, {"p": (rows - middle) // PER_PAGE + 1}),
         "one number": ({"q": f"P-{middle}"}, {"q": middle}),
         "one reference": ({"q": reference}, None),
-        "part of a name": ({"q": "kowal"}, None),
+        "part of a name": ({"q": "an"}, None),
     }
     few = {"one number": 1, "one reference": 1}
     return {

@@ -39,6 +39,7 @@ from wallets.amounts import format_amount
 from wallets.models import PayoutService, Wallet
 
 Part = PayoutMaker.Part
+FILE_AND_LINE = "{batch:016x}:{line}"
 REASONS = {
     "reject": ["This invoice was paid last month.", "No contract with this client yet."],
     "cancel": ["Requested twice.", "The client withdrew the request.", "Wrong client."],
@@ -68,21 +69,18 @@ class Entry:
     origin: Origin
     source: Source
     by: str | None
-    hands: tuple[tuple[str, Part], ...]
+    hands: list[tuple[str, Part]]
     key: str
     share: int
 
 
 ENTRIES = [
-    Entry(Origin.MANUAL, Source.ADMIN, "rosa", (), "form:{nonce:032x}", 30),
-    Entry(Origin.MANUAL, Source.ADMIN, "rafael", (), "form:{nonce:032x}", 20),
-    Entry(
-        *(Origin.IMPORT, Source.COMMAND, "rosa", (("rafael", Part.IMPORTED),)),
-        *("{batch:016x}:{line}", 27),
-    ),
-    Entry(Origin.API, Source.API, None, (("uma", Part.KEY),), "{nonce:032x}", 15),
-    Entry(Origin.SCHEDULED, Source.COMMAND, None, (("rosa", Part.PLANNED),), "plan-{line}", 6),
-    Entry(Origin.BONUS, Source.COMMAND, None, (("rafael", Part.PLANNED),), "rule-{line}", 2),
+    Entry(Origin.MANUAL, Source.ADMIN, "rosa", [], "form:{nonce:032x}", 30),
+    Entry(Origin.MANUAL, Source.ADMIN, "rafael", [], "form:{nonce:032x}", 20),
+    Entry(Origin.IMPORT, Source.COMMAND, "rosa", [("rafael", Part.IMPORTED)], FILE_AND_LINE, 27),
+    Entry(Origin.API, Source.API, None, [("uma", Part.KEY)], "{nonce:032x}", 15),
+    Entry(Origin.SCHEDULED, Source.COMMAND, None, [("rosa", Part.PLANNED)], "plan-{line}", 6),
+    Entry(Origin.BONUS, Source.COMMAND, None, [("rafael", Part.PLANNED)], "rule-{line}", 2),
 ]
 SHARES = list(itertools.accumulate(entry.share for entry in ENTRIES))
 
