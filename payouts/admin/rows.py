@@ -80,7 +80,7 @@ class PayoutList(BoundedList):
         return "" if self.past is None else str(self.get_query_string(remove=[PAST]))
 
 
-# Cells. A template for each of them would take half of the time of the page.
+# Cells. A template for each of them would be a quarter of the page's time.
 
 
 @cache
