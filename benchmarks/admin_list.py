@@ -28,6 +28,7 @@ from payouts.models import Payout
 SMALL, LARGE = 1000, int(os.environ.get("ROWS", "1000000"))
 PER_PAGE = 50
 REQUESTS, STOCK_REQUESTS = 15, 3
+SEARCHES = {"one number", "one reference", "part of a name"}
 DESK, STOCK = "/admin/payouts/payout/", "/stock/payouts/payout/"
 
 
@@ -63,8 +64,11 @@ def run(rounds: int) -> list[Figure]:
         }
         for name, (desk, stock_list, rows) in asked.items():
             contenders[name] = partial(p95, large, DESK + desk, REQUESTS, rows)
+            finds = (
+                None if name in SEARCHES else rows
+            )  # it also finds what merely contains the text
             contenders[f"{name}, stock"] = partial(
-                p95, large, STOCK + stock_list, STOCK_REQUESTS, rows
+                p95, large, STOCK + stock_list, STOCK_REQUESTS, finds
             )
         with override_settings(ROOT_URLCONF=__name__):
             measured = in_turn(contenders, rounds)
@@ -78,9 +82,6 @@ def run(rounds: int) -> list[Figure]:
         found = ratios(measured, f"{name}, stock", name)
         figures.append(Figure(f"stock list, {name}", name, found, at_least=at_least))
     return figures
-
-
-SEARCHES = {"one number", "one reference", "part of a name"}
 
 
 def pages(rows: int) -> dict[str, tuple[str, str, int]]:
