@@ -113,6 +113,7 @@ def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(client):
 def test_g1_only_what_was_seeded_is_served(db, merchant, is_ours):
     assert not seed.made_this_database()
     Gateway.objects.create(
+        pk=1,
         host="gateway",
         merchant_id=merchant or environment.MADE_UP["HELEKET_MERCHANT_ID"],
         installation="desk",
