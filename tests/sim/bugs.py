@@ -104,8 +104,8 @@ FOUND_BY_RUNS = [
     Bug(
         "self-approval by superuser",
         "payouts.services.refuse_maker",
-        "    if not makers:\n",
-        "    if by.is_superuser:\n        return\n    if not makers:\n",
+        "    if not hands:\n",
+        "    if by.is_superuser:\n        return\n    if not hands:\n",
     ),
     Bug(
         "digest not checked at claim",

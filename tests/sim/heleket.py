@@ -10,6 +10,8 @@ from requests.exceptions import ReadTimeout
 import heleket
 from heleket.sandbox import Gateway
 from heleket.sandbox.adapter import SandboxAdapter
+from heleket.sandbox.endpoints import CREATE
+from heleket.sandbox.records import Answer, Request
 from tests.sim.seams import reach
 from tests.sim.swarm import DELAYS, ON_THE_WIRE
 
@@ -26,22 +28,31 @@ class Heleket(Gateway):
     def __init__(self, world: "World", **options: Any) -> None:
         super().__init__(**options)
         self.world, self.chance = world, random.Random(f"lives {world.seed}")
+        self.pace_seconds = self.chance.choice([1, 30, 120, 600])
         self.newer_members = self.chance.random() < 0.8
 
     def _life_for(self, _fields: Any) -> str:
         between = self.chance.choices(ON_THE_WAY, k=self.chance.randrange(4))
         return " ".join(["process", *between, self.chance.choice(ENDS)])
 
+    def execute(self, request: Request) -> Answer:
+        """Another desk with our prefix may have been here before: then this id is taken."""
+        order_id = request.fields.get("order_id")
+        is_new = request.path == CREATE and self.find(order_id) is None
+        if is_new and self.world.swarm.strikes("occupied"):
+            self.add_foreign_payout(amount="7", order_id=order_id)
+        return super().execute(request)
+
 
 def let_faults_strike(gateway: Heleket) -> None:
     """Give the gateway the faults of this run that it can do by itself."""
     rates = gateway.world.swarm.rates
-    for name in ON_THE_WIRE:
-        if name in rates:
-            gateway.faults.add(name, rate=rates[name])
     for name, seconds in DELAYS.items():
         if name in rates:
             gateway.faults.add("delayed", rate=rates[name], seconds=seconds)
+    for name in ON_THE_WIRE:
+        if name in rates:
+            gateway.faults.add(name, rate=rates[name])
 
 
 class Wire(SandboxAdapter):
@@ -56,8 +67,6 @@ class Wire(SandboxAdapter):
     ) -> Response:
         reach("before the request leaves")
         self.world.oracle.request_leaves(request)
-        if str(request.url).endswith("/v1/payout") and self.world.swarm.strikes("occupied"):
-            self.occupy(json.loads(request.body)["order_id"])
         if self.world.swarm.strikes("sent_twice"):
             super().send(request, timeout=timeout, **others)
         try:
@@ -71,11 +80,6 @@ class Wire(SandboxAdapter):
             raise
         reach("the answer is not read yet")
         return response
-
-    def occupy(self, order_id: str) -> None:
-        """Another desk with the same prefix was here before: Heleket has something else by it."""
-        if self.world.gateway.find(order_id) is None:
-            self.world.gateway.add_foreign_payout(amount="7", order_id=order_id)
 
 
 class Phone(heleket.Client):

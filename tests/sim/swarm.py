@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
+WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 
 # Of the network and of Heleket; the sandbox knows them by these names.
 ON_THE_WIRE = [
@@ -18,7 +19,7 @@ ON_THE_WIRE = [
     *["cut_json", "cut_connection", "server_error_200", "wrong_content_type", "html_200"],
     *["numbers_as_json", "not_found_text", "swapped", "slow", "drip"],
 ]
-DELAYS = {"delayed_1": 20, "delayed_2": 300, "delayed_3": 5400}  # a request's seconds on its way
+DELAYS = {"delayed_1": 20, "delayed_2": 1200, "delayed_3": 5400}  # a request's seconds on its way
 ON_THE_WAY = ["sent_twice", "occupied", *DELAYS]
 TO_ACTORS = ["killed", "frozen", "commit_refused", "commit_lost"]
 OF_WEBHOOKS = ["lost", "repeated", "late", "forged", "replayed", "lied"]
@@ -43,7 +44,9 @@ class Swarm:
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
         chosen = chance.sample(ALL, len(ALL) // 2)
-        rates = {name: chance.choice(RATES) for name in chosen}
+        rates = {
+            name: chance.choice(WIRE_RATES if name in ON_THE_WIRE else RATES) for name in chosen
+        }
         for name in RARE & rates.keys():
             rates[name] = min(rates[name], 0.05)
         self.rates = {name: rates[name] for name in ALL if name in rates.keys() - self.without}
