@@ -1,5 +1,6 @@
 import os
 import time
+from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
 
@@ -24,10 +25,10 @@ class Ring:
     def run(self, *contestants, head_start=0.0):
         """Return what each returned, or the exception that it raised.
 
-        The first may get a head start in seconds, so that each of them is seen to win.
+        The first has a head start of so many seconds; below zero the others have it.
         """
         assert len(contestants) == self.size
-        waits = [0.0] + [head_start] * (self.size - 1)
+        waits = [max(-head_start, 0.0)] + [max(head_start, 0.0)] * (self.size - 1)
         running = [
             self.pool.submit(self.go, *each) for each in zip(contestants, waits, strict=True)
         ]
@@ -69,9 +70,36 @@ def rounds():
     return range(ROUNDS)
 
 
-def head_starts():
-    """One for each round: nobody knows where on this machine two acts meet."""
-    return [number % 8 * 0.004 for number in range(ROUNDS)]
+class Duel:
+    """Two acts on the same rows, round after round, until both have won often enough.
+
+    Nobody knows where on this machine two acts meet: whoever loses gets more of a head start.
+    """
+
+    STEP = 0.0005
+    LEAST = 0.05  # of all rounds, for each of the two
+
+    def __init__(self, ring):
+        self.ring, self.head_start, self.wins = ring, 0.0, Counter()
+
+    def run(self, first, second):
+        return self.ring.run(first, second, head_start=self.head_start)
+
+    def won(self, *, first):
+        self.wins[first] += 1
+        self.head_start += -self.STEP if first else self.STEP
+
+    def assert_both_won(self):
+        least = self.LEAST * self.wins.total()
+        assert min(self.wins[True], self.wins[False]) >= least, self.wins
+
+
+@pytest.fixture
+def duel(ring, record_property):
+    duel = Duel(ring(2))
+    yield duel
+    record_property("duel", duel.wins)
+    duel.assert_both_won()
 
 
 def assert_chains_hold():

@@ -13,7 +13,7 @@ from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import assert_chains_hold, head_starts
+from tests.payouts.races.conftest import assert_chains_hold
 from tests.sim import bugs
 
 pytestmark = [
@@ -107,15 +107,14 @@ def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):
     assert_chains_hold()
 
 
-def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, ring):
+def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, duel, rounds):
     operator = StaffFactory(roles=["Operator"])
-    pair, ends = ring(2), Counter()
     cancel = partial(services.cancel_payouts, reason="Stop", by=operator, source=Source.ADMIN)
-    for head_start in head_starts():
+    for _ in rounds:
         [payout] = make(1)
         claim = partial(submission.claim, 1, desk, only=[payout.pk])
         cancel_it = partial(cancel, services.see([payout]))
-        calls, [outcome] = pair.run(claim, cancel_it, head_start=head_start)
+        calls, [outcome] = duel.run(claim, cancel_it)
 
         payout = Payout.objects.get(pk=payout.pk)
         if calls:
@@ -127,15 +126,13 @@ def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, ring
             assert payout.status == PayoutStatus.CANCELLED
             assert not payout.attempts.exists()
             assert outcome.text == "Cancelled. It was never sent."
-        ends[bool(calls)] += 1
-    assert len(ends) == 2, ends
+        duel.won(first=bool(calls))
     assert_chains_hold()
 
 
-def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, ring):
+def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, duel, rounds):
     editor = StaffFactory(roles=["Requester"])
-    pair, ends = ring(2), Counter()
-    for head_start in head_starts():
+    for _ in rounds:
         [payout] = make(1)
         claim = partial(submission.claim, 1, desk, only=[payout.pk])
         edit = partial(
@@ -149,7 +146,7 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, ring):
             by=editor,
             source=Source.ADMIN,
         )
-        calls, edited = pair.run(claim, edit, head_start=head_start)
+        calls, edited = duel.run(claim, edit)
 
         payout = Payout.objects.get(pk=payout.pk)
         if calls:
@@ -159,8 +156,7 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, ring):
         else:
             assert payout.status == PayoutStatus.PENDING
             assert not payout.attempts.exists()
-        ends[bool(calls)] += 1
-    assert len(ends) == 2, ends
+        duel.won(first=bool(calls))
     assert_chains_hold()
 
 

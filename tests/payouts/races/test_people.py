@@ -24,19 +24,19 @@ def make(transactional_db):
     return lambda **fields: PayoutFactory(wallet=wallet, requested_by=maker, **fields)
 
 
-def test_c2_two_approvers_at_once_move_a_payout_once(make, ring, rounds):
+def test_c2_two_approvers_at_once_move_a_payout_once(make, duel, rounds):
     people = [StaffFactory(roles=["Approver"]) for _ in range(2)]
-    pair = ring(2)
     for _ in rounds:
         payout = make()
         seen = services.see([payout])
         approve = partial(services.approve_payouts, seen, source=Source.ADMIN)
-        results = pair.run(*[partial(approve, by=person) for person in people])
+        results = duel.run(*[partial(approve, by=person) for person in people])
 
         assert sorted(outcome.done for [outcome] in results) == [False, True]
         assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
         assert payout.events.filter(act="approve").count() == 1
         assert Approval.objects.filter(payout=payout).count() == 1
+        duel.won(first=results[0][0].done)
     assert_chains_hold()
 
 
@@ -59,19 +59,19 @@ def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
     assert_chains_hold()
 
 
-def test_a22_retry_by_two_people_makes_one_new_generation(make, ring, rounds):
+def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
     people = [StaffFactory(roles=["Operator"]) for _ in range(2)]
-    pair = ring(2)
     for _ in rounds:
         payout = make(status=PayoutStatus.FAILED)
         seen = services.see([payout])
         retry = partial(services.retry_payouts, seen, reason="Again", source=Source.ADMIN)
-        results = pair.run(*[partial(retry, by=person) for person in people])
+        results = duel.run(*[partial(retry, by=person) for person in people])
 
         payout = Payout.objects.get(pk=payout.pk)
         assert sorted(outcome.done for [outcome] in results) == [False, True]
         assert (payout.status, payout.generation) == (PayoutStatus.PENDING, 2)
         assert payout.events.filter(act="retry").count() == 1
+        duel.won(first=results[0][0].done)
     assert_chains_hold()
 
 

@@ -1,0 +1,94 @@
+"""Everybody locks the same rows at once, each in another order: nobody waits for ever."""
+
+import random
+from functools import partial
+
+import pytest
+
+import heleket
+from payouts import checks, services, submission, switching
+from payouts.controls.models import Switch
+from payouts.models import Discrepancy, Pause, PayoutStatus, Source
+from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.payouts.races.conftest import assert_chains_hold
+from wallets.services import freeze_wallets
+
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    pytest.mark.usefixtures("usdt"),
+]
+
+ANSWERS = [
+    heleket.Unavailable("Connection refused"),
+    heleket.OutcomeUnknown("No answer"),
+    heleket.RequestRejected("Not enough funds"),
+    submission.Unsent("Too little was left of the lease."),
+]
+
+
+@pytest.fixture
+def make(transactional_db):
+    """Make payouts of two wallets: two to approve, four to send; one of them with a discrepancy."""
+    maker, approver = StaffFactory(roles=["Requester"]), StaffFactory(roles=["Approver"])
+
+    def make():
+        wallets = [WalletFactory() for _ in range(2)]
+        statuses = [PayoutStatus.PENDING] * 2 + [PayoutStatus.APPROVED] * 4
+        payouts = [
+            PayoutFactory(
+                wallet=wallets[place % 2], status=status, requested_by=maker, approved_by=approver
+            )
+            for place, status in enumerate(statuses)
+        ]
+        return wallets, payouts
+
+    return make
+
+
+def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, desk, ring, rounds):
+    chance, everybody = random.Random(11), ring(8)
+    approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
+    by_approver = {"by": approver, "source": Source.ADMIN}
+    by_operator = {"reason": "Stop", "by": operator, "source": Source.ADMIN}
+
+    def turn():
+        switching.pause(**by_operator)
+        switching.resume(**by_operator)
+
+    def work(answer, seed):
+        calls = submission.claim(4, desk)
+        random.Random(seed).shuffle(calls)
+        submission.record([submission.Answer(call, answer) for call in calls], desk)
+        checks.record([checks.Reply(each, answer_to_a_question) for each in checks.claim(4)], desk)
+
+    answer_to_a_question = heleket.PayoutNotFound("Payout not found")
+    for number in rounds:
+        Pause.objects.all().delete()
+        Switch.objects.update(is_on=True)
+        wallets, payouts = make()
+        seen = services.see(payouts)
+        mixed = chance.sample(seen, len(seen))
+        acts = [
+            partial(services.cancel_payouts, seen, **by_operator),
+            partial(services.approve_payouts, mixed, **by_approver),
+            partial(services.hold_payouts, seen[::-1], reason="Stop", **by_approver),
+            partial(services.close_discrepancy, discrepancy_of(payouts[-1]), **by_operator),
+            partial(freeze_wallets, [each.pk for each in wallets[::-1]], by=approver),
+            turn,
+            *[partial(work, chance.choice(ANSWERS), number) for _ in range(2)],
+        ]
+        results = everybody.run(*acts)
+        assert not [each for each in results if isinstance(each, Exception)]
+    assert_chains_hold()
+
+
+def discrepancy_of(payout):
+    return Discrepancy.objects.create(
+        kind=Discrepancy.Kind.VANISHED,
+        key=payout.pk,
+        payout=payout,
+        ours="process",
+        theirs="not found",
+        opened_at=payout.requested_at,
+    )
