@@ -1,6 +1,5 @@
 """Workers that die, freeze or stop at the worst moments, before a real gateway and database."""
 
-import random
 import signal
 
 import pytest
@@ -156,32 +155,3 @@ def test_a13_two_workers_pay_each_of_200_rows_once(make_approved, sandbox, start
     assert_each_paid_once(sandbox)
     assert sandbox.creates() == 200
     assert set(Attempt.objects.values_list("calls", flat=True)) == {1}
-
-
-def test_a2_twenty_kills_at_random_moments_pay_each_of_200_once(
-    make_approved, sandbox, start_worker
-):
-    """SIGKILL at 20 moments while 200 payouts are sent: each is paid once, and all are settled."""
-    chance = random.Random(20)
-    make_approved(200)
-    sandbox.tell("latency", seconds=0.05)
-    for _ in range(20):
-        worker = start_worker("--threads=4")
-        enough = sandbox.calls() + chance.randrange(1, 15)
-        until(lambda enough=enough: hurry() and sandbox.calls() >= enough)
-        worker.kill()
-    last = start_worker()
-    until(lambda: hurry() and count(status="broadcast") == 200, every=0.5)
-
-    until(lambda: sandbox.tell("advance") == 0)
-    Payout.objects.update(due_at=clock.now())
-    until_all("confirmed")
-    assert_each_paid_once(sandbox)
-    last.send(signal.SIGTERM)
-    assert last.ends() == 0
-
-
-def hurry():
-    """Make due what waits for an answer; leases and quiet times hold all the same."""
-    Payout.objects.filter(waiting_for="answer").update(due_at=clock.now())
-    return True

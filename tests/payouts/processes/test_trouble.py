@@ -12,11 +12,13 @@ from payouts.controls.models import Switch
 from payouts.models import Attempt, Gateway, Pause, Payout
 from tests.factories import StaffFactory
 from tests.payouts.processes.conftest import (
+    ask_all,
     assert_chains_hold,
     assert_each_paid_once,
     count,
     until_all,
 )
+from tests.payouts.processes.cuts import Cutter
 from tests.payouts.processes.harness import ROOT, Process, until
 
 pytestmark = pytest.mark.processes
@@ -123,57 +125,27 @@ def test_g1_live_keys_beside_manage_py_reach_no_demo_no_seed_and_no_test(start, 
 def test_f1_the_database_connection_is_cut_at_every_message(
     make_approved, sandbox, start_worker, proxy, proxied
 ):
-    """Each statement of a claim and of a record, and each COMMIT also after it took effect."""
+    """Each statement of a claim, a question and a record; each COMMIT also after it took effect."""
     cut = Cutter()
     proxy.judge = cut.judge
     make_approved()
     start_worker("--threads=1", DATABASE_URL=proxied)
-    until_all("broadcast")
+    until(lambda: ask_all() and len(cut.said) == 3)
     lengths = {kind: len(said) for kind, said in cut.said.items()}
-    assert lengths.keys() == {"claim", "record"}
+    assert lengths.keys() == {"claim", "question", "record"}
 
     for kind, length in lengths.items():
-        plans = [(kind, number, "cut") for number in range(1, length)]
-        for plan in [*plans, (kind, length - 1, "cut after")]:
+        plans = [(number, "cut") for number in range(1, length)]
+        for number, verdict in [*plans, (length - 1, "cut after")]:
             Switch.objects.update(is_on=False)  # so that no idle claim is cut
             make_approved()
-            cut.arm(plan)
+            cut.arm(kind, number, verdict)
             Switch.objects.update(is_on=True)
-            until(lambda: cut.is_over)
+            until(lambda: ask_all() and cut.is_over)
 
     until_all("broadcast")
     assert_each_paid_once(sandbox)
     assert Payout.objects.count() == 1 + sum(lengths.values())
-
-
-class Cutter:
-    """Cuts once, at one message of one kind of transaction; then waits for the next to succeed."""
-
-    def __init__(self):
-        self.said, self.plan, self.is_over = {}, None, True
-
-    def arm(self, plan):
-        self.plan, self.is_over = plan, False
-
-    def judge(self, statement, transaction):
-        kind = kind_of([*transaction, statement])
-        if statement == "COMMIT" and kind and any("INSERT" in each for each in transaction):
-            self.said.setdefault(kind, [*transaction, statement])
-        if self.plan and self.plan[:2] == (kind, len(transaction)):
-            *_which, verdict = self.plan
-            self.plan = None
-            return verdict
-        self.is_over = self.is_over or (self.plan is None and statement == "COMMIT")
-        return "pass"
-
-
-def kind_of(statements):
-    """Tell a claim from a record by the first thing each of them reads."""
-    first = statements[1] if len(statements) > 1 else ""
-    if "controls_switch" in first:
-        return "claim"
-    is_lock = '"payouts_payout"' in first and first.endswith("FOR UPDATE")
-    return "record" if is_lock else None
 
 
 def test_f9_a_payout_that_always_breaks_does_not_stop_the_others(

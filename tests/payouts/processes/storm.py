@@ -1,0 +1,206 @@
+"""Trouble of every kind for real processes, drawn from one seed, and what it came to.
+
+Two processes of an engine send payouts. After every few steps of theirs something strikes one of
+them, the database, the broker or the gateway. Then all of that is mended, and each payout must have
+been paid once. The seed fixes what strikes and after how many steps; at which instruction that
+meets a process is up to the machine.
+"""
+
+import random
+import signal
+import time
+from collections import Counter
+from dataclasses import dataclass
+
+import requests
+
+from payouts.models import Discrepancy, Payout, PayoutEvent
+from tests.payouts.processes.conftest import ask_all, broken_chains, count, hurry, order_ids
+from tests.payouts.processes.cuts import Cutter
+from tests.payouts.processes.harness import until
+
+CREW = 2
+BACKLOG = 40  # payouts that wait at any time, so that every moment is a busy one
+LOST_ANSWERS = ["drop", "timeout", "commit_then_drop", "commit_then_500", "race_500", "503"]
+CALM_SECONDS = 240
+DRY_SECONDS = 5  # a trouble that finds nothing to strike is given up
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a storm came to."""
+
+    name: str
+    seed: int
+    struck: dict[str, int]
+    payouts: int
+    debits: int
+    doubled: int  # payouts that were paid more than once
+    unpaid: int  # payouts that were not paid
+    foreign: int  # debits that belong to no payout
+    unfinished: int  # payouts that did not end as confirmed
+    broken: int  # chains that do not close or do not tell the status
+    discrepancies: int
+    seconds: int
+
+    @property
+    def is_clean(self) -> bool:
+        wrong = (self.doubled, self.unpaid, self.foreign, self.unfinished, self.broken)
+        return self.payouts == self.debits and not any(wrong) and not self.discrepancies
+
+
+class Storm:
+    """`start` starts one process of the engine, `make` makes so many approved payouts."""
+
+    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy):
+        self.name, self.seed, self.kills = name, seed, kills
+        self.start, self.make, self.sandbox = start, make, sandbox
+        self.chance, self.struck, self.began = random.Random(seed), Counter(), time.monotonic()
+        self.cutter = Cutter()
+        proxy.judge = self.cutter.judge
+        # How often each strikes: dying is what this is about.
+        self.troubles = {
+            self.kill: 8,
+            self.kill_at_the_gate: 4,
+            self.freeze: 3,
+            self.stop: 2,
+            self.cut: 5,
+            self.lose_answers: 3,
+            self.refuse: 1,
+        }
+
+    def blow(self):
+        """Strike until so many processes were killed; two of them are left."""
+        self.sandbox.tell("latency", seconds=0.2)
+        self.make(BACKLOG)
+        self.crew = [self.start() for _ in range(CREW)]
+        weights = list(self.troubles.values())
+        while self.killed() < self.kills:
+            self.after_steps(self.chance.randrange(1, 12))
+            [trouble] = self.chance.choices(list(self.troubles), weights)
+            trouble()
+            self.tell_how_far()
+
+    def killed(self):
+        return sum(times for what, times in self.struck.items() if what.startswith("SIGKILL"))
+
+    def tell_how_far(self):
+        told = ", ".join(f"{times} {what}" for what, times in sorted(self.struck.items()))
+        print(f"{self.name}: {time.monotonic() - self.began:.0f} s, {told}", flush=True)  # noqa: T201
+
+    def keep_busy(self):
+        """Have something to do at every moment."""
+        waiting = count(status="approved")
+        if waiting < BACKLOG // 2:
+            self.make(BACKLOG - waiting)
+        return hurry()
+
+    def after_steps(self, steps):
+        enough = PayoutEvent.objects.count() + steps
+        until(lambda: self.keep_busy() and PayoutEvent.objects.count() >= enough, every=0.2)
+
+    def replace(self, process):
+        self.crew[self.crew.index(process)] = self.start()
+
+    # What strikes
+
+    def kill(self):
+        victim = self.chance.choice(self.crew)
+        victim.kill()
+        self.struck["SIGKILL"] += 1
+        self.replace(victim)
+
+    def kill_at_the_gate(self):
+        """Die while the gateway holds a call back, before or after it has paid."""
+        place = self.chance.choice(["before", "after"])
+        victim = self.chance.choice(self.crew)
+        self.sandbox.tell("gate", mode=place)
+        until(lambda: self.keep_busy() and self.sandbox.waiting(), every=0.2)
+        victim.kill()
+        self.sandbox.tell("gate", mode="open")
+        self.struck[f"SIGKILL with calls out, {place} they paid"] += 1
+        self.replace(victim)
+
+    def freeze(self):
+        """Stand still for a moment, or for longer than a lease."""
+        frozen, seconds = self.chance.choice(self.crew), self.chance.choice([0.3, 1.0, 6.0])
+        frozen.send(signal.SIGSTOP)
+        time.sleep(seconds)
+        frozen.send(signal.SIGCONT)
+        self.struck[f"SIGSTOP for {seconds:g} s"] += 1
+
+    def stop(self):
+        leaver = self.chance.choice(self.crew)
+        leaver.send(signal.SIGTERM)
+        assert leaver.ends() == 0, leaver.written
+        self.struck["SIGTERM"] += 1
+        self.replace(leaver)
+
+    def cut(self):
+        """Cut the connection to the database at one message of a claim, a question or a record."""
+        kind = self.chance.choice(["claim", "question", "record"])
+        place, verdict = self.chance.random(), self.chance.choice(["cut", "cut after"])
+        if kind not in self.cutter.said:
+            return
+        number = 1 + int(place * (len(self.cutter.said[kind]) - 1))
+        self.cutter.arm(kind, number, verdict)
+        end = time.monotonic() + DRY_SECONDS
+        until(
+            lambda: self.keep_busy() and (self.cutter.plan is None or time.monotonic() > end),
+            every=0.2,
+        )
+        if self.cutter.disarm():
+            self.struck[f"database cut in a {kind}"] += 1
+
+    def lose_answers(self):
+        times = self.chance.randrange(1, 6)
+        self.sandbox.tell("faults", name=self.chance.choice(LOST_ANSWERS), times=times)
+        self.struck["answers lost or broken"] += times
+
+    def refuse(self):
+        """The gateway refuses connections for a second."""
+        self.sandbox.tell("refuse", seconds=1.0)
+        time.sleep(0.5)
+        until(self.is_listening)
+        self.struck["gateway refuses"] += 1
+
+    def is_listening(self):
+        try:
+            return self.sandbox.state()
+        except requests.ConnectionError:
+            return None
+
+    # How it ends
+
+    def calm(self):
+        """Mend everything, let all payouts come to their end, and stop the processes."""
+        self.sandbox.tell("clear-faults")
+        self.sandbox.tell("latency", seconds=0)
+        until(lambda: hurry() and not is_sending(), seconds=CALM_SECONDS, every=0.5)
+        until(lambda: self.sandbox.tell("advance") == 0)
+        until(lambda: ask_all() and not Payout.objects.exclude(status="confirmed").exists())
+        for each in self.crew:
+            each.send(signal.SIGTERM)
+        assert [each.ends() for each in self.crew] == [0] * CREW
+
+    def verdict(self):
+        debits = self.sandbox.debits()
+        ours = order_ids()
+        return Verdict(
+            name=self.name,
+            seed=self.seed,
+            struck=dict(self.struck),
+            payouts=Payout.objects.count(),
+            debits=debits.total(),
+            doubled=sum(times > 1 for times in debits.values()),
+            unpaid=len(ours - set(debits)),
+            foreign=len(set(debits) - ours),
+            unfinished=Payout.objects.exclude(status="confirmed").count(),
+            broken=len(broken_chains()),
+            discrepancies=Discrepancy.objects.count(),
+            seconds=round(time.monotonic() - self.began),
+        )
+
+
+def is_sending():
+    return Payout.objects.exclude(status="broadcast").exists()

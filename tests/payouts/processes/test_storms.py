@@ -1,0 +1,59 @@
+"""Storms over both engines: whatever dies, freezes or is cut, each payout is paid once.
+
+Twenty kills in a normal run. `make torture` sets KILLS and SEED and writes what came of it down.
+"""
+
+import os
+import signal
+from functools import partial
+
+import pytest
+
+from heleket.sandbox import Gateway
+from tests.payouts.invariants import check_invariants
+from tests.payouts.processes.harness import Sandbox
+from tests.payouts.processes.storm import Storm
+
+pytestmark = pytest.mark.processes
+
+SEED = int(os.environ.get("SEED", "1"))
+KILLS = int(os.environ.get("KILLS", "20"))
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    """Where the sandbox of a storm writes down what it has, when it ends."""
+    return tmp_path / "ledger.json"
+
+
+@pytest.fixture
+def sandbox(processes, ledger):
+    processes.append(Sandbox("--pace=86400", f"--seed={SEED}", f"--state={ledger}"))
+    return processes[-1]
+
+
+@pytest.fixture
+def ends_well(sandbox, ledger, record_property):
+    """Judge a storm by what the gateway was asked for, paid, and still has."""
+
+    def judge(storm):
+        storm.calm()
+        verdict = storm.verdict()
+        record_property("verdict", verdict)
+        assert verdict.is_clean, verdict
+        sandbox.send(signal.SIGTERM)
+        assert sandbox.ends() == 0
+        check_invariants(Gateway.load(ledger, merchant_id="", payout_key="", payment_key=""))
+
+    return judge
+
+
+def test_a2_a14_f1_f5_two_workers_in_a_storm_pay_each_payout_once(
+    make_approved, sandbox, proxy, proxied, start_worker, ends_well
+):
+    start = partial(start_worker, "--threads=2", DATABASE_URL=proxied)
+    storm = Storm(
+        "worker", SEED, KILLS, start=start, make=make_approved, sandbox=sandbox, proxy=proxy
+    )
+    storm.blow()
+    ends_well(storm)
