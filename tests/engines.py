@@ -19,6 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from config import environment
+from tests import canaries
 
 POSTGRES_ONLY = {"postgres", "processes", "browser"}
 SQLITE_ONLY = {"sim"}
@@ -37,7 +38,7 @@ def pytest_load_initial_conftests(early_config):
     url = f"sqlite:///{Path(tempfile.mkdtemp(prefix='desk-')) / 'desk.sqlite3'}"
     if engine == "postgres":
         url = given if given.startswith("postgres") else start_postgres()
-    environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="test")
+    environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="test", **canaries.VARIABLES)
 
 
 def pytest_collection_modifyitems(config, items):
@@ -89,7 +90,8 @@ def start_postgres() -> str:
         shutil.rmtree(folder, ignore_errors=True)
 
     atexit.register(stop)
-    return f"postgres://desk@/{folder}/postgres"  # the folder of the socket, then the database
+    # The folder of the socket, then the database. The server trusts; the password is a canary.
+    return f"postgres://desk:{canaries.DATABASE_PASSWORD}@/{folder}/postgres"
 
 
 def find_binaries() -> Path | None:

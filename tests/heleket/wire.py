@@ -18,10 +18,12 @@ import requests
 from requests.adapters import BaseAdapter
 from requests.structures import CaseInsensitiveDict
 
+from tests import canaries
+
 TLS = Path(__file__).parent / "tls"
 CA_FILE = str(TLS / "ca.pem")
-PAYOUT_KEY = "canary-payout-key-5u4hXb"
-PAYMENT_KEY = "canary-payment-key-9TzQ"
+PAYOUT_KEY = canaries.VARIABLES["HELEKET_API_KEY"]
+PAYMENT_KEY = canaries.VARIABLES["HELEKET_PAYMENT_API_KEY"]
 MERCHANT = "00000000-0000-4000-8000-00000000cafe"
 
 PAYOUT = {

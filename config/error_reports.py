@@ -1,0 +1,29 @@
+"""What Django's error pages and mails tell: where it went wrong, and nothing that may be secret."""
+
+import re
+from collections.abc import ItemsView
+from types import FrameType
+from typing import Any
+
+from django.http import HttpRequest
+from django.views.debug import SafeExceptionReporterFilter
+
+
+class WithoutSecrets(SafeExceptionReporterFilter):
+    """Hides by name what Django hides, more of it, and with DEBUG on as well."""
+
+    hidden_settings = re.compile(
+        "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGN|COOKIE|URL|LOCATION", flags=re.IGNORECASE
+    )
+
+    def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
+        sent = request.POST.items() if request else []
+        return {name: self.cleanse_setting(name, value) for name, value in sent}
+
+    def get_traceback_frame_variables(
+        self,
+        request: HttpRequest | None,  # noqa: ARG002
+        tb_frame: FrameType,  # noqa: ARG002
+    ) -> ItemsView[str, Any]:
+        """Tell none: keys, passwords and session ids are among them."""
+        return {}.items()
