@@ -73,6 +73,21 @@ class Process:
         self.log.close()
 
 
+class Web(Process):
+    """The desk's web server, once it listens."""
+
+    def __init__(self, port, *, workers=2, env):
+        self.url = f"http://127.0.0.1:{port}"
+        options = [f"--workers={workers}", "--threads=8", f"--bind=127.0.0.1:{port}"]
+        super().__init__(*options, "config.wsgi", entry=["-m", "gunicorn"], env=env)
+        until(lambda: "Listening at" in self.written)
+
+
+def free_port():
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
 class Sandbox(Process):
     """`manage.py heleket_sandbox`, driven through its control addresses."""
 

@@ -1,21 +1,15 @@
 """The small desk: one SQLite file under a web server, a worker with threads, and webhooks."""
 
 import re
-import socket
 import sqlite3
 
 import pytest
 
-from tests.payouts.processes.harness import Process, Sandbox, until
+from tests.payouts.processes.harness import Process, Sandbox, Web, free_port, until
 
 pytestmark = pytest.mark.processes
 
 PAYOUTS = 100
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_g13_web_worker_and_eight_threads_share_one_sqlite_file(tmp_path, processes):
@@ -31,9 +25,7 @@ def test_g13_web_worker_and_eight_threads_share_one_sqlite_file(tmp_path, proces
     fill = Process(str(PAYOUTS), entry=["-m", "tests.payouts.processes.sqlite_desk"], env=env)
     processes.append(fill)
     assert fill.ends() == 0, fill.written
-    options = ["--workers=1", "--threads=8", f"--bind=127.0.0.1:{port}", "config.wsgi"]
-    processes.append(web := Process(*options, entry=["-m", "gunicorn"], env=env))
-    until(lambda: "Listening at" in web.written)
+    processes.append(web := Web(port, workers=1, env=env))
     processes.append(worker := Process("worker", "--threads=8", env=env))
 
     until(lambda: confirmed(path) == PAYOUTS)

@@ -1,0 +1,123 @@
+"""A real web server that Heleket's webhooks reach while its database does not answer."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+
+import pytest
+import requests
+from django.conf import settings
+
+from heleket.webhooks import sign_webhook
+from payouts import clock
+from payouts.models import Payout, WebhookDelivery
+from tests.payouts.processes.conftest import at_database, on_server, until_all
+from tests.payouts.processes.harness import Web, free_port, until
+
+pytestmark = pytest.mark.processes
+
+PATH = "/webhooks/heleket/"
+
+
+@pytest.fixture
+def web(environment, proxied, processes):
+    """The only process behind the proxy."""
+    env = {**environment, "DATABASE_URL": proxied, "PLAIN_HTTP": "true"}
+    processes.append(Web(free_port(), env=env))
+    return processes[-1]
+
+
+@pytest.fixture
+def post(web):
+    """Post a webhook with a number and return the status of the answer."""
+
+    def post(number):
+        said = {"type": "payout", "order_id": f"order-{number}", "status": "paid"}
+        body = sign_webhook(said, settings.HELEKET_API_KEY)
+        headers = {"Content-Type": "application/json"}
+        return requests.post(web.url + PATH, data=body, headers=headers, timeout=30).status_code
+
+    return post
+
+
+def test_b15_a_webhook_is_answered_200_only_once_it_is_stored(post, proxy):
+    """The connection is cut at each message of the transaction, and once it is committed."""
+    proxy.judge = listener = CutAt(None, "pass")
+    assert post(0) == 200
+    *before, last = range(len(listener.said))
+    assert listener.said[last] == "COMMIT"
+
+    plans = [*[(number, "cut") for number in [*before, last]], (last, "cut after")]
+    for row, (number, verdict) in enumerate(plans, start=1):
+        proxy.judge = judge = CutAt(number, verdict)
+        answer = post(row)
+
+        assert judge.has_struck
+        assert answer == 500
+        stored = WebhookDelivery.objects.filter(order_id=f"order-{row}")
+        assert stored.exists() == (verdict == "cut after")
+        assert post(row) == 200  # it comes again
+        assert stored.count() == 1
+
+
+class CutAt:
+    """Cuts once, at one message of a transaction, counted from BEGIN."""
+
+    def __init__(self, number, verdict):
+        self.number, self.verdict = number, verdict
+        self.said, self.has_struck = [], False
+
+    def __call__(self, statement, transaction):
+        said = [*transaction, statement]
+        if said[0] != "BEGIN":  # a new connection is being set up
+            return "pass"
+        self.said = said
+        if self.has_struck or len(transaction) != self.number:
+            return "pass"
+        self.has_struck = True
+        return self.verdict
+
+
+def test_b15_webhooks_of_an_hour_without_database_come_again_and_are_stored(
+    database, environment, make_approved, sandbox, start_worker, web
+):
+    environment["HELEKET_CALLBACK_URL"] = web.url + PATH
+    make_approved(5)
+    start_worker()
+    until_all("broadcast")
+    on_server(
+        f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false",
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
+    )
+    moved = sandbox.tell("advance")
+    until(lambda: {each["outcome"] for each in sandbox.state()["webhooks"]} == {"500"})
+
+    on_server(f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true")
+    at_database(database)
+    assert not WebhookDelivery.objects.exists()
+    until(lambda: {each["outcome"] for each in sandbox.state()["webhooks"]} == {"200"})
+    assert WebhookDelivery.objects.count() == moved == 5
+
+
+def test_b6_the_same_webhook_a_hundred_times_at_once_is_one_row(
+    make_approved, start_worker, sandbox, web
+):
+    make_approved()
+    worker = start_worker()
+    until_all("broadcast")
+    worker.kill()
+    asked = Payout.objects.get().due_at
+    told = {"type": "payout", "order_id": Payout.objects.get().order_id(settings.INSTALLATION)}
+    body = sign_webhook({**told, "status": "paid", "is_final": True}, settings.HELEKET_API_KEY)
+    together = Barrier(100)
+
+    def post():
+        together.wait()
+        return requests.post(web.url + PATH, data=body, timeout=60).status_code
+
+    with ThreadPoolExecutor(100) as pool:
+        answers = [each.result() for each in [pool.submit(post) for _ in range(100)]]
+
+    assert set(answers) == {200}
+    assert WebhookDelivery.objects.get().count == 100
+    assert clock.now() >= Payout.objects.get().due_at < asked
+    assert Payout.objects.get().status == "broadcast"
