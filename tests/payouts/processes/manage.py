@@ -8,6 +8,11 @@ from django.core.management import execute_from_command_line
 
 CA_FILE = Path(__file__).parents[2] / "heleket" / "tls" / "ca.pem"
 
-if __name__ == "__main__":
+
+def run(arguments):
     certifi.where = lambda: str(CA_FILE)
-    execute_from_command_line(sys.argv)
+    execute_from_command_line(arguments)
+
+
+if __name__ == "__main__":
+    run(sys.argv)
