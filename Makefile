@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
-.PHONY: demo seed test lint bench sim screenshots
+.PHONY: demo seed test lint bench sim torture screenshots
 
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
@@ -33,6 +33,9 @@ sim: .venv/dev  ## many seeds of the simulation: docs/simulation.md
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks --publish
+
+torture: .venv/dev  ## 200 kills on each engine, 500 rounds of each race: docs/torture.md
+	$(BIN)/python -m tests.torture
 
 .venv/base: requirements/base.txt
 	$(PYTHON) -m venv .venv

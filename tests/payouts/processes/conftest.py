@@ -227,9 +227,10 @@ def assert_chains_hold():
 
 
 def broken_chains():
+    rows = Payout.objects.prefetch_related("events").iterator(chunk_size=1000)
     return [
         payout
-        for payout in Payout.objects.prefetch_related("events")
+        for payout in rows
         if not tells(sorted(payout.events.all(), key=lambda event: event.number), payout.status)
     ]
 

@@ -107,7 +107,7 @@ class Sandbox(Process):
         return answer.json()["result"]
 
     def state(self):
-        return self.session.get(f"{self.url}/sandbox/state", timeout=10).json()
+        return self.session.get(f"{self.url}/sandbox/state", timeout=SECONDS).json()
 
     def waiting(self):
         """How many creates the gate holds back now."""

@@ -52,9 +52,9 @@ class Verdict:
 class Storm:
     """`start` starts one process of the engine, `make` makes so many approved payouts."""
 
-    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy):
+    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy, tell):
         self.name, self.seed, self.kills = name, seed, kills
-        self.start, self.make, self.sandbox = start, make, sandbox
+        self.start, self.make, self.sandbox, self.tell = start, make, sandbox, tell
         self.chance, self.struck, self.began = random.Random(seed), Counter(), time.monotonic()
         self.cutter = Cutter()
         proxy.judge = self.cutter.judge
@@ -85,8 +85,12 @@ class Storm:
         return sum(times for what, times in self.struck.items() if what.startswith("SIGKILL"))
 
     def tell_how_far(self):
-        told = ", ".join(f"{times} {what}" for what, times in sorted(self.struck.items()))
-        print(f"{self.name}: {time.monotonic() - self.began:.0f} s, {told}", flush=True)  # noqa: T201
+        others = self.struck.total() - self.killed()
+        seconds = time.monotonic() - self.began
+        self.tell(
+            f"{self.name}: {self.killed()} of {self.kills} kills and {others} other troubles, "
+            f"{count(status='broadcast')} payouts sent, {seconds:.0f} s"
+        )
 
     def keep_busy(self):
         """Have something to do at every moment."""

@@ -33,6 +33,24 @@ def sandbox(processes, ledger):
 
 
 @pytest.fixture
+def tell(request, capfd):
+    """Say something at once in a run that is verbose, as `make torture` is."""
+
+    def tell(line):
+        if request.config.option.verbose > 0:
+            with capfd.disabled():
+                print(line, flush=True)  # noqa: T201
+
+    return tell
+
+
+@pytest.fixture
+def make_storm(make_approved, sandbox, proxy, tell):
+    wired = {"make": make_approved, "sandbox": sandbox, "proxy": proxy, "tell": tell}
+    return lambda name, start: Storm(name, SEED, KILLS, start=start, **wired)
+
+
+@pytest.fixture
 def ends_well(sandbox, ledger, record_property):
     """Judge a storm by what the gateway was asked for, paid, and still has."""
 
@@ -49,11 +67,8 @@ def ends_well(sandbox, ledger, record_property):
 
 
 def test_a2_a14_f1_f5_two_workers_in_a_storm_pay_each_payout_once(
-    make_approved, sandbox, proxy, proxied, start_worker, ends_well
+    make_storm, start_worker, proxied, ends_well
 ):
-    start = partial(start_worker, "--threads=2", DATABASE_URL=proxied)
-    storm = Storm(
-        "worker", SEED, KILLS, start=start, make=make_approved, sandbox=sandbox, proxy=proxy
-    )
+    storm = make_storm("worker", partial(start_worker, "--threads=2", DATABASE_URL=proxied))
     storm.blow()
     ends_well(storm)
