@@ -39,7 +39,7 @@ def kind_of(statements):
     first = statements[1] if len(statements) > 1 else ""
     if "controls_switch" in first:
         return "claim"
-    if '"payouts_payout"' in first and first.endswith("FOR UPDATE SKIP LOCKED"):
+    if "controls_pace" in first:
         return "question"
     if '"payouts_payout"' in first and first.endswith("FOR UPDATE"):
         return "record"

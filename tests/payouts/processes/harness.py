@@ -58,6 +58,12 @@ class Process:
     def send(self, number):
         self.popen.send_signal(number)
 
+    def freeze(self):
+        self.send(signal.SIGSTOP)
+
+    def thaw(self):
+        self.send(signal.SIGCONT)
+
     def kill(self):
         self.popen.kill()
         self.popen.wait()
@@ -154,6 +160,12 @@ class Celery(Process):
         """The ids of the processes that do the work."""
         me = self.popen.pid
         return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
+
+    def freeze(self):
+        os.killpg(self.popen.pid, signal.SIGSTOP)
+
+    def thaw(self):
+        os.killpg(self.popen.pid, signal.SIGCONT)
 
     def kill(self):
         """SIGKILL to all of them at once, as when their machine is lost."""

@@ -6,7 +6,9 @@ been paid once. The seed fixes what strikes and after how many steps; at which i
 meets a process is up to the machine.
 """
 
+import os
 import random
+import re
 import signal
 import time
 from collections import Counter
@@ -20,7 +22,9 @@ from tests.payouts.processes.cuts import Cutter
 from tests.payouts.processes.harness import until
 
 CREW = 2
-BACKLOG = 40  # payouts that wait at any time, so that every moment is a busy one
+BACKLOG = 20  # payouts that wait at any time, so that every moment is a busy one
+LATENCY = 0.4
+READY = re.compile(r"works for merchant|ready\.")
 LOST_ANSWERS = ["drop", "timeout", "commit_then_drop", "commit_then_500", "race_500", "503"]
 CALM_SECONDS = 240
 DRY_SECONDS = 5  # a trouble that finds nothing to strike is given up
@@ -52,7 +56,7 @@ class Verdict:
 class Storm:
     """`start` starts one process of the engine, `make` makes so many approved payouts."""
 
-    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy, tell):
+    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy, tell, broker=None):
         self.name, self.seed, self.kills = name, seed, kills
         self.start, self.make, self.sandbox, self.tell = start, make, sandbox, tell
         self.chance, self.struck, self.began = random.Random(seed), Counter(), time.monotonic()
@@ -68,10 +72,13 @@ class Storm:
             self.lose_answers: 3,
             self.refuse: 1,
         }
+        if broker:
+            self.broker = broker
+            self.troubles |= {self.kill_child: 6, self.lose_broker: 1, self.flush_broker: 1}
 
     def blow(self):
         """Strike until so many processes were killed; two of them are left."""
-        self.sandbox.tell("latency", seconds=0.2)
+        self.sandbox.tell("latency", seconds=LATENCY)
         self.make(BACKLOG)
         self.crew = [self.start() for _ in range(CREW)]
         weights = list(self.troubles.values())
@@ -79,6 +86,7 @@ class Storm:
             self.after_steps(self.chance.randrange(1, 12))
             [trouble] = self.chance.choices(list(self.troubles), weights)
             trouble()
+            assert all(each.popen.poll() is None for each in self.crew), "one has left by itself"
             self.tell_how_far()
 
     def killed(self):
@@ -128,13 +136,14 @@ class Storm:
     def freeze(self):
         """Stand still for a moment, or for longer than a lease."""
         frozen, seconds = self.chance.choice(self.crew), self.chance.choice([0.3, 1.0, 6.0])
-        frozen.send(signal.SIGSTOP)
+        frozen.freeze()
         time.sleep(seconds)
-        frozen.send(signal.SIGCONT)
+        frozen.thaw()
         self.struck[f"SIGSTOP for {seconds:g} s"] += 1
 
     def stop(self):
         leaver = self.chance.choice(self.crew)
+        until(lambda: READY.search(leaver.written))
         leaver.send(signal.SIGTERM)
         assert leaver.ends() == 0, leaver.written
         self.struck["SIGTERM"] += 1
@@ -155,6 +164,22 @@ class Storm:
         )
         if self.cutter.disarm():
             self.struck[f"database cut in a {kind}"] += 1
+
+    def kill_child(self):
+        """Celery starts another process in its place."""
+        [victim] = self.chance.choices(self.crew)
+        os.kill(self.chance.choice(until(lambda: victim.children)), signal.SIGKILL)
+        self.struck["SIGKILL of one process of a Celery worker"] += 1
+
+    def lose_broker(self):
+        self.broker.lose()
+        time.sleep(1.0)
+        self.broker.start()
+        self.struck["broker lost and back"] += 1
+
+    def flush_broker(self):
+        self.broker.flush()
+        self.struck["broker forgets everything"] += 1
 
     def lose_answers(self):
         times = self.chance.randrange(1, 6)

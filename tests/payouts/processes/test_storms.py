@@ -17,7 +17,7 @@ from tests.payouts.processes.storm import Storm
 pytestmark = pytest.mark.processes
 
 SEED = int(os.environ.get("SEED", "1"))
-KILLS = int(os.environ.get("KILLS", "20"))
+KILLS = int(os.environ.get("KILLS", "0"))
 
 
 @pytest.fixture
@@ -47,7 +47,7 @@ def tell(request, capfd):
 @pytest.fixture
 def make_storm(make_approved, sandbox, proxy, tell):
     wired = {"make": make_approved, "sandbox": sandbox, "proxy": proxy, "tell": tell}
-    return lambda name, start: Storm(name, SEED, KILLS, start=start, **wired)
+    return lambda name, kills, **how: Storm(name, SEED, kills, **how, **wired)
 
 
 @pytest.fixture
@@ -69,6 +69,17 @@ def ends_well(sandbox, ledger, record_property):
 def test_a2_a14_f1_f5_two_workers_in_a_storm_pay_each_payout_once(
     make_storm, start_worker, proxied, ends_well
 ):
-    storm = make_storm("worker", partial(start_worker, "--threads=2", DATABASE_URL=proxied))
+    start = partial(start_worker, "--threads=2", DATABASE_URL=proxied)
+    storm = make_storm("worker", KILLS or 14, start=start)
+    storm.blow()
+    ends_well(storm)
+
+
+def test_a2_a14_f1_f5_f7_two_celery_workers_in_a_storm_pay_each_payout_once(
+    make_storm, start_celery, start_beat, proxied, broker, ends_well
+):
+    start_beat()
+    start = partial(start_celery, DATABASE_URL=proxied)
+    storm = make_storm("Celery", KILLS or 6, start=start, broker=broker)
     storm.blow()
     ends_well(storm)
