@@ -18,6 +18,8 @@ from pathlib import Path
 import redis
 import requests
 
+from tests import canaries
+
 ROOT = Path(__file__).parents[3]
 TLS = ROOT / "tests" / "heleket" / "tls"
 CERTIFICATE = str(TLS / "loopback.pem")
@@ -186,12 +188,14 @@ class Redis:
             raise FileNotFoundError("NO REDIS: its tests need redis-server (apt install it)")
         self.folder = tempfile.mkdtemp(prefix="desk-redis-")
         socket_path = f"{self.folder}/redis.sock"
-        self.url = f"redis+socket://{socket_path}"
-        self.client = redis.Redis(unix_socket_path=socket_path)
+        password = canaries.BROKER_PASSWORD
+        self.url = f"redis+socket://:{password}@{socket_path}"
+        self.client = redis.Redis(unix_socket_path=socket_path, password=password)
         self.start()
 
     def start(self):
         options = ["--port", "0", "--unixsocket", f"{self.folder}/redis.sock", "--save", ""]
+        options += ["--requirepass", canaries.BROKER_PASSWORD]
         self.popen = subprocess.Popen(
             ["redis-server", *options, "--dir", self.folder], stdout=subprocess.DEVNULL
         )
