@@ -37,9 +37,9 @@ def note(secrets, text, what):
 
 
 def look(text, place, *kinds):
-    """Keep in mind which secrets turned up there."""
+    """Keep in mind which secrets turned up there. Other threads may note new ones meanwhile."""
     for kind in (everywhere, passwords, *kinds):
-        found.extend(f"{what} in {place}" for secret, what in kind.items() if secret in text)
+        found.extend(f"{what} in {place}" for secret, what in tuple(kind.items()) if secret in text)
 
 
 def look_at_page(page, _client, **request):
