@@ -82,6 +82,9 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
         }
     else:  # connecting takes longer than most requests
         url["CONN_MAX_AGE"], url["CONN_HEALTH_CHECKS"] = 600, True
+        # A process that freezes in a transaction keeps all others from the switch and its rows.
+        soon = "-c idle_in_transaction_session_timeout=60s"
+        url.setdefault("OPTIONS", {}).setdefault("options", soon)
     return url
 
 

@@ -18,7 +18,7 @@ from tests.payouts.processes.conftest import (
     count,
     until_all,
 )
-from tests.payouts.processes.cuts import Cutter
+from tests.payouts.processes.cuts import Cutter, has_written, kind_of
 from tests.payouts.processes.harness import ROOT, Process, until
 
 pytestmark = pytest.mark.processes
@@ -205,3 +205,37 @@ def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
     assert resume.ends() == 0
     until_all("broadcast")
     assert_each_paid_once(sandbox)
+
+
+def test_a14_a_worker_that_freezes_in_a_claim_holds_nobody_up(
+    make_approved, sandbox, start_worker, environment, processes, proxy, proxied
+):
+    """Its transaction holds the switch and the payouts; the database ends it after a while."""
+    make_approved(3)
+    StaffFactory(username="olga", roles=["Operator"])
+    soon = "&options=-c%20idle_in_transaction_session_timeout%3D2s"
+    frozen = start_worker(DATABASE_URL=proxied + soon)
+    met = []
+
+    def judge(statement, transaction):
+        if not met and kind_of([*transaction, statement]) == "claim" and has_written(transaction):
+            met.append(statement)
+            frozen.freeze()
+        return "pass"
+
+    proxy.judge = judge
+    until(lambda: met)
+    for command in ("pause_payouts", "resume_payouts"):
+        turn = Process(command, "--by=olga", "--reason=Test", env=environment)
+        processes.append(turn)
+        assert turn.ends() == 0
+    assert count(status="approved") == 3
+    start_worker()
+    until_all("broadcast")
+
+    frozen.thaw()
+    make_approved()
+    until_all("broadcast")
+    until(lambda: "the database failed, the step is repeated" in frozen.written)
+    assert_each_paid_once(sandbox)
+    assert sandbox.creates() == 4
