@@ -22,8 +22,8 @@ from wallets.models import PayoutService, Wallet
 
 STEPS = 300
 LOOK_AT_ALL_EVERY = 50
-CALM = timedelta(days=3)
-ROUNDS = 2000
+CALM = timedelta(days=1)
+ROUNDS = 600
 
 
 @dataclass(frozen=True)
@@ -128,7 +128,7 @@ def begin(world: World) -> None:
 def calm(world: World) -> None:
     """No fault strikes any more and everybody has gone home; workers and Heleket go on.
 
-    Within three days of their time every payout has ended, or waits for a person and says so.
+    Within a day of their time every payout has ended, or waits for a person and says so.
     """
     world.swarm.calm_down()
     world.gateway.faults.clear()
