@@ -55,8 +55,8 @@ def look_at_statements(connection, **_signal):
 
 def look_at_statement(execute, sql, params, many, context):
     if sql.lstrip().startswith(("INSERT", "UPDATE")):
-        homes = {"django_session": sessions, "payouts_webhookdelivery": in_calls, "": in_forms}
-        kinds = [kind for table, kind in homes.items() if not (table and table in sql)]
+        # A webhook is kept as it came, with its signature.
+        kinds = [in_forms] if "django_session" in sql else [in_forms, sessions]
         look(str(params), f"{sql.strip()[:40]}…", *kinds)
     return execute(sql, params, many, context)
 

@@ -8,7 +8,7 @@ from payouts import door, services, switching
 from payouts.chain import first_broken
 from payouts.models import Approval, DeskEvent, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import assert_chains_hold
+from tests.payouts.races.conftest import Duel, assert_chains_hold
 from tests.sim import bugs
 
 pytestmark = [
@@ -43,7 +43,7 @@ def test_c2_two_approvers_at_once_move_a_payout_once(make, duel, rounds):
 def test_c2_a_missing_row_lock_is_found(make, ring):
     """Both read the same last event, so the second to write it is told by the database."""
     with bugs.plant(bugs.NO_ROW_LOCK), pytest.raises((AssertionError, TypeError)):
-        test_c2_two_approvers_at_once_move_a_payout_once(make, ring, range(500))
+        test_c2_two_approvers_at_once_move_a_payout_once(make, Duel(ring(2)), range(500))
 
 
 def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
