@@ -18,6 +18,7 @@ from tests.sim.swarm import DELAYS, ON_THE_WIRE
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+SMALL = "The withdrawal amount is too small"
 ENDS = ["paid!", "paid!", "paid!", "p2p!", "fail!", "system_fail!", "cancel!", "paid paid!"]
 ON_THE_WAY = ["check", "process", "fail", "system_fail", "frozen_by_review"]
 
@@ -36,11 +37,14 @@ class Heleket(Gateway):
         return " ".join(["process", *between, self.chance.choice(ENDS)])
 
     def execute(self, request: Request) -> Answer:
-        """Another desk with our prefix may have been here before: then this id is taken."""
+        """An order id may be taken by another desk with our prefix, or a request come twice."""
+        if request.path != CREATE:
+            return super().execute(request)
         order_id = request.fields.get("order_id")
-        is_new = request.path == CREATE and self.find(order_id) is None
-        if is_new and self.world.swarm.strikes("occupied"):
+        if self.find(order_id) is None and self.world.swarm.strikes("occupied"):
             self.add_foreign_payout(amount="7", order_id=order_id)
+        if self.world.swarm.strikes("sent_twice"):
+            super().execute(request)
         return super().execute(request)
 
 
@@ -67,8 +71,8 @@ class Wire(SandboxAdapter):
     ) -> Response:
         reach("before the request leaves")
         self.world.oracle.request_leaves(request)
-        if self.world.swarm.strikes("sent_twice"):
-            super().send(request, timeout=timeout, **others)
+        if str(request.url).endswith(CREATE):
+            self.meet_repeat(json.loads(request.body)["order_id"])
         try:
             response = super().send(request, timeout=timeout, **others)
         except ReadTimeout:
@@ -80,6 +84,19 @@ class Wire(SandboxAdapter):
             raise
         reach("the answer is not read yet")
         return response
+
+    def meet_repeat(self, order_id: str) -> None:
+        """Have a repeat fail whose first request still hangs somewhere."""
+        gateway, swarm = self.world.gateway, self.world.swarm
+        if all(held.request.fields["order_id"] != order_id for held in gateway.held_requests):
+            return
+        if swarm.strikes("repeat_refused"):
+            text = swarm.luck["repeat_refused"].choice(
+                ["You are forbidden", "Not enough funds", SMALL]
+            )
+            gateway.faults.add("forbidden", text=text, path=CREATE, order_id=order_id)
+        elif swarm.strikes("repeat_unavailable"):
+            gateway.faults.add("refuse_connection", path=CREATE, order_id=order_id)
 
 
 class Phone(heleket.Client):

@@ -260,6 +260,12 @@ class Oracle:
                     f"I6 I7 P-{payout.number} is {payout.status}, but Heleket has {attempt[2]}"
                 )
 
+        for held in self.gateway.held_requests:
+            attempt = self.tries[held.request.fields["order_id"]]
+            payout, is_new = self.payouts[attempt.payout], self.gateway.find(attempt[2]) is None
+            if is_new and payout.status not in UNDER_WAY and not attempt.was_released:
+                raise Broken(f"I6 P-{payout.number} is {payout.status}, but may still be paid")
+
     def is_shown(self, payout: Row) -> bool:
         return bool(rows("SELECT 1 FROM payouts_discrepancy WHERE payout_id = %s", payout.id))
 

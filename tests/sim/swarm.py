@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
+LATE_RATES = (0.1, 0.25, 0.4)  # without them nothing is ever repeated in vain
 
 # Of the network and of Heleket; the sandbox knows them by these names.
 ON_THE_WIRE = [
@@ -20,7 +21,9 @@ ON_THE_WIRE = [
     *["numbers_as_json", "not_found_text", "swapped", "slow", "drip"],
 ]
 DELAYS = {"delayed_1": 20, "delayed_2": 1200, "delayed_3": 5400}  # a request's seconds on its way
-ON_THE_WAY = ["sent_twice", "occupied", *DELAYS]
+# A repeat, while the first request is still on its way, meets a refusal or nobody at all.
+REPEATS = ["repeat_refused", "repeat_unavailable"]
+ON_THE_WAY = ["sent_twice", "occupied", *REPEATS, *DELAYS]
 TO_ACTORS = ["killed", "frozen", "commit_refused", "commit_lost"]
 OF_WEBHOOKS = ["lost", "repeated", "late", "forged", "replayed", "lied"]
 OF_THE_WORLD = ["clock_jumps", "poor", "tampered", "demoted", "withdrawn", "wallet_frozen"]
@@ -30,6 +33,12 @@ ALL = [*ON_THE_WIRE, *ON_THE_WAY, *TO_ACTORS, *OF_WEBHOOKS, *OF_THE_WORLD]
 RARE = {"unauthorized", "forbidden", "terminal", "refuse_connection", "connect_timeout", "429"}
 RARE |= {"429_retry_after", "tls_failure", "unknown_refusal", "swapped", "lied", "occupied"}
 RARE |= {"clock_jumps", "demoted", "frozen", "killed"}
+
+
+def rates_of(name: str) -> tuple[float, ...]:
+    if name in DELAYS or name in REPEATS:
+        return LATE_RATES
+    return WIRE_RATES if name in ON_THE_WIRE else RATES
 
 
 @dataclass
@@ -44,9 +53,7 @@ class Swarm:
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
         chosen = chance.sample(ALL, len(ALL) // 2)
-        rates = {
-            name: chance.choice(WIRE_RATES if name in ON_THE_WIRE else RATES) for name in chosen
-        }
+        rates = {name: chance.choice(rates_of(name)) for name in chosen}
         for name in RARE & rates.keys():
             rates[name] = min(rates[name], 0.05)
         self.rates = {name: rates[name] for name in ALL if name in rates.keys() - self.without}

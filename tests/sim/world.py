@@ -17,7 +17,7 @@ from django.test import override_settings
 
 from payouts import clock as money_clock
 from payouts import desk as desks
-from tests.sim import database
+from tests.sim import database, machines
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
 from tests.sim.oracle import Broken, Oracle
@@ -26,8 +26,10 @@ from tests.sim.swarm import Swarm
 
 DATABASE_TROUBLE = (OperationalError, InterfaceError)
 RELEASE = timedelta(hours=6)  # longer than any request is delayed
-# How long a step takes: mostly nothing, sometimes a quiet time, rarely an hour.
-PACES = [(0.0, 0.5)] * 6 + [(0.0, 20.0)] * 3 + [(20.0, 200.0)]
+# How long a step takes, in seconds. While a worker works it is mostly nothing, or every lease would
+# be over before its call; while all rest it may be a quiet time, and rarely an hour.
+AT_WORK = [(0.0, 0.5)] * 12 + [(0.0, 5.0)] * 6 + [(5.0, 60.0)]
+AT_REST = [(0.0, 0.5)] * 3 + [(0.0, 30.0)] * 3 + [(30.0, 240.0)] * 4
 LONG_PAUSE = (600.0, 7200.0)
 
 COOKIES = "django.contrib.sessions.backends.signed_cookies"
@@ -41,16 +43,23 @@ class Actor:
     def __init__(self, name: str, script: Callable[["World"], None], weight: int = 1) -> None:
         self.name, self.script, self.weight = name, script, weight
         self.thread: Thread | None = None
+        self.place = "rests"
         self.wakes_at = 0.0
+
+    @property
+    def is_at_work(self) -> bool:
+        """Whether it is a worker between a claim and its record."""
+        return self.place != "rests" and self.script is machines.worker
 
     def go_on(self, world: "World") -> str:
         """Act until the next seam and return its name."""
         if self.thread is None or self.thread.dead:
             self.thread = Thread(self.script)
-        return self.thread.switch(world)
+        self.place = self.thread.switch(world)
+        return self.place
 
     def kill(self) -> None:
-        thread, self.thread = self.thread, None
+        thread, self.thread, self.place = self.thread, None, "rests"
         while thread is not None and not thread.dead:
             with suppress(Killed):
                 thread.throw(Killed)
@@ -169,8 +178,10 @@ class World:
             self.acting = None
 
     def pass_time(self) -> None:
-        least, most = self.chance.choice(PACES)
-        if self.chance.random() < 0.01:
+        now = self.clock.monotonic()
+        working = any(each.is_at_work and each.wakes_at <= now for each in self.actors)
+        least, most = self.chance.choice(AT_WORK if working else AT_REST)
+        if not working and self.chance.random() < 0.03:
             least, most = LONG_PAUSE
         self.clock.forward(self.chance.uniform(least, most))
         if self.swarm.strikes("clock_jumps"):
