@@ -284,14 +284,12 @@ def compare_with_final_word(attempt: Attempt, remote: heleket.RemotePayout, sour
     """Nothing leaves a final word; what contradicts it is shown to people."""
     payout = attempt.payout
     was_known = attempt.uuid is not None
-    if payout.status == PayoutStatus.CONFIRMED and attempt.generation == payout.generation:
-        agrees = remote.status == "paid"
-    else:
-        agrees = was_known and is_final_failure(remote)
+    was_paid = payout.status == PayoutStatus.CONFIRMED and attempt.generation == payout.generation
+    agrees = is_paid(remote) if was_paid else was_known and is_final_failure(remote)
     if agrees:
         keep_facts(attempt, remote, source)
         return
-    if was_known and not remote.is_final and remote.status != "paid":
+    if was_known and not remote.is_final and (was_paid or remote.status != "paid"):
         return  # an answer from before the final word, which was recorded late
     kind = Kind.CONTRADICTION if was_known else Kind.FOUND_LATE
     open_discrepancy(attempt, kind, payout.get_status_display(), describe(remote), critical=True)

@@ -196,10 +196,16 @@ WEBHOOK_EFFECTS = {
 
 
 class Faults:
-    """The faults that wait to strike, in the order in which they are tried."""
+    """The faults that wait to strike, in the order in which they are tried.
 
-    def __init__(self, chance: random.Random, lock: threading.RLock) -> None:
-        self._chance = chance
+    Each name has chances of its own, which those of the others do not move.
+    """
+
+    def __init__(self, seed: int, lock: threading.RLock) -> None:
+        self._chances = {
+            name: random.Random(f"{name} {seed}")  # noqa: S311  # chance, no secret
+            for name in EFFECTS.keys() | WEBHOOK_EFFECTS
+        }
         self._lock = lock
         self._waiting: list[Fault] = []
 
@@ -242,7 +248,7 @@ class Faults:
         return None
 
     def _strikes(self, fault: Fault) -> bool:
-        if fault.rate is not None and self._chance.random() >= fault.rate:
+        if fault.rate is not None and self._chances[fault.name].random() >= fault.rate:
             return False
         if fault.times is not None:
             fault.times -= 1

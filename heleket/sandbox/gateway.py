@@ -7,7 +7,6 @@ Wire behaviour follows https://doc.heleket.com; what it leaves open is decided h
 import base64
 import hashlib
 import os
-import random
 import threading
 import time
 from collections import deque
@@ -88,7 +87,7 @@ class Gateway:
         self.ledger = Ledger()
         self.ledger.balances = {coin: Decimal(0) for _, coin in self.services}
         self.calls: deque[Call] = deque(maxlen=CALLS_KEPT)
-        self.faults = Faults(random.Random(seed), self.lock)  # noqa: S311  # chance, no secret
+        self.faults = Faults(seed, self.lock)
         self.gate = Gate()
         self.held_requests: list[HeldRequest] = []
         self.fates: list[tuple[str, dict[str, str]]] = []

@@ -6,7 +6,7 @@ import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from heleket.sandbox.faults import EFFECTS, WEBHOOK_EFFECTS
+from heleket.sandbox.faults import EFFECTS, WEBHOOK_EFFECTS, Faults
 from tests.heleket.sandbox_calls import WANTED, Caller
 
 
@@ -139,6 +139,22 @@ def test_a_rate_is_a_chance_that_the_seed_decides(call, sandbox):
     assert 40 <= sum(struck) <= 80
     sandbox.faults.clear()
     assert call("info", {"order_id": "x"}).status_code == 422
+
+
+def test_the_chances_of_a_fault_are_its_own(call, sandbox):
+    """To leave one out of a test changes nothing about when the others strike."""
+
+    def struck():
+        return [call("info", {"order_id": "x"}).status_code == 504 for _ in range(100)]
+
+    sandbox.faults.add("504", rate=0.3)
+    alone = struck()
+
+    sandbox.faults = Faults(sandbox.seed, sandbox.lock)
+    sandbox.faults.add("webhook_lost", rate=0.5)
+    sandbox.faults.for_webhook("webhook_lost", None)
+    sandbox.faults.add("504", rate=0.3)
+    assert struck() == alone
 
 
 def test_faults_are_removed_by_name(call, sandbox):

@@ -152,6 +152,28 @@ def test_g10_heleket_s_id_of_one_payout_is_never_taken_for_another(office):
     assert second.attempts.get().uuid is None
 
 
+def test_g10_of_two_equal_payouts_one_id_confirms_only_one(unchecked_office):
+    """Both answers are lost, so that the swapped one is believed: the other stops and is shown."""
+    office = unchecked_office
+    first, second = (PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(2))
+    office.sandbox.faults.add("timeout", path="/v1/payout", times=2)
+    office.submit()
+    office.sandbox.force_status("paid", is_final=True, order_id=first.order_id("test"))
+    office.sandbox.faults.add("swapped", order_id=second.order_id("test"))
+    Payout.objects.filter(pk=first.pk).update(due_at=office.clock() + office.desk.release_time)
+    office.clock.forward(minutes=1)
+    office.check()
+    assert now(second).status == PayoutStatus.CONFIRMED
+
+    Payout.objects.filter(pk=first.pk).update(due_at=office.clock())
+    office.check()
+
+    stopped, shown = now(first), Discrepancy.objects.get()
+    assert (stopped.status, stopped.waiting_for) == (PayoutStatus.SUBMITTING, "discrepancy")
+    assert (shown.kind, shown.is_critical) == (Discrepancy.Kind.UUID_TAKEN, True)
+    assert second.order_id("test") in shown.ours
+
+
 @pytest.mark.parametrize("changed", [{"amount": "6"}, {"currency": "BTC"}, {"network": "bsc"}])
 def test_b14_an_answer_with_other_terms_stops_the_payout(office, payout, changed):
     remote = office.sandbox.payouts[0]

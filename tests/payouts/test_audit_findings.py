@@ -122,6 +122,24 @@ def test_b7_an_answer_from_before_the_final_word_does_not_contradict_it(office, 
     assert Attempt.objects.get().is_final
 
 
+def test_b7_an_answer_from_before_the_final_word_does_not_take_it_back(office, payout):
+    """It says paid, but not finally: recorded late, it must not undo "final" on a paid payout."""
+    office.submit()
+    attempt = Attempt.objects.get()
+    question = checks.Question(attempt.pk, attempt.order_id, office.clock(), False)
+    office.sandbox.force_status("paid", is_final=False, order_id=attempt.order_id)
+    late_reply = checks.ask(question, office.client, timeout=5)
+    office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
+    checks.record([checks.ask(question, office.client, timeout=5)], office.desk)
+    known = Attempt.objects.values().get()
+    assert (now(payout).status, known["is_final"]) == (PayoutStatus.CONFIRMED, True)
+
+    checks.record([late_reply], office.desk)
+
+    assert Attempt.objects.values().get() == known
+    assert not Discrepancy.objects.exists()
+
+
 def test_b12_paid_but_not_final_contradicts_a_failure(office, payout):
     office.sandbox.set_fate("final_fail")
     office.submit()
