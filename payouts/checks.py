@@ -48,6 +48,8 @@ def claim(
         askable = askable.due(now) if only is None else askable.filter(pk__in=only)
         locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
         ids = [payout.pk for payout in locked.only("pk")[:most]]
+        if not ids:
+            return []
         Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
         pace.spend(len(ids), calls_per_second)
     current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
@@ -61,6 +63,8 @@ def claim_watched(limit: int, *, calls_per_second: float | None = None) -> list[
         most, now = pace.room(limit, calls_per_second), clock.now()
         due = Attempt.objects.filter(watch_at__lte=now).order_by("watch_at")
         attempts = list(due.select_for_update(skip_locked=True)[:most])
+        if not attempts:
+            return []
         Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
             watch_at=now + QUESTION_LASTS
         )
