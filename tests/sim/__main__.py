@@ -36,7 +36,7 @@ def set_up(engine: str) -> None:
     django.setup()
 
 
-def run(seed: int, steps: int) -> "Report":
+def run_and_shrink(seed: int, steps: int) -> "Report":
     from tests.sim import run, shrink
 
     report = run.run(seed, steps)
@@ -46,11 +46,15 @@ def run(seed: int, steps: int) -> "Report":
 def run_many(seeds: range, steps: int, jobs: int) -> Iterator["Report"]:
     with Pool(jobs) as pool, Progress(console=console) as progress:
         task = progress.add_task("seeds", total=len(seeds))
-        for report in pool.imap_unordered(partial(run, steps=steps), seeds, chunksize=4):
+        for report in pool.imap_unordered(partial(run_and_shrink, steps=steps), seeds, chunksize=4):
             progress.advance(task)
             if report.broken:
                 console.print(str(report), markup=False)
             yield report
+
+
+def names(text: str) -> frozenset[str]:
+    return frozenset(text.split(",")) - {""}
 
 
 def main() -> None:
@@ -66,11 +70,17 @@ def main() -> None:
     parser.add_argument("--engine", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a summary")
     parser.add_argument("--seed", type=int, metavar="SEED", help="run this one and tell all of it")
+    parser.add_argument("--luck", type=int, default=0, metavar="N", help="another course of it")
+    parser.add_argument(
+        "--without", type=names, default=frozenset(), metavar="FAULT,…", help="leave these out"
+    )
     options = parser.parse_args()
     set_up(options.engine)
     if options.seed is not None:
-        report = run(options.seed, options.steps)
-        console.print(*report.trace, report, sep="\n", markup=False)
+        from tests.sim.run import run
+
+        report = run(options.seed, options.steps, options.without, options.luck)
+        console.print(*report.trace, str(report), sep="\n", markup=False)
         sys.exit(bool(report.broken))
     seeds = range(options.first, options.first + options.seeds)
     totals, started = summary.Totals(options.engine, seeds, options.steps), time.monotonic()

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
-from unittest.mock import patch
 
 
 @dataclass(frozen=True)
@@ -29,16 +28,24 @@ class Bug:
 
 @contextmanager
 def plant(bug: Bug) -> Iterator[None]:
-    """Let the code have this mistake for a while."""
+    """Let the code have this mistake for a while.
+
+    The function stays the same object and gets other code, so that whoever holds it, as the URLs
+    hold a view, has the mistake as well, and nobody keeps it afterwards.
+    """
     module_name, _dot, function = bug.place.rpartition(".")
     module = import_module(module_name)
-    source = textwrap.dedent(inspect.getsource(getattr(module, function)))
+    sound = inspect.unwrap(getattr(module, function))
+    source = textwrap.dedent(inspect.getsource(sound))
     if source.count(bug.sound) != 1:
         raise ValueError(f"{bug.name}: {bug.place} has changed, and the patch no longer fits")
     made: dict[str, object] = {}
     exec(source.replace(bug.sound, bug.broken), vars(module), made)  # our own source
-    with patch.object(module, function, made[function]):
+    before, sound.__code__ = sound.__code__, inspect.unwrap(made[function]).__code__
+    try:
         yield
+    finally:
+        sound.__code__ = before
 
 
 FOUND_BY_RUNS = [
@@ -76,7 +83,7 @@ FOUND_BY_RUNS = [
         "payouts.settlement.apply_refusal",
         "if proves_nothing(payout):",
         "if payout.waiting_for == WaitingFor.DISCREPANCY:",
-        seed=269,
+        seed=33,
     ),
     Bug(
         "webhook trusted without query",
@@ -113,28 +120,28 @@ FOUND_BY_RUNS = [
         "payouts.services.refuse_maker",
         "    if not hands:\n",
         "    if by.is_superuser:\n        return\n    if not hands:\n",
-        seed=21,
+        seed=4,
     ),
     Bug(
         "digest not checked at claim",
         "payouts.policy.missing",
         "    if any(each.digest != digest for each in standing):\n",
         "    if False:\n",
-        seed=44,
+        seed=98,
     ),
     Bug(
         "cancel completed before the release time",
         "payouts.settlement.end_after_release_time",
         "    if attempt.lease_until and asked_at < attempt.lease_until + desk.release_time:\n",
         "    if False:\n",
-        seed=18,
+        seed=4,
     ),
     Bug(
         "unavailable on a repeat puts it back to approved",
         "payouts.settlement.apply_not_executed",
         "    if proves_nothing(payout):\n",
         "    if payout.waiting_for == WaitingFor.DISCREPANCY:\n",
-        seed=32,
+        seed=18,
     ),
     Bug(
         "lease shorter than the call's deadline",
@@ -154,7 +161,7 @@ FOUND_BY_RUNS = [
         "    take(raw, members)\n",
         "    try:\n        take(raw, members)\n"
         '    except Exception:\n        logger.exception("stored later")\n',
-        seed=8,
+        seed=25,
     ),
     Bug(
         "event written outside the transaction",

@@ -34,6 +34,7 @@ class Report:
     steps: int
     faults: dict[str, float]
     without: frozenset[str]
+    luck: int
     broken: str
     trace: list[str] = field(repr=False)
     acts: Counter[str] = field(repr=False)
@@ -54,14 +55,26 @@ class Report:
         return (
             f"seed {self.seed}, step {self.steps}: {self.broken or 'every promise held'}\n"
             f"faults: {faults or 'none'}\n{told}\n"
-            f"again: pytest tests/sim --seed {self.seed}"
+            f"trace {self.digest[:16]}; again: {self.again}"
+        )
+
+    @property
+    def again(self) -> str:
+        """The command that repeats this run."""
+        if not (self.without or self.luck):
+            return f"pytest tests/sim --seed {self.seed}"
+        return (
+            f"python -m tests.sim --seed {self.seed} --steps {self.steps} --luck {self.luck} "
+            f"--without {','.join(sorted(self.without))}"
         )
 
 
-def run(seed: int, steps: int = STEPS, without: frozenset[str] = frozenset()) -> Report:
+def run(
+    seed: int, steps: int = STEPS, without: frozenset[str] = frozenset(), luck: int = 0
+) -> Report:
     """Run one seed. The same arguments give the same trace, always."""
     started = time.perf_counter()
-    world, broken, acts = World(seed, without), "", Counter()
+    world, broken, acts = World(seed, without, luck), "", Counter()
     faults = dict(world.swarm.rates)
     with world.running():
         try:
@@ -71,7 +84,7 @@ def run(seed: int, steps: int = STEPS, without: frozenset[str] = frozenset()) ->
             broken = str(exc)
         acts.update(PayoutEvent.objects.values_list("act", flat=True))
     seconds = time.perf_counter() - started
-    return Report(seed, world.step, faults, without, broken, world.trace, acts, seconds)
+    return Report(seed, world.step, faults, without, luck, broken, world.trace, acts, seconds)
 
 
 def cast(world: World) -> list[Actor]:

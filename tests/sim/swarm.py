@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
-LATE_RATES = (0.1, 0.25, 0.4)  # without them nothing is ever repeated in vain
+LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
+REPEAT_RATES = (0.5, 0.9)  # few repeats are made while the first request is on its way
 
 # Of the network and of Heleket; the sandbox knows them by these names.
 ON_THE_WIRE = [
@@ -36,7 +37,9 @@ RARE |= {"clock_jumps", "demoted", "frozen", "killed"}
 
 
 def rates_of(name: str) -> tuple[float, ...]:
-    if name in DELAYS or name in REPEATS:
+    if name in REPEATS:
+        return REPEAT_RATES
+    if name in DELAYS:
         return LATE_RATES
     return WIRE_RATES if name in ON_THE_WIRE else RATES
 

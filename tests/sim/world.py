@@ -66,10 +66,10 @@ class Actor:
 
 
 class World:
-    """All that there is. `without` names faults to leave out."""
+    """All that there is. `without` names faults to leave out; another `luck`, another course."""
 
-    def __init__(self, seed: int, without: frozenset[str] = frozenset()) -> None:
-        self.seed, self.chance = seed, random.Random(f"world {seed}")
+    def __init__(self, seed: int, without: frozenset[str] = frozenset(), luck: int = 0) -> None:
+        self.seed, self.chance = seed, random.Random(f"world {seed} {luck}")
         self.swarm, self.clock = Swarm(seed, without), Clock()
         account = {
             "merchant_id": settings.HELEKET_MERCHANT_ID,
