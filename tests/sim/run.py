@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 
 from payouts import switching
 from payouts.controls.models import Pace, Switch
@@ -23,7 +24,8 @@ from wallets.models import PayoutService, Wallet
 STEPS = 300
 LOOK_AT_ALL_EVERY = 50
 CALM = timedelta(days=1)
-ROUNDS = 600
+ROUNDS = 400
+MOVING = Q(status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST])
 
 
 @dataclass(frozen=True)
@@ -154,8 +156,9 @@ def calm(world: World) -> None:
     for _ in range(ROUNDS):
         world.gateway.run_due()
         courier.go_round()
-        while machines.submit(world, 20) or machines.check(world, 20):
-            pass
+        for job in (machines.submit, machines.check):
+            while job(world, 20):
+                pass
         world.oracle.check()
         if is_settled(world) or world.clock.now() > end:
             break
@@ -177,8 +180,7 @@ def is_settled(world: World) -> bool:
     """Whether nothing is under way any more, at the desk or on the wire."""
     if world.gateway.held_requests:
         return False
-    moving = [Status.APPROVED, Status.SUBMITTING, Status.BROADCAST]
-    return not Payout.objects.filter(status__in=moving).exclude(waiting_for="discrepancy").exists()
+    return not Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy").exists()
 
 
 def next_moment(world: World) -> datetime:
@@ -189,8 +191,7 @@ def next_moment(world: World) -> datetime:
 
 
 def moments(world: World) -> Iterator[datetime | None]:
-    moving = Payout.objects.filter(status__in=["approved", "submitting", "broadcast"])
-    yield from moving.values_list("due_at", flat=True)
+    yield from Payout.objects.filter(MOVING).values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield Pace.objects.get().silent_until
     for held in world.gateway.held_requests:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class Totals:
     def __init__(self, engine: str, seeds: range, steps: int) -> None:
-        self.engine, self.seeds, self.steps = engine, seeds, steps
+        self.engine, self.seeds, self.steps, self.commit = engine, seeds, steps, commit()
         self.runs, self.steps_taken, self.seconds, self.cpu = 0, 0, 0.0, 0.0
         self.faults: Counter[str] = Counter()
         self.acts: Counter[str] = Counter()
@@ -41,7 +41,7 @@ class Totals:
         broken = "".join(f"- seed {each.seed}: {each.broken}\n" for each in self.broken)
         return PAGE.format(
             sentence=self.sentence,
-            commit=commit(),
+            commit=self.commit,
             day=datetime.now(UTC).strftime("%d %B %Y"),
             python=platform.python_version(),
             engine=ENGINES[self.engine],
