@@ -28,8 +28,9 @@ screenshots: .venv/dev  ## the README's pictures, taken of the demo
 	$(BIN)/python docs/screenshots.py
 
 SEEDS ?= 10000
-sim: .venv/dev  ## many seeds of the simulation: docs/simulation.md
-	$(BIN)/python -m tests.sim --seeds $(SEEDS) --report docs/simulation.md
+ENGINE ?= sqlite
+sim: .venv/dev  ## many seeds of the simulation: docs/simulation.md; ENGINE=postgres for the other one
+	$(BIN)/python -m tests.sim --seeds $(SEEDS) --engine $(ENGINE) --report docs/simulation.md
 
 bench: .venv/dev
 	$(BIN)/python -m benchmarks --publish

@@ -10,7 +10,16 @@ class Clock:
 
     def __init__(self) -> None:
         self.true = START
-        self.ahead = timedelta()
+        self.ahead = self.least = self.most = timedelta()
+
+    def jump(self, ahead: timedelta) -> None:
+        self.ahead = ahead
+        self.least, self.most = min(self.least, ahead), max(self.most, ahead)
+
+    @property
+    def swing(self) -> timedelta:
+        """How much more than the true time may have passed by the desk's clock."""
+        return self.most - self.least
 
     def now(self) -> datetime:
         return self.true + self.ahead

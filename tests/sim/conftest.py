@@ -20,5 +20,16 @@ def pytest_generate_tests(metafunc):
         metafunc.parametrize("block", blocks, ids=ids)
 
 
+def pytest_collection_modifyitems(config, items):
+    """With `--seed` only that seed runs."""
+    if config.getoption("seed", None) is not None:
+        config.hook.pytest_deselected(items=[each for each in items if not is_of_a_seed(each)])
+        items[:] = [each for each in items if is_of_a_seed(each)]
+
+
+def is_of_a_seed(item):
+    return "block" in getattr(item, "fixturenames", ())
+
+
 SEEDS, IN_A_BLOCK = 150, 5
 BLOCKS = [range(first, first + IN_A_BLOCK) for first in range(1, SEEDS + 1, IN_A_BLOCK)]

@@ -25,10 +25,13 @@ STAFF = {
     "omar": ["Operator"],
     "root": list(ROLES),
 }
-ADDRESSES = [
-    ("tron", "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"),
-    ("tron", "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"),
-    ("eth", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"),
+# Client, who added the wallet, network, address. Nobody pays to a wallet of her own adding.
+WALLETS = [
+    (1, "ruben", "tron", "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"),
+    (1, "selma", "eth", "0x52908400098527886E0F7030069857D2E4169EE7"),
+    (2, "ruben", "tron", "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"),
+    (2, "selma", "tron", "TLyqzVGLV1srkB7dToTAEqgDSfPtXRJZYH"),
+    (3, "ruben", "eth", "0xd8dA6BF26964aF9D7eEd9e03E53415D37aA96045"),
 ]
 
 
@@ -37,11 +40,17 @@ def fill() -> None:
     for name, roles in STAFF.items():
         person = UserFactory(username=name, is_superuser=name == "root")
         person.groups.set(Group.objects.filter(name__in=roles))
-    adder, approver = User.objects.get(username="ruben"), User.objects.get(username="amira")
-    decided = {"added_by": adder, "approved_by": approver, "approved_at": START}
-    for network, address in ADDRESSES:
-        client = ClientFactory(created_by=adder)
-        WalletFactory(client=client, network=network, address=address, **decided)
+    people = User.objects.in_bulk(field_name="username")
+    clients = {number: ClientFactory(created_by=people["ruben"]) for number in (1, 2, 3)}
+    for number, adder, network, address in WALLETS:
+        WalletFactory(
+            client=clients[number],
+            network=network,
+            address=address,
+            added_by=people[adder],
+            approved_by=people["amira"],
+            approved_at=START,
+        )
     PayoutServiceFactory(synced_at=START)
     PayoutServiceFactory(
         network="eth", currency="SHIB", max_amount=Decimal(900_000_000), synced_at=START

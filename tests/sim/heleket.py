@@ -92,13 +92,18 @@ class Wire(SandboxAdapter):
     def send(  # type: ignore[override]
         self, request: PreparedRequest, *, timeout: Any = None, **others: Any
     ) -> Response:
+        self.world.oracle.call_begins(request)
         reach("before the request leaves")
         self.world.oracle.request_leaves(request)
+        connect, whole = (
+            timeout[0],
+            self.world.desk.timeout,
+        )  # what is left of it depends on the CPU
         try:
-            response = super().send(request, timeout=timeout, **others)
+            response = super().send(request, timeout=(connect, whole), **others)
         except ReadTimeout:
             reach("the request has left")
-            self.world.wait(timeout[1])
+            self.world.wait(whole)
             raise
         except Exception:
             reach("the request has left")

@@ -14,6 +14,7 @@ from tests.sim.seams import reach
 if TYPE_CHECKING:
     from tests.sim.world import World
 
+LATE_SECONDS = [20, 300, 3600]
 HOOK = "/webhooks/heleket/"
 
 
@@ -39,8 +40,11 @@ def submit(world: "World", most: int) -> int:
 
 
 def check(world: "World", most: int) -> int:
-    questions = world.try_once(lambda: checks.claim(most)) or []
-    questions = questions or world.try_once(lambda: checks.claim_watched(most)) or []
+    rate = world.desk.calls_per_second
+    questions = world.try_once(lambda: checks.claim(most, calls_per_second=rate)) or []
+    questions = (
+        questions or world.try_once(lambda: checks.claim_watched(most, calls_per_second=rate)) or []
+    )
     replies = [checks.ask(each, world.client, timeout=world.desk.timeout) for each in questions]
     store(world, replies, checks.record)
     return len(questions)
@@ -68,6 +72,7 @@ class Courier:
     def __init__(self, world: "World") -> None:
         self.world, self.luck = world, world.swarm.luck["late"]
         self.sent: list[bytes] = []
+        self.late: list[tuple[Delivery, float]] = []
 
     def run(self, _world: "World") -> None:
         while True:
@@ -75,11 +80,17 @@ class Courier:
             self.go_round()
 
     def go_round(self) -> None:
-        waiting = self.world.gateway.take_webhooks()
+        now = self.world.clock.monotonic()
+        arriving = self.world.gateway.take_webhooks()
+        arriving += [each for each, at in self.late if at <= now]
+        self.late = [(each, at) for each, at in self.late if at > now]
         if self.world.swarm.is_on("late"):
-            self.luck.shuffle(waiting)
-        for delivery in waiting:
+            self.luck.shuffle(arriving)
+        for delivery in arriving:
             if self.world.swarm.strikes("lost"):
+                continue
+            if self.world.swarm.strikes("late"):
+                self.late.append((delivery, now + self.luck.choice(LATE_SECONDS)))
                 continue
             self.deliver(delivery)
             if self.world.swarm.strikes("repeated"):

@@ -5,7 +5,8 @@ code it judges does not blind it. The names of the promises are those of docs/fa
 """
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -14,6 +15,7 @@ from django.db import connection
 from requests import PreparedRequest
 
 import heleket
+from heleket.sandbox.faults import CREATE
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import ARROWS, check_invariants, is_alive
 
@@ -48,7 +50,7 @@ class Row(NamedTuple):
     @property
     def terms(self) -> tuple[object, ...]:
         """What an approval is for."""
-        return self[6:], self.generation
+        return self[6:]
 
 
 class Try(NamedTuple):
@@ -60,6 +62,8 @@ class Try(NamedTuple):
     body: str
     uuid: str | None
     was_released: bool
+    calls: int
+    lease_until: datetime | None
 
 
 class Event(NamedTuple):
@@ -70,6 +74,16 @@ class Event(NamedTuple):
     before: str
     after: str
     person: int | None
+
+
+def is_create(request: PreparedRequest) -> bool:
+    return str(request.url).endswith(CREATE)
+
+
+def as_time(stored: object) -> datetime:
+    """SQLite keeps times as text."""
+    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
+    return at.replace(tzinfo=UTC)
 
 
 def rows(sql: str, *values: object) -> list[tuple]:
@@ -86,15 +100,30 @@ class Oracle:
         self.last_event = 0
         self.version = self.writes = -1
         self.approved: dict[object, tuple[object, ...]] = {}
+        self.hands: dict[object, set[int | None]] = defaultdict(set)
+        self.left_at: dict[object, float] = {}
+        self.lease_ends: dict[str, float] = {}
+        self.nothing_is_out = False
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
     # Told by the wire
+
+    def call_begins(self, request: PreparedRequest) -> None:
+        """I14: it has the time for it, and begins before sending is paused, or with a call out."""
+        if not is_create(request):
+            return
+        self.look()
+        order_id, now = json.loads(request.body)["order_id"], self.world.clock.monotonic()
+        if now + self.world.desk.timeout > self.lease_ends[order_id] + 0.001:
+            raise Broken(f"I14 the call of {order_id} may last longer than its lease")
+        if self.nothing_is_out and not self.sending_is_on():
+            raise Broken(f"I14 {order_id} is sent, though sending was paused with no call out")
 
     def request_leaves(self, request: PreparedRequest) -> None:
         """I1, I2, I7, I15: what leaves was committed and approved, byte for byte, and not ended."""
         if connection.in_atomic_block:
             raise Broken("I1 Heleket is called inside a transaction")
-        if not str(request.url).endswith("/v1/payout"):
+        if not is_create(request):
             return
         self.look()
         sent = json.loads(request.body)
@@ -102,6 +131,7 @@ class Oracle:
         if attempt is None or attempt.body.encode() != request.body:
             raise Broken(f"I1 bytes that are not stored leave: {request.body!r}")
         payout = self.payouts[attempt.payout]
+        self.left_at[payout.id] = self.world.clock.monotonic()
         if attempt.generation == payout.generation:
             terms = (sent["currency"], Decimal(sent["amount"]), sent["network"], sent["address"])
             stored = (payout.currency, Decimal(payout.amount), payout.network, payout.address)
@@ -114,6 +144,17 @@ class Oracle:
 
     def hears(self, order_id: str, remote: heleket.RemotePayout) -> None:
         self.heard[order_id].add((remote.status, remote.is_final))
+
+    # Told by who paused
+
+    def sending_is_paused(self, calls_out: int) -> None:
+        """I14: from now on nothing leaves, if no call was out. A lease by a clock that jumps tells
+        nothing of that."""
+        is_quiet = calls_out == 0 and not self.world.swarm.is_on("clock_jumps")
+        self.nothing_is_out = is_quiet and not self.sending_is_on()
+
+    def sending_is_on(self) -> bool:
+        return bool(rows("SELECT 1 FROM controls_switch WHERE is_on"))
 
     # After each step
 
@@ -161,14 +202,21 @@ class Oracle:
 
     def read_tries(self) -> None:
         for each in rows(
-            "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL "
-            "FROM payouts_attempt ORDER BY id"
+            "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL, calls, "
+            "lease_until FROM payouts_attempt ORDER BY id"
         ):
             attempt = Try(*each)
             known = self.tries.get(attempt.order_id)
             if known and known.body != attempt.body:
                 raise Broken(f"I17 the bytes of {attempt.order_id} were changed")
+            if known is None or known.calls != attempt.calls:
+                self.begin_lease(attempt)
             self.tries[attempt.order_id] = attempt
+
+    def begin_lease(self, attempt: Try) -> None:
+        clock = self.world.clock
+        lasts = as_time(attempt.lease_until) - clock.now()
+        self.lease_ends[attempt.order_id] = clock.monotonic() + lasts.total_seconds()
 
     def replay(self, before: Row | None, payout: Row, events: list[Event]) -> None:
         """I4, I8: the new events lead along the arrows from the status before to the one now."""
@@ -189,26 +237,31 @@ class Oracle:
     def judge(self, payout: Row, event: Event) -> None:
         if event.act in APPROVAL_ENDS:
             self.approved.pop(payout.id, None)
+        if event.act in ("request", "edit"):
+            self.hands[payout.id] |= {event.person, self.adder(payout)}
         if event.act == "approve":
-            if event.person in self.makers(payout):
+            if event.person in self.hands[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
             self.approved[payout.id] = payout.terms
         if event.act in ("claim", "repeat"):
             self.judge_claim(payout, event.act)
         if event.act == "confirm":
             self.judge_final_word(payout)
+        if event.act in ("withdraw", "fail"):
+            self.judge_release(payout)
         if payout.status in ("pending", "held") and self.standing(payout):
             raise Broken(f"I3 approvals of P-{payout.number} stand although it is {payout.status}")
 
     def judge_claim(self, payout: Row, act: str) -> None:
         """I2, I3, I14 at the moment of the claim."""
-        if not rows("SELECT 1 FROM controls_switch WHERE is_on")[0:1]:
+        self.nothing_is_out = False
+        if not self.sending_is_on():
             raise Broken(f"I14 P-{payout.number}: {act} while sending is paused")
         if self.approved.get(payout.id) != payout.terms:
             raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
         if act == "repeat":
             return
-        makers = self.makers(payout)
+        makers = self.hands[payout.id]
         people = User.objects.in_bulk(self.standing(payout)).values()
         may = [each for each in people if each.has_perm("payouts.approve_payout")]
         if not may or len(may) < len(people) or any(each.pk in makers for each in people):
@@ -222,9 +275,20 @@ class Oracle:
         )
         return [person for (person,) in found]
 
-    def makers(self, payout: Row) -> set[int]:
-        found = rows("SELECT person_id FROM payouts_payoutmaker WHERE payout_id = %s", payout.id)
-        return {person for (person,) in found}
+    def adder(self, payout: Row) -> int:
+        [(person,)] = rows("SELECT added_by_id FROM wallets_wallet WHERE id = %s", payout.wallet)
+        return person
+
+    def judge_release(self, payout: Row) -> None:
+        """I6: what Heleket does not know ends when no call of it can arrive any more. What the
+        desk's clock has jumped it cannot know."""
+        world, present = self.world, (payout.id, payout.generation)
+        tries = [each for each in self.tries.values() if (each.payout, each.generation) == present]
+        if payout.id not in self.left_at or not any(each.was_released for each in tries):
+            return
+        passed = world.clock.monotonic() - self.left_at[payout.id]
+        if passed < world.desk.release - world.clock.swing.total_seconds():
+            raise Broken(f"I6 P-{payout.number} was released {passed:.0f} s after its last call")
 
     def judge_final_word(self, payout: Row) -> None:
         """I5: Heleket said so to our own call, and it is true of this payout."""
@@ -267,7 +331,14 @@ class Oracle:
                 raise Broken(f"I6 P-{payout.number} is {payout.status}, but may still be paid")
 
     def is_shown(self, payout: Row) -> bool:
-        return bool(rows("SELECT 1 FROM payouts_discrepancy WHERE payout_id = %s", payout.id))
+        """Whether people have it before them, or have looked at it and closed it."""
+        return bool(
+            rows(
+                "SELECT 1 FROM payouts_discrepancy WHERE payout_id = %s "
+                "AND (closed_at IS NULL OR kind != 'vanished')",
+                payout.id,
+            )
+        )
 
     # In the calm
 
@@ -282,8 +353,43 @@ class Oracle:
                     f"I11 P-{payout.number} is still {payout.status}, {payout.waiting_for}"
                 )
         for attempt in self.tries.values():
-            payout = self.payouts[attempt.payout]
-            remote = self.gateway.find(attempt.order_id)
-            is_known = remote and (attempt.uuid == remote.uuid or attempt.was_released)
-            if is_alive(remote) and not is_known and not self.is_shown(payout):
-                raise Broken(f"I10 nobody knows that Heleket paid {attempt.order_id}")
+            self.judge_end_of(attempt)
+        self.judge_sums()
+
+    def judge_end_of(self, attempt: Try) -> None:
+        """I9, I10: what Heleket has is known or shown, and its last facts are ours."""
+        payout, remote = self.payouts[attempt.payout], self.gateway.find(attempt.order_id)
+        is_known = remote and (attempt.uuid == remote.uuid or attempt.was_released)
+        if is_alive(remote) and not is_known and not self.is_shown(payout):
+            raise Broken(f"I10 nobody knows that Heleket paid {attempt.order_id}")
+        is_current = attempt.generation == payout.generation
+        has_heard = payout.status in ("confirmed", "failed") and attempt.uuid == (
+            remote and remote.uuid
+        )
+        if remote is None or not (is_current and has_heard) or self.is_shown(payout):
+            return
+        [(status, is_final, txid, amount)] = rows(
+            "SELECT remote_status, is_final, txid, merchant_amount FROM payouts_attempt "
+            "WHERE order_id = %s",
+            attempt.order_id,
+        )
+        theirs = (remote.status, remote.is_final, remote.txid or "")
+        if (status, bool(is_final), txid or "") != theirs:
+            raise Broken(f"I9 {attempt.order_id} is {status} {is_final} {txid}, but {theirs} there")
+        if amount is not None and Decimal(amount) != remote.merchant_amount:
+            raise Broken(f"I9 {attempt.order_id} cost {remote.merchant_amount}, not {amount}")
+
+    def judge_sums(self) -> None:
+        """I10: in each coin Heleket's debits less its refunds are what our attempts cost."""
+        taken, ours = Counter(), Counter()
+        for entry in self.gateway.ledger:
+            if entry.order_id in self.tries:
+                taken[entry.currency] -= entry.delta
+        for order_id, cost in rows("SELECT order_id, merchant_amount FROM payouts_attempt"):
+            remote = self.gateway.find(order_id)
+            if is_alive(remote):
+                ours[remote.debit_currency] += (
+                    remote.merchant_amount if cost is None else Decimal(cost)
+                )
+        if {coin: amount for coin, amount in taken.items() if amount} != dict(ours):
+            raise Broken(f"I10 Heleket took {dict(taken)}, our attempts cost {dict(ours)}")

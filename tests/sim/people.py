@@ -92,22 +92,27 @@ def request(world: "World", name: str) -> None:
         "client": wallet.client,
         "currency": coin,
         "amount": Decimal(world.chance.choice(AMOUNTS[coin])),
+        "purpose": "Prize",
         "idempotency_key": f"{name} {world.step}",
     }
     if known and (len(known) >= MOST_PAYOUTS or world.chance.random() < 0.1):
         again = world.chance.choice(known)
         content |= {"client": again.client, "idempotency_key": again.idempotency_key}
-        content |= {"wallet": again.wallet, "currency": COINS[again.wallet.network]}
+        if world.chance.random() < 0.7:
+            content |= {"wallet": again.wallet, "currency": COINS[again.wallet.network]}
+        else:
+            content |= {"wallet": world.chance.choice(list(again.client.wallets.order_by("pk")))}
+        content |= {"purpose": world.chance.choice(["Prize", "Prize", "Refund"])}
     payout = services.request_payout(
         **content,
-        purpose="Prize",
         origin=Origin.MANUAL,
         by=world.person(name),
         source=Source.ADMIN,
         installation=world.desk.installation,
     )
-    if payout.amount != content["amount"]:
-        raise Broken(f"I13 {content['amount']} was asked for, {payout} is {payout.amount}")
+    got = {part: getattr(payout, part) for part in content}
+    if got != content:
+        raise Broken(f"I13 {content} was asked for, and {got} came back")
     world.note(f"{name}: requests {payout} of {payout.money}")
 
 
@@ -146,12 +151,13 @@ def approve_in_admin(world: "World", name: str) -> None:
         return
     browser = world.browser
     browser.force_login(world.person(name))
-    url = reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"])
-    page = browser.get(url)
+    page = browser.get(reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"]))
     reach("has looked")
     if seen := re.search(rb'name="seen" value="([^"]*)"', page.content):
+        url = reverse("admin:payouts_payout_act", args=["approve"])
         answer = browser.post(url, {"seen": seen[1].decode()})
-        world.note(f"{name}: approves {payout} in the Admin: {answer.status_code}")
+        done = "done" if b"It will be sent." in answer.content else "refused"
+        world.note(f"{name}: approves {payout} in the Admin: {done} ({answer.status_code})")
 
 
 def send_now(world: "World", name: str) -> None:
@@ -175,8 +181,10 @@ def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: s
 def turn_switch(world: "World", name: str) -> None:
     is_on = Switch.objects.get(pk=1).is_on
     turn = switching.pause if is_on and world.chance.random() < 0.3 else switching.resume
-    turn(reason="Audit", by=world.person(name), source=Source.ADMIN)
+    turned = turn(reason="Audit", by=world.person(name), source=Source.ADMIN)
     world.note(f"{name}: {turn.__name__}s sending")
+    if turned and turn is switching.pause:
+        world.oracle.sending_is_paused(switching.calls_out())
 
 
 def close_discrepancy(world: "World", name: str) -> None:
@@ -204,7 +212,7 @@ def tamper(world: "World", name: str) -> None:
     if payout := found.first():
         with connection.cursor() as cursor:
             sql = "UPDATE payouts_payout SET address = %s WHERE number = %s"
-            cursor.execute(sql, ["TLyqzVGLV1srkB7dToTAEqgDSfPtXRJZYH", payout.number])
+            cursor.execute(sql, ["TPYmHEhy5n8TCEfYGqW2rPxsghSfzghPDn", payout.number])
         world.note(f"{name}: tampers with {payout}")
 
 

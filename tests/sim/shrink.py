@@ -2,7 +2,7 @@
 
 from itertools import islice
 
-from tests.sim.run import STEPS, Report, run
+from tests.sim.run import Report, run
 
 LUCKS = 3
 
@@ -31,7 +31,7 @@ def shrink(report: Report) -> Report:
 
 def try_without(known: Report, faults: frozenset[str]) -> Report:
     for luck in range(LUCKS):
-        tried = run(known.seed, STEPS, faults, luck)
+        tried = run(known.seed, known.asked, faults, luck)
         if tried.promise == known.promise:
             return tried
     return known

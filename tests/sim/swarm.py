@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
+LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
 REPEAT_RATES = (0.5, 0.9)  # few repeats are made while the first request is on its way
@@ -41,6 +42,8 @@ def rates_of(name: str) -> tuple[float, ...]:
         return REPEAT_RATES
     if name in DELAYS:
         return LATE_RATES
+    if name == "lost":
+        return LOSS_RATES
     return WIRE_RATES if name in ON_THE_WIRE else RATES
 
 

@@ -3,7 +3,7 @@
 import logging
 import random
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
 from typing import TypeVar
@@ -88,6 +88,7 @@ class World:
         self.acting: Actor | None = None
         self.trace: list[str] = []
         self.step = 0
+        self.has_looked = False  # people, at the discrepancies that were left in the calm
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -102,14 +103,24 @@ class World:
             stack.callback(logging.disable, logging.NOTSET)
             desk = desks.open_desk(self.client)
             self.desk = replace(
-                desk, timeout=45.0, lease=120.0, quiet=120.0, release=RELEASE.total_seconds()
+                desk,
+                timeout=45.0,
+                lease=120.0,
+                quiet=120.0,
+                release=RELEASE.total_seconds(),
+                calls_per_second=self.chance.choice([None, None, None, 0.2]),
             )
+            stack.enter_context(patch.object(desks, "open_client", self.lend_client))
             let_faults_strike(self.gateway)
             try:
                 yield
             finally:
                 for actor in self.actors:
                     actor.kill()
+
+    def lend_client(self) -> AbstractContextManager[Phone]:
+        """Pages that open a client of their own get this one; it is not theirs to close."""
+        return nullcontext(self.client)
 
     # What actors do to the world
 
@@ -173,7 +184,8 @@ class World:
         except (Broken, Killed):
             raise
         except Exception as exc:
-            raise Broken(f"{actor.name} met an error that nobody expects: {exc!r}") from exc
+            text = f"{type(exc).__name__} met {actor.name}, which nobody expects: {exc}"
+            raise Broken(text) from exc
         finally:
             self.acting = None
 
@@ -185,6 +197,7 @@ class World:
             least, most = LONG_PAUSE
         self.clock.forward(self.chance.uniform(least, most))
         if self.swarm.strikes("clock_jumps"):
-            hours = self.swarm.luck["clock_jumps"].uniform(-1, 1)
-            self.clock.ahead = timedelta(hours=hours)
-            self.note(f"our clock jumps by {hours:.2f} h")
+            luck = self.swarm.luck["clock_jumps"]
+            hours = luck.choice([luck.uniform(-1, 1), luck.uniform(-1, 1), 24, -24])
+            self.clock.jump(timedelta(hours=hours))
+            self.note(f"our clock is {hours:.2f} h ahead")
