@@ -12,6 +12,15 @@ from tests.sim.shrink import shrink
 
 pytestmark = pytest.mark.sim
 
+WORDS = [
+    *["requests", "edits", "approve_payouts .* Approved", "reject_payouts .* Rejected"],
+    *["hold_payouts .* hold", "release_payouts .* Released", "in the Admin: done"],
+    *["cancel_payouts .* Cancelled", "retry_payouts .* approval", "send_now", "ask_now"],
+    *["pauses sending", "resumes sending", "closes", "tops up", "tampers", "account is off"],
+    *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
+    *["h ahead", "already used for another"],
+]
+
 
 def test_sim_every_promise_holds(block):
     """A3, A4, A6, A14, B7, B8, B16, B21, F1, F6 and what nobody has thought of."""
@@ -39,7 +48,6 @@ def test_sim_a_fresh_process_gives_the_same_trace():
     assert f"trace {run(7).digest[:16]};" in done.stdout
 
 
-@pytest.mark.parametrize("bug", bugs.FOUND_BY_RUNS, ids=lambda bug: bug.name.replace(" ", "-"))
 def test_sim_everybody_gets_something_done():
     """A fault or an act that never comes about proves nothing."""
     told = "\n".join(line for seed in [*range(1, 17), 34] for line in run(seed).trace)
@@ -47,16 +55,7 @@ def test_sim_everybody_gets_something_done():
     assert not missing
 
 
-WORDS = [
-    *["requests", "edits", "approve_payouts .* Approved", "reject_payouts .* Rejected"],
-    *["hold_payouts .* hold", "release_payouts .* Released", "in the Admin: done"],
-    *["cancel_payouts .* Cancelled", "retry_payouts .* approval", "send_now", "ask_now"],
-    *["pauses sending", "resumes sending", "closes", "tops up", "tampers", "account is off"],
-    *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
-    *["h ahead", "already used for another"],
-]
-
-
+@pytest.mark.parametrize("bug", bugs.FOUND_BY_RUNS, ids=lambda bug: bug.name.replace(" ", "-"))
 def test_sim_finds_a_planted_bug(bug):
     with bugs.plant(bug):
         found = next(each for each in map(run, [bug.seed, *range(1, 301)]) if each.broken)
@@ -71,11 +70,23 @@ def test_sim_a_patch_that_no_longer_fits_is_refused():
 
 
 def test_sim_a_broken_run_is_shrunk_to_what_it_takes():
-    [bug] = [each for each in bugs.FOUND_BY_RUNS if each.name == "amounts through float"]
+    small = shrunk("amounts through float")
+    assert (small.promise, small.faults) == ("I15", {})
+
+
+def test_sim_the_fault_that_it_takes_is_left():
+    small = shrunk("200 answered before the webhook is stored")
+    assert small.promise == "B15"
+    assert "commit_refused" in small.faults
+    assert len(small.faults) < 8
+
+
+def shrunk(name):
+    [bug] = [each for each in bugs.FOUND_BY_RUNS if each.name == name]
     with bugs.plant(bug):
-        found = next(report for report in map(run, range(1, 301)) if report.broken)
+        found = run(bug.seed)
         small = shrink(found)
-    assert small.promise == found.promise == "I15"
-    assert small.faults == {}
-    assert small.steps < found.steps
-    assert run(small.seed, small.steps, small.without, small.luck).digest == small.digest
+        again = run(small.seed, small.asked, small.without, small.luck)
+    assert again.digest == small.digest
+    assert len(small.faults) < len(found.faults)
+    return small
