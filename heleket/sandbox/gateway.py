@@ -211,6 +211,11 @@ class Gateway:
     def outbox(self) -> list[Delivery]:
         return self.mail.waiting
 
+    @property
+    def creates(self) -> list[Call]:
+        """The calls that asked for a payout, oldest first."""
+        return [call for call in self.calls if call.path == endpoints.CREATE]
+
     def find(self, order_id: object) -> Payout | None:
         return self._by_order_id.get(order_id) if isinstance(order_id, str) else None
 
@@ -437,7 +442,7 @@ class Gateway:
             return self.mail.take_due()
 
     def save(self, path: Path | str) -> None:
-        """Write everything but keys, calls and faults to a file, which is replaced at once."""
+        """Write all but keys, faults and calls that ask to a file, which is replaced at once."""
         path = Path(path)
         with self.lock:
             text = snapshot.dump(self)

@@ -7,16 +7,18 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from heleket.sandbox.catalogue import Service
-from heleket.sandbox.records import Delivery, Entry, Payout
+from heleket.sandbox.records import Call, Delivery, Entry, Payout
 
 if TYPE_CHECKING:
     from heleket.sandbox.gateway import Gateway
 
-Record = TypeVar("Record", Delivery, Entry, Payout, Service)
+Record = TypeVar("Record", Call, Delivery, Entry, Payout, Service)
+
+BYTES = "surrogateescape"  # whatever was sent comes back as the same bytes
 
 
 def dump(gateway: "Gateway") -> str:
-    """Write payouts, money, services, fates and the webhooks on their way; no keys."""
+    """Write payouts and what asked for them, money, services, fates and webhooks; no keys."""
     state = {
         "seed": gateway.seed,
         "balances": gateway.balances,
@@ -25,6 +27,7 @@ def dump(gateway: "Gateway") -> str:
         "services": [asdict(service) for service in gateway.services.values()],
         "fates": gateway.fates,
         "payouts": [asdict(payout) for payout in gateway.payouts],
+        "creates": [asdict(call) for call in gateway.creates],
         "ledger": [asdict(entry) for entry in gateway.ledger],
         "webhooks": [asdict(delivery) for delivery in gateway.outbox],
     }
@@ -34,7 +37,7 @@ def dump(gateway: "Gateway") -> str:
 def written(value: object) -> str:
     if isinstance(value, datetime):
         return value.isoformat()
-    return value.decode() if isinstance(value, bytes) else str(value)
+    return value.decode(errors=BYTES) if isinstance(value, bytes) else str(value)
 
 
 def restore(gateway: "Gateway", text: str) -> "Gateway":
@@ -47,6 +50,7 @@ def restore(gateway: "Gateway", text: str) -> "Gateway":
     gateway.fates = [(life, which) for life, which in state["fates"]]
     for row in state["payouts"]:
         gateway.remember(read(Payout, row))
+    gateway.calls.extend(read(Call, row) for row in state.get("creates", ()))
     for row in state["ledger"]:
         gateway.ledger.add(read(Entry, row))
     gateway.ledger.balances = decimals(state["balances"])
@@ -70,4 +74,4 @@ def as_kind(kind: object, value: Any) -> Any:
         return Decimal(value)
     if kind in (datetime, datetime | None):
         return datetime.fromisoformat(value)
-    return value.encode() if kind is bytes else value
+    return value.encode(errors=BYTES) if kind is bytes else value

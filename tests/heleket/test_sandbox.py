@@ -571,6 +571,7 @@ def test_a_gateway_comes_back_from_a_file_as_it_was(call, sandbox, clock, tmp_pa
     sandbox.set_fate("stuck", address="TStuck")
     call.create(url_callback="https://desk.example/hook")
     call.create(order_id="order-2", address="TStuck")
+    sandbox.handle("POST", "/v1/payout", "", {}, b"\xff")
     sandbox.advance()
     sandbox.save(tmp_path / "state.json")
 
@@ -578,6 +579,8 @@ def test_a_gateway_comes_back_from_a_file_as_it_was(call, sandbox, clock, tmp_pa
     loaded = Gateway.load(tmp_path / "state.json", **keys)
 
     assert loaded.payouts == sandbox.payouts
+    assert loaded.creates == sandbox.creates
+    assert len(loaded.creates) == 3
     assert list(loaded.ledger) == list(sandbox.ledger)
     assert loaded.balances == sandbox.balances
     assert loaded.outbox == sandbox.outbox

@@ -3,14 +3,17 @@
 Twenty kills in a normal run. `make torture` sets KILLS and SEED and writes what came of it down.
 """
 
+import json
 import os
 import signal
+from collections import defaultdict
 from functools import partial
 
 import pytest
 
 from heleket.sandbox import Gateway
 from tests.payouts.invariants import check_invariants
+from tests.payouts.processes.conftest import order_ids
 from tests.payouts.processes.harness import Sandbox
 from tests.payouts.processes.storm import Storm
 
@@ -61,9 +64,21 @@ def ends_well(sandbox, ledger, record_property):
         assert verdict.is_clean, verdict
         sandbox.send(signal.SIGTERM)
         assert sandbox.ends() == 0
-        check_invariants(Gateway.load(ledger, merchant_id="", payout_key="", payment_key=""))
+        kept = Gateway.load(ledger, merchant_id="", payout_key="", payment_key="")
+        asked_for = bytes_by_order_id(kept)
+        assert asked_for.keys() == order_ids()
+        assert {len(bodies) for bodies in asked_for.values()} == {1}
+        check_invariants(kept)
 
     return judge
+
+
+def bytes_by_order_id(gateway):
+    """What the gateway was asked for under each order id, each spelling once."""
+    found = defaultdict(set)
+    for call in gateway.creates:
+        found[json.loads(call.body)["order_id"]].add(call.body)
+    return found
 
 
 def test_a2_a14_f1_f5_two_workers_in_a_storm_pay_each_payout_once(
