@@ -99,4 +99,5 @@ def verify(desk: stage.Sandbox, naive: stage.Sandbox | None = None) -> None:
 
 
 def payouts_paid(sandbox: stage.Sandbox) -> list[str]:
-    return [order_id for order_id in sandbox.debits() if not order_id.startswith("BARE")]
+    debits = sandbox.debits().elements()
+    return [order_id for order_id in debits if not order_id.startswith("BARE")]

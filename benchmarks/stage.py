@@ -6,7 +6,8 @@ import subprocess
 import sys
 import time
 import uuid
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -179,9 +180,30 @@ class Sandbox:
     def state(self) -> dict[str, Any]:
         return requests.get(f"{self.url}/sandbox/state", verify=CA_FILE, timeout=120).json()
 
-    def debits(self) -> list[str]:
-        """The order ids that were paid, each as often as it was."""
-        return [entry["order_id"] for entry in self.state()["ledger"] if entry["order_id"]]
+    def debits(self) -> Counter[str]:
+        return debits(self.state()["ledger"])
+
+
+def debits(ledger: Iterable[dict[str, Any]]) -> Counter[str]:
+    """Tell how often each order id was paid: what was given back is no longer paid."""
+    times: Counter[str] = Counter()
+    for entry in ledger:
+        if entry["order_id"]:
+            times[entry["order_id"]] += 1 if Decimal(entry["delta"]) < 0 else -1
+    return +times
+
+
+def second_debits(debits: Mapping[str, int]) -> dict[Any, int]:
+    """Tell which payouts were paid too often, and how many times, under whatever order ids.
+
+    Heleket executes an order id once, so being paid twice is being paid under two of them.
+    """
+    from payouts.models import Attempt
+
+    paid: Counter[Any] = Counter()
+    for order_id, payout in Attempt.objects.values_list("order_id", "payout"):
+        paid[payout] += debits.get(order_id, 0)
+    return {payout: times - 1 for payout, times in paid.items() if times > 1}
 
 
 @contextmanager

@@ -12,12 +12,12 @@ import sys
 import tempfile
 import threading
 import time
-from collections import Counter
 from pathlib import Path
 
 import redis
 import requests
 
+from benchmarks import stage
 from tests import canaries
 
 ROOT = Path(__file__).parents[3]
@@ -122,9 +122,8 @@ class Sandbox(Process):
         return self.state()["gate"]["waiting"]
 
     def debits(self):
-        """How often each order id was paid."""
-        entries = [entry["order_id"] for entry in self.state()["ledger"]]
-        return Counter(order_id for order_id in entries if order_id)
+        """How often each order id was paid, and that not given back."""
+        return stage.debits(self.state()["ledger"])
 
     def creates(self):
         return self.state()["calls"].get("/v1/payout", 0)

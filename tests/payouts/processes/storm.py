@@ -16,7 +16,8 @@ from dataclasses import dataclass
 
 import requests
 
-from payouts.models import Discrepancy, Payout, PayoutEvent
+from benchmarks import stage
+from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from tests.payouts.processes.conftest import ask_all, broken_chains, count, hurry, order_ids
 from tests.payouts.processes.cuts import Cutter
 from tests.payouts.processes.harness import until
@@ -39,9 +40,9 @@ class Verdict:
     struck: dict[str, int]
     payouts: int
     debits: int
-    doubled: int  # payouts that were paid more than once
+    doubled: int  # payouts that were paid more than once, under whatever order ids
     unpaid: int  # payouts that were not paid
-    foreign: int  # debits that belong to no payout
+    foreign: int  # order ids that were paid and belong to no payout
     unfinished: int  # payouts that did not end as confirmed
     broken: int  # chains that do not close or do not tell the status
     discrepancies: int
@@ -214,16 +215,16 @@ class Storm:
 
     def verdict(self):
         debits = self.sandbox.debits()
-        ours = order_ids()
+        ours, tried = order_ids(), set(Attempt.objects.values_list("order_id", flat=True))
         return Verdict(
             name=self.name,
             seed=self.seed,
             struck=dict(self.struck),
             payouts=Payout.objects.count(),
             debits=debits.total(),
-            doubled=sum(times > 1 for times in debits.values()),
+            doubled=len(stage.second_debits(debits)),
             unpaid=len(ours - set(debits)),
-            foreign=len(set(debits) - ours),
+            foreign=len(set(debits) - tried),
             unfinished=Payout.objects.exclude(status="confirmed").count(),
             broken=len(broken_chains()),
             discrepancies=Discrepancy.objects.count(),
