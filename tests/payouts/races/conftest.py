@@ -20,7 +20,7 @@ class Ring:
     def __init__(self, size):
         self.size = size
         self.pool = ThreadPoolExecutor(size)
-        self.barrier = Barrier(size)
+        self.barrier = Barrier(size, timeout=60)
 
     def run(self, *contestants, head_start=0.0):
         """Return what each returned, or the exception that it raised.
@@ -45,6 +45,14 @@ class Ring:
     def close(self):
         self.run(*[lambda: connection.close()] * self.size)  # the one of each thread
         self.pool.shutdown()
+
+
+def returned(results):
+    """Hand on what all returned, or raise the first exception that one of them met."""
+    for each in results:
+        if isinstance(each, Exception):
+            raise each
+    return results
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import assert_chains_hold
+from tests.payouts.races.conftest import assert_chains_hold, returned
 from tests.sim import bugs
 
 pytestmark = [
@@ -45,7 +45,7 @@ def test_a13_each_row_is_claimed_once_by_many_claimers(desk, make, ring, rounds)
     claimers = ring(4)
     for _ in rounds:
         make(3)
-        claimed = claimers.run(*[partial(submission.claim, 2, desk)] * 4)
+        claimed = returned(claimers.run(*[partial(submission.claim, 2, desk)] * 4))
         claimed += [submission.claim(10, desk)]  # what skipping left over
 
         ids = [call.payout_id for calls in claimed for call in calls]
@@ -69,7 +69,7 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, r
         Payout.objects.update(due_at=clock.now())
         make(1)
 
-        [call] = [call for calls in claimers.run(*claims * 2) for call in calls]
+        [call] = [call for calls in returned(claimers.run(*claims * 2)) for call in calls]
         kinds[type(call)] += 1
     assert len(kinds) == 2
 
