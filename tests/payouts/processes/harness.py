@@ -57,6 +57,12 @@ class Process:
     def written(self):
         return Path(self.log.name).read_text()
 
+    @property
+    def children(self):
+        """The ids of the processes that do the work, where others do it."""
+        me = self.popen.pid
+        return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
+
     def send(self, number):
         self.popen.send_signal(number)
 
@@ -155,12 +161,6 @@ class Celery(Process):
     @property
     def is_ready(self):
         return bool(re.search(r"ready\.|beat: Starting", self.written))
-
-    @property
-    def children(self):
-        """The ids of the processes that do the work."""
-        me = self.popen.pid
-        return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
 
     def freeze(self):
         os.killpg(self.popen.pid, signal.SIGSTOP)

@@ -1,7 +1,12 @@
 """A real web server that Heleket's webhooks reach while its database does not answer."""
 
+import contextlib
+import re
+import socket
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from threading import Barrier
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -16,6 +21,7 @@ from tests.payouts.processes.harness import Web, free_port, until
 pytestmark = pytest.mark.processes
 
 PATH = "/webhooks/heleket/"
+MORE_THAN_ALLOWED = 64 * 1024 * 1024
 
 
 @pytest.fixture
@@ -57,6 +63,33 @@ def test_b15_a_webhook_is_answered_200_only_once_it_is_stored(post, proxy):
         assert stored.exists() == (verdict == "cut after")
         assert post(row) == 200  # it comes again
         assert stored.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("length", "status"),
+    [("Content-Length: 1000000000", 413), ("Transfer-Encoding: chunked", 400)],
+)
+def test_b2_a_body_without_end_is_refused_and_takes_no_memory(length, status, web, post):
+    assert [post(number) for number in range(10)] == [200] * 10
+    before = most_memory(web)
+    piece = b"10000\r\n" + b"{" * 65536 + b"\r\n"
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{length}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(web.url).port), timeout=60) as wire:
+        wire.sendall(head.encode())
+        with contextlib.suppress(ConnectionError):  # it has answered and hung up
+            for _ in range(MORE_THAN_ALLOWED // len(piece)):
+                wire.sendall(piece)
+        answer = wire.recv(100)
+
+    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert most_memory(web) - before < MORE_THAN_ALLOWED / 4
+    assert not WebhookDelivery.objects.exclude(order_id__startswith="order-").exists()
+
+
+def most_memory(web):
+    """The most bytes that each of its processes ever had in memory, together."""
+    told = [Path(f"/proc/{pid}/status").read_text() for pid in web.children]
+    return sum(int(re.search(r"VmHWM:\s+(\d+) kB", each).group(1)) * 1024 for each in told)
 
 
 class CutAt:
@@ -108,7 +141,7 @@ def test_b6_the_same_webhook_a_hundred_times_at_once_is_one_row(
     asked = Payout.objects.get().due_at
     told = {"type": "payout", "order_id": Payout.objects.get().order_id(settings.INSTALLATION)}
     body = sign_webhook({**told, "status": "paid", "is_final": True}, settings.HELEKET_API_KEY)
-    together = Barrier(100)
+    together = Barrier(100, timeout=60)
 
     def post():
         together.wait()
