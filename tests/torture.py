@@ -1,6 +1,6 @@
 """Run the races and the tests with real processes in their heavy form: `make torture`.
 
-KILLS, SEED, RACE_ROUNDS and BACKLOG in the environment change how heavy. What came of it is written
+The names of HEAVY in the environment change how heavy. What came of it is written
 to docs/torture.md, the failures included.
 """
 
@@ -17,6 +17,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "torture.md"
 HEAVY = {"KILLS": "200", "SEED": "1", "RACE_ROUNDS": "500", "BACKLOG": "100000"}
+HEAVY |= {"FULL_ROWS": "1000000", "CLAIMED_ROWS": "1000"}
 PLACES = ["tests/payouts/races", "tests/payouts/processes"]
 
 
