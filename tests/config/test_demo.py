@@ -60,7 +60,7 @@ class Demo:
             stderr=subprocess.STDOUT,
             text=True,
         )
-        self.reader = threading.Thread(target=self._read)
+        self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
     def _read(self):
@@ -93,8 +93,11 @@ class Demo:
     def end(self, number=signal.SIGINT):
         with contextlib.suppress(ProcessLookupError):
             self.process.send_signal(number)
-        code = self.process.wait(PATIENCE)
-        self.reader.join()
+        try:
+            code = self.process.wait(PATIENCE)
+        finally:
+            self.process.kill()  # one that hangs
+        self.reader.join(PATIENCE)
         self.process.stdout.close()
         return code
 
@@ -110,13 +113,19 @@ def eventually(look, demo):
 
 
 @contextmanager
-def running(project):
+def started(project):
     demo = Demo(project)
     try:
-        demo.address("Sandbox")
         yield demo
     finally:
         demo.end()
+
+
+@contextmanager
+def running(project):
+    with started(project) as demo:
+        demo.address("Sandbox")
+        yield demo
 
 
 @pytest.fixture(scope="module")
@@ -224,12 +233,11 @@ def test_an_approved_payout_is_confirmed_after_a_real_webhook(project):
 
 
 def test_ctrl_c_stops_all_and_the_next_start_goes_on(project):
-    demo = Demo(project)
-    demo.address("Sandbox")
-    children = demo.children()
-    [before] = demo.ask("SELECT count(*) FROM payouts_payout")
+    with running(project) as demo:
+        children = demo.children()
+        [before] = demo.ask("SELECT count(*) FROM payouts_payout")
 
-    assert demo.end() == 0
+        assert demo.end() == 0
     assert not any(map(is_alive, children.values()))
 
     with running(project) as again:
@@ -238,22 +246,20 @@ def test_ctrl_c_stops_all_and_the_next_start_goes_on(project):
 
 
 def test_when_one_program_dies_the_others_stop(project):
-    demo = Demo(project)
-    demo.address("Sandbox")
-    children = demo.children()
+    with running(project) as demo:
+        children = demo.children()
 
-    os.kill(children["gunicorn"], signal.SIGKILL)
+        os.kill(children["gunicorn"], signal.SIGKILL)
 
-    demo.process.wait(PATIENCE)
-    assert demo.end() == 1
+        demo.process.wait(PATIENCE)
+        assert demo.end() == 1
     assert "The web has ended" in demo.text
     assert not any(map(is_alive, children.values()))
 
 
 def test_a_taken_port_of_the_sandbox_is_told(project):
     port = int((project / ".demo/sandbox-port").read_text())
-    with socket.create_server(("127.0.0.1", port)):
-        demo = Demo(project)
+    with socket.create_server(("127.0.0.1", port)), started(project) as demo:
         demo.process.wait(PATIENCE)
 
     assert demo.end() == 1
@@ -267,8 +273,8 @@ def test_a_database_with_other_data_is_refused(tmp_path):
         other.execute("CREATE TABLE payouts_payout (id)")
     before = database.read_bytes()
 
-    demo = Demo(project)
-    demo.process.wait(PATIENCE)
+    with started(project) as demo:
+        demo.process.wait(PATIENCE)
 
     assert demo.end() == 1
     assert "holds other data" in demo.text

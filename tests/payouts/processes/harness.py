@@ -53,6 +53,15 @@ class Process:
             **options,
         )
 
+    def once(self, condition):
+        """Wait until it is ready; what never is, is ended, and shows what it wrote."""
+        try:
+            return until(condition)
+        except BaseException:
+            print(self.written)  # noqa: T201
+            self.close()
+            raise
+
     @property
     def written(self):
         return Path(self.log.name).read_text()
@@ -94,7 +103,7 @@ class Web(Process):
         self.url = f"http://127.0.0.1:{port}"
         options = [f"--workers={workers}", "--threads=8", f"--bind=127.0.0.1:{port}"]
         super().__init__(*options, "config.wsgi", entry=["-m", "gunicorn"], env=env)
-        until(lambda: "Listening at" in self.written)
+        self.once(lambda: "Listening at" in self.written)
 
 
 def free_port():
@@ -110,7 +119,7 @@ class Sandbox(Process):
         super().__init__(
             *["heleket_sandbox", "--port=0", "--balance=USDT=1000000", *secured, *options], env={}
         )
-        found = until(lambda: re.search(r"sandbox at (https?://\S+?:\d+)", self.written))
+        found = self.once(lambda: re.search(r"sandbox at (https?://\S+?:\d+)", self.written))
         self.url = found.group(1)
         self.session = requests.Session()
         self.session.trust_env, self.session.verify = False, str(TLS / "ca.pem")
@@ -198,7 +207,11 @@ class Redis:
         self.popen = subprocess.Popen(
             ["redis-server", *options, "--dir", self.folder], stdout=subprocess.DEVNULL
         )
-        until(self.answers)
+        try:
+            until(self.answers)
+        except BaseException:
+            self.close()
+            raise
 
     def answers(self):
         with contextlib.suppress(redis.ConnectionError):
@@ -214,7 +227,7 @@ class Redis:
 
     def close(self):
         self.lose()
-        shutil.rmtree(self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
 
 
 class Proxy:

@@ -179,8 +179,7 @@ def test_a12_a_429_silences_both_engines(
     calls = sandbox.calls()
     silent_until = Pace.objects.get().silent_until
     assert calls == 8
-    while sandbox.calls() == calls:
-        time.sleep(0.02)
+    until(lambda: sandbox.calls() > calls)
     assert clock.now() >= silent_until
     until_all("broadcast")
     assert_each_paid_once(sandbox)
