@@ -107,16 +107,17 @@ def backlogs(chronicle):
 
 
 def races(chronicle):
-    """One row for each race; those between two tell how often each side won."""
-    wins = dict(chronicle.each("duel"))
+    """One row for each race; those between two tell how often each side won.
+
+    One that looks for a planted bug ends when it has found it.
+    """
+    wins, rounds = dict(chronicle.each("duel")), dict(chronicle.each("rounds"))
     rows = []
     for test, seconds in chronicle.seconds.items():
         if "/races/" in test:
             won = f"{wins[test][True]} : {wins[test][False]}" if test in wins else ""
-            rows.append([f"`{test.rpartition('::')[2]}`", won, f"{seconds:.0f}"])
-    yield f"{os.environ['RACE_ROUNDS']} rounds each."
-    yield ""
-    yield from table(["race", "first : second won", "seconds"], *rows)
+            rows.append([f"`{test.rpartition('::')[2]}`", rounds[test], won, f"{seconds:.0f}"])
+    yield from table(["race", "rounds", "first : second won", "seconds"], *rows)
 
 
 def table(head, *rows):

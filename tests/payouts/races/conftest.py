@@ -18,7 +18,7 @@ class Ring:
     """Threads with a database connection each, which start what they are given at one moment."""
 
     def __init__(self, size):
-        self.size = size
+        self.size, self.rounds = size, 0
         self.pool = ThreadPoolExecutor(size)
         self.barrier = Barrier(size, timeout=60)
 
@@ -28,6 +28,7 @@ class Ring:
         The first has a head start of so many seconds; below zero the others have it.
         """
         assert len(contestants) == self.size
+        self.rounds += 1
         waits = [max(-head_start, 0.0)] + [max(head_start, 0.0)] * (self.size - 1)
         running = [
             self.pool.submit(self.go, *each) for each in zip(contestants, waits, strict=True)
@@ -56,7 +57,7 @@ def returned(results):
 
 
 @pytest.fixture
-def ring(transactional_db):
+def ring(transactional_db, record_property):
     rings = []
 
     def make(size):
@@ -64,6 +65,7 @@ def ring(transactional_db):
         return rings[-1]
 
     yield make
+    record_property("rounds", sum(each.rounds for each in rings))
     for each in rings:
         each.close()
 
