@@ -1,5 +1,10 @@
 """The large desk that `manage.py seed` makes keeps the promises of a real one."""
 
+import os
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from random import Random
 from types import SimpleNamespace
@@ -102,11 +107,35 @@ def columns_of(row):
     return [getattr(row, field.attname) for field in row._meta.concrete_fields]
 
 
-@pytest.mark.django_db
-def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(client):
-    with pytest.raises(CommandError, match="holds data already, so nothing was done"):
-        seed.refuse_filled_database()
-    assert not Payout.objects.exists()
+def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(tmp_path):
+    """The whole command, as somebody would run it, on a desk that has rows."""
+    path = tmp_path / "desk.sqlite3"
+    assert run_seed(path, "--rows=10", "--seed=1").returncode == 0
+    before = contents(path)
+    assert any('INSERT INTO "payouts_payout"' in line for line in before)
+
+    again = run_seed(path, "--rows=20", "--seed=2")
+
+    assert again.returncode == 1
+    assert "holds data already, so nothing was done" in again.stderr
+    assert contents(path) == before
+
+
+def run_seed(path, *options):
+    environ = {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{path}"}
+    return subprocess.run(
+        [sys.executable, "manage.py", "seed", *options],
+        cwd=environment.BASE_DIR,
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+
+
+def contents(path):
+    with closing(sqlite3.connect(path)) as database:
+        return list(database.iterdump())
 
 
 @pytest.mark.parametrize(("merchant", "is_ours"), [("live-merchant", False), (None, True)])

@@ -6,6 +6,7 @@ import subprocess
 import sys
 
 import pytest
+from django.conf import settings
 from django.db import connection
 
 from payouts.controls.models import Switch
@@ -48,23 +49,24 @@ CA_VARIABLES = ["SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"]
 @pytest.mark.parametrize(
     "other",
     [
-        {"INSTALLATION": "copy"},
-        {"HELEKET_MERCHANT_ID": "11111111-1111-4111-8111-111111111111"},
-        {"HELEKET_PROJECT_URL": "https://127.0.0.1:9"},
+        {"installation": "copy"},
+        {"merchant_id": "11111111-1111-4111-8111-111111111111"},
+        {"host": "127.0.0.1:9"},
     ],
     ids=lambda other: next(iter(other)),
 )
 def test_g1_a_database_of_another_desk_sends_and_asks_nothing(
     other, make_approved, sandbox, start_worker
 ):
+    """All that the worker has would work, and so the gateway would hear of it."""
     make_approved()
-    Gateway.objects.create(
-        host=sandbox.url.removeprefix("https://"),
-        merchant_id="00000000-0000-4000-8000-000000000001",
-        installation="test",
-        bound_at="2026-01-01T00:00:00Z",
-    )
-    worker = start_worker(**other)
+    ours = {
+        "host": sandbox.url.removeprefix("https://"),
+        "merchant_id": settings.HELEKET_MERCHANT_ID,
+        "installation": settings.INSTALLATION,
+    }
+    Gateway.objects.create(**ours | other, bound_at="2026-01-01T00:00:00Z")
+    worker = start_worker()
 
     assert worker.ends() == 1
     assert "This database belongs to" in worker.written
