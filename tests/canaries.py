@@ -2,7 +2,9 @@
 
 Each secret variable has a value that occurs nowhere else; passwords, session ids, CSRF secrets and
 signatures are noted as they come into being. Looked through are: log records, what tests and the
-processes that they start write, pages, what commands tell, and all that is written to the database.
+processes that they start write, pages with their headers, what commands tell, and all that is
+written to the database. Of other processes' work the rows that they leave are looked through, for
+secret variables and passwords; the pages that they serve are not.
 """
 
 import pytest
@@ -46,6 +48,20 @@ def look_at_page(page, _client, **request):
     if not page.streaming:
         kinds = (sessions, in_forms, in_calls) if page.status_code == 500 else (sessions, in_calls)
         look(page.content.decode(errors="replace"), f"page {request['PATH_INFO']}", *kinds)
+    place = f"headers of {request['PATH_INFO']}"
+    look(str(page.headers), place, sessions, in_forms, in_calls)
+    look(page.cookies.output(), place)
+
+
+def look_at_rows(connection):
+    """Look through all tables of a PostgreSQL database that other processes have written to."""
+    secrets = [*everywhere, *passwords]
+    with connection.cursor() as cursor:
+        for table in connection.introspection.table_names(cursor):
+            holds = " OR ".join(["position(%s IN row::text) > 0"] * len(secrets))
+            cursor.execute(f'SELECT row::text FROM "{table}" AS row WHERE {holds} LIMIT 9', secrets)
+            for [row] in cursor.fetchall():
+                look(row, f"table {table}")
 
 
 def look_at_statements(connection, **_signal):

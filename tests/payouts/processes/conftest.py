@@ -1,3 +1,4 @@
+import contextlib
 import itertools
 import random
 from urllib.parse import quote
@@ -9,6 +10,7 @@ from django.db import connection, transaction
 
 from payouts import chain, clock
 from payouts.models import Pause, Payout, PayoutStatus
+from tests import canaries
 from tests.factories import (
     PayoutFactory,
     PayoutServiceFactory,
@@ -63,8 +65,12 @@ def database(template, django_db_blocker):
         at_database(name)
         PayoutServiceFactory()
         yield name
-        on_server(f"DROP DATABASE {name} WITH (FORCE)")
-        at_database(usual)
+        try:
+            at_database(name)  # some tests have been elsewhere
+            canaries.look_at_rows(connection)
+        finally:
+            on_server(f"DROP DATABASE {name} WITH (FORCE)")
+            at_database(usual)
 
 
 def database_url(name, *, port=None):
@@ -83,10 +89,17 @@ def processes():
     """What was started is ended with the test, and what it wrote is shown if the test failed."""
     started = []
     yield started
-    for each in started:
-        if isinstance(each, Process):
-            print(each.written)  # noqa: T201
-        each.close()
+    with contextlib.ExitStack() as endings:  # one that fails keeps no other from being ended
+        for each in reversed(started):
+            endings.callback(end, each)
+
+
+def end(started):
+    try:
+        if isinstance(started, Process):
+            print(started.written)  # noqa: T201
+    finally:
+        started.close()
 
 
 @pytest.fixture
