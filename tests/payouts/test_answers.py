@@ -16,6 +16,7 @@ from payouts.models import (
     Payout,
     PayoutStatus,
     Source,
+    WebhookDelivery,
 )
 from tests.factories import PayoutFactory
 from tests.payouts.invariants import statuses_told
@@ -261,7 +262,7 @@ FATES = st.sampled_from(
 @hypothesis_settings(
     max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-def test_b7_b8_b16_any_order_of_webhooks_and_questions_ends_in_heleket_s_truth(
+def test_b8_any_order_of_webhooks_and_questions_ends_in_heleket_s_truth(
     office, client, settings, events, fate, announces, lost
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
@@ -296,3 +297,20 @@ def test_b7_b8_b16_any_order_of_webhooks_and_questions_ends_in_heleket_s_truth(
     assert (attempt.uuid, attempt.txid) == (remote.uuid, remote.txid or "")
     assert attempt.merchant_amount == remote.merchant_amount
     assert not Discrepancy.objects.exists()
+
+
+@pytest.mark.parametrize("fate", ["paid", "final_fail", "fail_then_paid", "p2p"])
+def test_b16_without_a_single_webhook_asking_ends_a_payout(office, fate):
+    """Heleket takes a day for each step, longer than the desk's longest pause between questions."""
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.set_fate(fate, order_id=payout.order_id("test"))
+    office.sandbox.pace_seconds = 86400
+
+    office.submit()
+    office.work(days=5)
+
+    remote = office.sandbox.find(payout.order_id("test"))
+    assert remote.is_final
+    assert now(payout).status == ("confirmed" if remote.status == "paid" else "failed")
+    assert now(payout).due_at is None
+    assert not WebhookDelivery.objects.exists()

@@ -49,7 +49,7 @@ def edit(payout, by, **changes):
 
 @pytest.mark.parametrize("part", PayoutMaker.Part.values)
 @pytest.mark.parametrize("maker", [superuser, lambda: StaffFactory(roles=["Approver"])])
-def test_c1_g7_whoever_had_a_hand_in_a_payout_does_not_approve_it(part, maker):
+def test_g7_whoever_had_a_hand_in_a_payout_does_not_approve_it(part, maker):
     by, payout = maker(), PayoutFactory()
     services.add_makers(payout, [(by.pk, part)])
     before = all_rows()
@@ -61,7 +61,7 @@ def test_c1_g7_whoever_had_a_hand_in_a_payout_does_not_approve_it(part, maker):
     assert all_rows() == before
 
 
-def test_c1_g7_requesting_adding_the_wallet_and_handing_in_make_makers():
+def test_g7_requesting_adding_the_wallet_and_handing_in_make_makers():
     by, importer = superuser(), UserFactory()
     wallet = WalletFactory()
     payout = services.request_payout(
@@ -84,7 +84,7 @@ def test_c1_g7_requesting_adding_the_wallet_and_handing_in_make_makers():
     }
 
 
-def test_c1_g7_each_editor_becomes_a_maker_and_the_first_stays_one():
+def test_g7_each_editor_becomes_a_maker_and_the_first_stays_one():
     editor = StaffFactory(roles=["Requester", "Approver"])
     payout = PayoutFactory()
     first = User.objects.get(pk=payout.requested_by_id)

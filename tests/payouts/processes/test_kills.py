@@ -97,7 +97,7 @@ def test_a3_killed_while_an_answer_is_committed(
     assert sandbox.creates() == 1
 
 
-def test_a14_g4_a_frozen_worker_sends_nothing_after_its_lease(make_approved, sandbox, start_worker):
+def test_g4_a_frozen_worker_sends_nothing_after_its_lease(make_approved, sandbox, start_worker):
     make_approved(2)
     sandbox.tell("gate", mode="before")
     frozen = start_worker("--threads=1")  # one call is at the gateway, one waits for the thread
