@@ -6,7 +6,6 @@ import importlib
 import json
 import os
 import platform
-import subprocess
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -35,7 +34,7 @@ def main() -> None:
     measured: list[figures.Figure] = []
     with stage.database():
         machine = {
-            "commit": commit(),
+            "commit": stage.commit(),
             "at": datetime.now(UTC).isoformat(timespec="seconds"),
             "cpus": os.cpu_count(),
             "load": os.getloadavg(),
@@ -56,16 +55,6 @@ def main() -> None:
     print(path)
     if options.publish:
         publish(measured, machine)
-
-
-def commit() -> str:
-    told = subprocess.run(
-        ["git", "describe", "--always", "--dirty"],
-        cwd=stage.ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    )
-    return told.stdout.strip() or "unknown"
 
 
 if __name__ == "__main__":

@@ -2,12 +2,13 @@
 
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 import uuid
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
@@ -219,13 +220,27 @@ def sandbox() -> Iterator[Sandbox]:
         yield Sandbox(found.group())
 
 
-def wait_until(done, *, seconds: float = 60) -> None:
-    """Look every 50 ms; TimeoutError if it does not happen."""
+def wait_until(done: Callable[[], Any], *, seconds: float = 60, every: float = 0.05) -> Any:
+    """Return what `done` returns as soon as it is true; TimeoutError if it never is."""
     end = time.monotonic() + seconds
-    while not done():
+    while not (found := done()):
         if time.monotonic() > end:
-            raise TimeoutError(f"waited {seconds} s for {done.__name__}")
-        time.sleep(0.05)
+            raise TimeoutError(f"not within {seconds} s: {done}")
+        time.sleep(every)
+    return found
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
+
+
+def commit() -> str:
+    """Name what is checked out, and say "dirty" if files differ from it."""
+    told = subprocess.run(
+        ["git", "describe", "--always", "--dirty"], cwd=ROOT, stdout=subprocess.PIPE, text=True
+    )
+    return told.stdout.strip() or "unknown"
 
 
 # Payouts

@@ -4,7 +4,7 @@ import json
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import timedelta
 
 from django.db import connection
@@ -82,7 +82,7 @@ def run(rounds: int) -> list[Figure]:
 @contextmanager
 def served(site: str) -> Iterator[int]:
     """Serve a site with gunicorn, and yield its port once it answers."""
-    port = free_port()
+    port = stage.free_port()
     options = ("--workers", str(WORKERS), "--bind", f"127.0.0.1:{port}", "--log-level", "error")
     with stage.running("gunicorn", *options, f"{site}:application"):
         stage.wait_until(lambda: is_open(port))
@@ -159,11 +159,6 @@ def verify_due(bodies: int) -> None:
     due = Payout.objects.under_way().filter(due_at__lte=timezone.now()).count()
     if due != bodies:
         raise RuntimeError(f"after {bodies} webhooks {due} payouts are due")
-
-
-def free_port() -> int:
-    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
-        return listener.getsockname()[1]
 
 
 def is_open(port: int) -> bool:

@@ -6,7 +6,6 @@ to docs/torture.md, the failures included.
 
 import os
 import platform
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime
@@ -14,10 +13,18 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import stage
+
 ROOT = Path(__file__).parents[1]
 REPORT = ROOT / "docs" / "torture.md"
-HEAVY = {"KILLS": "200", "SEED": "1", "RACE_ROUNDS": "500", "BACKLOG": "100000"}
-HEAVY |= {"FULL_ROWS": "1000000", "CLAIMED_ROWS": "1000"}
+HEAVY = {
+    "KILLS": "200",
+    "SEED": "1",
+    "RACE_ROUNDS": "500",
+    "CLAIMED_ROWS": "1000",
+    "BACKLOG": "100000",
+    "FULL_ROWS": "1000000",
+}
 PLACES = ["tests/payouts/races", "tests/payouts/processes"]
 
 
@@ -59,7 +66,7 @@ def report(chronicle):
     minutes = (time.monotonic() - chronicle.began) / 60
     yield from table(
         ["", ""],
-        ["commit", commit()],
+        ["commit", stage.commit()],
         ["at", f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC, {minutes:.0f} min"],
         ["machine", machine()],
         ["repeat it with", " ".join(f"{name}={os.environ[name]}" for name in HEAVY)],
@@ -123,16 +130,6 @@ def races(chronicle):
 def table(head, *rows):
     for row in [head, ["---"] * len(head), *rows]:
         yield f"| {' | '.join(str(cell) for cell in row)} |"
-
-
-def commit():
-    told = [git("rev-parse", "--short", "HEAD"), git("status", "--porcelain") and "with changes"]
-    return " ".join(word for word in told if word)
-
-
-def git(*words):
-    run = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
-    return run.stdout.strip()
 
 
 def machine():

@@ -19,6 +19,7 @@ from uuid import UUID
 import pytest
 import requests
 
+from benchmarks import stage
 from config import environment
 from config.demo.people import PASSWORD
 
@@ -37,13 +38,8 @@ def copy_of_the_project(folder):
     lines = [f"{name}=live-value" for name in [*environment.NAMES, "SOMETHING_ELSE"]]
     (folder / ".env").write_text("\n".join(lines))
     (folder / ".demo").mkdir()
-    (folder / ".demo/sandbox-port").write_text(str(free_port()))  # others may run demos, too
+    (folder / ".demo/sandbox-port").write_text(str(stage.free_port()))  # others may run demos, too
     return folder
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Demo:

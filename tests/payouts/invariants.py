@@ -199,6 +199,26 @@ def desk_chain_closes(_sandbox):
         yield f"I4 the desk's chain breaks at {broken}"
 
 
+def assert_chains_hold():
+    assert broken_chains() == []
+
+
+def broken_chains():
+    """The payouts whose events do not tell how they came to be what they are, of any number."""
+    rows = Payout.objects.prefetch_related("events").iterator(chunk_size=1000)
+    return [
+        payout
+        for payout in rows
+        if not tells(sorted(payout.events.all(), key=lambda event: event.number), payout)
+    ]
+
+
+def tells(events, payout):
+    moves = all(a.to_status == b.from_status for a, b in pairwise(events))
+    ends = (payout.last_event, payout.status) == (len(events), events[-1].to_status)
+    return moves and ends and chain.first_broken(events) is None
+
+
 def statuses_told(payout):
     """The statuses a payout has gone through, as its events tell them."""
     moves = PayoutEvent.objects.filter(payout=payout).order_by("number")

@@ -1,5 +1,4 @@
 import contextlib
-import itertools
 import random
 from urllib.parse import quote
 
@@ -8,7 +7,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from payouts import chain, clock
+from payouts import clock
 from payouts.models import Pause, Payout, PayoutStatus
 from tests import canaries
 from tests.factories import (
@@ -17,6 +16,7 @@ from tests.factories import (
     StaffFactory,
     WalletFactory,
 )
+from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.processes.harness import (
     TIMEOUT_SECONDS,
     Celery,
@@ -233,24 +233,6 @@ def assert_each_paid_once(sandbox):
     assert set(paid.values()) == {1}
     assert set(paid) == order_ids()
     assert_chains_hold()
-
-
-def assert_chains_hold():
-    assert broken_chains() == []
-
-
-def broken_chains():
-    rows = Payout.objects.prefetch_related("events").iterator(chunk_size=1000)
-    return [
-        payout
-        for payout in rows
-        if not tells(sorted(payout.events.all(), key=lambda event: event.number), payout.status)
-    ]
-
-
-def tells(events, status):
-    moves = all(a.to_status == b.from_status for a, b in itertools.pairwise(events))
-    return moves and events[-1].to_status == status and chain.first_broken(events) is None
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-import time
+from functools import partial
 from pathlib import Path
 
 import redis
@@ -28,13 +28,7 @@ SECONDS = 60  # for what takes a moment: a loaded machine may take its time
 TIMEOUT_SECONDS = 1.5
 
 
-def until(condition, *, seconds=SECONDS, every=0.02):
-    """Return what the condition returns as soon as it is true; AssertionError if it never is."""
-    end = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < end, f"not within {seconds} s: {condition}"
-        time.sleep(every)
-    return found
+until = partial(stage.wait_until, seconds=SECONDS, every=0.02)
 
 
 class Process:
@@ -104,11 +98,6 @@ class Web(Process):
         options = [f"--workers={workers}", "--threads=8", f"--bind=127.0.0.1:{port}"]
         super().__init__(*options, "config.wsgi", entry=["-m", "gunicorn"], env=env)
         self.once(lambda: "Listening at" in self.written)
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 class Sandbox(Process):

@@ -18,7 +18,8 @@ import requests
 
 from benchmarks import stage
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
-from tests.payouts.processes.conftest import ask_all, broken_chains, count, hurry, order_ids
+from tests.payouts.invariants import broken_chains
+from tests.payouts.processes.conftest import ask_all, count, hurry, order_ids
 from tests.payouts.processes.cuts import Cutter
 from tests.payouts.processes.harness import until
 

@@ -5,7 +5,8 @@ import pytest
 from benchmarks import stage
 from payouts.models import Approval, Payout, PayoutEvent
 from payouts.services import CHUNK
-from tests.payouts.processes.conftest import assert_chains_hold, count
+from tests.payouts.invariants import assert_chains_hold
+from tests.payouts.processes.conftest import count
 from tests.payouts.processes.harness import Process, until
 
 pytestmark = pytest.mark.processes

@@ -7,12 +7,8 @@ import pytest
 
 from payouts import clock
 from payouts.models import Attempt, Payout
-from tests.payouts.processes.conftest import (
-    assert_chains_hold,
-    assert_each_paid_once,
-    count,
-    until_all,
-)
+from tests.payouts.invariants import assert_chains_hold
+from tests.payouts.processes.conftest import assert_each_paid_once, count, until_all
 from tests.payouts.processes.harness import until
 
 pytestmark = pytest.mark.processes

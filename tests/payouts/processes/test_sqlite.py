@@ -5,7 +5,8 @@ import sqlite3
 
 import pytest
 
-from tests.payouts.processes.harness import Process, Sandbox, Web, free_port, until
+from benchmarks import stage
+from tests.payouts.processes.harness import Process, Sandbox, Web, until
 
 pytestmark = pytest.mark.processes
 
@@ -14,7 +15,7 @@ PAYOUTS = 100
 
 def test_g13_web_worker_and_eight_threads_share_one_sqlite_file(tmp_path, processes):
     """100 payouts and 300 webhooks: more than 400 transactions, and nobody finds it locked."""
-    path, port = tmp_path / "desk.sqlite3", free_port()
+    path, port = tmp_path / "desk.sqlite3", stage.free_port()
     processes.append(sandbox := Sandbox("--pace=0.5", tls=False))
     env = {
         "DATABASE_URL": f"sqlite:///{path}",

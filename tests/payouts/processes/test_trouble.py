@@ -12,13 +12,8 @@ from django.db import connection
 from payouts.controls.models import Switch
 from payouts.models import Attempt, Gateway, Pause, Payout
 from tests.factories import StaffFactory
-from tests.payouts.processes.conftest import (
-    ask_all,
-    assert_chains_hold,
-    assert_each_paid_once,
-    count,
-    until_all,
-)
+from tests.payouts.invariants import assert_chains_hold
+from tests.payouts.processes.conftest import ask_all, assert_each_paid_once, count, until_all
 from tests.payouts.processes.cuts import Cutter, has_written, kind_of
 from tests.payouts.processes.harness import ROOT, Process, until
 

@@ -12,11 +12,12 @@ import pytest
 import requests
 from django.conf import settings
 
+from benchmarks import stage
 from heleket.webhooks import sign_webhook
 from payouts import clock
 from payouts.models import Payout, WebhookDelivery
 from tests.payouts.processes.conftest import at_database, on_server, until_all
-from tests.payouts.processes.harness import Web, free_port, until
+from tests.payouts.processes.harness import Web, until
 
 pytestmark = pytest.mark.processes
 
@@ -28,7 +29,7 @@ MORE_THAN_ALLOWED = 64 * 1024 * 1024
 def web(environment, proxied, processes):
     """The only process behind the proxy."""
     env = {**environment, "DATABASE_URL": proxied, "PLAIN_HTTP": "true"}
-    processes.append(Web(free_port(), env=env))
+    processes.append(Web(stage.free_port(), env=env))
     return processes[-1]
 
 

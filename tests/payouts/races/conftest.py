@@ -7,8 +7,6 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
-from payouts import chain
-from payouts.models import Payout
 from tests.factories import PayoutServiceFactory
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "60"))
@@ -110,11 +108,3 @@ def duel(ring, record_property):
     yield duel
     record_property("duel", duel.wins)
     duel.assert_both_won()
-
-
-def assert_chains_hold():
-    for payout in Payout.objects.all():
-        events = payout.events.order_by("number")
-        assert chain.first_broken(events) is None
-        assert payout.last_event == len(events)
-        assert [each.to_status for each in events][-1] == payout.status

@@ -13,7 +13,8 @@ from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import assert_chains_hold, returned
+from tests.payouts.invariants import assert_chains_hold
+from tests.payouts.races.conftest import returned
 from tests.sim import bugs
 
 pytestmark = [

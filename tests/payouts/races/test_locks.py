@@ -10,7 +10,8 @@ from payouts import checks, services, submission, switching
 from payouts.controls.models import Switch
 from payouts.models import Discrepancy, Pause, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import assert_chains_hold, returned
+from tests.payouts.invariants import assert_chains_hold
+from tests.payouts.races.conftest import returned
 from wallets.services import freeze_wallets
 
 pytestmark = [

@@ -9,7 +9,8 @@ from payouts import door, services, switching
 from payouts.chain import first_broken
 from payouts.models import Approval, DeskEvent, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import Duel, assert_chains_hold, returned
+from tests.payouts.invariants import assert_chains_hold
+from tests.payouts.races.conftest import Duel, returned
 from tests.sim import bugs
 
 pytestmark = [
