@@ -372,7 +372,7 @@ def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Out
     def act(payout: Payout) -> str:
         refuse_unless(payout, PayoutStatus.APPROVED)
         payout.tell("send_now")
-        payout.due_at = clock.now()
+        make_due(payout)
         return _("Due now. The worker sends it in its turn.")
 
     return act_on(seen, lambda _payouts: act, by=by, source=source)
@@ -385,10 +385,16 @@ def ask_soon(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]
     def act(payout: Payout) -> str:
         refuse_unless(payout, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
         payout.tell("ask")
-        payout.due_at = clock.now()
+        make_due(payout)
         return _("Due now. The worker asks Heleket in its turn.")
 
     return act_on(seen, lambda _payouts: act, by=by, source=source)
+
+
+def make_due(payout: Payout) -> None:
+    """One that is overdue keeps its place: the line is ordered by the time that each was due."""
+    now = clock.now()
+    payout.due_at = min(payout.due_at or now, now)
 
 
 def act_on(

@@ -99,6 +99,31 @@ def test_f10_a_run_goes_on_until_all_is_sent(desk, heleket_client, sandbox, usdt
     assert max(most) == 2
 
 
+def test_f10_what_is_overdue_keeps_its_place_when_a_person_hurries_it(office):
+    first, second = approved(2)
+    office.clock.forward(minutes=1)
+    assert office.act("hurry_payouts", first, role="Operator").done
+    office.submit(limit=1)
+    assert office.sandbox.order_ids == [first.order_id("test")]
+
+    office.submit()
+    office.clock.forward(minutes=1)
+    assert office.act("ask_soon", first, role="Operator").done
+    office.check(limit=1)
+    [asked] = office.questions()
+    assert first.order_id("test").encode() in asked.body
+    assert now(second).status == PayoutStatus.BROADCAST
+
+
+def test_f10_a_payout_that_waits_is_due_at_once_when_a_person_hurries_it(office):
+    [payout] = approved(1)
+    Payout.objects.update(due_at=office.clock() + timedelta(minutes=5))
+    assert office.submit() == 0
+
+    assert office.act("hurry_payouts", payout, role="Operator").done
+    assert office.submit() == 1
+
+
 def test_a12_a_question_that_meets_429_silences_all(office):
     payouts = approved(3)
     office.submit(limit=2)
