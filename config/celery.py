@@ -21,6 +21,9 @@ app = Celery("desk")
 app.set_default()  # a current app is one of this thread alone
 app.conf.update(
     broker_url=settings.CELERY_BROKER_URL,
+    # A broker may be shared. The usual name, "celery", is that of every other application as well,
+    # whose workers would take our rings and throw them away.
+    task_default_queue=f"payouts-{settings.INSTALLATION}",
     broker_connection_timeout=1,
     broker_connection_max_retries=None,  # a worker waits for its broker for ever
     broker_connection_retry_on_startup=True,

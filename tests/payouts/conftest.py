@@ -119,7 +119,8 @@ def ring_at(settings, monkeypatch):
         settings.CELERY_BROKER_URL = url
         monkeypatch.setattr(bell, "_silent_until", 0.0)
         app = Celery("test", broker=url)  # and with that this thread's current one
-        app.conf.broker_transport_options = config.celery.app.conf.broker_transport_options
+        for name in ("broker_transport_options", "task_default_queue"):
+            app.conf[name] = config.celery.app.conf[name]
         apps.append(app)
         return app
 

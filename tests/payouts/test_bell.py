@@ -57,6 +57,15 @@ def test_each_job_has_a_bell_and_a_task(desk, heleket_client):
     assert set(config.celery.app.conf.beat_schedule) == set(names)
 
 
+def test_a_desk_rings_in_a_queue_of_its_own(settings, broker):
+    """Other applications may use the broker, and so may another desk."""
+    bell.send("submit")
+    with config.celery.app.connection_for_read("memory://") as connection:
+        queue = connection.SimpleQueue(f"payouts-{settings.INSTALLATION}")
+        assert queue.get_nowait().headers["task"] == "payouts.submit"
+        queue.close()
+
+
 def test_an_approval_of_many_rings_once(office, broker, commit):
     pending = [PayoutFactory() for _ in range(3)]
 
