@@ -34,6 +34,7 @@ app.conf.update(
         "client-config": {"connect_timeout": 1, "retries": {"total_max_attempts": 1}},  # SQS
     },
     accept_content=["json"],
+    worker_enable_remote_control=False,  # by it the broker could stop our workers, or set them
     task_ignore_result=True,
     # A ring is spent when it is heard: the rows say what became of the work, so late
     # acknowledgement would save nothing. And kombu 5.7 ends a worker that loses Redis while it

@@ -66,6 +66,11 @@ def test_a_desk_rings_in_a_queue_of_its_own(settings, broker):
         queue.close()
 
 
+def test_who_writes_to_the_broker_cannot_command_workers():
+    assert config.celery.app.conf.worker_enable_remote_control is False
+    assert config.celery.app.conf.accept_content == ["json"]
+
+
 def test_an_approval_of_many_rings_once(office, broker, commit):
     pending = [PayoutFactory() for _ in range(3)]
 
