@@ -11,7 +11,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 import heleket
 from payouts import clock, explain, services, settlement
@@ -61,8 +61,8 @@ def claim_watched(limit: int, *, calls_per_second: float | None = None) -> list[
     """Take attempts that were ended as never sent and are asked about for a month more."""
     with transaction.atomic(durable=True):
         most, now = pace.room(limit, calls_per_second), clock.now()
-        due = Attempt.objects.filter(watch_at__lte=now).order_by("watch_at")
-        attempts = list(due.select_for_update(skip_locked=True)[:most])
+        due = watched(now).select_for_update(skip_locked=True)
+        attempts = list(due.order_by("watch_at")[:most])
         if not attempts:
             return []
         Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
@@ -70,6 +70,10 @@ def claim_watched(limit: int, *, calls_per_second: float | None = None) -> list[
         )
         pace.spend(len(attempts), calls_per_second)
     return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
+
+
+def watched(now: datetime) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(watch_at__lte=now)
 
 
 def ask(question: Question, client: heleket.Client, *, timeout: float) -> Reply:

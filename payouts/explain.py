@@ -11,6 +11,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
+from payouts import clock
 from payouts.controls.models import Pace, Switch
 from payouts.models import Pause, Payout, PayoutStatus, WaitingFor
 from payouts.services import Outcome
@@ -137,7 +138,7 @@ def worker(payout: Payout, states: States) -> Told:
     if payout.status_reason:
         told = _("It goes out again, as nothing came of the last try: %s") % payout.status_reason
     then = _("The worker sends it within seconds, if it runs.")
-    if states.pace.busy_seconds > 0:
+    if states.pace.busy_seconds(clock.now()) > 0:
         then = _("The worker sends it in its turn: it calls Heleket only so often.")
     return told, _("An operator can send it now."), then
 

@@ -1,3 +1,5 @@
+from datetime import datetime
+
 from django.conf import settings
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
@@ -59,7 +61,6 @@ class Pace(models.Model):
     def is_silent(self) -> bool:
         return self.silent_until is not None and clock.now() < self.silent_until
 
-    @property
-    def busy_seconds(self) -> float:
+    def busy_seconds(self, at: datetime) -> float:
         """How long the calls made so far still take at our own rate; negative if they are over."""
-        return (self.free_at - clock.now()).total_seconds() if self.free_at else 0.0
+        return (self.free_at - at).total_seconds() if self.free_at else 0.0

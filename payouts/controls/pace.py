@@ -7,7 +7,7 @@ off), so that no number of workers makes more calls than one would.
 """
 
 import math
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from payouts import clock
 from payouts.controls.models import Pace
@@ -29,8 +29,12 @@ def room(limit: int, rate: float | None) -> int:
         return 0
     if not rate:
         return limit
-    left = 1 + (BURST_SECONDS - max(pace.busy_seconds, 0.0)) * rate
-    return max(0, min(limit, math.floor(left + 1e-6)))
+    return min(limit, calls_left(pace, rate, at=clock.now()))
+
+
+def calls_left(pace: Pace, rate: float, *, at: datetime) -> int:
+    left = 1 + (BURST_SECONDS - max(pace.busy_seconds(at), 0.0)) * rate
+    return max(0, math.floor(left + 1e-6))
 
 
 def spend(calls: int, rate: float | None) -> None:
@@ -41,9 +45,12 @@ def spend(calls: int, rate: float | None) -> None:
         pace.save(update_fields=["free_at"])
 
 
-def is_full() -> bool:
-    """Tell whether calls have to wait for those made before."""
-    return Pace.objects.get(pk=1).busy_seconds > 0
+def was_full(began: datetime, rate: float) -> bool:
+    """Tell whether a claim that began then may have had no room.
+
+    What was spent since counts as well, so that none is missed, whoever else claims meanwhile.
+    """
+    return not calls_left(Pace.objects.get(pk=1), rate, at=began)
 
 
 def fall_silent(seconds: float | None) -> None:

@@ -2,13 +2,17 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
+from django.db.models import QuerySet
+
 import heleket
-from payouts import checks, submission
+from payouts import checks, clock, submission
 from payouts.controls import pace
 from payouts.desk import Desk
+from payouts.models import Payout
 
 
 @dataclass(frozen=True)
@@ -16,8 +20,8 @@ class Job:
     """`claim` takes up to a number of items, `call` handles one of them without the database, and
     `record` stores many results. `not_called` is the result of an item that a stopping worker has
     not called, if that has to be stored. `threads` is how many calls are made at once. Where all
-    processes share a rate, `is_held_up` tells whether `claim` may have found less for that reason;
-    then nothing is claimed ahead of its call.
+    processes share a rate, nothing is claimed ahead of its call, and `is_held_up` tells of a claim
+    that began at some time and found nothing whether that may be for want of room alone.
     """
 
     name: str
@@ -26,7 +30,7 @@ class Job:
     call: Callable[[Any], Any]
     record: Callable[[Sequence[Any]], None]
     not_called: Callable[[Any], Any] = lambda _item: None
-    is_held_up: Callable[[], bool] | None = None
+    is_held_up: Callable[[datetime], bool] | None = None
 
 
 def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
@@ -37,12 +41,18 @@ def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
         call=partial(submission.send, client=client, timeout=desk.timeout),
         record=partial(submission.record, desk=desk),
         not_called=not_sent,
-        is_held_up=rate_of(desk),
+        is_held_up=held_up(desk, lambda now: Payout.objects.sendable().due(now)),
     )
 
 
-def rate_of(desk: Desk) -> Callable[[], bool] | None:
-    return pace.is_full if desk.calls_per_second else None
+def held_up(
+    desk: Desk, due: Callable[[datetime], QuerySet[Any]]
+) -> Callable[[datetime], bool] | None:
+    """Where there is a rate: whether something is due, for which there may have been no room."""
+    rate = desk.calls_per_second
+    if not rate:
+        return None
+    return lambda began: pace.was_full(began, rate) and due(clock.now()).exists()
 
 
 def not_sent(call: submission.Call) -> submission.Answer:
@@ -56,7 +66,7 @@ def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
         claim=partial(checks.claim, calls_per_second=desk.calls_per_second),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
-        is_held_up=rate_of(desk),
+        is_held_up=held_up(desk, lambda now: Payout.objects.askable().due(now)),
     )
 
 
@@ -68,7 +78,7 @@ def watch(client: heleket.Client, desk: Desk) -> Job:
         claim=partial(checks.claim_watched, calls_per_second=desk.calls_per_second),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
-        is_held_up=rate_of(desk),
+        is_held_up=held_up(desk, checks.watched),
     )
 
 

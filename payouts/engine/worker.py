@@ -19,6 +19,7 @@ from typing import Any
 
 from django.db import InterfaceError, OperationalError, connection
 
+from payouts import clock
 from payouts.engine.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -49,7 +50,7 @@ class Lane:
         self.pool = ThreadPoolExecutor(job.threads, thread_name_prefix=job.name)
         self.under_way: dict[Future[Any], Any] = {}
         self.results: list[Any] = []
-        self.is_dry = False  # the last claim found nothing
+        self.is_dry = False  # the last claim found nothing, and not for want of room
         self.look_again = 0.0  # by time.monotonic()
         self.recorded_at = time.monotonic()
 
@@ -65,8 +66,9 @@ class Lane:
         enough = max(self.ahead // 2, 1) if self.under_way else 1
         if room < enough or time.monotonic() < self.look_again:
             return []
+        began = clock.now()
         items = self.claim_safely(room)
-        self.is_dry = not items and not (self.job.is_held_up and self.job.is_held_up())
+        self.is_dry = not items and not (self.job.is_held_up and self.job.is_held_up(began))
         if self.left is not None:
             self.left -= len(items)
             self.is_dry = self.is_dry or self.left < 1
@@ -147,7 +149,7 @@ class Worker:
 
     @property
     def is_dry(self) -> bool:
-        """Whether the last claims found nothing."""
+        """Whether the last claims found nothing, and not for want of room."""
         return all(lane.is_dry for lane in self.lanes)
 
     @property

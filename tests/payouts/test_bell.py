@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from queue import Empty
 
 import pytest
@@ -13,6 +14,7 @@ import config.celery
 from config import environment
 from heleket.webhooks import sign_webhook
 from payouts import bell, services
+from payouts.controls import pace
 from payouts.engine import jobs, tasks
 from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory
@@ -79,6 +81,18 @@ def test_an_approval_of_many_rings_once(office, broker, commit):
         assert broker() == []
 
     assert broker() == ["payouts.submit"]
+
+
+def test_f10_a_ring_without_work_ends_and_rings_for_nobody_when_the_rate_is_used_up(
+    office, broker, commit, monkeypatch
+):
+    paced = replace(office.desk, calls_per_second=2)
+    monkeypatch.setattr(tasks, "account", lambda: (office.client, paced))
+    pace.spend(8, 2)
+    for task in (tasks.submit, tasks.check, tasks.watch):
+        with commit():
+            task()
+    assert broker() == []
 
 
 def test_what_is_not_due_rings_for_nobody(office, broker, commit):

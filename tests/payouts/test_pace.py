@@ -10,7 +10,7 @@ from payouts.controls import pace
 from payouts.controls.models import Pace
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
-from payouts.models import Payout, PayoutStatus, Source
+from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
@@ -97,6 +97,47 @@ def test_f10_a_run_goes_on_until_all_is_sent(desk, heleket_client, sandbox, usdt
 
     assert len(sandbox.order_ids) == 12
     assert max(most) == 2
+
+
+def after_one_round(job):
+    """The worker of one job, which would go on until nothing is left, after its first round."""
+    worker, rounds = Worker([job]), []
+    worker.run(once=True, on_round=lambda _done: rounds.append(worker.is_dry) or worker.stop())
+    return worker
+
+
+def all_jobs(office):
+    return jobs.all_jobs(office.client, office.desk, 2)
+
+
+def test_f10_without_room_a_job_with_nothing_to_do_ends_at_once(paced):
+    pace.spend(8, 2)
+    assert all(after_one_round(job).is_dry for job in all_jobs(paced))
+
+
+def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
+    sent, _waiting = approved(2)
+    paced.submit(limit=1)
+    pace.spend(8, 2)
+    Payout.objects.filter(pk=sent.pk).update(due_at=paced.clock())
+    Attempt.objects.update(watch_at=paced.clock())
+
+    calls = len(paced.sandbox.calls)
+    assert not any(after_one_round(job).is_dry for job in all_jobs(paced))
+    assert len(paced.sandbox.calls) == calls
+
+
+def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced):
+    approved(1)
+    pace.spend(4, 2)
+    job = all_jobs(paced)[0]
+
+    def claim(most):
+        found = job.claim(most)
+        paced.clock.forward(seconds=30)
+        return found
+
+    assert not after_one_round(replace(job, claim=claim)).is_dry
 
 
 def test_f10_what_is_overdue_keeps_its_place_when_a_person_hurries_it(office):
