@@ -10,17 +10,17 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from payouts import clock, door
+from payouts.controls.models import LONGEST_WAIT
 from payouts.models import Pause, Source
 
 FIRST_WAIT = timedelta(minutes=1)
-LONGEST_WAIT = timedelta(minutes=30)
 
 
 def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float = 0) -> None:
     """Note that Heleket executes nothing for this cause; `seconds` is a wait they asked for."""
     now = clock.now()
     wait = max(FIRST_WAIT, timedelta(seconds=seconds))
-    probe_at = now + min(wait, LONGEST_WAIT)  # one probe is no storm, and days would stop the desk
+    probe_at = now + min(wait, LONGEST_WAIT)  # one probe is no storm
     known, is_new = Pause.objects.select_for_update().get_or_create(
         cause=cause,
         currency=currency,

@@ -1,10 +1,14 @@
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.conf import settings
 from django.db import connection, models
 from django.utils.translation import gettext_lazy as _
 
 from payouts import clock
+
+# Heleket is left alone for so long at most: days would stop the desk. Whatever is further away was
+# written by a clock that was wrong.
+LONGEST_WAIT = timedelta(minutes=30)
 
 
 class SwitchQuerySet(models.QuerySet["Switch"]):
@@ -59,7 +63,8 @@ class Pace(models.Model):
 
     @property
     def is_silent(self) -> bool:
-        return self.silent_until is not None and clock.now() < self.silent_until
+        now = clock.now()
+        return self.silent_until is not None and now < self.silent_until <= now + LONGEST_WAIT
 
     def busy_seconds(self, at: datetime) -> float:
         """How long the calls made so far still take at our own rate; negative if they are over."""

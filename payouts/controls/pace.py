@@ -10,11 +10,11 @@ import math
 from datetime import datetime, timedelta
 
 from payouts import clock
-from payouts.controls.models import Pace
+from payouts.controls.models import LONGEST_WAIT, Pace
 
 BURST_SECONDS = 1.0  # calls of this span, and one more, may be made at one moment
+MOST_AHEAD = 100  # calls that one claim may make beyond its room: questions about earlier tries
 SILENCE = timedelta(minutes=1)
-LONGEST_SILENCE = timedelta(minutes=30)  # days would stop the desk
 
 
 def room(limit: int, rate: float | None) -> int:
@@ -33,15 +33,23 @@ def room(limit: int, rate: float | None) -> int:
 
 
 def calls_left(pace: Pace, rate: float, *, at: datetime) -> int:
-    left = 1 + (BURST_SECONDS - max(pace.busy_seconds(at), 0.0)) * rate
+    left = 1 + (BURST_SECONDS - busy_seconds(pace, rate, at=at)) * rate
     return max(0, math.floor(left + 1e-6))
+
+
+def busy_seconds(pace: Pace, rate: float, *, at: datetime) -> float:
+    """How long the calls made so far still take. What no claim can have caused was written by a
+    clock that was wrong, and counts for nothing."""
+    busy = max(pace.busy_seconds(at), 0.0)
+    return busy if busy < LONGEST_WAIT.total_seconds() + MOST_AHEAD / rate else 0.0
 
 
 def spend(calls: int, rate: float | None) -> None:
     """Count calls that are made at once, in the transaction that asked for room."""
     if rate and calls:
         pace, now = Pace.objects.get(pk=1), clock.now()
-        pace.free_at = max(pace.free_at or now, now) + timedelta(seconds=calls / rate)
+        busy = busy_seconds(pace, rate, at=now) + calls / rate
+        pace.free_at = now + timedelta(seconds=busy)
         pace.save(update_fields=["free_at"])
 
 
@@ -59,5 +67,6 @@ def fall_silent(seconds: float | None) -> None:
     In a transaction of its own: see `room`.
     """
     asked = timedelta(seconds=seconds) if seconds else SILENCE
-    until = clock.now() + min(asked, LONGEST_SILENCE)
-    Pace.objects.exclude(silent_until__gte=until).update(silent_until=until)
+    now = clock.now()
+    until, latest = now + min(asked, LONGEST_WAIT), now + LONGEST_WAIT
+    Pace.objects.exclude(silent_until__range=(until, latest)).update(silent_until=until)

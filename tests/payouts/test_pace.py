@@ -211,6 +211,25 @@ def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
     assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=300)
 
 
+def test_f6_what_a_clock_wrote_that_was_days_ahead_stops_nothing(paced):
+    approved(6)
+    ahead = paced.clock() + timedelta(days=3)
+    Pace.objects.update(silent_until=ahead, free_at=ahead)
+
+    assert paced.submit() == 3
+    assert paced.submit() == 0  # the rate is kept from here on
+
+    paced.sandbox.faults.add("429", path="/v1/payout/info")
+    paced.clock.forward(seconds=5)
+    paced.ask_now()
+    calls = len(paced.sandbox.calls)
+    paced.clock.forward(seconds=59)
+    assert paced.submit() == 0
+    assert len(paced.sandbox.calls) == calls
+    paced.clock.forward(seconds=1)
+    assert paced.submit() == 3
+
+
 def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office):
     [payout] = approved(1)
     office.sandbox.set_fate("final_fail", order_id=payout.order_id("test"))
