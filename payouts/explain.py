@@ -166,8 +166,12 @@ def pause(payout: Payout, states: States) -> Told:
 
 def silence(states: States) -> Told:
     told = _("Heleket asks us to call less often, so nobody calls it for a while.")
-    then = _("Calls go on at %s.") % at_time(states.pace.silent_until)
-    return told, _("Nobody has to act."), then
+    return told, _("Nobody has to act."), calls_go_on(states.pace)
+
+
+def calls_go_on(pace: Pace) -> str:
+    told = _("Heleket asks us to call less often; calls go on at %s.")
+    return told % at_time(pace.silent_until)
 
 
 def parked(payout: Payout, _states: States) -> Told:
@@ -175,12 +179,16 @@ def parked(payout: Payout, _states: States) -> Told:
     return payout.status_reason, _("An operator can hold or cancel it."), then
 
 
-def answer(payout: Payout, _states: States) -> Told:
+def answer(payout: Payout, states: States) -> Told:
     if payout.cancel_asked_at:
         told = _("It should be cancelled, but Heleket may have it already. Nothing is sent again.")
+        if states.pace.is_silent:
+            return told, NOBODY, calls_go_on(states.pace)
         then = _("Heleket is asked at %s; if it never had it, it ends as cancelled after a day.")
         return told, NOBODY, then % at_time(payout.due_at)
     told = _("It was sent, and it is not known yet whether Heleket has it.")
+    if states.pace.is_silent:
+        return told, _("Nobody has to act."), calls_go_on(states.pace)
     if payout.may_repeat:
         then = _("Heleket has twice not known it: the same request is sent again.")
     else:
@@ -188,10 +196,12 @@ def answer(payout: Payout, _states: States) -> Told:
     return told, _("An operator can ask Heleket now."), then
 
 
-def final_word(payout: Payout, _states: States) -> Told:
+def final_word(payout: Payout, states: States) -> Told:
     told = _("Heleket has it and has not said its final word.")
     if payout.cancel_asked_at:
         told = _("It should be cancelled, but Heleket has it and cannot call it back.")
+    if states.pace.is_silent:
+        return told, _("Nobody has to act."), calls_go_on(states.pace)
     then = _("Heleket is asked at %s, or as soon as its webhook comes.") % at_time(payout.due_at)
     return told, _("An operator can ask Heleket now."), then
 

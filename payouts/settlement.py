@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TypeVar
 
-from django.db import InterfaceError, OperationalError
+from django.db import InterfaceError, OperationalError, transaction
 
 import heleket
 from payouts import clock, door, pauses
@@ -120,7 +120,9 @@ def heed(told: Iterable[object]) -> None:
     for each in told:
         if isinstance(each, heleket.TooManyRequests):
             logger.warning("Heleket asks for silence: %s", each.message)
-            pace.fall_silent(each.retry_after)
+            with transaction.atomic():
+                if pace.fall_silent(each.retry_after):
+                    door.tell_desk("silence", each.message, by=None, source=Source.WORKER)
 
 
 # Answers to a create call

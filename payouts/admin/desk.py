@@ -9,9 +9,9 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
-from payouts import clock, switching
+from payouts import clock, explain, switching
 from payouts.admin.frame import DeskAdmin, StaffRequest, require
-from payouts.controls.models import Switch
+from payouts.controls.models import Pace, Switch
 from payouts.errors import PayoutError
 from payouts.forms import SwitchForm
 from payouts.models import Gateway, Pause, Payout, PayoutStatus, Source
@@ -30,10 +30,11 @@ class SwitchAdmin(DeskAdmin):
 
     def show(self, request: StaffRequest) -> HttpResponse:
         require(request, "controls.view_switch")
-        may = request.user.has_perm
+        may, pace = request.user.has_perm, Pace.objects.get(pk=1)
         context = {
             "switch": Switch.objects.select_related("turned_by").get(pk=1),
             "may_turn": may("controls.turn_switch"),
+            "silence": explain.calls_go_on(pace) if pace.is_silent else "",
             "gateway": Gateway.objects.first() if may("payouts.view_gateway") else None,
             "sees_gateway": may("payouts.view_gateway"),
             "pauses": Pause.objects.order_by("since") if may("payouts.view_pause") else None,

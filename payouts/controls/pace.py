@@ -61,12 +61,16 @@ def was_full(began: datetime, rate: float) -> bool:
     return not calls_left(Pace.objects.get(pk=1), rate, at=began)
 
 
-def fall_silent(seconds: float | None) -> None:
+def fall_silent(seconds: float | None) -> bool:
     """Let nobody call for the seconds that Heleket asked for, or for a while if it named none.
 
-    In a transaction of its own: see `room`.
+    Tells whether a silence begins by that. In a transaction whose first lock this is: see `room`.
     """
     asked = timedelta(seconds=seconds) if seconds else SILENCE
-    now = clock.now()
-    until, latest = now + min(asked, LONGEST_WAIT), now + LONGEST_WAIT
-    Pace.objects.exclude(silent_until__range=(until, latest)).update(silent_until=until)
+    until = clock.now() + min(asked, LONGEST_WAIT)
+    pace = Pace.objects.select_for_update().get(pk=1)
+    begins = not pace.is_silent
+    if begins or pace.silent_until is None or pace.silent_until < until:
+        pace.silent_until = until
+        pace.save(update_fields=["silent_until"])
+    return begins

@@ -13,6 +13,7 @@ from django.urls import reverse
 from payouts import desk, services
 from payouts.admin import rows
 from payouts.admin.payouts import PayoutAdmin
+from payouts.controls import pace
 from payouts.controls.models import Switch
 from payouts.models import (
     Approval,
@@ -478,6 +479,17 @@ def test_the_desk_page_counts_what_waits(client, log_in):
     waits = [lot["count"] for lot in client.get(DESK).context["waits"]]
 
     assert waits == [1, 0, 0, 0, 1]
+
+
+def test_a12_the_desk_page_says_when_calls_go_on(client, log_in, clock):
+    log_in("Operator")
+    assert "call less often" not in client.get(DESK).content.decode()
+    pace.fall_silent(600)
+
+    told = "Heleket asks us to call less often; calls go on at 09:10:00."
+    assert told in client.get(DESK).content.decode()
+    clock.forward(minutes=10)
+    assert told not in client.get(DESK).content.decode()
 
 
 def test_c10_a_user_manager_gives_no_one_superuser_rights(client, log_in):

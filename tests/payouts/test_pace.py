@@ -4,13 +4,14 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 
 from payouts import checks, clock, explain, services, submission
 from payouts.controls import pace
 from payouts.controls.models import Pace
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
-from payouts.models import Attempt, Payout, PayoutStatus, Source
+from payouts.models import Attempt, DeskEvent, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
@@ -228,6 +229,45 @@ def test_f6_what_a_clock_wrote_that_was_days_ahead_stops_nothing(paced):
     assert len(paced.sandbox.calls) == calls
     paced.clock.forward(seconds=1)
     assert paced.submit() == 3
+
+
+def test_a12_the_beginning_of_a_silence_is_a_desk_event_and_its_later_answers_are_none(office):
+    approved(2)
+    office.submit()
+
+    for wait in (20, 300):  # both calls were under way
+        office.sandbox.faults.add("429_retry_after", seconds=wait, path="/v1/payout/info")
+    office.ask_now()
+    [told] = DeskEvent.objects.filter(act="silence")
+    assert told.reason
+
+    office.clock.forward(minutes=6)
+    office.sandbox.faults.add("429", path="/v1/payout/info")
+    office.ask_now()
+    assert DeskEvent.objects.filter(act="silence").count() == 2
+
+
+def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
+    """Until then nobody can ask either, however soon that is due."""
+    lost, sent, cancelled = approved(3)
+    office.sandbox.lose_answers = True
+    office.submit(limit=1)
+    office.sandbox.lose_answers = False
+    office.submit(limit=1)
+    office.sandbox.drop_requests = True
+    office.submit(limit=1)
+    office.sandbox.drop_requests = False
+    office.act("cancel_payouts", cancelled, role="Operator", reason="Twice")
+    assert "Heleket is asked at" in explain.explain(now(sent)).next
+    with transaction.atomic():
+        pace.fall_silent(20 * 60)
+
+    for payout in (lost, sent, cancelled):
+        told = explain.explain(now(payout))
+        assert told.next == "Heleket asks us to call less often; calls go on at 09:20:00."
+        assert "can ask Heleket now" not in told.who
+    office.clock.forward(minutes=20)
+    assert "Heleket is asked at" in explain.explain(now(sent)).next
 
 
 def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office):
