@@ -75,6 +75,11 @@ class Answer:
     call: Call
     outcome: heleket.RemotePayout | heleket.HeleketError | Unsent | EarlierAlive
 
+    @property
+    def told(self) -> object:
+        """What Heleket said last, also if it was about an earlier try."""
+        return self.outcome.because if isinstance(self.outcome, Unsent) else self.outcome
+
 
 # Claim
 
@@ -362,8 +367,7 @@ def record(answers: Sequence[Answer], desk: Desk) -> None:
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
 
-    outcomes = (answer.outcome for answer in answers)
-    settlement.heed(each.because if isinstance(each, Unsent) else each for each in outcomes)
+    settlement.heed(answer.told for answer in answers)
     settlement.together_or_each(answers, store)
 
 

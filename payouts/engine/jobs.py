@@ -18,10 +18,12 @@ from payouts.models import Payout
 @dataclass(frozen=True)
 class Job:
     """`claim` takes up to a number of items, `call` handles one of them without the database, and
-    `record` stores many results. `not_called` is the result of an item that a stopping worker has
-    not called, if that has to be stored. `threads` is how many calls are made at once. Where all
-    processes share a rate, nothing is claimed ahead of its call, and `is_held_up` tells of a claim
-    that began at some time and found nothing whether that may be for want of room alone.
+    `record` stores many results. `not_called` is the result of an item that was not called in the
+    end, if that has to be stored: the worker stops, or another result `asks_silence` of all.
+    `threads` is how many calls are made at once.
+
+    Where all processes share a rate, nothing is claimed ahead of its call, and `is_held_up` tells
+    of a claim that began at some time and found nothing whether that may be for want of room alone.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Job:
     call: Callable[[Any], Any]
     record: Callable[[Sequence[Any]], None]
     not_called: Callable[[Any], Any] = lambda _item: None
+    asks_silence: Callable[[Any], bool] = lambda _result: False
     is_held_up: Callable[[datetime], bool] | None = None
 
 
@@ -41,6 +44,7 @@ def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
         call=partial(submission.send, client=client, timeout=desk.timeout),
         record=partial(submission.record, desk=desk),
         not_called=not_sent,
+        asks_silence=asks_silence,
         is_held_up=held_up(desk, lambda now: Payout.objects.sendable().due(now)),
     )
 
@@ -55,8 +59,13 @@ def held_up(
     return lambda began: pace.was_full(began, rate) and due(clock.now()).exists()
 
 
+def asks_silence(result: submission.Answer | checks.Reply) -> bool:
+    return isinstance(result.told, heleket.TooManyRequests)
+
+
 def not_sent(call: submission.Call) -> submission.Answer:
-    return submission.Answer(call, submission.Unsent("The worker was stopped before the call."))
+    reason = "It was not called: the worker was stopped, or Heleket asked for silence."
+    return submission.Answer(call, submission.Unsent(reason))
 
 
 def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
@@ -66,6 +75,7 @@ def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
         claim=partial(checks.claim, calls_per_second=desk.calls_per_second),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
+        asks_silence=asks_silence,
         is_held_up=held_up(desk, lambda now: Payout.objects.askable().due(now)),
     )
 
@@ -78,6 +88,7 @@ def watch(client: heleket.Client, desk: Desk) -> Job:
         claim=partial(checks.claim_watched, calls_per_second=desk.calls_per_second),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
+        asks_silence=asks_silence,
         is_held_up=held_up(desk, checks.watched),
     )
 

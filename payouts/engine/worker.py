@@ -9,6 +9,7 @@ import math
 import queue
 import signal
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -121,6 +122,9 @@ class Worker:
         self.done: Counter[str] = Counter()
         self.failures = 0  # of the database, in a row
         self.is_stopping = False
+        # Set once Heleket asked for silence: what was claimed before is not called any more. What
+        # is claimed once the silence is recorded gets a new one, as a claim heeds what is recorded.
+        self.hush = threading.Event()
         self.claims_until = time.monotonic() + seconds
 
     def stop(self, *_signal: object) -> None:
@@ -159,7 +163,7 @@ class Worker:
     def make_round(self) -> None:
         try:
             for lane in self.lanes:
-                self.done[lane.job.name] += lane.record()
+                self.record(lane)
             for lane in self.lanes:
                 if self.may_claim:
                     self.hand_out(lane, lane.claim())
@@ -169,14 +173,25 @@ class Worker:
         else:
             self.failures = 0
 
+    def record(self, lane: Lane) -> None:
+        asks_silence = any(map(lane.job.asks_silence, lane.results))
+        self.done[lane.job.name] += lane.record()
+        if asks_silence:
+            self.hush = threading.Event()
+
     def hand_out(self, lane: Lane, items: Sequence[Any]) -> None:
         for item in items:
-            future = lane.pool.submit(self.call_unless_stopping, lane.job, item)
+            future = lane.pool.submit(self.call_unless_told, lane.job, item, self.hush)
             lane.under_way[future] = item
             future.add_done_callback(partial(self.hear, lane))
 
-    def call_unless_stopping(self, job: Job, item: Any) -> Any:
-        return job.not_called(item) if self.is_stopping else job.call(item)
+    def call_unless_told(self, job: Job, item: Any, hush: threading.Event) -> Any:
+        if self.is_stopping or hush.is_set():
+            return job.not_called(item)
+        result = job.call(item)
+        if job.asks_silence(result):
+            self.hush.set()
+        return result
 
     def hear(self, lane: Lane, done: Future[Any]) -> None:
         self.arrived.put((lane, done))

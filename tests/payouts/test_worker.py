@@ -164,6 +164,42 @@ def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
     assert [event.act for event in back.events.order_by("number")][-1] == "put_back"
 
 
+def test_a12_what_is_not_called_yet_when_heleket_asks_for_silence_is_given_back(
+    approved, run, sandbox, clock
+):
+    approved(4)
+    sandbox.faults.add("429_retry_after", seconds=60, path="/v1/payout", times=1)
+    run(threads=1)
+    assert [call.path for call in sandbox.calls] == ["/v1/payout"]
+    assert statuses() == ["submitting", *["approved"] * 3]
+    back = Payout.objects.order_by("number")[1]
+    assert back.attempts.get().unanswered == []
+    assert "asked for silence" in back.status_reason
+
+    for _ in range(30):
+        clock.forward(minutes=1)
+        run(threads=1)
+    assert set(statuses()) == {"broadcast"}
+    assert len(sandbox.order_ids) == 4
+
+
+def test_a12_questions_that_are_not_asked_yet_are_asked_after_the_silence(
+    approved, run, sandbox, clock
+):
+    approved(4)
+    run()
+    clock.forward(minutes=1)
+    calls = len(sandbox.calls)
+    sandbox.faults.add("429_retry_after", seconds=60, path="/v1/payout/info", times=1)
+    run(threads=1)
+    assert len(sandbox.calls) == calls + 1
+
+    clock.forward(minutes=5)
+    sandbox.run_due()
+    run()
+    assert set(statuses()) == {"confirmed"}
+
+
 def stop_when(worker, sandbox, waiting):
     assert sandbox.gate.wait_for(waiting)
     worker.stop()
