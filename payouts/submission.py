@@ -119,15 +119,13 @@ def choose(limit: int, only: Collection[UUID] | None) -> list[UUID]:
     free = due.exclude(currency__in=[each.currency for each in standing])
     probing = [each for each in standing if each.currency and lets_one_through(each)]
     lines = [(free, limit), *((due.filter(currency=each.currency), 1) for each in probing)]
-    chosen, *probes = lock_oldest(lines)
-    for each, probe in zip(probing, probes, strict=True):
-        if probe:
-            pauses.let_one_through([each])
-            chosen += probe
+    oldest, *probes = lock_oldest(lines)
+    chosen = [*oldest, *(pk for probe in probes for pk in probe)]
     for_all = [each for each in standing if each.currency == ""]
-    if for_all and chosen:
-        pauses.let_one_through(for_all)
+    if for_all:
         chosen = chosen[:1]
+    used = [each for each, probe in zip(probing, probes, strict=True) if {*probe} & {*chosen}]
+    pauses.let_one_through([*used, *(for_all if chosen else [])])
     return chosen
 
 

@@ -93,6 +93,30 @@ def test_one_probe_goes_after_a_minute_and_then_ever_more_rarely(office):
     assert DeskEvent.objects.filter(act="resume").count() == 1
 
 
+def test_a18_a_currency_keeps_its_probe_while_all_wait_for_another_one(office):
+    """Its turn is not used up by a claim that lets one payout of another currency through."""
+    PayoutServiceFactory(currency="TRX")
+    office.sandbox.top_up("TRX", "1000")
+    short = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
+    office.submit()
+    other = PayoutFactory(status=PayoutStatus.APPROVED, currency="TRX", wallet=WalletFactory())
+    office.sandbox.faults.add("forbidden", times=2, path="/v1/payout")
+    office.submit()
+    before = Pause.objects.values().get(currency="USDT")
+
+    office.clock.forward(minutes=1)
+    assert office.submit() == 1
+    assert now(other).waiting_for == "gateway"
+    assert Pause.objects.values().get(currency="USDT") == before
+
+    office.clock.forward(minutes=2)
+    assert office.submit() == 1
+    assert now(other).status == PayoutStatus.BROADCAST
+    office.sandbox.top_up("USDT", "1000000")
+    assert office.submit() == 1
+    assert now(short).status == PayoutStatus.BROADCAST
+
+
 def test_g15_an_unknown_refusal_about_every_payout_ends_none(office):
     payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(4)]
     office.sandbox.faults.add("unknown_refusal", rate=1.0, path="/v1/payout")
