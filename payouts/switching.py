@@ -6,7 +6,7 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 import heleket
-from payouts import clock, door
+from payouts import bell, clock, door
 from payouts.controls.models import Switch
 from payouts.errors import NotAllowed, PayoutError
 from payouts.models import Attempt, Gateway, Source
@@ -38,6 +38,8 @@ def turn(act: str, *, is_on: bool, reason: str, by: User, source: Source) -> boo
         switch.reason = reason
         switch.save()
         door.tell_desk(act, reason, by=by, source=source)
+        if is_on:
+            bell.ring("submit")
     return True
 
 

@@ -13,7 +13,7 @@ from kombu.exceptions import OperationalError
 import config.celery
 from config import environment
 from heleket.webhooks import sign_webhook
-from payouts import bell, services
+from payouts import bell, services, switching
 from payouts.controls import pace
 from payouts.engine import jobs, tasks
 from payouts.models import Attempt, Payout, PayoutStatus, Source
@@ -118,6 +118,18 @@ def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, com
     with commit():
         office.act("ask_soon", payout, role="Operator")
     assert broker() == ["payouts.check"]
+
+
+def test_sending_that_goes_on_rings_for_what_has_waited(office, broker, commit):
+    operator = {"by": office.person("Operator"), "source": Source.ADMIN, "reason": "Update"}
+    with commit():
+        switching.pause(**operator)
+    assert broker() == []
+
+    for expected in (["payouts.submit"], []):  # it goes on already
+        with commit():
+            switching.resume(**operator)
+        assert broker() == expected
 
 
 def test_a_lost_payout_rings_when_it_may_be_sent_again(office, broker, commit):
