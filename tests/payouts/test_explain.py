@@ -74,6 +74,41 @@ def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, desk, clock
     assert sandbox.order_ids == []
 
 
+def test_a13_send_now_is_done_when_a_worker_was_faster(
+    sandbox, heleket_client, desk, clock, operator, monkeypatch
+):
+    """The act itself rings for a worker, which may claim it before the one who asked."""
+    payout, hurry = PayoutFactory(status=PayoutStatus.APPROVED), services.hurry_payouts
+
+    def hurry_and_be_heard(*args, **options):
+        outcomes = hurry(*args, **options)
+        submit_due(1, heleket_client, desk)
+        return outcomes
+
+    monkeypatch.setattr(services, "hurry_payouts", hurry_and_be_heard)
+    outcome = submission.send_now(
+        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+    )
+
+    assert outcome.done
+    assert sandbox.order_ids == [payout.order_id("test")]
+
+
+def test_send_now_is_not_done_when_the_payout_goes_back_to_the_approvers(
+    sandbox, heleket_client, desk, clock, operator
+):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    Wallet.objects.update(status="frozen")
+
+    outcome = submission.send_now(
+        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+    )
+
+    assert not outcome.done
+    assert Payout.objects.get().status == PayoutStatus.PENDING
+    assert sandbox.order_ids == []
+
+
 def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clock, operator):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     submit_due(1, heleket_client, desk)
