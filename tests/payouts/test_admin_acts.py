@@ -7,6 +7,7 @@ from django.urls import reverse
 
 import heleket
 from payouts import acts, desk, services
+from payouts.controls.models import Pace
 from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus, Source
 from payouts.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
@@ -356,6 +357,20 @@ def test_the_confirmation_of_one_shows_every_field_of_the_wire(client, log_in):
         assert told in text
     assert page.context["estimate"].debit == Decimal("5.5")
     assert page.context["calculated"].costs.payout_amount == Decimal(5)
+
+
+def test_a12_a_confirmation_heeds_a_silence_and_its_own_429_begins_one(client, log_in, sandbox):
+    log_in("Approver")
+    payout = PayoutFactory()
+    sandbox.faults.add("429_retry_after", seconds=600, path="/v1/payout/calc")
+
+    for note in ("could not be asked", "calls go on at 09:10:00"):
+        calculated = client.get(confirm_url(payout, "approve")).context["calculated"]
+        assert calculated.costs is None
+        assert note in calculated.note
+        assert len(sandbox.calls) == 1
+    assert Pace.objects.get().is_silent
+    assert [each.act for each in payout.events.all()] == ["request"]
 
 
 @pytest.mark.parametrize(
