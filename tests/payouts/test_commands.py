@@ -419,11 +419,12 @@ def test_heleket_check_binds_nothing(run_json):
     assert not Gateway.objects.exists()
 
 
-def test_heleket_check_learns_how_heleket_says_not_found(run, operator, desk, sandbox):
+def test_heleket_check_learns_how_heleket_says_not_found(run, operator, desk, sandbox, capsys):
     sandbox.faults.add("not_found_text", rate=1, text="No such payout")
 
     run("heleket_check", "--learn", "--by=olga")
 
+    assert "Restart worker and Celery" in capsys.readouterr().err  # their clients know the old ones
     assert Gateway.objects.get().not_found_text == "No such payout"
     event = DeskEvent.objects.get(act="learn_not_found")
     assert (event.person, event.reason) == (operator, "No such payout")

@@ -12,6 +12,8 @@ from payouts.errors import WrongDesk
 from payouts.management import base
 from payouts.models import Gateway, Source
 
+LEARNED = "Learned. Restart worker and Celery: until then they go by the words they started with."
+
 
 class Command(heleket_check.Command):
     help = (
@@ -50,6 +52,7 @@ class Command(heleket_check.Command):
             text = probe(client).not_found_text
             if text not in client.not_found_texts:
                 switching.learn_not_found(text, by=base.person(username), source=Source.COMMAND)
+                self.stderr.write(LEARNED)
 
 
 def binding(client: Client) -> Finding:
