@@ -16,9 +16,12 @@ class WithoutSecrets(SafeExceptionReporterFilter):
         "API|AUTH|TOKEN|KEY|SECRET|PASS|SIGN|COOKIE|URL|LOCATION", flags=re.IGNORECASE
     )
 
+    def is_active(self, request: HttpRequest | None) -> bool:  # noqa: ARG002
+        return True
+
     def get_post_parameters(self, request: HttpRequest | None) -> dict[str, Any]:
-        sent = request.POST.items() if request else []
-        return {name: self.cleanse_setting(name, value) for name, value in sent}
+        sent = super().get_post_parameters(request)  # without what the view calls sensitive
+        return {name: self.cleanse_setting(name, value) for name, value in sent.items()}
 
     def get_traceback_frame_variables(
         self,

@@ -15,7 +15,9 @@ import pytest
 from django.db import connection, transaction
 from django.test import Client
 from django.urls import reverse
+from django.views.decorators.debug import sensitive_post_parameters
 
+from config.error_reports import WithoutSecrets
 from heleket.sandbox.server import Server
 from heleket.webhooks import sign_webhook
 from payouts.desk import open_desk
@@ -147,6 +149,32 @@ def test_e9_no_webhook_that_breaks_tells_a_secret(debug, settings, monkeypatch):
 
     assert page.status_code == 500
     assert (b"signing.py" in page.content) == debug
+
+
+@sensitive_post_parameters("remark")
+def view_with_a_secret_of_its_own(request):
+    return request
+
+
+@sensitive_post_parameters()
+def view_with_secrets_alone(request):
+    return request
+
+
+@pytest.mark.parametrize("debug", [True, False])
+def test_e9_a_report_hides_what_a_view_calls_sensitive_and_what_sounds_like_it(rf, settings, debug):
+    settings.DEBUG = debug
+    sent = {"remark": PASSWORD, "api_key": PASSWORD, "amount": "5"}
+    reports = WithoutSecrets()
+
+    told = reports.get_post_parameters(view_with_a_secret_of_its_own(rf.post("/", sent)))
+    assert told["amount"] == "5"
+    assert told["api_key"] == reports.cleansed_substitute
+    assert told["remark"] == reports.cleansed_substitute
+    assert reports.get_post_parameters(None) == {}
+
+    told = reports.get_post_parameters(view_with_secrets_alone(rf.post("/", sent)))
+    assert set(told.values()) == {reports.cleansed_substitute}
 
 
 FAULTS = ["unauthorized", "500", "garbage", "cut_connection", "redirect_302", "null", "429"]
