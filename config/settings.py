@@ -1,6 +1,8 @@
 """Settings of the desk. What differs between machines is an environment variable: .env.example."""
 
+import math
 import re
+from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -84,13 +86,23 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
         url["CONN_MAX_AGE"], url["CONN_HEALTH_CHECKS"] = 600, True
         # A process that freezes in a transaction keeps all others from the switch and its rows.
         soon = "-c idle_in_transaction_session_timeout=60s"
-        url.setdefault("OPTIONS", {}).setdefault("options", soon)
+        options = url.setdefault("OPTIONS", {})
+        options["options"] = f"{soon} {options.get('options', '')}".strip()  # what is given wins
     return url
 
 
 DATABASES = {
     "default": database(env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'desk.sqlite3'}"))
 }
+
+
+def rate(text: str) -> float | None:
+    """Read calls per second; 0 and nothing mean that there is no limit."""
+    with suppress(ValueError):
+        if 0 <= (number := float(text or 0)) < math.inf:  # which nan is not either
+            return number or None
+    raise ImproperlyConfigured("HELEKET_CALLS_PER_SECOND must be a number, 0 or more.")
+
 
 INSTALLATION = env.str("INSTALLATION", default="desk")
 if not re.fullmatch("[a-z0-9]{1,4}", INSTALLATION):
@@ -112,9 +124,7 @@ LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
 QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
-HELEKET_CALLS_PER_SECOND = env.float("HELEKET_CALLS_PER_SECOND", default=0.0) or None
-if HELEKET_CALLS_PER_SECOND and HELEKET_CALLS_PER_SECOND < 0:
-    raise ImproperlyConfigured("HELEKET_CALLS_PER_SECOND must be greater than 0.")
+HELEKET_CALLS_PER_SECOND = rate(env.str("HELEKET_CALLS_PER_SECOND", default=""))
 
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
 CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")

@@ -51,13 +51,39 @@ def test_g1_the_demo_does_not_start_in_another_way_than_through_manage_py():
         call_command("demo")
 
 
-def test_f10_a_rate_below_zero_is_refused():
-    told = subprocess.run(
-        [sys.executable, "-c", "import config.settings"],
-        env={**os.environ, "HELEKET_CALLS_PER_SECOND": "-1"},
+def read_settings(script="", **variables):
+    """Read the settings in a process of their own, with these variables besides the tests'."""
+    return subprocess.run(
+        [sys.executable, "-c", f"from config import settings; {script}"],
+        env={**os.environ, **variables},
         cwd=environment.BASE_DIR,
         capture_output=True,
         text=True,
         check=False,
     )
-    assert "HELEKET_CALLS_PER_SECOND must be greater than 0" in told.stderr
+
+
+@pytest.mark.parametrize("rate", ["-1", "-inf", "inf", "nan", "some"])
+def test_f10_a_rate_that_is_none_is_refused(rate):
+    told = read_settings(HELEKET_CALLS_PER_SECOND=rate)
+    assert "HELEKET_CALLS_PER_SECOND must be a number, 0 or more." in told.stderr
+
+
+@pytest.mark.parametrize(
+    ("rate", "expected"), [("", None), ("0", None), ("0.5", 0.5), ("1e2", 100)]
+)
+def test_f10_a_rate_is_any_number_of_calls_a_second(rate, expected):
+    told = read_settings("print(settings.HELEKET_CALLS_PER_SECOND)", HELEKET_CALLS_PER_SECOND=rate)
+    assert told.stdout == f"{expected and float(expected)}\n"
+
+
+@pytest.mark.parametrize(
+    "asked", ["", "?options=-c%20statement_timeout%3D5s", "?sslmode=require&application_name=desk"]
+)
+def test_a_frozen_process_loses_its_transaction_whatever_options_the_address_has(asked):
+    told = read_settings(
+        "print(settings.DATABASES['default']['OPTIONS'])",
+        DATABASE_URL=f"postgres://desk:x@127.0.0.1/desk{asked}",
+    )
+    assert "-c idle_in_transaction_session_timeout=60s" in told.stdout
+    assert ("-c statement_timeout=5s" in told.stdout) == ("statement" in asked)
