@@ -23,7 +23,10 @@ def task_name(job: str) -> str:
 
 
 def ring(job: str) -> None:
-    """Have a job look for what is due, once this transaction is committed. Raises nothing."""
+    """Have a job look for what is due, once this transaction is committed.
+
+    A broker that fails is only logged. Outside a transaction this connects to the database.
+    """
     if settings.CELERY_BROKER_URL and not is_rung(job):
         transaction.on_commit(bell_of(job), robust=True)
 

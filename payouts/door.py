@@ -2,6 +2,11 @@
 
 Lock in id order, let the caller act, then save what moved together with one event per act, or none
 of it. Everyone who locks more keeps to one order: switch, pace, wallets, payouts, limits.
+
+Pauses are locked on both sides: a claim holds them before its payouts, settlement comes to them and
+to the desk's chain after its payouts. No circle comes of that because a claim never waits for a
+payout but passes over what others hold, so never leave out its `skip_locked`. Two settlements may
+meet at a pause and the chain; the database then ends one of them, and its step is repeated.
 """
 
 import json
