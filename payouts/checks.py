@@ -38,12 +38,10 @@ class Reply:
     told: heleket.RemotePayout | heleket.HeleketError
 
 
-def claim(
-    limit: int, *, only: Collection[UUID] | None = None, calls_per_second: float | None = None
-) -> list[Question]:
+def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> list[Question]:
     """Take up to `limit` payouts about which Heleket should be asked now, or those of `only`."""
     with transaction.atomic(durable=True):
-        most, now = pace.room(limit, calls_per_second), clock.now()
+        most, now = pace.room(limit, desk.calls_per_second), clock.now()
         askable = Payout.objects.askable()
         askable = askable.due(now) if only is None else askable.filter(pk__in=only)
         locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
@@ -51,16 +49,16 @@ def claim(
         if not ids:
             return []
         Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
-        pace.spend(len(ids), calls_per_second)
+        pace.spend(len(ids), desk.calls_per_second)
     current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
     told = current.values_list("pk", "order_id", "payout__cancel_asked_at")
     return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in told]
 
 
-def claim_watched(limit: int, *, calls_per_second: float | None = None) -> list[Question]:
+def claim_watched(limit: int, desk: Desk) -> list[Question]:
     """Take attempts that were ended as never sent and are asked about for a month more."""
     with transaction.atomic(durable=True):
-        most, now = pace.room(limit, calls_per_second), clock.now()
+        most, now = pace.room(limit, desk.calls_per_second), clock.now()
         due = watched(now).select_for_update(skip_locked=True)
         attempts = list(due.order_by("watch_at")[:most])
         if not attempts:
@@ -68,7 +66,7 @@ def claim_watched(limit: int, *, calls_per_second: float | None = None) -> list[
         Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
             watch_at=now + QUESTION_LASTS
         )
-        pace.spend(len(attempts), calls_per_second)
+        pace.spend(len(attempts), desk.calls_per_second)
     return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
 
 
@@ -120,7 +118,7 @@ def ask_now(seen: Seen, client: heleket.Client, desk: Desk, *, by: User, source:
     [outcome] = services.ask_soon([seen], by=by, source=source)
     if not outcome.done:
         return outcome
-    for question in claim(1, only=[seen.id], calls_per_second=desk.calls_per_second):
+    for question in claim(1, desk, only=[seen.id]):
         reply = ask(question, client, timeout=desk.timeout)
         record([reply], desk)
         told = explain.outcome_of(seen.id)

@@ -138,7 +138,7 @@ class Story:
         submission.record(answers, self.desk)
 
     def ask(self) -> None:
-        questions = checks.claim(EVERYTHING)
+        questions = checks.claim(EVERYTHING, self.desk)
         timeout = self.desk.timeout
         replies = [checks.ask(question, self.client, timeout=timeout) for question in questions]
         checks.record(replies, self.desk)

@@ -72,7 +72,7 @@ def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
     return Job(
         name="check",
         threads=threads,
-        claim=partial(checks.claim, calls_per_second=desk.calls_per_second),
+        claim=partial(checks.claim, desk=desk),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
         asks_silence=asks_silence,
@@ -85,7 +85,7 @@ def watch(client: heleket.Client, desk: Desk) -> Job:
     return Job(
         name="watch",
         threads=1,
-        claim=partial(checks.claim_watched, calls_per_second=desk.calls_per_second),
+        claim=partial(checks.claim_watched, desk=desk),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
         asks_silence=asks_silence,

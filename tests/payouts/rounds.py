@@ -13,7 +13,7 @@ def submit_due(limit, client, desk):
 
 def check_due(limit, client, desk):
     """Ask about up to `limit` due payouts, or watched ones, and return how many were asked."""
-    questions = checks.claim(limit) or checks.claim_watched(limit)
+    questions = checks.claim(limit, desk) or checks.claim_watched(limit, desk)
     for question in questions:
         checks.record([checks.ask(question, client, timeout=desk.timeout)], desk)
     return len(questions)

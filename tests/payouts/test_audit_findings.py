@@ -108,7 +108,7 @@ def test_b7_an_answer_from_before_the_final_word_does_not_contradict_it(office, 
     [call] = submission.claim(1, office.desk)
     late = send(call, office)
     assert late.outcome.status == "process"
-    [question] = checks.claim(1, only=[payout.pk])
+    [question] = checks.claim(1, office.desk, only=[payout.pk])
     late_reply = checks.ask(question, office.client, timeout=office.desk.timeout)
     office.work(minutes=5)
     ended = now(payout)
@@ -160,7 +160,7 @@ def test_b11_texts_that_are_longer_than_ours_do_not_hide_heleket_s_word(office, 
     attempt = Attempt.objects.get()
     office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
     office.clock.forward(minutes=1)
-    [question] = checks.claim(1)
+    [question] = checks.claim(1, office.desk)
     told = heleket.RemotePayout(
         uuid=attempt.uuid, status="paid", is_final=True, txid="t" * 255, payer_currency="C" * 255
     )

@@ -41,9 +41,9 @@ def test_f10_submissions_and_questions_share_the_rate(paced):
     paced.clock.forward(seconds=1)
 
     Payout.objects.under_way().update(due_at=paced.clock())
-    questions = checks.claim(100, calls_per_second=2)
+    questions = checks.claim(100, paced.desk)
     assert len(questions) == 2
-    assert checks.claim_watched(100, calls_per_second=2) == []
+    assert checks.claim_watched(100, paced.desk) == []
     assert paced.submit() == 0
     paced.clock.forward(seconds=60)
     assert paced.submit() == 3  # time that nobody used does not add up

@@ -223,13 +223,13 @@ def test_a_hint_that_comes_while_heleket_is_asked_is_not_lost(
     [payout] = approved(1)
     run()
     clock.forward(minutes=1)
-    [question] = checks.claim(1)
+    [question] = checks.claim(1, desk)
     reply = checks.ask(question, heleket_client, timeout=desk.timeout)
     Payout.objects.filter(pk=payout.pk).update(due_at=clock())
 
     checks.record([reply], desk)
 
-    assert [each.attempt_id for each in checks.claim(1)] == [question.attempt_id]
+    assert [each.attempt_id for each in checks.claim(1, desk)] == [question.attempt_id]
 
 
 def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, desk, clock):
@@ -238,5 +238,5 @@ def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, d
     clock.forward(minutes=1)
     run()
 
-    assert checks.claim(1) == []
+    assert checks.claim(1, desk) == []
     assert Payout.objects.get().due_at > clock()

@@ -40,11 +40,8 @@ def submit(world: "World", most: int) -> int:
 
 
 def check(world: "World", most: int) -> int:
-    rate = world.desk.calls_per_second
-    questions = world.try_once(lambda: checks.claim(most, calls_per_second=rate)) or []
-    questions = (
-        questions or world.try_once(lambda: checks.claim_watched(most, calls_per_second=rate)) or []
-    )
+    questions = world.try_once(lambda: checks.claim(most, world.desk)) or []
+    questions = questions or world.try_once(lambda: checks.claim_watched(most, world.desk)) or []
     replies = [checks.ask(each, world.client, timeout=world.desk.timeout) for each in questions]
     store(world, replies, checks.record)
     return len(questions)

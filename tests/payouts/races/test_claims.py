@@ -60,7 +60,7 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, r
     rare = 0.001  # calls a second: one may be made, the next after a quarter of an hour
     claims = [
         partial(submission.claim, 2, replace(desk, calls_per_second=rare)),
-        partial(checks.claim, 2, calls_per_second=rare),
+        partial(checks.claim, 2, replace(desk, calls_per_second=rare)),
     ]
     claimers, kinds = ring(4), Counter()
     make(4)

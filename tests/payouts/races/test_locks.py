@@ -61,7 +61,9 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, desk, ring,
         calls = submission.claim(4, desk)
         random.Random(seed).shuffle(calls)
         submission.record([submission.Answer(call, answer) for call in calls], desk)
-        checks.record([checks.Reply(each, answer_to_a_question) for each in checks.claim(4)], desk)
+        checks.record(
+            [checks.Reply(each, answer_to_a_question) for each in checks.claim(4, desk)], desk
+        )
 
     answer_to_a_question = heleket.PayoutNotFound("Payout not found")
     for number in rounds:
