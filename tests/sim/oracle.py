@@ -101,7 +101,7 @@ class Oracle:
         self.version = self.writes = -1
         self.approved: dict[object, tuple[object, ...]] = {}
         self.hands: dict[object, set[int | None]] = defaultdict(set)
-        self.left_at: dict[object, float] = {}
+        self.called_at: dict[object, float] = {}
         self.lease_ends: dict[str, float] = {}
         self.nothing_is_out = False
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
@@ -114,6 +114,7 @@ class Oracle:
             return
         self.look()
         order_id, now = json.loads(request.body)["order_id"], self.world.clock.monotonic()
+        self.called_at[self.tries[order_id].payout] = now
         if now + self.world.desk.timeout > self.lease_ends[order_id] + 0.001:
             raise Broken(f"I14 the call of {order_id} may last longer than its lease")
         if self.nothing_is_out and not self.sending_is_on():
@@ -131,7 +132,6 @@ class Oracle:
         if attempt is None or attempt.body.encode() != request.body:
             raise Broken(f"I1 bytes that are not stored leave: {request.body!r}")
         payout = self.payouts[attempt.payout]
-        self.left_at[payout.id] = self.world.clock.monotonic()
         if attempt.generation == payout.generation:
             terms = (sent["currency"], Decimal(sent["amount"]), sent["network"], sent["address"])
             stored = (payout.currency, Decimal(payout.amount), payout.network, payout.address)
@@ -284,9 +284,9 @@ class Oracle:
         desk's clock has jumped it cannot know."""
         world, present = self.world, (payout.id, payout.generation)
         tries = [each for each in self.tries.values() if (each.payout, each.generation) == present]
-        if payout.id not in self.left_at or not any(each.was_released for each in tries):
+        if payout.id not in self.called_at or not any(each.was_released for each in tries):
             return
-        passed = world.clock.monotonic() - self.left_at[payout.id]
+        passed = world.clock.monotonic() - self.called_at[payout.id]
         if passed < world.desk.release - world.clock.swing.total_seconds():
             raise Broken(f"I6 P-{payout.number} was released {passed:.0f} s after its last call")
 
