@@ -41,7 +41,10 @@ def fill() -> None:
         person = UserFactory(username=name, is_superuser=name == "root")
         person.groups.set(Group.objects.filter(name__in=roles))
     people = User.objects.in_bulk(field_name="username")
-    clients = {number: ClientFactory(created_by=people["ruben"]) for number in (1, 2, 3)}
+    clients = {  # an order id is made of the client's, so these are the same in every process
+        number: ClientFactory(external_id=f"S-{number}", created_by=people["ruben"])
+        for number in (1, 2, 3)
+    }
     for number, adder, network, address in WALLETS:
         WalletFactory(
             client=clients[number],

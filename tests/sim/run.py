@@ -173,6 +173,9 @@ def calm(world: World) -> None:
             break
         world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
     world.oracle.check_end()
+    for entry in world.gateway.ledger:
+        if entry.order_id:
+            world.note(f"{entry.order_id}: {entry.delta} {entry.currency}")
 
 
 def put_right(world: World) -> None:

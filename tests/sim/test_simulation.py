@@ -6,7 +6,8 @@ import sys
 
 import pytest
 
-from tests.sim import bugs
+from tests.factories import ClientFactory
+from tests.sim import bugs, database
 from tests.sim.run import run
 from tests.sim.shrink import shrink
 
@@ -36,8 +37,10 @@ def test_sim_the_same_seed_gives_the_same_trace():
 
 
 def test_sim_a_fresh_process_gives_the_same_trace():
-    """Nothing that stays in a process from one run to the next changes its course."""
+    """Nothing that stays in a process, of runs or of other tests, changes the course of a run."""
     run(8)
+    ClientFactory.build_batch(3)
+    database.sqlite_template.cache_clear()
     done = subprocess.run(
         [sys.executable, "-m", "tests.sim", "--seed", "7"],
         capture_output=True,
