@@ -98,9 +98,11 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
         return self.filter(approved | Q(status=PayoutStatus.SUBMITTING, may_repeat=True))
 
     def askable(self) -> "PayoutQuerySet":
-        """Those of which only Heleket knows what became of them; due or not."""
+        """Those of which only Heleket knows what became of them; due or not. What a discrepancy
+        stops is for people."""
         lost = Q(status=PayoutStatus.SUBMITTING, may_repeat=False)
-        return self.filter(lost | Q(status=PayoutStatus.BROADCAST))
+        under_way = self.filter(lost | Q(status=PayoutStatus.BROADCAST))
+        return under_way.exclude(waiting_for=WaitingFor.DISCREPANCY)
 
     def due(self, at: datetime) -> "PayoutQuerySet":
         return self.filter(due_at__lte=at)

@@ -140,6 +140,24 @@ def test_b7_an_answer_from_before_the_final_word_does_not_take_it_back(office, p
     assert not Discrepancy.objects.exists()
 
 
+def test_b14_a_payout_that_stops_while_a_person_asks_about_it_stays_unasked(office, payout):
+    """Asked once more it would be asked for ever, and each answer written down."""
+    office.submit()
+    office.sandbox.payouts[0].amount += 1
+    [seen] = services.see([payout])
+    by = office.person("Operator")
+    services.ask_soon([seen], by=by, source=Source.ADMIN)
+    assert office.check() == 1  # a worker was faster
+    stopped, told = now(payout), acts(payout)
+    assert (stopped.waiting_for, stopped.due_at) == ("discrepancy", None)
+
+    assert checks.claim(1, office.desk, only=[payout.pk]) == []
+
+    assert now(payout).due_at is None
+    assert acts(payout) == told
+    office.sandbox.payouts[0].amount -= 1
+
+
 def test_b12_paid_but_not_final_contradicts_a_failure(office, payout):
     office.sandbox.set_fate("final_fail")
     office.submit()
