@@ -1,11 +1,11 @@
 """What many runs came to, in a sentence and on a page."""
 
 import platform
-import subprocess
 from collections import Counter
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from benchmarks import stage
 from tests.sim.swarm import ALL
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 class Totals:
     def __init__(self, engine: str, seeds: range, steps: int) -> None:
-        self.engine, self.seeds, self.steps, self.commit = engine, seeds, steps, commit()
+        self.engine, self.seeds, self.steps, self.commit = engine, seeds, steps, stage.commit()
         self.runs, self.steps_taken, self.seconds, self.cpu = 0, 0, 0.0, 0.0
         self.faults: Counter[str] = Counter()
         self.acts: Counter[str] = Counter()
@@ -57,17 +57,6 @@ class Totals:
 
 def table(counts: Counter[str], names: list[str]) -> str:
     return "\n".join(f"| `{name}` | {counts[name]:,} |" for name in names)
-
-
-def commit() -> str:
-    def git(*arguments: str) -> str:
-        done = subprocess.run(
-            ["git", *arguments], capture_output=True, text=True, check=True, timeout=30
-        )
-        return done.stdout.strip()
-
-    changed = " with uncommitted changes" if git("status", "--porcelain", "-uno") else ""
-    return f"{git('rev-parse', '--short=12', 'HEAD')}{changed}"
 
 
 ENGINES = {"sqlite": "SQLite in memory", "postgres": "PostgreSQL"}
