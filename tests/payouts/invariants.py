@@ -7,6 +7,7 @@ those of docs/faults.md.
 import json
 from collections import defaultdict
 from decimal import Decimal
+from functools import partial
 from itertools import groupby, pairwise
 
 from django.db.models import F
@@ -37,8 +38,14 @@ ARROWS = {
 UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
 
 
-def check_invariants(sandbox):
-    checks = [paid_once, same_bytes, approved_by_others, events_tell_all, final_words_are_theirs]
+def check_invariants(sandbox, *, clock_jumped=False):
+    checks = [
+        partial(paid_once, clock_jumped=clock_jumped),
+        same_bytes,
+        approved_by_others,
+        events_tell_all,
+        final_words_are_theirs,
+    ]
     checks += [money_is_exact, nothing_is_forgotten, desk_chain_closes]
     broken = [sentence for check in checks for sentence in check(sandbox)]
     assert not broken, "\n".join(broken)
@@ -60,10 +67,10 @@ def shown_to_people(payout):
     return payout.discrepancies.exists()
 
 
-def paid_once(sandbox):
+def paid_once(sandbox, *, clock_jumped):
     """I1, I6, I7: Heleket holds at most one living payout of ours, none for what never was sent.
 
-    What was released too early, by a clock that jumped, is still asked about, and shown then.
+    What a clock that jumped has released too early is still asked about, and shown then.
     """
     attempts = attempts_by_payout()
     for payout in Payout.objects.all():
@@ -72,8 +79,9 @@ def paid_once(sandbox):
             yield f"I1 {payout} is paid by {alive}"
         current = [each for each in alive if each.generation == payout.generation]
         may_live = payout.status in {*UNDER_WAY, PayoutStatus.CONFIRMED}
-        is_asked = all(each.watch_at for each in alive)
-        if not (current and may_live) and not is_asked and not shown_to_people(payout):
+        if not alive or (clock_jumped and all(each.watch_at for each in alive)):
+            continue
+        if not (current and may_live) and not shown_to_people(payout):
             yield f"I6 I7 {payout} is {payout.status}, yet Heleket has {alive}"
     for order_id in sandbox.order_ids:
         taken = -sum(entry.delta for entry in sandbox.ledger if entry.order_id == order_id)
