@@ -208,19 +208,26 @@ def until_all(status, **options):
 
 def hurry():
     """Make due what waits for its next try; leases and quiet times hold all the same."""
-    now = clock.now()
-    with transaction.atomic():
-        waiting = Payout.objects.filter(waiting_for__in=["answer", "worker", "gateway"])
-        for rows, name in [(waiting, "due_at"), (Pause.objects.all(), "probe_at")]:
-            later = rows.filter(**{f"{name}__gt": now}).select_for_update(skip_locked=True)
-            rows.filter(pk__in=[row.pk for row in later]).update(**{name: now})
+    bring_forward(Payout.objects.filter(waiting_for__in=["answer", "worker", "gateway"]), "due_at")
+    bring_forward(Pause.objects.all(), "probe_at")
     return True
 
 
 def ask_all():
     """Have Heleket asked about all that is under way."""
-    Payout.objects.under_way().filter(due_at__gt=clock.now()).update(due_at=clock.now())
+    bring_forward(Payout.objects.under_way(), "due_at")
     return True
+
+
+def bring_forward(rows, name):
+    """Set a time in the future to now, save for rows that somebody holds.
+
+    Waiting for those would be a deadlock sooner or later: workers lock them in their own order.
+    """
+    now = clock.now()
+    with transaction.atomic():
+        free = rows.filter(**{f"{name}__gt": now}).select_for_update(skip_locked=True)
+        rows.filter(pk__in=[row.pk for row in free]).update(**{name: now})
 
 
 def order_ids():
