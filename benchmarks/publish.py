@@ -62,16 +62,19 @@ def markdown(figures: Sequence[Figure]) -> str:
 
 
 def picture(figures: Sequence[Figure]) -> str:
-    """Draw each ratio against its goal: how many times better than it, on a logarithmic scale."""
-    rows = [each for each in figures if each.goal and min(each.margins) > 0]
-    margins = [margin for each in rows for margin in each.margins]
+    """Draw each ratio against its goal: how many times better than it, on a logarithmic scale.
+
+    A round of 0 is drawn at the left edge; a median of 0 has no place on such a scale.
+    """
+    rows = [each for each in figures if each.goal and each.margin > 0]
+    margins = [margin for each in rows for margin in each.margins if margin > 0]
     low, high = min([*margins, 0.5]) * 0.9, max([*margins, 2]) * 1.1
     names = [f"{each.what} : {each.against}".removesuffix(" : ") for each in rows]
     left, bottom = LETTER * max(map(len, names), default=0) + 32, TOP + ROW * len(rows)
     right = left + SCALE
 
     def x(margin: float) -> float:
-        share = math.log(margin / low) / math.log(high / low)
+        share = math.log(max(margin, low) / low) / math.log(high / low)
         return round(left + share * SCALE, 1)
 
     size = f'width="{right + NUMBERS}" height="{bottom + ROW // 2}"'

@@ -100,6 +100,13 @@ def test_the_picture_shows_the_figures_that_have_a_goal():
     assert dots == ["bad", "good"]
 
 
+def test_the_picture_keeps_a_figure_of_which_one_round_came_to_nothing():
+    root = ElementTree.fromstring(publish.picture([figure(0, 0.66, 0.8, at_least=0.7)]))
+
+    texts = [each.text for each in root.iter("{http://www.w3.org/2000/svg}text")]
+    assert "0.66, goal ≥ 0.7: within noise" in texts
+
+
 def test_better_than_a_goal_is_above_one_whichever_way_it_points():
     assert figure(0.5, at_least=0.25).margins == [2]
     assert figure(2, at_most=6).margins == [3]
