@@ -1,4 +1,4 @@
-"""Asking Heleket about payouts: lost ones, unfinished ones, and for a month those never sent.
+"""Asking Heleket about payouts: lost ones, unfinished ones, and for a month those not paid.
 
 Claim a question for a moment, ask without lock or transaction, record the answer.
 """
@@ -56,7 +56,8 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
 
 
 def claim_watched(limit: int, desk: Desk) -> list[Question]:
-    """Take attempts that were ended as never sent and are asked about for a month more."""
+    """Take attempts that are not under way and asked about all the same: earlier tries, and what
+    was ended or put back though it was called."""
     with transaction.atomic(durable=True):
         most, now = pace.room(limit, desk.calls_per_second), clock.now()
         due = watched(now).select_for_update(skip_locked=True)
@@ -103,10 +104,11 @@ def record(replies: Sequence[Reply], desk: Desk) -> None:
 def apply(attempt: Attempt, reply: Reply, owners: Mapping[str, str], desk: Desk) -> None:
     match reply.told:
         case heleket.RemotePayout():
-            settlement.apply_remote(attempt, reply.told, owners, source=Source.CHECK)
-            attempt.watch_at = None  # if it was ended as never sent, people have it to look at now
-        case heleket.PayoutNotFound() if attempt.watch_at:
-            settlement.keep_watching(attempt)
+            asked_at = reply.question.asked_at
+            settlement.apply_remote(
+                attempt, reply.told, owners, source=Source.CHECK, asked_at=asked_at
+            )
+            settlement.watch_on(attempt, is_final=reply.told.is_final)
         case heleket.PayoutNotFound():
             settlement.apply_not_found(attempt, reply.question.asked_at, desk)
         case heleket.HeleketError():

@@ -184,9 +184,19 @@ def answer(payout: Payout, states: States) -> Told:
         told = _("It should be cancelled, but Heleket may have it already. Nothing is sent again.")
         if states.pace.is_silent:
             return told, NOBODY, calls_go_on(states.pace)
-        then = _("Heleket is asked at %s; if it never had it, it ends as cancelled after a day.")
-        return told, NOBODY, then % at_time(payout.due_at)
+        then = _(
+            "Heleket is asked; it ends as cancelled once it is sure that Heleket never had it."
+        )
+        return told, NOBODY, then
+    if payout.status == PayoutStatus.APPROVED:
+        then = _("Heleket is asked; this try goes out once it says that it pays no earlier one.")
+        return payout.status_reason, _("An operator can hold or cancel it."), then
     told = _("It was sent, and it is not known yet whether Heleket has it.")
+    if payout.status_reason:
+        told = _("%(told)s The last that was heard: “%(words)s”") % {
+            "told": told,
+            "words": payout.status_reason,
+        }
     if states.pace.is_silent:
         return told, _("Nobody has to act."), calls_go_on(states.pace)
     if payout.may_repeat:
@@ -206,9 +216,12 @@ def final_word(payout: Payout, states: States) -> Told:
     return told, _("An operator can ask Heleket now."), then
 
 
-def discrepancy(_payout: Payout, _states: States) -> Told:
+def discrepancy(payout: Payout, _states: States) -> Told:
     told = _("Heleket and the desk differ about it, so everything has stopped.")
     who = _("An operator has to find out why and close the discrepancy.")
+    if payout.due_at:
+        then = _("Nothing until the discrepancy is closed; Heleket is asked for news at %s.")
+        return told, who, then % at_time(payout.due_at)
     return told, who, _("Nothing until the discrepancy is closed.")
 
 

@@ -20,6 +20,7 @@ from wallets.models import Client, Wallet
 
 PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
 LAST_GENERATION = 99
+FINAL_FAILURES = frozenset({"fail", "system_fail", "cancel"})  # Heleket's words
 DESK_CHAIN_LOCK = 0x6465736B  # "desk"
 
 
@@ -93,16 +94,17 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
         return self.filter(status=PayoutStatus.PENDING)
 
     def sendable(self) -> "PayoutQuerySet":
-        """Approved ones, and lost ones whose repeat Heleket's answers allow; due or not."""
+        """Approved ones, and lost ones whose repeat Heleket's answers allow; due or not. None that
+        is to be cancelled."""
         approved = Q(status=PayoutStatus.APPROVED) & ~Q(waiting_for=WaitingFor.DISCREPANCY)
-        return self.filter(approved | Q(status=PayoutStatus.SUBMITTING, may_repeat=True))
+        wanted = self.filter(cancel_asked_at=None)
+        return wanted.filter(approved | Q(status=PayoutStatus.SUBMITTING, may_repeat=True))
 
     def askable(self) -> "PayoutQuerySet":
-        """Those of which only Heleket knows what became of them; due or not. What a discrepancy
-        stops is for people."""
+        """Those of which only Heleket knows what became of them; due or not. One that a discrepancy
+        stops is asked about as well: it may still be paid."""
         lost = Q(status=PayoutStatus.SUBMITTING, may_repeat=False)
-        under_way = self.filter(lost | Q(status=PayoutStatus.BROADCAST))
-        return under_way.exclude(waiting_for=WaitingFor.DISCREPANCY)
+        return self.filter(lost | Q(status=PayoutStatus.BROADCAST))
 
     def due(self, at: datetime) -> "PayoutQuerySet":
         return self.filter(due_at__lte=at)
@@ -380,10 +382,11 @@ class Payout(models.Model):
         self.submitted_at = None
         self._start_over()
 
-    def stop(self) -> None:
-        """Nothing happens to it by itself until its discrepancies are closed."""
+    def stop(self, *, due_at: datetime | None = None) -> None:
+        """Nothing is sent and no status moves until its discrepancies are closed. `due_at` is when
+        Heleket is asked next what it has."""
         self.may_repeat = False
-        self.wait_for(WaitingFor.DISCREPANCY)
+        self.wait_for(WaitingFor.DISCREPANCY, due_at=due_at)
 
     def go_on(self) -> None:
         """Wait again for what its status waits for; what the worker handles is due at once."""
@@ -475,7 +478,12 @@ class Attempt(models.Model):
     not_found_at = models.DateTimeField(null=True)
     not_found_count = models.PositiveIntegerField(default=0)
     refusal = models.TextField(default="")
+    # Heleket's words that say nothing of the payout, with how often each came.
+    unclear = models.JSONField(null=True)
+    # From here on it counts as never executed; Heleket is asked all the same for a month.
     released_at = models.DateTimeField(null=True)
+    # When Heleket last said that it will pay nothing for it: not found late enough, or failed.
+    clear_at = models.DateTimeField(null=True)
     watch_at = models.DateTimeField(null=True)
 
     uuid = models.CharField(max_length=64, unique=True, null=True)
@@ -508,6 +516,16 @@ class Attempt(models.Model):
     def is_open_question(self) -> bool:
         """Whether Heleket may have it without our knowing: a call's answer never came."""
         return bool(self.unanswered) and self.uuid is None and self.released_at is None
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether Heleket's final word is that it did not pay."""
+        return self.is_final and self.remote_status in FINAL_FAILURES
+
+    @property
+    def is_over(self) -> bool:
+        """Whether it counts as not paid for good: never called, failed finally, or released."""
+        return not self.calls or self.has_failed or self.released_at is not None
 
 
 class Event(models.Model):
@@ -602,9 +620,11 @@ class Discrepancy(models.Model):
         DIFFERENT = "different", _("Heleket has another payout under our order id")
         UUID_TAKEN = "uuid_taken", _("Heleket's id belongs to another payout of ours")
         CONTRADICTION = "contradiction", _("Heleket contradicts a final word")
-        FOUND_LATE = "found_late", _("Heleket has a payout that we ended as never sent")
+        FOUND_LATE = "found_late", _("Heleket has a payout that we took for never sent")
         VANISHED = "vanished", _("Heleket no longer knows a payout it had")
         EARLIER = "earlier", _("An earlier try of this payout may still be paid")
+        UNKNOWN_WORD = "unknown_word", _("Heleket ended it with a word that we do not know")
+        UNCLEAR = "unclear", _("Heleket's answers say nothing of this payout")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     key = models.CharField(max_length=200)
@@ -657,6 +677,16 @@ class Gateway(models.Model):
         return f"{self.merchant_id} at {self.host}"
 
 
+class StandingPauses(models.Manager["Pause"]):
+    """Those that hold up payouts. Of some causes one failure says too little."""
+
+    def get_queryset(self) -> models.QuerySet["Pause"]:
+        too_few = Q()
+        for cause, enough in Pause.ENOUGH.items():
+            too_few |= Q(cause=cause, failures__lt=enough)
+        return super().get_queryset().exclude(too_few)
+
+
 class Pause(models.Model):
     """Heleket cannot take requests, or not in one currency: why, and when to try one again."""
 
@@ -667,7 +697,11 @@ class Pause(models.Model):
         UNAUTHORIZED = "unauthorized", _("Heleket refuses our key")
         SLOW_DOWN = "slow_down", _("Heleket asks us to slow down")
         UNREACHABLE = "unreachable", _("Heleket cannot be reached")
+        NO_ANSWER = "no_answer", _("Heleket does not answer what is sent")
         UNKNOWN = "unknown", _("Heleket refuses with a text we do not know")
+
+    # How many failures in a row it takes: one connection may break among many that hold.
+    ENOUGH = {Cause.UNREACHABLE: 2, Cause.NO_ANSWER: 3}
 
     cause = models.CharField(max_length=12, choices=Cause)
     currency = models.CharField(max_length=12, default="")  # of funds; empty is all
@@ -675,6 +709,10 @@ class Pause(models.Model):
     since = models.DateTimeField()
     probe_at = models.DateTimeField()
     tries = models.PositiveIntegerField(default=1)
+    failures = models.PositiveIntegerField(default=1, db_default=1)  # in a row, no success between
+
+    objects = StandingPauses()
+    counted = models.Manager["Pause"]()  # also those of too few failures
 
     class Meta:
         default_permissions = ("view",)
@@ -682,3 +720,7 @@ class Pause(models.Model):
 
     def __str__(self) -> str:
         return self.get_cause_display()
+
+    @property
+    def stands(self) -> bool:
+        return self.failures >= self.ENOUGH.get(Pause.Cause(self.cause), 1)

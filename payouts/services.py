@@ -13,13 +13,16 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Q
 from django.utils.translation import gettext as _
 
-from payouts import clock, door, policy
+from payouts import bell, clock, door, policy
 from payouts.errors import NotAllowed, PayoutError
 from payouts.models import (
+    FINAL_FAILURES,
     LAST_GENERATION,
     Approval,
+    Attempt,
     Discrepancy,
     Origin,
     Payout,
@@ -34,6 +37,8 @@ from wallets.coins import decimals_of
 from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
 
 CHUNK = 1000
+WITHOUT_CALL = (PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
+BEFORE_HELEKET = (*WITHOUT_CALL, PayoutStatus.SUBMITTING)
 
 Part = PayoutMaker.Part
 Hand = tuple[int, str]  # a maker's id and part
@@ -223,6 +228,7 @@ def start_new_generation_if_tried(payout: Payout) -> None:
     if payout.attempts.filter(generation=payout.generation).exists():
         refuse_last_generation(payout)
         payout.generation += 1
+        ask_about_calls([payout])
 
 
 def only(payouts: Sequence[Payout]) -> Payout:
@@ -268,15 +274,23 @@ def reject_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Sourc
     require(by, "reject_payout")
     reason = needed(reason, _("Say why it is rejected."))
 
-    def act(payout: Payout) -> str:
-        refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD)
-        payout.reject(reason)
-        return _("Rejected. It will not be paid.")
+    def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
+        called = with_open_calls(payouts)
+
+        def act(payout: Payout) -> str:
+            refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD)
+            if payout.pk in called:
+                return ask_to_cancel(payout, reason)
+            payout.reject(reason)
+            return _("Rejected. It will not be paid.")
+
+        return act
 
     def finish(payouts: list[Payout]) -> None:
         decide(payouts, by, Approval.Decision.REJECTED)
+        ask_about_calls(payouts)
 
-    return act_on(seen, lambda _payouts: act, finish, by=by, source=source)
+    return act_on(seen, begin, finish, by=by, source=source)
 
 
 def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
@@ -309,37 +323,65 @@ def release_payouts(
 
 
 def cancel_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
-    """End payouts before they are sent, exactly; for one being sent, store that it should end.
+    """End payouts that were never called, exactly; of others, store that they should end.
 
-    In `submitting` nothing is sent again and Heleket is asked; it becomes `cancelled` only once
-    the release time has shown that Heleket never had it. In `broadcast` it is refused.
+    Nothing of these is sent any more and Heleket is asked: one becomes `cancelled` only once
+    Heleket's answers have shown that it never had it. In `broadcast` it is refused.
     """
     require(by, "cancel_payout", "cancel_own_payout")
     reason = needed(reason, _("Say why it is cancelled."))
     any_of_them = by.has_perm("payouts.cancel_payout")
 
-    def act(payout: Payout) -> str:
-        if not any_of_them and payout.requested_by_id != by.pk:
-            raise NotAllowed(_("You may only cancel payouts that you requested yourself."))
-        if payout.status == PayoutStatus.BROADCAST:
-            raise PayoutError(at_heleket(payout))
-        if payout.status == PayoutStatus.SUBMITTING:
-            return ask_to_cancel(payout, reason)
-        refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
-        payout.cancel(reason)
-        return _("Cancelled. It was never sent.")
+    def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
+        called = with_open_calls(payouts)
 
-    return act_on(seen, lambda _payouts: act, void(_("Cancelled.")), by=by, source=source)
+        def act(payout: Payout) -> str:
+            if not any_of_them and payout.requested_by_id != by.pk:
+                raise NotAllowed(_("You may only cancel payouts that you requested yourself."))
+            if payout.status == PayoutStatus.BROADCAST:
+                raise PayoutError(at_heleket(payout))
+            refuse_unless(payout, *BEFORE_HELEKET)
+            if payout.pk in called:
+                return ask_to_cancel(payout, reason)
+            payout.cancel(reason)
+            return _("Cancelled. It was never sent.")
+
+        return act
+
+    def finish(payouts: list[Payout]) -> None:
+        void_approvals(payouts, _("Cancelled."))
+        ask_about_calls(payouts)
+
+    return act_on(seen, begin, finish, by=by, source=source)
+
+
+def with_open_calls(payouts: Iterable[Payout]) -> set[UUID]:
+    """Return the ids of those of which Heleket may have executed a call, for all we know."""
+    tries = Attempt.objects.filter(payout__in=[payout.pk for payout in payouts])
+    return {each.payout_id for each in tries if not each.is_over}
+
+
+def ask_about_calls(payouts: Iterable[Payout]) -> None:
+    """Have Heleket asked now about all calls of these payouts that may have been executed.
+
+    The answers to what is under way come by themselves.
+    """
+    idle = [payout.pk for payout in payouts if payout.status != PayoutStatus.SUBMITTING]
+    tries = Attempt.objects.filter(payout__in=idle).exclude(calls=0)
+    over = Q(is_final=True, remote_status__in=FINAL_FAILURES)
+    if tries.exclude(over).update(watch_at=clock.now()):
+        bell.ring("watch")
 
 
 def ask_to_cancel(payout: Payout, reason: str) -> str:
     if payout.cancel_asked_at is None:
         payout.tell("ask_to_cancel", reason)
         payout.cancel_asked_at, payout.may_repeat = clock.now(), False
-    payout.wait_for(WaitingFor.ANSWER, due_at=clock.now())
+    is_sending = payout.status == PayoutStatus.SUBMITTING
+    payout.wait_for(WaitingFor.ANSWER, due_at=clock.now() if is_sending else None)
     return _(
         "It may already be at Heleket. Nothing more will be sent, Heleket is asked, and it is "
-        "cancelled once Heleket has not known it for the release time."
+        "cancelled once Heleket's answers have shown that it never had it."
     )
 
 
@@ -362,7 +404,11 @@ def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source
         payout.retry(reason)
         return _("It waits for approval again.")
 
-    return act_on(seen, lambda _payouts: act, void(_("Tried again.")), by=by, source=source)
+    def finish(payouts: list[Payout]) -> None:
+        void_approvals(payouts, _("Tried again."))
+        ask_about_calls(payouts)
+
+    return act_on(seen, lambda _payouts: act, finish, by=by, source=source)
 
 
 def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
@@ -458,6 +504,10 @@ def refuse_stale(payout: Payout, seen: Seen) -> None:
 def refuse_stopped(payout: Payout) -> None:
     if payout.waiting_for == WaitingFor.DISCREPANCY:
         raise PayoutError(_("An open discrepancy stops this payout. Close the discrepancy first."))
+    if payout.cancel_asked_at and payout.status in WITHOUT_CALL:
+        raise PayoutError(
+            _("It is being cancelled; until Heleket has answered, nothing else is possible.")
+        )
 
 
 def refuse_maker(by: User, hands: Sequence[Hand]) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from django.db import InterfaceError, OperationalError, transaction
 
@@ -20,6 +20,7 @@ from payouts import clock, door, pauses
 from payouts.controls import pace
 from payouts.desk import Desk
 from payouts.models import (
+    FINAL_FAILURES,
     Attempt,
     Discrepancy,
     Pause,
@@ -36,12 +37,15 @@ logger = logging.getLogger(__name__)
 
 Told = TypeVar("Told")
 
-FINAL_FAILURES = {"fail", "system_fail", "cancel"}
 FIRST_CHECK = timedelta(seconds=30)
 LONGEST_CHECK = timedelta(minutes=15)
 WATCH_FOR = timedelta(days=30)
 WATCH_EVERY = timedelta(days=1)
 NOT_FOUND_IS_STRANGE = 3
+UNCLEAR_IS_STRANGE = 10  # the same words that say nothing
+FIRST_RETRY = timedelta(seconds=1)  # after a connection that was not made
+LONGEST_RETRY = timedelta(minutes=5)
+LONGEST_QUIET = 32  # times the quiet time, between repeats that all go unanswered
 
 Kind = Discrepancy.Kind
 
@@ -69,27 +73,34 @@ def settle(attempt_ids: Iterable[int], *, source: Source) -> Iterator[dict[int, 
     """Lock the payouts of these attempts and yield the attempts by id; save both, or none of it.
 
     Each attempt's `payout` is the locked row, and `payout.tries` has all attempts of that payout.
+    They are locked as well: a webhook has one watched without touching its payout.
     """
     wanted = set(attempt_ids)
     owners = Attempt.objects.filter(pk__in=wanted).values_list("payout_id", flat=True)
     with door.change(set(owners), by=None, source=source) as payouts:
-        attempts = list(Attempt.objects.filter(payout__in=payouts).order_by("pk"))
+        rows = Attempt.objects.filter(payout__in=payouts).order_by("pk")
+        attempts = list(rows.select_for_update())
+        before = {attempt.pk: columns_of(attempt) for attempt in attempts}
         by_id = {payout.pk: payout for payout in payouts}
         for payout in payouts:
             payout.tries = []
         for attempt in attempts:
             attempt.payout = by_id[attempt.payout_id]
             attempt.payout.tries.append(attempt)
-        chosen = {attempt.pk: attempt for attempt in attempts if attempt.pk in wanted}
-        yield chosen
-        save_attempts(list(chosen.values()))
+        yield {attempt.pk: attempt for attempt in attempts if attempt.pk in wanted}
+        save_attempts([each for each in attempts if columns_of(each) != before[each.pk]])
+
+
+def columns_of(attempt: Attempt) -> list[Any]:
+    return [attempt.__dict__[name] for name in ATTEMPT_COLUMNS]
 
 
 def save_attempts(attempts: Sequence[Attempt]) -> None:
-    """Update all columns that may change, of all rows in one statement."""
-    Attempt.objects.bulk_create(
-        attempts, update_conflicts=True, unique_fields=["id"], update_fields=ATTEMPT_COLUMNS
-    )
+    """Update all columns that may change, of all rows in one statement. They are locked."""
+    if attempts:
+        Attempt.objects.bulk_create(
+            attempts, update_conflicts=True, unique_fields=["id"], update_fields=ATTEMPT_COLUMNS
+        )
 
 
 def together_or_each(told: Sequence[Told], store: Callable[[Sequence[Told]], None]) -> None:
@@ -118,19 +129,48 @@ def heed(told: Iterable[object]) -> None:
     """Let all processes be silent if one of these answers asks for it. To be called before any
     payout is locked."""
     for each in told:
-        if isinstance(each, heleket.TooManyRequests):
+        if isinstance(each, heleket.HeleketError) and asks_for_silence(each):
             logger.warning("Heleket asks for silence: %s", each.message)
             with transaction.atomic():
-                if pace.fall_silent(each.retry_after):
+                if pace.fall_silent(seconds_asked(each)):
                     door.tell_desk("silence", each.message, by=None, source=Source.WORKER)
+
+
+def asks_for_silence(trouble: heleket.HeleketError) -> bool:
+    """Whether it is 429, or another answer that names a time to come again."""
+    return isinstance(trouble, heleket.TooManyRequests) or seconds_asked(trouble) is not None
+
+
+def seconds_asked(trouble: heleket.HeleketError) -> float | None:
+    return getattr(trouble, "retry_after", None)
 
 
 # Answers to a create call
 
 
-def answered(attempt: Attempt, call: int) -> None:
+def answered(attempt: Attempt, call: int, desk: Desk) -> None:
     """The call's own definite answer is in."""
     attempt.unanswered = [number for number in attempt.unanswered if number != call]
+    if call == attempt.calls:
+        attempt.quiet_until = clock.now() + desk.quiet_time
+
+
+def is_clear(told: object) -> bool:
+    """Whether an answer to a create call says what became of it. A refusal in words that nobody
+    has documented does not: it may hide that the call was executed."""
+    if isinstance(told, heleket.RequestRejected):
+        return heleket.kind_of_refusal(told.message) != "unknown"
+    return not isinstance(told, heleket.OutcomeUnknown)
+
+
+def trouble_of(told: object) -> Pause.Cause | None:
+    """Return which trouble on the way to Heleket an outcome is, if it is any."""
+    if isinstance(told, heleket.Unavailable) and not is_refused_key(told):
+        return Pause.Cause.UNREACHABLE
+    if isinstance(told, heleket.OutcomeUnknown) and not says_nothing(told):
+        is_slow_down = isinstance(told, heleket.TooManyRequests)
+        return None if is_slow_down else Pause.Cause.NO_ANSWER
+    return None
 
 
 def apply_refusal(attempt: Attempt, refusal: heleket.RequestRejected) -> None:
@@ -148,11 +188,10 @@ def apply_refusal(attempt: Attempt, refusal: heleket.RequestRejected) -> None:
         payout.tell("late_refusal", refusal.message)
     elif kind == "payout":
         payout.fail(refusal.message, order_id=attempt.order_id)
+        watch(attempt)
     else:
         waiting_for = WaitingFor.FUNDS if kind == "funds" else WaitingFor.GATEWAY
-        # Others go first if the text may be about this payout alone.
-        due_at = clock.now() if kind == "unknown" else None
-        put_back(payout, refusal.message, waiting_for, due_at=due_at)
+        put_back(attempt, refusal.message, waiting_for)
 
 
 def pause_for(kind: str, text: str, payout: Payout) -> None:
@@ -165,25 +204,68 @@ def apply_not_executed(attempt: Attempt, trouble: heleket.Unavailable) -> None:
     """Nothing came of the call: the payout goes back, unless another call went unanswered."""
     payout = attempt.payout
     keep_answer(attempt, trouble)
-    unauthorized = isinstance(trouble, heleket.Unauthorized | heleket.MissingCredentials)
-    cause = Pause.Cause.UNAUTHORIZED if unauthorized else Pause.Cause.UNREACHABLE
-    pauses.pause(cause, trouble.message)
     logger.error("Heleket executes nothing: %s", trouble.message)
+    if is_refused_key(trouble):
+        pauses.pause(Pause.Cause.UNAUTHORIZED, trouble.message)
     if proves_nothing(payout):
         stay_lost(attempt, "not_executed", trouble.message)
     elif payout.status == PayoutStatus.SUBMITTING:
-        put_back(payout, trouble.message, WaitingFor.GATEWAY)
+        wait = min(FIRST_RETRY * (1 << min(attempt.calls - 1, 20)), LONGEST_RETRY)
+        due_at = None if is_refused_key(trouble) else clock.now() + wait
+        put_back(attempt, trouble.message, WaitingFor.GATEWAY, due_at=due_at)
+
+
+def is_refused_key(trouble: heleket.HeleketError) -> bool:
+    return isinstance(trouble, heleket.Unauthorized | heleket.MissingCredentials)
 
 
 def apply_no_answer(attempt: Attempt, call: int, trouble: heleket.HeleketError, desk: Desk) -> None:
-    """Heleket may have it: it is asked soon, and nothing is sent again before the quiet time."""
+    """Heleket may have it: it is asked soon, and nothing is sent again before the quiet time, which
+    grows with each repeat that goes unanswered too."""
     keep_answer(attempt, trouble)
     if call == attempt.calls:  # a later one may still be on its way
-        attempt.quiet_until = clock.now() + desk.quiet_time
+        times = min(1 << max(len(attempt.unanswered) - 1, 0), LONGEST_QUIET)
+        attempt.quiet_until = clock.now() + desk.quiet_time * times
     if isinstance(trouble, heleket.TooManyRequests):
         pauses.pause(Pause.Cause.SLOW_DOWN, trouble.message, seconds=trouble.retry_after or 0)
+    if isinstance(trouble, heleket.RequestRejected) and not others_accepted_since(attempt):
+        pause_for("unknown", trouble.message, attempt.payout)
     if attempt.payout.status == PayoutStatus.SUBMITTING:
         stay_lost(attempt, "no_answer", trouble.message)
+    count_unclear(attempt, trouble)
+
+
+def others_accepted_since(attempt: Attempt) -> bool:
+    """Whether Heleket has taken a payout that was first sent after this one: then what it refuses
+    is this one, and not all of them."""
+    return Attempt.objects.filter(pk__gt=attempt.pk, uuid__isnull=False).exists()
+
+
+def count_unclear(attempt: Attempt, trouble: heleket.HeleketError) -> None:
+    """Stop the payout once the same words that say nothing of it have come again and again.
+
+    An outage is none of that: it passes, and its pause shows how long it lasts.
+    """
+    if not says_nothing(trouble):
+        return
+    words = f"HTTP {trouble.status_code}: {trouble.message}"
+    heard = attempt.unclear or {}
+    times = heard.get(words, 0) + 1
+    if times < UNCLEAR_IS_STRANGE:
+        kept = dict(list(heard.items())[-UNCLEAR_IS_STRANGE:])
+        attempt.unclear = {**kept, words: times}
+        return
+    attempt.unclear = None
+    ours = f"asked and sent {times} times"
+    open_discrepancy(attempt, Kind.UNCLEAR, ours, words)
+
+
+def says_nothing(trouble: heleket.HeleketError) -> bool:
+    if isinstance(trouble, heleket.RequestRejected):
+        return heleket.kind_of_refusal(trouble.message) in ("unknown", "payout")
+    if not isinstance(trouble, heleket.OutcomeUnknown) or trouble.status_code is None:
+        return False
+    return trouble.status_code != 429 and trouble.status_code < 500
 
 
 def apply_unsent(attempt: Attempt, reason: str) -> None:
@@ -194,16 +276,7 @@ def apply_unsent(attempt: Attempt, reason: str) -> None:
     if proves_nothing(payout):
         stay_lost(attempt, "unsent", reason)
     else:
-        put_back(payout, reason, WaitingFor.WORKER, due_at=clock.now() + FIRST_CHECK)
-
-
-def apply_earlier_alive(attempt: Attempt, order_id: str, remote: heleket.RemotePayout) -> None:
-    """An earlier try may still be paid: the new one was not sent, and people have to look."""
-    payout = attempt.payout
-    earlier = next(each for each in payout.tries if each.order_id == order_id)
-    if payout.status == PayoutStatus.SUBMITTING and not proves_nothing(payout):
-        put_back(payout, "An earlier try is not dead at Heleket.", WaitingFor.GATEWAY)
-    open_discrepancy(earlier, Kind.EARLIER, "ended", describe(remote), critical=True)
+        put_back(attempt, reason, WaitingFor.WORKER, due_at=clock.now() + FIRST_CHECK)
 
 
 def proves_nothing(payout: Payout) -> bool:
@@ -218,19 +291,23 @@ def stay_lost(attempt: Attempt, act: str, text: str) -> None:
     payout = attempt.payout
     payout.tell(act, text, order_id=attempt.order_id)
     if payout.waiting_for != WaitingFor.DISCREPANCY:
-        payout.wait_for(WaitingFor.ANSWER, due_at=clock.now() + FIRST_CHECK)
+        payout.status_reason = text
+        payout.wait_for(WaitingFor.ANSWER, due_at=next_question(payout, FIRST_CHECK))
 
 
 def put_back(
-    payout: Payout, text: str, waiting_for: WaitingFor, *, due_at: datetime | None = None
+    attempt: Attempt, text: str, waiting_for: WaitingFor, *, due_at: datetime | None = None
 ) -> None:
-    """Have it sent later, in its old place without `due_at`; or end it, if that was asked."""
+    """Have it sent later, in its old place without `due_at`; or ask Heleket and end it, if that was
+    asked. Its calls were answered, yet an answer may hide an execution: it is watched."""
+    payout = attempt.payout
     payout.put_back(text)
-    if payout.cancel_asked_at:
-        payout.cancel("Cancelled as asked: it was never sent.")
-        return
+    watch(attempt)
     payout.status_reason = text
-    payout.wait_for(waiting_for, due_at=due_at or payout.approved_at)
+    if payout.cancel_asked_at:
+        payout.wait_for(WaitingFor.ANSWER)
+    else:
+        payout.wait_for(waiting_for, due_at=due_at or payout.approved_at)
 
 
 # What Heleket has
@@ -244,57 +321,81 @@ def owners_of(told: Iterable[object]) -> dict[str, str]:
 
 
 def apply_remote(
-    attempt: Attempt, remote: heleket.RemotePayout, owners: Mapping[str, str], *, source: Source
+    attempt: Attempt,
+    remote: heleket.RemotePayout,
+    owners: Mapping[str, str],
+    *,
+    source: Source,
+    asked_at: datetime,
 ) -> None:
     """Take over what Heleket says of this attempt, if it is what was sent.
 
     `owners` is what `owners_of` said of it and others, with their payouts locked.
     """
-    payout = attempt.payout
     owner = owners.get(remote.uuid, attempt.order_id)
     if ours_and_theirs := difference(attempt, remote):
         open_discrepancy(attempt, Kind.DIFFERENT, *ours_and_theirs, critical=True)
     elif owner != attempt.order_id:
         ours = f"{remote.uuid} belongs to {owner}"
         open_discrepancy(attempt, Kind.UUID_TAKEN, ours, describe(remote), critical=True)
-    elif attempt.generation != payout.generation or not is_under_way(payout):
-        compare_with_final_word(attempt, remote, source)
-    else:
+    elif is_current(attempt):
         move_on(attempt, remote, source)
+    else:
+        compare_with_what_is_known(attempt, remote, source, asked_at)
 
 
 def move_on(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -> None:
-    payout, was = attempt.payout, attempt.remote_status
+    payout, was = attempt.payout, (attempt.remote_status, attempt.is_final)
     keep_facts(attempt, remote, source)
     told = {"uuid": remote.uuid, "remote_status": remote.status, "order_id": attempt.order_id}
+    is_news = (attempt.remote_status, attempt.is_final) != was
     if payout.waiting_for == WaitingFor.DISCREPANCY:
-        payout.tell("told", **told)
+        if is_news:
+            payout.tell("told", **told)
+            add_to_discrepancies(payout, remote)
+        ask_later(payout)
     elif is_paid(remote):
         payout.confirm(txid=remote.txid or "", **told)
     elif is_final_failure(remote):
         payout.fail(why_failed(remote), **told)
+    elif remote.is_final:
+        ours = payout.get_status_display()
+        open_discrepancy(attempt, Kind.UNKNOWN_WORD, ours, describe(remote), critical=True)
     elif payout.status == PayoutStatus.SUBMITTING:
         payout.accept(**told)
         payout.wait_for(WaitingFor.FINAL_WORD, due_at=next_question(payout, FIRST_CHECK))
     else:
-        if attempt.remote_status != was:
+        if is_news:
             payout.tell("told", **told)
         ask_later(payout)
 
 
-def compare_with_final_word(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -> None:
-    """Nothing leaves a final word; what contradicts it is shown to people."""
+def compare_with_what_is_known(
+    attempt: Attempt, remote: heleket.RemotePayout, source: Source, asked_at: datetime
+) -> None:
+    """Judge an answer about what is not under way: nothing leaves a final word, and what
+    contradicts it, or what we took for never sent, is shown to people."""
     payout = attempt.payout
-    was_known = attempt.uuid is not None
-    was_paid = payout.status == PayoutStatus.CONFIRMED and attempt.generation == payout.generation
-    agrees = is_paid(remote) if was_paid else was_known and is_final_failure(remote)
+    was_known, is_earlier = attempt.uuid is not None, attempt.generation != payout.generation
+    was_paid = payout.status == PayoutStatus.CONFIRMED and not is_earlier
+    agrees = is_paid(remote) if was_paid else is_final_failure(remote) and (was_known or is_earlier)
     if agrees:
         keep_facts(attempt, remote, source)
+        go_on_without(attempt)
         return
-    if was_known and not remote.is_final and (was_paid or remote.status != "paid"):
+    holds_up = is_earlier and not payout.is_ended
+    is_old = was_known and not remote.is_final and (was_paid or remote.status != "paid")
+    if is_old and not (holds_up and attempt.clear_at and asked_at > attempt.clear_at):
         return  # an answer from before the final word, which was recorded late
     kind = Kind.CONTRADICTION if was_known else Kind.FOUND_LATE
+    if holds_up:
+        kind = Kind.EARLIER
     open_discrepancy(attempt, kind, payout.get_status_display(), describe(remote), critical=True)
+
+
+def is_current(attempt: Attempt) -> bool:
+    """Whether the payout stands or falls with this attempt at the moment."""
+    return attempt.generation == attempt.payout.generation and is_under_way(attempt.payout)
 
 
 def is_under_way(payout: Payout) -> bool:
@@ -317,16 +418,26 @@ def why_failed(remote: heleket.RemotePayout) -> str:
 
 
 def ask_later(payout: Payout) -> None:
-    """Ask again after 30 s, then twice as long each time, up to 15 min."""
-    wait = min(FIRST_CHECK * 2 ** min(payout.checks, 6), LONGEST_CHECK)
+    """Ask again after 30 s, then twice as long each time, up to 15 min; what is stopped for people
+    every 15 min for a day, then daily."""
+    payout.due_at = next_question(payout, growing_wait(payout))
+
+
+def growing_wait(payout: Payout) -> timedelta:
+    if payout.waiting_for == WaitingFor.DISCREPANCY:
+        is_new = clock.now() < (payout.waiting_since or clock.now()) + WATCH_EVERY
+        return LONGEST_CHECK if is_new else WATCH_EVERY
     payout.checks += 1
-    payout.due_at = next_question(payout, wait)
+    return min(FIRST_CHECK * (1 << min(payout.checks - 1, 6)), LONGEST_CHECK)
 
 
 def next_question(payout: Payout, wait: timedelta) -> datetime:
     """What a webhook or a person made due while Heleket was being asked stays due."""
-    now = clock.now()
-    return payout.due_at if payout.due_at and payout.due_at <= now else now + wait
+    return not_later_than_asked(payout.due_at, clock.now() + wait)
+
+
+def not_later_than_asked(asked_for: datetime | None, at: datetime) -> datetime:
+    return asked_for if asked_for and asked_for <= clock.now() else at
 
 
 # What Heleket does not have, or does not say
@@ -339,11 +450,13 @@ def apply_not_found(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:
     more. To end the payout takes the release time.
     """
     payout = attempt.payout
-    if payout.waiting_for == WaitingFor.DISCREPANCY or attempt.generation != payout.generation:
-        return
-    if payout.status == PayoutStatus.BROADCAST:
+    if not is_current(attempt):
+        apply_still_not_found(attempt, asked_at, desk)
+    elif payout.waiting_for == WaitingFor.DISCREPANCY:
+        ask_later(payout)
+    elif payout.status == PayoutStatus.BROADCAST:
         count_vanished(attempt)
-    elif payout.status == PayoutStatus.SUBMITTING:
+    else:
         count_not_found(attempt, asked_at, desk)
 
 
@@ -360,11 +473,11 @@ def count_not_found(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:
     payout, first = attempt.payout, attempt.not_found_at
     quiet_until = first + desk.quiet_time if first else attempt.quiet_until
     if quiet_until and asked_at < quiet_until:  # a call may still be on its way
-        payout.due_at = quiet_until
+        payout.due_at = not_later_than_asked(payout.due_at, quiet_until)
     elif first is None:
         attempt.not_found_at = asked_at
         payout.tell("not_found", order_id=attempt.order_id)
-        payout.due_at = asked_at + desk.quiet_time
+        payout.due_at = not_later_than_asked(payout.due_at, asked_at + desk.quiet_time)
     elif payout.cancel_asked_at or attempt.refusal:
         end_after_release_time(attempt, asked_at, desk)
     else:
@@ -380,26 +493,99 @@ def end_after_release_time(attempt: Attempt, asked_at: datetime, desk: Desk) -> 
     if attempt.lease_until and asked_at < attempt.lease_until + desk.release_time:
         ask_later(payout)
         return
-    attempt.released_at, attempt.watch_at = clock.now(), clock.now() + WATCH_EVERY
+    release(attempt, asked_at)
     if payout.cancel_asked_at:
         payout.withdraw("Cancelled as asked: Heleket never had it.", order_id=attempt.order_id)
     else:
         payout.fail(attempt.refusal, order_id=attempt.order_id)
 
 
+def apply_still_not_found(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:
+    """Heleket does not have what is watched: an earlier try, or what was ended or put back.
+
+    Late enough after its last call that releases it: a later try may go. A cancel that was asked
+    for takes two such answers a quiet time apart.
+    """
+    payout, first = attempt.payout, attempt.not_found_at
+    is_past = payout.is_ended or attempt.generation != payout.generation
+    earliest = may_arrive_until(attempt, desk)
+    if payout.cancel_asked_at and first and not attempt.released_at:
+        earliest = max(earliest, first + desk.quiet_time)
+    if attempt.uuid:  # Heleket knew it once: that says nothing
+        attempt.watch_at = next_watch(attempt)
+    elif asked_at < earliest:
+        attempt.watch_at = not_later_than_asked(attempt.watch_at, earliest)
+    elif is_past or (payout.cancel_asked_at and first):
+        release(attempt, asked_at)
+        go_on_without(attempt)
+    else:
+        attempt.not_found_at = first or asked_at
+        soon = asked_at + desk.quiet_time if payout.cancel_asked_at else next_watch(attempt)
+        attempt.watch_at = soon and not_later_than_asked(attempt.watch_at, soon)
+
+
+def may_arrive_until(attempt: Attempt, desk: Desk) -> datetime:
+    """Until when a "not found" proves nothing: a quiet time after the last call, or the release
+    time where one of its calls went without a clear answer."""
+    if attempt.unanswered and attempt.lease_until and attempt.uuid is None:
+        return attempt.lease_until + desk.release_time
+    return attempt.quiet_until or attempt.created_at
+
+
+def release(attempt: Attempt, asked_at: datetime) -> None:
+    """From here on it counts as never executed. Heleket is asked about it for a month more."""
+    attempt.released_at = attempt.released_at or clock.now()
+    attempt.clear_at = asked_at
+    attempt.watch_at = next_watch(attempt)
+
+
+def go_on_without(attempt: Attempt) -> None:
+    """Cancel what was to be cancelled, or have a later try looked at, once Heleket has said that
+    it will not pay this one."""
+    payout = attempt.payout
+    if payout.cancel_asked_at and not payout.is_ended and not is_under_way(payout):
+        if all(each.is_over for each in payout.tries):
+            payout.cancel("Cancelled as asked: Heleket never had it.")
+    elif payout.waiting_for == WaitingFor.ANSWER and is_to_be_sent(payout):
+        payout.due_at = clock.now()
+
+
+def is_to_be_sent(payout: Payout) -> bool:
+    return payout.status == PayoutStatus.APPROVED or payout.may_repeat
+
+
 def apply_silence(attempt: Attempt, trouble: heleket.HeleketError) -> None:
     """The question was not answered, or with words that say nothing about this payout."""
     keep_answer(attempt, trouble)
-    if is_under_way(attempt.payout) and attempt.payout.waiting_for != WaitingFor.DISCREPANCY:
+    if is_current(attempt):
         ask_later(attempt.payout)
+        count_unclear(attempt, trouble)
+    elif attempt.watch_at:
+        later = clock.now() + growing_wait(attempt.payout)
+        attempt.watch_at = not_later_than_asked(attempt.watch_at, later)
 
 
-def keep_watching(attempt: Attempt) -> None:
-    """It was ended as never sent and Heleket still does not know it."""
-    if attempt.released_at and clock.now() < attempt.released_at + WATCH_FOR:
-        attempt.watch_at = clock.now() + WATCH_EVERY
-    else:
-        attempt.watch_at = None
+def watch(attempt: Attempt) -> None:
+    """Have Heleket asked for a month about what is not under way: it may have it all the same."""
+    attempt.watch_at = next_watch(attempt)
+
+
+def watch_on(attempt: Attempt, *, is_final: bool) -> None:
+    """Go on watching what is watched until Heleket's final word."""
+    if attempt.watch_at and attempt.watch_at > clock.now():
+        is_done = is_final or is_current(attempt)
+        attempt.watch_at = None if is_done else next_watch(attempt)
+
+
+def next_watch(attempt: Attempt) -> datetime | None:
+    """Ask when the quiet time is over, then ever more rarely, once a day at last. What a webhook
+    made due meanwhile stays due."""
+    now, called_at = clock.now(), attempt.lease_until or attempt.created_at
+    if now >= (attempt.released_at or called_at) + WATCH_FOR:
+        return None
+    wait = min(max(now - called_at, LONGEST_CHECK), WATCH_EVERY)
+    first = attempt.quiet_until or now
+    return not_later_than_asked(attempt.watch_at, first if first > now else now + wait)
 
 
 # Facts and differences
@@ -429,7 +615,10 @@ def keep_facts(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -
             value = value[: WIDTHS[name]]
         if value is not None and value != getattr(attempt, name):
             setattr(attempt, name, value)
-            attempt.sources[name] = str(source)
+            attempt.sources = {**attempt.sources, name: str(source)}
+    attempt.unclear = None
+    if attempt.has_failed:
+        attempt.clear_at = clock.now()
 
 
 def storable(amount: Decimal | None) -> Decimal | None:
@@ -462,7 +651,7 @@ def difference(attempt: Attempt, remote: heleket.RemotePayout) -> tuple[str, str
     if not differs:
         return None
     ours = {name: attempt.uuid if name == "uuid" else sent.get(name) for name in differs}
-    theirs = {name: getattr(remote, name) for name in differs}
+    theirs = {name: getattr(remote, name) for name in [*differs, "status", "is_final"]}
     return in_words(ours), in_words(theirs)
 
 
@@ -490,9 +679,12 @@ def in_words(facts: dict[str, object]) -> str:
 def open_discrepancy(
     attempt: Attempt, kind: Kind, ours: str, theirs: str, *, critical: bool = False
 ) -> None:
-    """Open one discrepancy, once, and stop the payout if it is not ended yet."""
+    """Open one discrepancy, once, and stop the payout if it is not ended yet. What Heleket says
+    otherwise later is added to it."""
     payout = attempt.payout
-    _known, is_new = Discrepancy.objects.get_or_create(
+    if payout.is_ended and was_closed(kind, attempt.order_id, theirs):
+        return
+    known, is_new = Discrepancy.objects.get_or_create(
         kind=kind,
         key=attempt.order_id,
         closed_at=None,
@@ -508,5 +700,19 @@ def open_discrepancy(
     if is_new:
         payout.tell("discrepancy", str(kind.label), ours=ours, theirs=theirs)
         logger.critical("discrepancy at %s: %s; ours %s; theirs %s", payout, kind, ours, theirs)
+    elif known.theirs != theirs:
+        payout.tell("told", theirs=theirs)
+        Discrepancy.objects.filter(pk=known.pk).update(theirs=theirs)
     if not payout.is_ended:
-        payout.stop()
+        asks = is_under_way(payout)
+        payout.stop(due_at=next_question(payout, growing_wait(payout)) if asks else None)
+
+
+def was_closed(kind: Kind, order_id: str, theirs: str) -> bool:
+    """Whether a person has looked at just this already: of an ended payout it is shown once."""
+    closed = Discrepancy.objects.filter(kind=kind, key=order_id, theirs=theirs)
+    return closed.exclude(closed_at=None).exists()
+
+
+def add_to_discrepancies(payout: Payout, remote: heleket.RemotePayout) -> None:
+    Discrepancy.objects.filter(payout=payout, closed_at=None).update(theirs=describe(remote))

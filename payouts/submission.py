@@ -6,7 +6,7 @@ happens without lock or transaction. What comes back is recorded for many calls 
 
 import logging
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -37,6 +37,7 @@ from wallets.models import PayoutService, Wallet, WalletStatus
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=5)
+FRESH = timedelta(minutes=10)  # so long holds what Heleket said of an earlier try
 SENT = (
     PayoutStatus.SUBMITTING,
     PayoutStatus.BROADCAST,
@@ -55,7 +56,6 @@ class Call:
     order_id: str
     number: int
     body: bytes
-    earlier: tuple[str, ...]  # order ids of earlier tries, asked about first
     claimed_at: datetime
     lease_ends: float  # by clock.monotonic()
 
@@ -65,26 +65,15 @@ class Unsent:
     """The call was not made, so nothing can have come of it."""
 
     reason: str
-    because: heleket.HeleketError | None = None
-
-
-@dataclass(frozen=True)
-class EarlierAlive:
-    """An earlier try of the payout is not dead at Heleket; the call was not made."""
-
-    order_id: str
-    remote: heleket.RemotePayout
 
 
 @dataclass(frozen=True)
 class Answer:
-    call: Call
-    outcome: heleket.RemotePayout | heleket.HeleketError | Unsent | EarlierAlive
+    """What came of a call. `breaks_off` if it is one failure too many in a row: see `Streak`."""
 
-    @property
-    def told(self) -> object:
-        """What Heleket said last, also if it was about an earlier try."""
-        return self.outcome.because if isinstance(self.outcome, Unsent) else self.outcome
+    call: Call
+    outcome: heleket.RemotePayout | heleket.HeleketError | Unsent
+    breaks_off: bool = False
 
 
 # Claim
@@ -102,7 +91,7 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
             return []
         with door.change(chosen, by=None, source=Source.WORKER) as payouts:
             calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
-        pace.spend(sum(1 + len(call.earlier) for call in calls.values()), desk.calls_per_second)
+        pace.spend(len(calls), desk.calls_per_second)
         return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
@@ -131,7 +120,8 @@ def choose(limit: int, only: Collection[UUID] | None) -> list[UUID]:
     if for_all:
         chosen = chosen[:1]
     used = [each for each, probe in zip(probing, probes, strict=True) if {*probe} & {*chosen}]
-    pauses.let_one_through([*used, *(for_all if chosen else [])])
+    if only is None:  # a person's probe does not put off the next one
+        pauses.let_one_through([*used, *(for_all if chosen else [])])
     return chosen
 
 
@@ -167,14 +157,19 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
     """Check locked payouts once more; store the attempts of those that may go, and return calls."""
     checks = Checks(payouts)
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
-    for attempt in Attempt.objects.filter(payout__in=payouts).order_by("generation"):
+    stored = Attempt.objects.filter(payout__in=payouts).order_by("pk").select_for_update()
+    for attempt in sorted(stored, key=lambda each: each.generation):
         attempts[attempt.payout_id].append(attempt)
-    going = []
+    going, asked = [], list[Attempt]()
     for payout in payouts:
         if not checks.pass_or_park(payout):
             continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
+        if earlier := unclear_tries(payout, tries if is_new else tries[:-1]):
+            ask_first(payout, earlier, desk)
+            asked += earlier
+            continue
         try:
             attempt = new_attempt(payout, desk) if is_new else tries.pop()
         except Exception as exc:
@@ -182,8 +177,8 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
             park(payout, WaitingFor.WORKER, f"It cannot be sent: {exc}")
             continue
         start_call(payout, attempt, desk)
-        going.append((payout, attempt, tuple(each.order_id for each in tries)))
-    store_attempts([attempt for _payout, attempt, _earlier in going])
+        going.append((payout, attempt))
+    store_attempts([attempt for _payout, attempt in going], asked)
     services.void_approvals(checks.voided, "The approval no longer stands.")
     return [
         Call(
@@ -192,12 +187,28 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
             order_id=attempt.order_id,
             number=attempt.calls,
             body=attempt.body.encode("ascii"),
-            earlier=earlier,
             claimed_at=clock.now(),
             lease_ends=lease_ends,
         )
-        for payout, attempt, earlier in going
+        for payout, attempt in going
     ]
+
+
+def unclear_tries(payout: Payout, earlier: Sequence[Attempt]) -> list[Attempt]:
+    """Return the earlier tries of which Heleket has not said since the approval, and just now, that
+    it pays nothing."""
+    fresh = clock.now() - FRESH
+    if payout.approved_at:
+        fresh = max(fresh, payout.approved_at)
+    return [each for each in earlier if each.clear_at is None or each.clear_at < fresh]
+
+
+def ask_first(payout: Payout, earlier: Sequence[Attempt], desk: Desk) -> None:
+    """Have Heleket asked about earlier tries, as soon as its answer can prove something."""
+    for each in earlier:
+        at = max(clock.now(), settlement.may_arrive_until(each, desk))
+        each.watch_at = min(each.watch_at or at, at)
+    park(payout, WaitingFor.ANSWER, "Heleket has to say first that it pays no earlier try of it.")
 
 
 class Checks:
@@ -306,7 +317,7 @@ def start_call(payout: Payout, attempt: Attempt, desk: Desk) -> None:
     attempt.unanswered = [*attempt.unanswered, attempt.calls]
     attempt.lease_until = now + timedelta(seconds=desk.lease)
     attempt.quiet_until = attempt.lease_until + desk.quiet_time
-    attempt.not_found_at = None
+    attempt.not_found_at = attempt.released_at = attempt.clear_at = attempt.watch_at = None
     if payout.status == PayoutStatus.APPROVED:
         payout.claim(order_id=attempt.order_id, call=attempt.calls)
     else:
@@ -315,9 +326,9 @@ def start_call(payout: Payout, attempt: Attempt, desk: Desk) -> None:
     payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
 
 
-def store_attempts(attempts: Sequence[Attempt]) -> None:
+def store_attempts(attempts: Sequence[Attempt], asked: Sequence[Attempt]) -> None:
     Attempt.objects.bulk_create([each for each in attempts if each.pk is None])
-    settlement.save_attempts([each for each in attempts if each.calls > 1])
+    settlement.save_attempts([*(each for each in attempts if each.calls > 1), *asked])
 
 
 # Call
@@ -326,7 +337,7 @@ def store_attempts(attempts: Sequence[Attempt]) -> None:
 def send(call: Call, client: heleket.Client, *, timeout: float) -> Answer:
     """Make one call of at most `timeout` seconds. Touches neither database nor lock."""
     try:
-        return Answer(call, ask_about_earlier(call, client) or create(call, client, timeout))
+        return Answer(call, create(call, client, timeout))
     except heleket.HeleketError as exc:
         return Answer(call, exc)
 
@@ -335,20 +346,6 @@ def create(call: Call, client: heleket.Client, timeout: float) -> heleket.Remote
     if call.lease_ends - clock.monotonic() < timeout:
         return Unsent("Too little was left of the lease.")
     return client.create_payout(call.body, deadline=time.monotonic() + timeout)
-
-
-def ask_about_earlier(call: Call, client: heleket.Client) -> Unsent | EarlierAlive | None:
-    """Make sure that earlier tries are dead before another one may be paid."""
-    for order_id in call.earlier:
-        try:
-            remote = client.get_payout(order_id=order_id)
-        except heleket.PayoutNotFound:
-            continue
-        except heleket.HeleketError as exc:
-            return Unsent(f"Heleket did not answer about an earlier try: {exc}", exc)
-        if not settlement.is_final_failure(remote):
-            return EarlierAlive(order_id, remote)
-    return None
 
 
 # Record
@@ -370,28 +367,59 @@ def record(answers: Sequence[Answer], desk: Desk) -> None:
                 for answer in some
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
+            count_failures(some)
 
-    settlement.heed(answer.told for answer in answers)
+    settlement.heed(answer.outcome for answer in answers)
     settlement.together_or_each(answers, store)
 
 
 def apply(attempt: Attempt, answer: Answer, owners: Mapping[str, str], desk: Desk) -> None:
-    told = answer.outcome
-    if isinstance(told, heleket.OutcomeUnknown):
-        settlement.apply_no_answer(attempt, answer.call.number, told, desk)
+    told, call = answer.outcome, answer.call
+    if isinstance(told, heleket.HeleketError) and not settlement.is_clear(told):
+        settlement.apply_no_answer(attempt, call.number, told, desk)
         return
-    settlement.answered(attempt, answer.call.number)
+    settlement.answered(attempt, call.number, desk)
     match told:
         case heleket.RemotePayout():
-            settlement.apply_remote(attempt, told, owners, source=Source.WORKER)
+            settlement.apply_remote(
+                attempt, told, owners, source=Source.WORKER, asked_at=call.claimed_at
+            )
         case heleket.RequestRejected():
             settlement.apply_refusal(attempt, told)
         case heleket.Unavailable():
             settlement.apply_not_executed(attempt, told)
         case Unsent():
             settlement.apply_unsent(attempt, told.reason)
-        case EarlierAlive():
-            settlement.apply_earlier_alive(attempt, told.order_id, told.remote)
+
+
+def count_failures(answers: Sequence[Answer]) -> None:
+    """Let trouble on the way to Heleket pause sending, unless another call succeeded beside it."""
+    if any(isinstance(answer.outcome, heleket.RemotePayout) for answer in answers):
+        return
+    failed = defaultdict(list)
+    for answer in answers:
+        if cause := settlement.trouble_of(answer.outcome):
+            failed[cause].append(answer)
+    for cause, some in failed.items():
+        last = max(answer.call.claimed_at for answer in some)
+        pauses.count_failures(cause, str(some[-1].outcome), len(some), claimed_at=last)
+
+
+class Streak:
+    """Failures of one process's calls in a row. The one that makes them too many breaks off what
+    is claimed and not called yet, before any of them is recorded."""
+
+    def __init__(self) -> None:
+        self.failures: Counter[Pause.Cause] = Counter()
+
+    def judge(self, answer: Answer) -> Answer:
+        """Count an answer, and mark it if it is one too many. May be called by many threads."""
+        if isinstance(answer.outcome, heleket.RemotePayout):
+            self.failures.clear()
+        if not (cause := settlement.trouble_of(answer.outcome)):
+            return answer
+        self.failures[cause] += 1
+        return replace(answer, breaks_off=self.failures[cause] >= Pause.ENOUGH[cause])
 
 
 # All three

@@ -32,7 +32,7 @@ SELECT id, order_id, body, uuid FROM payouts_attempt WHERE order_id = %s
 PULL_FORWARD = """
 UPDATE payouts_payout SET due_at = %s
 WHERE (id, generation) = (SELECT payout_id, generation FROM payouts_attempt WHERE id = %s)
-    AND due_at > %s AND status IN ('submitting', 'broadcast') AND waiting_for <> 'discrepancy'
+    AND due_at > %s AND status IN ('submitting', 'broadcast')
 """
 WATCH_NOW = """
 UPDATE payouts_attempt SET watch_at = %s

@@ -13,7 +13,6 @@ from payouts import clock
 from payouts.controls.models import LONGEST_WAIT, Pace
 
 BURST_SECONDS = 1.0  # calls of this span, and one more, may be made at one moment
-MOST_AHEAD = 100  # calls that one claim may make beyond its room: questions about earlier tries
 SILENCE = timedelta(minutes=1)
 
 
@@ -41,7 +40,7 @@ def busy_seconds(pace: Pace, rate: float, *, at: datetime) -> float:
     """How long the calls made so far still take. What no claim can have caused was written by a
     clock that was wrong, and counts for nothing."""
     busy = max(pace.busy_seconds(at), 0.0)
-    return busy if busy < LONGEST_WAIT.total_seconds() + MOST_AHEAD / rate else 0.0
+    return busy if busy < LONGEST_WAIT.total_seconds() + 1 / rate else 0.0
 
 
 def spend(calls: int, rate: float | None) -> None:

@@ -37,11 +37,12 @@ class Job:
 
 
 def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
+    streak = submission.Streak()
     return Job(
         name="submit",
         threads=threads,
         claim=partial(submission.claim, desk=desk),
-        call=partial(submission.send, client=client, timeout=desk.timeout),
+        call=lambda call: streak.judge(submission.send(call, client, timeout=desk.timeout)),
         record=partial(submission.record, desk=desk),
         not_called=not_sent,
         asks_silence=asks_silence,
@@ -60,11 +61,13 @@ def held_up(
 
 
 def asks_silence(result: submission.Answer | checks.Reply) -> bool:
+    if isinstance(result, submission.Answer):
+        return result.breaks_off or isinstance(result.outcome, heleket.TooManyRequests)
     return isinstance(result.told, heleket.TooManyRequests)
 
 
 def not_sent(call: submission.Call) -> submission.Answer:
-    reason = "It was not called: the worker was stopped, or Heleket asked for silence."
+    reason = "It was not called: the worker was stopped, or Heleket takes no calls now."
     return submission.Answer(call, submission.Unsent(reason))
 
 
@@ -81,7 +84,7 @@ def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
 
 
 def watch(client: heleket.Client, desk: Desk) -> Job:
-    """Ask about payouts that were ended as never sent; there are few, and they have time."""
+    """Ask about what is not under way: earlier tries, and what was ended or put back."""
     return Job(
         name="watch",
         threads=1,

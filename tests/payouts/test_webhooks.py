@@ -297,13 +297,15 @@ def test_b14_a_webhook_with_other_terms_is_shown_and_stops_the_payout(
     assert office.check() == 0
 
 
-def test_a_stopped_payout_is_not_made_due(client, office, payout):
+def test_g47_a_webhook_about_a_stopped_payout_has_heleket_asked(client, office, payout):
     post(client, signed(said(amount="6")))
-    stopped = Payout.objects.get().due_at
+    stopped = Payout.objects.get()
+    assert (stopped.waiting_for, stopped.due_at > office.clock()) == ("discrepancy", True)
 
     assert post(client, signed(said())).status_code == 200
 
-    assert Payout.objects.get().due_at == stopped
+    assert Payout.objects.get().due_at == office.clock()
+    assert Payout.objects.get().waiting_for == "discrepancy"
 
 
 def test_a6_a_webhook_about_a_payout_ended_as_never_sent_has_it_looked_up(client, office):

@@ -174,7 +174,7 @@ def test_a12_what_is_not_called_yet_when_heleket_asks_for_silence_is_given_back(
     assert statuses() == ["submitting", *["approved"] * 3]
     back = Payout.objects.order_by("number")[1]
     assert back.attempts.get().unanswered == []
-    assert "asked for silence" in back.status_reason
+    assert "takes no calls now" in back.status_reason
 
     for _ in range(30):
         clock.forward(minutes=1)
