@@ -470,6 +470,7 @@ class Attempt(models.Model):
     created_at = models.DateTimeField()
 
     calls = models.PositiveIntegerField(default=0)
+    unsent = models.PositiveIntegerField(null=True)  # calls of which nothing can have left us
     unanswered = models.JSONField(
         default=list
     )  # numbers of the calls without an answer of their own
@@ -518,6 +519,11 @@ class Attempt(models.Model):
         return bool(self.unanswered) and self.uuid is None and self.released_at is None
 
     @property
+    def was_called(self) -> bool:
+        """Whether anything of it can have reached Heleket."""
+        return self.calls > (self.unsent or 0)
+
+    @property
     def has_failed(self) -> bool:
         """Whether Heleket's final word is that it did not pay."""
         return self.is_final and self.remote_status in FINAL_FAILURES
@@ -525,7 +531,7 @@ class Attempt(models.Model):
     @property
     def is_over(self) -> bool:
         """Whether it counts as not paid for good: never called, failed finally, or released."""
-        return not self.calls or self.has_failed or self.released_at is not None
+        return not self.was_called or self.has_failed or self.released_at is not None
 
 
 class Event(models.Model):

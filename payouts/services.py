@@ -14,6 +14,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import Q
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 
 from payouts import bell, clock, door, policy
@@ -367,7 +368,7 @@ def ask_about_calls(payouts: Iterable[Payout]) -> None:
     The answers to what is under way come by themselves.
     """
     idle = [payout.pk for payout in payouts if payout.status != PayoutStatus.SUBMITTING]
-    tries = Attempt.objects.filter(payout__in=idle).exclude(calls=0)
+    tries = Attempt.objects.filter(payout__in=idle).exclude(calls=Coalesce("unsent", 0))
     over = Q(is_final=True, remote_status__in=FINAL_FAILURES)
     if tries.exclude(over).update(watch_at=clock.now()):
         bell.ring("watch")

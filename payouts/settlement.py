@@ -207,6 +207,8 @@ def apply_not_executed(attempt: Attempt, trouble: heleket.Unavailable) -> None:
     logger.error("Heleket executes nothing: %s", trouble.message)
     if is_refused_key(trouble):
         pauses.pause(Pause.Cause.UNAUTHORIZED, trouble.message)
+    else:
+        attempt.unsent = (attempt.unsent or 0) + 1
     if proves_nothing(payout):
         stay_lost(attempt, "not_executed", trouble.message)
     elif payout.status == PayoutStatus.SUBMITTING:
@@ -271,6 +273,7 @@ def says_nothing(trouble: heleket.HeleketError) -> bool:
 def apply_unsent(attempt: Attempt, reason: str) -> None:
     """The call was never made."""
     payout = attempt.payout
+    attempt.unsent = (attempt.unsent or 0) + 1
     if payout.status != PayoutStatus.SUBMITTING:
         return
     if proves_nothing(payout):
@@ -298,13 +301,16 @@ def stay_lost(attempt: Attempt, act: str, text: str) -> None:
 def put_back(
     attempt: Attempt, text: str, waiting_for: WaitingFor, *, due_at: datetime | None = None
 ) -> None:
-    """Have it sent later, in its old place without `due_at`; or ask Heleket and end it, if that was
-    asked. Its calls were answered, yet an answer may hide an execution: it is watched."""
+    """Have it sent later, in its old place without `due_at`; or end it, if that was asked. A call
+    that reached Heleket may have been executed whatever the answer said: it is watched."""
     payout = attempt.payout
     payout.put_back(text)
-    watch(attempt)
     payout.status_reason = text
-    if payout.cancel_asked_at:
+    if attempt.was_called:
+        watch(attempt)
+    if payout.cancel_asked_at and all(each.is_over for each in payout.tries):
+        payout.cancel("Cancelled as asked: it was never sent.")
+    elif payout.cancel_asked_at:
         payout.wait_for(WaitingFor.ANSWER)
     else:
         payout.wait_for(waiting_for, due_at=due_at or payout.approved_at)

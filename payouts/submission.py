@@ -86,17 +86,24 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
         if limit < 1 or not Switch.objects.held_as_it_is().is_on:
             return []
         most = pace.room(limit, desk.calls_per_second)
-        chosen = choose(most, only) if most else []
+        chosen, probes = choose(most, only) if most else ([], {})
         if not chosen:
             return []
         with door.change(chosen, by=None, source=Source.WORKER) as payouts:
             calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
+        if only is None:  # a person's probe does not put off the next one
+            pauses.let_one_through(
+                pause for pause, some in probes.items() if calls.keys() & set(some)
+            )
         pace.spend(len(calls), desk.calls_per_second)
         return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
-def choose(limit: int, only: Collection[UUID] | None) -> list[UUID]:
-    """Lock due payouts with their wallets and return their ids, oldest first, heeding pauses.
+def choose(
+    limit: int, only: Collection[UUID] | None
+) -> tuple[list[UUID], dict[Pause, Collection[UUID]]]:
+    """Lock due payouts with their wallets and return their ids, oldest first, heeding pauses; and
+    for each pause those that would probe it.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
@@ -110,7 +117,7 @@ def choose(limit: int, only: Collection[UUID] | None) -> list[UUID]:
         return by_hand or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
-        return []
+        return [], {}
     free = due.exclude(currency__in=[each.currency for each in standing])
     probing = [each for each in standing if each.currency and lets_one_through(each)]
     lines = [(free, limit), *((due.filter(currency=each.currency), 1) for each in probing)]
@@ -119,10 +126,8 @@ def choose(limit: int, only: Collection[UUID] | None) -> list[UUID]:
     for_all = [each for each in standing if each.currency == ""]
     if for_all:
         chosen = chosen[:1]
-    used = [each for each, probe in zip(probing, probes, strict=True) if {*probe} & {*chosen}]
-    if only is None:  # a person's probe does not put off the next one
-        pauses.let_one_through([*used, *(for_all if chosen else [])])
-    return chosen
+    found: dict[Pause, Collection[UUID]] = dict(zip(probing, probes, strict=True))
+    return chosen, found | dict.fromkeys(for_all, chosen)
 
 
 def lock_oldest(lines: Sequence[tuple[PayoutQuerySet, int]]) -> list[list[UUID]]:

@@ -53,8 +53,9 @@ class Office:
     def next_moments(self):
         yield from Payout.objects.under_way().values_list("due_at", flat=True)
         pauses = Pause.objects.filter(currency="").values_list("probe_at", flat=True)
-        approved = Payout.objects.filter(status="approved").values_list("due_at", flat=True)
-        yield from pauses or approved
+        approved = Payout.objects.sendable().filter(status="approved")
+        if approved.exists():
+            yield from pauses or approved.values_list("due_at", flat=True)
         yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
         yield from (payout.next_step_at for payout in self.sandbox.payouts)
         yield from (held.due_at for held in self.sandbox.held_requests)

@@ -198,7 +198,10 @@ def nothing_is_forgotten(_sandbox):
             yield f"I19 {payout} is stopped by no discrepancy"
         is_ours_to_move = payout.status in {*UNDER_WAY, PayoutStatus.APPROVED}
         is_asked_about = payout.status in UNDER_WAY or payout.cancel_asked_at is None
-        if not is_asked_about and not payout.attempts.exclude(watch_at=None).exists():
+        if (
+            not (is_asked_about or is_stopped)
+            and not payout.attempts.exclude(watch_at=None).exists()
+        ):
             yield f"I11 nobody asks whether {payout} may be cancelled"
         if is_ours_to_move and is_asked_about and not is_stopped and payout.due_at is None:
             yield f"I11 {payout} is never looked at again"

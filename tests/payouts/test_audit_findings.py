@@ -1,5 +1,7 @@
 """Faults that a second look at the money path found: late, odd and crossing answers."""
 
+from collections import deque
+
 import pytest
 from django.conf import settings
 
@@ -84,15 +86,28 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
     assert now(payout).status == (PayoutStatus.FAILED if refused else PayoutStatus.CONFIRMED)
 
 
-@pytest.mark.parametrize("outcome", [NOT_SENT, NO_FUNDS, UNREACHABLE])
-def test_a20_g26_a_cancel_asked_during_a_call_that_was_not_executed_ends_the_payout(
-    office, payout, outcome
-):
-    """It was called, so Heleket is asked first."""
+@pytest.mark.parametrize("outcome", [NOT_SENT, UNREACHABLE])
+def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office, payout, outcome):
     [call] = submission.claim(1, office.desk)
     assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
 
     submission.record([submission.Answer(call, outcome)], office.desk)
+
+    cancelled = now(payout)
+    assert (cancelled.status, cancelled.waiting_for) == (PayoutStatus.CANCELLED, "")
+    assert cancelled.due_at is None
+    assert acts(payout)[-2:] == ["put_back", "cancel"]
+    office.work(hours=1)
+    assert office.sandbox.calls == deque()
+
+
+def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_heleket_is_asked(
+    office, payout
+):
+    [call] = submission.claim(1, office.desk)
+    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+
+    submission.record([submission.Answer(call, NO_FUNDS)], office.desk)
 
     assert (now(payout).status, now(payout).waiting_for) == (PayoutStatus.APPROVED, "answer")
     office.work(hours=1)
