@@ -75,9 +75,15 @@ def paid_once(sandbox, *, clock_jumped):
     attempts = attempts_by_payout()
     for payout in Payout.objects.all():
         alive = [each for each in attempts[payout.pk] if is_alive(sandbox.find(each.order_id))]
+        hidden = getattr(sandbox, "hidden", ())  # executed although the call was refused
+        alive = [
+            each
+            for each in alive
+            if each.order_id not in hidden or not (each.watch_at or shown_to_people(payout))
+        ]
+        current = [each for each in alive if each.generation == payout.generation]
         if len(alive) > 1:
             yield f"I1 {payout} is paid by {alive}"
-        current = [each for each in alive if each.generation == payout.generation]
         may_live = payout.status in {*UNDER_WAY, PayoutStatus.CONFIRMED}
         if not alive or (clock_jumped and all(each.watch_at for each in alive)):
             continue

@@ -55,23 +55,24 @@ FOUND_BY_RUNS = [
         "call inside the transaction",
         "I1",
         "payouts.submission.send",
-        "        return Answer(call, ask_about",
-        "        with transaction.atomic():\n            return Answer(call, ask_about",
+        "        return Answer(call, create",
+        "        with transaction.atomic():\n            return Answer(call, create",
     ),
     Bug(
         "new order_id on repeat",
-        "I4",
+        "I1",
         "payouts.submission.take",
         "        tries = attempts[payout.pk]\n",
         "        tries = attempts[payout.pk]\n"
-        "        payout.generation += payout.status == PayoutStatus.SUBMITTING\n",
+        "        if payout.status == PayoutStatus.SUBMITTING:\n"
+        "            payout.generation, tries = payout.generation + 1, []\n",
     ),
     Bug(
         "timeout or 5xx treated as failure",
         "I6",
         "payouts.submission.apply",
-        "        settlement.apply_no_answer(attempt, answer.call.number, told, desk)\n",
-        "        settlement.answered(attempt, answer.call.number)\n"
+        "        settlement.apply_no_answer(attempt, call.number, told, desk)\n",
+        "        settlement.answered(attempt, call.number, desk)\n"
         "        if attempt.payout.status == PayoutStatus.SUBMITTING:\n"
         "            attempt.payout.fail(told.message)\n",
     ),
@@ -81,7 +82,7 @@ FOUND_BY_RUNS = [
         "payouts.settlement.count_not_found",
         "        attempt.not_found_at = asked_at\n"
         '        payout.tell("not_found", order_id=attempt.order_id)\n'
-        "        payout.due_at = asked_at + desk.quiet_time\n",
+        "        payout.due_at = not_later_than_asked(payout.due_at, asked_at + desk.quiet_time)\n",
         '        payout.fail("Heleket does not have it.")\n',
     ),
     Bug(

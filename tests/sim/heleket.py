@@ -10,17 +10,22 @@ from requests.exceptions import ReadTimeout
 import heleket
 from heleket.sandbox import Gateway
 from heleket.sandbox.adapter import SandboxAdapter
-from heleket.sandbox.endpoints import CREATE
-from heleket.sandbox.faults import Fault
+from heleket.sandbox.faults import CREATE, INFO, Fault
 from heleket.sandbox.records import Answer, Request
 from payouts.models import Attempt
 from tests.sim.seams import reach
-from tests.sim.swarm import DELAYS, ON_THE_WIRE
+from tests.sim.swarm import DELAYS, LIES, ON_THE_WIRE
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
 REFUSALS = ["You are forbidden", "Not enough funds", "The withdrawal amount is too small"]
+LIES_TOLD = [*REFUSALS, "Your address is under review"]
+OUTAGES = ["503", "html_502", "timeout", "drop_timeout"]
+OUTAGE_SECONDS = [30, 600, 7200]
+# Members that no decision hangs on, and what they may be instead of what was documented.
+SIDE_MEMBERS = ["balance", "payer_amount", "payer_currency", "commission", "merchant_amount"]
+ODD = [{"value": "129"}, ["129"], "1,234.50", "x" * 300, f"0.{'1' * 30}", True, None]
 ENDS = ["paid!", "paid!", "paid!", "p2p!", "fail!", "system_fail!", "cancel!", "paid paid!"]
 ON_THE_WAY = ["check", "process", "fail", "system_fail", "frozen_by_review"]
 
@@ -33,6 +38,9 @@ class Heleket(Gateway):
         self.world, self.chance = world, random.Random(f"lives {world.seed}")
         self.pace_seconds = self.chance.choice([1, 30, 120, 600])
         self.newer_members = self.chance.random() < 0.8
+        self.hidden: set[str] = set()  # executed, or about to be, though the call was refused
+        self.outage: Fault | None = None
+        self.down_until = 0.0
 
     def _life_for(self, _fields: Any) -> str:
         between = self.chance.choices(ON_THE_WAY, k=self.chance.randrange(4))
@@ -41,6 +49,8 @@ class Heleket(Gateway):
     def _fault_for(self, request: Request) -> Fault | None:
         """A repeat may fail while its first request still hangs somewhere."""
         order_id, swarm = request.fields.get("order_id"), self.world.swarm
+        if outage := self.outage_now():
+            return outage
         hangs = any(held.request.fields["order_id"] == order_id for held in self.held_requests)
         if hangs and request.path == CREATE:
             if swarm.strikes("repeat_refused"):
@@ -48,6 +58,15 @@ class Heleket(Gateway):
             if swarm.strikes("repeat_unavailable"):
                 return Fault("refuse_connection")
         return super()._fault_for(request)
+
+    def outage_now(self) -> Fault | None:
+        """For a while every call ends in the same trouble."""
+        swarm, now = self.world.swarm, self.world.clock.monotonic()
+        if now >= self.down_until and swarm.strikes("outage"):
+            luck = swarm.luck["outage"]
+            self.outage = Fault(luck.choice(OUTAGES), commit=False)
+            self.down_until = now + luck.choice(OUTAGE_SECONDS)
+        return self.outage if swarm.is_on("outage") and now < self.down_until else None
 
     def _strike(self, fault: Fault, request: Request) -> Answer:
         """Swap no answer for that of an equal payout whose id the desk has not heard yet.
@@ -61,6 +80,8 @@ class Heleket(Gateway):
 
     def execute(self, request: Request) -> Answer:
         """An order id may be taken by another desk with our prefix, or a request come twice."""
+        if request.path == INFO:
+            return self.with_odd_member(super().execute(request))
         if request.path != CREATE:
             return super().execute(request)
         order_id = request.fields.get("order_id")
@@ -68,7 +89,28 @@ class Heleket(Gateway):
             self.add_foreign_payout(amount="7", order_id=order_id)
         if self.world.swarm.strikes("sent_twice"):
             super().execute(request)
-        return super().execute(request)
+        is_new = self.find(order_id) is None and order_id not in self.hidden
+        for name, delays in LIES.items():
+            if is_new and self.world.swarm.strikes(name):
+                return self.refuse_and_execute(request, name, delays)
+        return self.with_odd_member(super().execute(request))
+
+    def refuse_and_execute(self, request: Request, name: str, delays: tuple[int, ...]) -> Answer:
+        luck = self.world.swarm.luck[name]
+        self.hidden.add(str(request.fields["order_id"]))
+        if delay := luck.choice(delays):
+            self._hold(request, Fault("delayed", seconds=delay))
+        else:
+            super().execute(request)
+        return Answer.json(422, {"state": 1, "message": luck.choice(LIES_TOLD)})
+
+    def with_odd_member(self, answer: Answer) -> Answer:
+        luck = self.world.swarm.luck["odd_member"]
+        if answer.status != 200 or not self.world.swarm.strikes("odd_member"):
+            return answer
+        told = json.loads(answer.body)
+        told["result"][luck.choice(SIDE_MEMBERS)] = luck.choice(ODD)
+        return Answer.json(200, told)
 
 
 def let_faults_strike(gateway: Heleket) -> None:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
+LATE = 1800  # seconds: so long after an earlier try came to Heleket the desk has asked about it
 APPROVAL_ENDS = {"edit", "hold", "release", "void", "retry", "reject", "cancel"}
 
 
@@ -62,6 +63,7 @@ class Try(NamedTuple):
     body: str
     uuid: str | None
     was_released: bool
+    is_watched: bool
     calls: int
     lease_until: datetime | None
 
@@ -102,6 +104,7 @@ class Oracle:
         self.approved: dict[object, tuple[object, ...]] = {}
         self.hands: dict[object, set[int | None]] = defaultdict(set)
         self.called_at: dict[object, float] = {}
+        self.left_at: dict[str, float] = {}  # the last call of each order id
         self.lease_ends: dict[str, float] = {}
         self.nothing_is_out = False
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
@@ -132,6 +135,7 @@ class Oracle:
         if attempt is None or attempt.body.encode() != request.body:
             raise Broken(f"I1 bytes that are not stored leave: {request.body!r}")
         payout = self.payouts[attempt.payout]
+        self.judge_later_try(attempt)
         if attempt.generation == payout.generation:
             terms = (sent["currency"], Decimal(sent["amount"]), sent["network"], sent["address"])
             stored = (payout.currency, Decimal(payout.amount), payout.network, payout.address)
@@ -141,6 +145,22 @@ class Oracle:
                 raise Broken(f"I2 P-{payout.number} leaves in other terms than were approved")
         if payout.status not in UNDER_WAY | {PayoutStatus.CONFIRMED, PayoutStatus.FAILED}:
             raise Broken(f"I7 a call leaves for P-{payout.number}, which is {payout.status}")
+
+    def judge_later_try(self, attempt: Try) -> None:
+        """I1: a later try leaves a quiet time after the last call of each earlier one, not while
+        Heleket has had that for some time."""
+        world, now = self.world, self.world.clock.monotonic()
+        for each in self.tries.values():
+            if each.payout != attempt.payout or each.generation >= attempt.generation:
+                continue
+            remote, left_at = self.gateway.find(each.order_id), self.left_at.get(each.order_id)
+            quiet = world.desk.quiet - world.clock.swing.total_seconds()
+            if remote is None and left_at is not None and now - left_at < quiet:
+                raise Broken(f"I1 {attempt.order_id} leaves at once after {each.order_id}")
+            age = (self.gateway.now() - remote.created_at).total_seconds() if remote else 0
+            if is_alive(remote) and age > LATE and not world.clock.swing:
+                raise Broken(f"I1 {attempt.order_id} leaves, but Heleket has {each.order_id}")
+        self.left_at[attempt.order_id] = now
 
     def hears(self, order_id: str, remote: heleket.RemotePayout) -> None:
         self.heard[order_id].add((remote.status, remote.is_final))
@@ -202,7 +222,8 @@ class Oracle:
 
     def read_tries(self) -> None:
         for each in rows(
-            "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL, calls, "
+            "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL, "
+            "watch_at IS NOT NULL, calls, "
             "lease_until FROM payouts_attempt ORDER BY id"
         ):
             attempt = Try(*each)
@@ -314,9 +335,13 @@ class Oracle:
                 alive[attempt.payout].append(attempt)
         for payout_id, some in alive.items():
             payout = self.payouts[payout_id]
+            # What a refusal hid for long is found late, and shown then: nobody could know.
+            some = [each for each in some if not self.is_hidden(each, payout)] or some[:1]
             if len(some) > 1:
                 raise Broken(f"I1 P-{payout.number} is paid twice: {[each[2] for each in some]}")
             [attempt] = some
+            if self.is_hidden(attempt, payout):
+                continue
             is_under_way = payout.status in UNDER_WAY | {PayoutStatus.CONFIRMED}
             is_present = is_under_way and attempt.generation == payout.generation
             if not is_present and not attempt.was_released and not self.is_shown(payout):
@@ -327,8 +352,15 @@ class Oracle:
         for held in self.gateway.held_requests:
             attempt = self.tries[held.request.fields["order_id"]]
             payout, is_new = self.payouts[attempt.payout], self.gateway.find(attempt[2]) is None
-            if is_new and payout.status not in UNDER_WAY and not attempt.was_released:
+            is_excused = attempt.was_released or self.is_hidden(attempt, payout)
+            if is_new and payout.status not in UNDER_WAY and not is_excused:
                 raise Broken(f"I6 P-{payout.number} is {payout.status}, but may still be paid")
+
+    def is_hidden(self, attempt: Try, payout: Row) -> bool:
+        """Whether Heleket refused it and executed it all the same, and is still asked about it or
+        was found out."""
+        is_lie = attempt.order_id in self.gateway.hidden
+        return is_lie and (attempt.is_watched or self.is_shown(payout))
 
     def is_shown(self, payout: Row) -> bool:
         """Whether people have it before them, or have looked at it and closed it."""
@@ -359,7 +391,9 @@ class Oracle:
     def judge_end_of(self, attempt: Try) -> None:
         """I9, I10: what Heleket has is known or shown, and its last facts are ours."""
         payout, remote = self.payouts[attempt.payout], self.gateway.find(attempt.order_id)
-        is_known = remote and (attempt.uuid == remote.uuid or attempt.was_released)
+        is_lie = attempt.order_id in self.gateway.hidden
+        is_released = attempt.was_released and not is_lie
+        is_known = remote and (attempt.uuid == remote.uuid or is_released)
         if is_alive(remote) and not is_known and not self.is_shown(payout):
             raise Broken(f"I10 nobody knows that Heleket paid {attempt.order_id}")
         is_current = attempt.generation == payout.generation

@@ -11,6 +11,7 @@ RATES = (0.02, 0.05, 0.1, 0.25)
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
+LIE_RATES = (0.1, 0.3)
 REPEAT_RATES = (0.5, 0.9)  # few repeats are made while the first request is on its way
 
 # Of the network and of Heleket; the sandbox knows them by these names.
@@ -25,7 +26,9 @@ ON_THE_WIRE = [
 DELAYS = {"delayed_1": 20, "delayed_2": 1200, "delayed_3": 5400}  # a request's seconds on its way
 # A repeat, while the first request is still on its way, meets a refusal or nobody at all.
 REPEATS = ["repeat_refused", "repeat_unavailable"]
-ON_THE_WAY = ["sent_twice", "occupied", *REPEATS, *DELAYS]
+# A refusal of a call that is executed all the same, at once or later.
+LIES = {"lying_refusal": (0,), "refused_then_late": (20, 600, 7200)}
+ON_THE_WAY = ["sent_twice", "occupied", "odd_member", "outage", *REPEATS, *DELAYS, *LIES]
 TO_ACTORS = ["killed", "frozen", "commit_refused", "commit_lost"]
 OF_WEBHOOKS = ["lost", "repeated", "late", "forged", "replayed", "lied"]
 OF_THE_WORLD = ["clock_jumps", "poor", "tampered", "demoted", "withdrawn", "wallet_frozen"]
@@ -34,12 +37,14 @@ ALL = [*ON_THE_WIRE, *ON_THE_WAY, *TO_ACTORS, *OF_WEBHOOKS, *OF_THE_WORLD]
 # What stops the desk for minutes is rare enough that something happens at all.
 RARE = {"unauthorized", "forbidden", "terminal", "refuse_connection", "connect_timeout", "429"}
 RARE |= {"429_retry_after", "tls_failure", "unknown_refusal", "swapped", "lied", "occupied"}
-RARE |= {"clock_jumps", "demoted", "frozen", "killed"}
+RARE |= {"clock_jumps", "demoted", "frozen", "killed", "outage"}
 
 
 def rates_of(name: str) -> tuple[float, ...]:
     if name in REPEATS:
         return REPEAT_RATES
+    if name in LIES:
+        return LIE_RATES
     if name in DELAYS:
         return LATE_RATES
     if name == "lost":
