@@ -4,6 +4,7 @@ Whatever is not plainly a success or a refusal leaves the outcome unknown.
 Source: https://doc.heleket.com/general/request-format.md
 """
 
+import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -41,6 +42,7 @@ class Answer:
     headers: Mapping[str, str]
     body: bytes
     secrets: Sequence[Secret] = ()
+    in_doubt: bool = False  # whether it may be the answer to another call
 
     @property
     def text(self) -> str:
@@ -54,9 +56,18 @@ class Answer:
         return text
 
 
-def read_result(answer: Answer, read: Callable[[Any], T]) -> T:
-    """Return the `result` of an answer as `read` makes it. Raises HeleketError for all others."""
+def read_result(answer: Answer, read: Callable[[Any], T], *, asked: bytes = b"") -> T:
+    """Return the `result` of an answer as `read` makes it. Raises HeleketError for all others.
+
+    An answer in doubt counts only if it names the payout that the request `asked` was about.
+    """
     content = _content(answer)
+    if answer.in_doubt and not _is_about(content.get("result"), asked):
+        raise _error(
+            OutcomeUnknown,
+            "More than one answer came from Heleket, so this one may belong to another call.",
+            answer,
+        )
     code, state = answer.status_code, content.get("state")
     if code == 200 and type(state) is int and state == 0 and "result" in content:
         try:
@@ -78,6 +89,14 @@ def _content(answer: Answer) -> dict[str, Any]:
     except ValueError:
         return {}
     return content if isinstance(content, dict) else {}
+
+
+def _is_about(result: object, asked: bytes) -> bool:
+    """Tell whether a result names the payout of a request, by our order id or Heleket's."""
+    named = json.loads(asked) if asked else {}
+    return isinstance(result, dict) and any(
+        name in named and result.get(name) == named[name] for name in ("order_id", "uuid")
+    )
 
 
 def _failure(answer: Answer, content: dict[str, Any]) -> HeleketError:

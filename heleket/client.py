@@ -304,7 +304,8 @@ class Client:
 
     def _payout(self, path: str, body: bytes, deadline: float | None) -> RemotePayout:
         answer = self._post(path, body, deadline)
-        return replace(read_result(answer, answers.read_payout), answer=answer.text)
+        remote = read_result(answer, answers.read_payout, asked=body)
+        return replace(remote, answer=answer.text)
 
     def _transfer(
         self, path: str, amount: Decimal, currency: str, deadline: float | None
