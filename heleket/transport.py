@@ -27,7 +27,7 @@ from requests.structures import CaseInsensitiveDict
 from urllib3.exceptions import HTTPError, NewConnectionError, SSLError
 from urllib3.util import wait_for_read
 
-from heleket.answers import Answer
+from heleket.answers import Answer, unfold
 from heleket.errors import InvalidBaseUrl, OutcomeUnknown, Unavailable
 
 CONNECT_SECONDS = 10.0
@@ -101,6 +101,7 @@ def exchange(adapter: BaseAdapter, request: requests.PreparedRequest, *, deadlin
     except (requests.RequestException, HTTPError, HTTPException, OSError, ValueError) as exc:
         failure = _failure(exc)
     else:
+        body = unfold(body, response.headers.get("Content-Encoding", ""))
         in_doubt = getattr(response.raw, "in_doubt", False)
         return Answer(response.status_code, response.headers, body, in_doubt=in_doubt)
     # Outside of the handler, so that no traceback leads to the signed headers.
@@ -167,7 +168,7 @@ class GatewayAdapter(BaseAdapter):
             raise
         response = requests.Response()
         response.status_code = answer.status
-        response.headers = CaseInsensitiveDict(answer.headers)
+        response.headers = CaseInsensitiveDict(answer.headers.items())
         response.raw = _Body(answer, connection, self._keep)
         return response
 
