@@ -74,7 +74,7 @@ def read_result(answer: Answer, read: Callable[[Any], T], *, asked: bytes = b"")
     content = _content(answer)
     if answer.in_doubt and not _is_about(content.get("result"), asked):
         raise _unknown(
-            "More than one answer came from Heleket, so this one may belong to another call.",
+            "It cannot be told where Heleket's answer ends, so it may be that of another call.",
             answer,
         )
     if answer.status_code == 200 and _state(content) == 0 and "result" in content:

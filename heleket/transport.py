@@ -179,9 +179,10 @@ class GatewayAdapter(BaseAdapter):
 
     def _kept(self) -> "_Connection | None":
         """Return the connection used last, if nobody can have forgotten or misused it since."""
-        while self._idle:
+        idle = self._idle
+        while idle:
             try:
-                connection = self._idle.pop()
+                connection = idle.pop()
             except IndexError:  # another thread was faster
                 return None
             if connection.is_fit():
@@ -190,11 +191,12 @@ class GatewayAdapter(BaseAdapter):
         return None
 
     def _keep(self, connection: "_Connection") -> None:
-        if self._idle is None or len(self._idle) >= MAX_THREADS:
+        idle = self._idle
+        if idle is None or len(idle) >= MAX_THREADS:
             connection.close()
         else:
             connection.idle_since = time.monotonic()
-            self._idle.append(connection)
+            idle.append(connection)
 
     def _connect(self, seconds: float) -> "_Connection":
         """Connect to the first address that answers. Raises Unavailable if none does in time."""

@@ -641,6 +641,20 @@ def test_g22_an_address_that_drops_packets_leaves_time_for_the_next(
         assert len(server.requests) == 2
 
 
+def test_g22_an_address_that_accepts_and_says_nothing_leaves_time_too(make_client, resolved):
+    with Server(answering(ACCEPTED), certificate="loopback.pem") as server:
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_server(("127.0.0.2", port)):
+            resolved("127.0.0.2", "127.0.0.1", port=port)
+            client = make_client(base_url="https://127.0.0.1", ca_file=CA_FILE, timeout_seconds=0.6)
+
+            assert client.create_payout(sized(3)).uuid == PAYOUT["uuid"]
+
+        client.close()
+        ((head, _),) = server.requests
+        assert b"\r\nHost: 127.0.0.1\r\n" in head
+
+
 def test_g22_all_addresses_together_take_no_longer_than_one(make_client, full_backlog, resolved):
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
