@@ -138,11 +138,11 @@ def heed(told: Iterable[object]) -> None:
 
 def asks_for_silence(trouble: heleket.HeleketError) -> bool:
     """Whether it is 429, or another answer that names a time to come again."""
-    return isinstance(trouble, heleket.TooManyRequests) or seconds_asked(trouble) is not None
+    return isinstance(trouble, heleket.TooManyRequests) or bool(seconds_asked(trouble))
 
 
 def seconds_asked(trouble: heleket.HeleketError) -> float | None:
-    return getattr(trouble, "retry_after", None)
+    return trouble.retry_after if isinstance(trouble, heleket.OutcomeUnknown) else None
 
 
 # Answers to a create call
@@ -159,7 +159,7 @@ def is_clear(told: object) -> bool:
     """Whether an answer to a create call says what became of it. A refusal in words that nobody
     has documented does not: it may hide that the call was executed."""
     if isinstance(told, heleket.RequestRejected):
-        return heleket.kind_of_refusal(told.message) != "unknown"
+        return told.kind != "unknown"
     return not isinstance(told, heleket.OutcomeUnknown)
 
 
@@ -264,7 +264,7 @@ def count_unclear(attempt: Attempt, trouble: heleket.HeleketError) -> None:
 
 def says_nothing(trouble: heleket.HeleketError) -> bool:
     if isinstance(trouble, heleket.RequestRejected):
-        return heleket.kind_of_refusal(trouble.message) in ("unknown", "payout")
+        return trouble.kind in ("unknown", "payout")
     if not isinstance(trouble, heleket.OutcomeUnknown) or trouble.status_code is None:
         return False
     return trouble.status_code != 429 and trouble.status_code < 500

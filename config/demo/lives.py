@@ -220,22 +220,25 @@ class Life:
         settlement.apply_no_answer(self.attempt, self.attempt.calls, trouble, self.world.desk)
         self.write(Source.WORKER)
 
+    def is_answered(self) -> None:
+        settlement.answered(self.attempt, self.attempt.calls, self.world.desk)
+
     def is_refused(self, text: str) -> None:
         self.wait(0.2, 2)
-        settlement.answered(self.attempt, self.attempt.calls)
+        self.is_answered()
         self.payout.fail(text, order_id=self.attempt.order_id)
         self.attempt.refusal = self.attempt.answer = text
         self.write(Source.WORKER)
 
     def is_put_back(self, text: str, waiting_for: WaitingFor) -> None:
         self.wait(0.2, 2)
-        settlement.answered(self.attempt, self.attempt.calls)
-        settlement.put_back(self.payout, text, waiting_for)
+        self.is_answered()
+        settlement.put_back(self.attempt, text, waiting_for)
         self.write(Source.WORKER)
 
     def is_accepted(self) -> None:
         self.wait(0.2, 2)
-        settlement.answered(self.attempt, self.attempt.calls)
+        self.is_answered()
         self.hear("process", Source.WORKER)
 
     def is_told(self, status: str, *, is_final: bool = True) -> None:

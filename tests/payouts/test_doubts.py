@@ -592,3 +592,20 @@ def test_send_now_during_a_pause_does_not_put_off_the_next_probe(office, payout)
         assert len(office.creates()) > 1
 
     assert Pause.objects.values("tries", "probe_at").get() == before
+
+
+def test_g86_an_outage_that_names_its_end_is_left_alone_until_then(office):
+    payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(3)]
+    answer, true = Answer(503, b"", {"Retry-After": "120"}), office.sandbox.handle
+    office.sandbox.handle = lambda *_: answer
+    office.submit(limit=1)
+    office.sandbox.handle = true
+    asked_at = office.clock()
+
+    for _ in range(11):
+        office.clock.forward(seconds=10)
+        assert (office.submit(), office.check()) == (0, 0)
+    office.work(minutes=10)
+
+    assert {now(each).status for each in payouts} == {PayoutStatus.CONFIRMED}
+    assert min(call.at for call in office.sandbox.calls) - asked_at >= timedelta(seconds=120)
