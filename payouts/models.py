@@ -61,6 +61,10 @@ USUAL_WAIT = {
 }
 
 
+# No call of these is under way, though an earlier one may have been executed.
+WITHOUT_CALL = (PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
+
+
 class Origin(models.TextChoices):
     MANUAL = "manual", _("by hand")
     SCHEDULED = "scheduled", _("plan")
@@ -391,6 +395,9 @@ class Payout(models.Model):
     def go_on(self) -> None:
         """Wait again for what its status waits for; what the worker handles is due at once."""
         usual = USUAL_WAIT.get(PayoutStatus(self.status), "")
+        if self.cancel_asked_at and self.status in WITHOUT_CALL:
+            self.wait_for(WaitingFor.ANSWER)
+            return
         acts_alone = usual in (WaitingFor.WORKER, WaitingFor.ANSWER, WaitingFor.FINAL_WORD)
         self.wait_for(usual, due_at=clock.now() if acts_alone else None)
 

@@ -22,6 +22,7 @@ from payouts.errors import NotAllowed, PayoutError
 from payouts.models import (
     FINAL_FAILURES,
     LAST_GENERATION,
+    WITHOUT_CALL,
     Approval,
     Attempt,
     Discrepancy,
@@ -38,7 +39,6 @@ from wallets.coins import decimals_of
 from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
 
 CHUNK = 1000
-WITHOUT_CALL = (PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
 BEFORE_HELEKET = (*WITHOUT_CALL, PayoutStatus.SUBMITTING)
 
 Part = PayoutMaker.Part
@@ -581,3 +581,4 @@ def close_discrepancy(discrepancy: Discrepancy, *, reason: str, by: User, source
             payout.tell("close_discrepancy", reason, kind=discrepancy.kind)
             if not payout.discrepancies.filter(closed_at=None).exists():
                 payout.go_on()
+                ask_about_calls([payout])
