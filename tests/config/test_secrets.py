@@ -202,4 +202,4 @@ def test_e9_no_log_line_of_the_lowest_level_tells_a_secret(
     server.stop()
 
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.CONFIRMED
-    assert "payouts_attempt" in caplog.text  # the statements are there, with the answers in them
+    assert "Invalid Sign." in caplog.text  # what Heleket said is in it
