@@ -141,6 +141,7 @@ class Payout(models.Model):
     origin = models.CharField(_("origin"), max_length=10, choices=Origin)
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64, null=True)  # of the request, as asked
     reference_amount = AmountField(null=True)
     reference_rate = AmountField(null=True)
 

@@ -4,16 +4,22 @@ Bulk acts take what was seen (ids with digests) and answer with one outcome per 
 never undoes its neighbours.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
+from django.db.models import Max, prefetch_related_objects
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from payouts import clock, door, policy
 from payouts.errors import NotAllowed, PayoutError
@@ -29,9 +35,10 @@ from payouts.models import (
     Source,
     WaitingFor,
 )
-from wallets.amounts import format_amount, parse_amount
+from wallets.amounts import exact, format_amount, parse_amount
 from wallets.coins import decimals_of
 from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
+from wallets.names import folded
 
 CHUNK = 1000
 
@@ -93,8 +100,6 @@ def request_payout(
     """
     if by is not None:
         require(by, "add_payout")
-    currency = currency.upper()
-    refuse_unless_payable(client, wallet, currency, amount)
     now = clock.now()
     payout = Payout(
         id=Payout.id_for(installation, client, idempotency_key),
@@ -103,19 +108,21 @@ def request_payout(
         network=wallet.network,
         address=wallet.address,
         memo=wallet.memo,
-        currency=currency,
-        amount=amount,
+        currency=currency.upper(),
+        amount=exact_amount(amount),
         purpose=needed(purpose, _("Say what the payout is for."), at_most=200),
         reference=optional(reference, at_most=100),
         origin=origin,
         trigger=trigger,
-        idempotency_key=needed(idempotency_key, _("The idempotency key is missing."), at_most=200),
+        idempotency_key=key_of(idempotency_key),
         requested_at=now,
         requested_by=by,
         waiting_since=now,
     )
+    payout.fingerprint = fingerprint(payout)
     if known := Payout.objects.filter(pk=payout.pk).first():
         return same_request(known, payout)
+    refuse_unless_payable(client, wallet, payout.currency, payout.amount)
     makers = {(wallet.added_by_id, Part.WALLET), *hands}
     if by is not None:
         makers.add((by.pk, Part.REQUESTED))
@@ -125,15 +132,50 @@ def request_payout(
             payout.number = PayoutNumber.objects.create().pk
             door.add([payout], by=by, source=source)
             add_makers(payout, makers)
-    except IntegrityError:  # the same request, a moment earlier
-        return same_request(Payout.objects.get(pk=payout.pk), payout)
+    except IntegrityError:
+        known = Payout.objects.filter(pk=payout.pk).first()
+        if known is None:
+            raise
+        return same_request(known, payout)  # a moment earlier
     return payout
 
 
+def exact_amount(amount: Decimal) -> Decimal:
+    try:
+        return exact(amount)
+    except ValueError as exc:
+        raise PayoutError(str(exc)) from exc
+
+
+def key_of(text: str) -> str:
+    """Return an idempotency key. One with nothing to see in it would be taken for no key at all."""
+    key = needed(text, _("The idempotency key is missing."), at_most=200)
+    if not folded(key.partition(":")[2] or key):
+        raise PayoutError(_("The idempotency key is blank."))
+    return key
+
+
+def fingerprint(asked: Payout) -> str:
+    """What a new payout was asked for. It is kept as asked, whatever is edited later."""
+    told = [
+        asked.client_id,
+        asked.wallet_id,
+        asked.currency,
+        format_amount(asked.amount),
+        asked.purpose,
+        asked.reference,
+        asked.origin,
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
 def same_request(known: Payout, asked: Payout) -> Payout:
-    """Return the payout stored under this key if it is what is asked for now."""
-    names = ["client_id", "wallet_id", "currency", "amount", "purpose", "reference", "origin"]
-    if any(getattr(known, name) != getattr(asked, name) for name in names):
+    """Return the payout stored under this key if it was asked for what is asked for now.
+
+    A payout from before requests had fingerprints is compared as it is: for one that was never
+    edited that is the same, and of an edited one nothing else is left to compare with.
+    """
+    if (known.fingerprint or fingerprint(known)) != asked.fingerprint:
         raise PayoutError(
             _("This key was already used for another payout, %(payout)s. Nothing was changed.")
             % {"payout": known}

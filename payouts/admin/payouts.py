@@ -294,7 +294,7 @@ class PayoutAdmin(DeskAdmin):
             payout = services.request_payout(
                 **told,
                 client=client,
-                idempotency_key=f"form:{nonce}",
+                idempotency_key=form.key_of(nonce),
                 origin=Origin.MANUAL,
                 by=request.user,
                 source=Source.ADMIN,

@@ -1,5 +1,6 @@
 """Two people, or one person twice, at the same moment."""
 
+from decimal import Decimal
 from functools import partial
 
 import pytest
@@ -7,7 +8,8 @@ from django.db import IntegrityError
 
 from payouts import door, services, switching
 from payouts.chain import first_broken
-from payouts.models import Approval, DeskEvent, Payout, PayoutStatus, Source
+from payouts.errors import PayoutError
+from payouts.models import Approval, DeskEvent, Origin, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import Duel, returned
@@ -75,6 +77,31 @@ def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
         assert (payout.status, payout.generation) == (PayoutStatus.PENDING, 2)
         assert payout.events.filter(act="retry").count() == 1
         duel.won(first=results[0][0].done)
+    assert_chains_hold()
+
+
+def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
+    pair, known = ring(2), make()
+    ask = partial(
+        services.request_payout,
+        client=known.client,
+        wallet=known.wallet,
+        currency="USDT",
+        purpose="Prize",
+        origin=Origin.API,
+        by=known.requested_by,
+        source=Source.API,
+        installation="test",
+    )
+    for key in map(str, rounds):
+        same = partial(ask, amount=Decimal(5), idempotency_key=key)
+        other = partial(ask, amount=Decimal(6), idempotency_key=f"other {key}")
+        first, second = returned(pair.run(same, same))
+        assert first.pk == second.pk
+
+        kinds = [type(each) for each in pair.run(other, partial(other, amount=Decimal(7)))]
+        assert sorted(kinds, key=str) == sorted([Payout, PayoutError], key=str)
+    assert Payout.objects.count() == 1 + 2 * len(rounds)
     assert_chains_hold()
 
 
