@@ -413,6 +413,7 @@ class PayoutMaker(models.Model):
         IMPORTED = "imported", _("imported it")
         PLANNED = "planned", _("changed its plan or rule")
         KEY = "key", _("issued the API key")
+        RETRIED = "retried", _("tried it again")
 
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="makers")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -394,7 +394,10 @@ def at_heleket(payout: Payout) -> str:
 
 
 def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
-    """Bring payouts that were not paid back to the approvers, under a new `order_id`."""
+    """Bring payouts that were not paid back to the approvers, under a new `order_id`.
+
+    Who retries is a maker from then on: one person alone never has money sent again.
+    """
     require(by, "retry_payout")
     reason = needed(reason, _("Say why it is tried again."))
 
@@ -404,7 +407,12 @@ def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source
         payout.retry(reason)
         return _("It waits for approval again.")
 
-    return act_on(seen, lambda _payouts: act, void(_("Tried again.")), by=by, source=source)
+    def finish(payouts: list[Payout]) -> None:
+        void_approvals(payouts, _("Tried again."))
+        hand = (by.pk, Part.RETRIED)
+        store_makers((payout, hand) for payout in payouts)
+
+    return act_on(seen, lambda _payouts: act, finish, by=by, source=source)
 
 
 def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
@@ -530,7 +538,13 @@ def makers_of(payouts: Iterable[Payout]) -> dict[UUID, list[Hand]]:
 
 def add_makers(payout: Payout, hands: Iterable[tuple[int | None, str]]) -> None:
     known = sorted({(person, part) for person, part in hands if person is not None})
-    rows = [PayoutMaker(payout=payout, person_id=person, part=part) for person, part in known]
+    store_makers((payout, hand) for hand in known)
+
+
+def store_makers(makers: Iterable[tuple[Payout, Hand]]) -> None:
+    rows = [
+        PayoutMaker(payout=payout, person_id=person, part=part) for payout, (person, part) in makers
+    ]
     PayoutMaker.objects.bulk_create(rows, ignore_conflicts=True)
 
 
