@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from payouts import services
 from payouts.acts import Act
 from payouts.models import Payout
 from wallets.amounts import AmountFormField, format_amount, parse_amount
@@ -147,13 +148,14 @@ class EditForm(PayoutForm):
         LONGEST_REASON,
         error_messages={"required": gettext_lazy("Say why it is changed.")},
     )
-    digest = forms.CharField(widget=forms.HiddenInput, required=False)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     @classmethod
     def showing(cls, payout: Payout) -> "EditForm":
         names = ["wallet", "currency", "amount", "purpose", "reference"]
         shown = {name: getattr(payout, name) for name in names}
-        return cls(client=payout.client, initial={**shown, "digest": payout.digest()})
+        [seen] = services.see([payout])
+        return cls(client=payout.client, initial={**shown, "seen": seen.token})
 
 
 class ConfirmForm(forms.Form):

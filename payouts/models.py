@@ -313,15 +313,20 @@ class Payout(models.Model):
         self.tell("cancel", reason)
         self._end(reason)
 
+    @transition(status, source=PayoutStatus.HELD, target=PayoutStatus.HELD)
     @transition(
         status,
-        source=[PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED],
+        source=[PayoutStatus.PENDING, PayoutStatus.APPROVED],
         target=PayoutStatus.PENDING,
     )
     def edit(self, reason: str, **data: object) -> None:
-        """Start over with other content. The caller has changed the fields and voids approvals."""
+        """Start over with other content. The caller has changed the fields and voids approvals.
+
+        Who holds a payout releases it: an edit leaves it on hold, with its reason.
+        """
         self.tell("edit", reason, **data)
-        self._start_over()
+        if self.status != PayoutStatus.HELD:
+            self._start_over()
 
     @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.PENDING)
     def void(self, reason: str) -> None:

@@ -29,6 +29,7 @@ from payouts.models import (
     Discrepancy,
     Origin,
     Payout,
+    PayoutEvent,
     PayoutMaker,
     PayoutNumber,
     PayoutStatus,
@@ -46,12 +47,43 @@ Part = PayoutMaker.Part
 Hand = tuple[int, str]  # a maker's id and part
 
 
+# The events that change what is paid or where it stands. Other people's approvals and the waits of
+# the worker do not: they leave a page that was opened before them as true as it was.
+CHANGES = {
+    "request": gettext_lazy("requested"),
+    "edit": gettext_lazy("changed"),
+    "hold": gettext_lazy("put on hold"),
+    "release": gettext_lazy("released"),
+    "void": gettext_lazy("approval void"),
+    "retry": gettext_lazy("tried again"),
+}
+
+
 @dataclass(frozen=True)
 class Seen:
-    """A payout as a page showed it: acts apply to exactly this or not at all."""
+    """A payout as a page showed it: acts apply to exactly this or not at all.
+
+    `shown` are hashes of what the digest leaves out, in the order of `facts_beside`; `event` is the
+    number of the last event that changed it.
+    """
 
     id: UUID
     digest: str
+    shown: str = ""
+    event: int = 0
+
+    @property
+    def token(self) -> str:
+        return f"{self.id}:{self.digest}:{self.shown}:{self.event}"
+
+    @classmethod
+    def read(cls, token: str) -> "Seen | None":
+        """Return what a token stands for; one that names no payout stands for nothing."""
+        name, digest, shown, event = (*token.split(":"), "", "", "", "")[:4]
+        is_number = event.isascii() and event.isdecimal() and len(event) < 10
+        with suppress(ValueError):
+            return cls(UUID(name), digest, shown, int(event) if is_number else 0)
+        return None
 
 
 @dataclass(frozen=True)
@@ -65,7 +97,36 @@ class Outcome:
 
 
 def see(payouts: Iterable[Payout]) -> list[Seen]:
-    return [Seen(payout.pk, payout.digest()) for payout in payouts]
+    payouts = list(payouts)
+    changed = last_changes(payouts)
+    return [
+        Seen(payout.pk, payout.digest(), shown(payout), changed.get(payout.pk, 0))
+        for payout in payouts
+    ]
+
+
+def last_changes(payouts: Sequence[Payout]) -> dict[UUID, int]:
+    """Return the number of the last event of each that changed it; needs locks to stay true."""
+    events = PayoutEvent.objects.filter(
+        payout__in=[payout.pk for payout in payouts], act__in=CHANGES
+    )
+    last = events.order_by().values("payout").annotate(last=Max("number"))
+    return dict(last.values_list("payout", "last"))
+
+
+def facts_beside(payout: Payout) -> list[tuple[str, str]]:
+    """What people read on a page and the digest leaves out, each with a sentence of what it is."""
+    return [
+        (payout.purpose, _("Its purpose is now “%s”.")),
+        (payout.reference, _("Its reference is now “%s”.")),
+        (str(payout.client), _("Its client is now called “%s”.")),
+    ]
+
+
+def shown(payout: Payout) -> str:
+    return ".".join(
+        hashlib.sha256(fact.encode()).hexdigest()[:16] for fact, _sentence in facts_beside(payout)
+    )
 
 
 def require(by: User, *permissions: str) -> None:
@@ -238,26 +299,38 @@ def edit_payout(
     by: User,
     source: Source,
 ) -> Payout:
-    """Change what is paid where, before it is sent. Who edits is a maker; approvals are void."""
+    """Change what is paid where, before it is sent. Who edits is a maker; approvals are void.
+
+    What is on hold stays on hold. An edit that changes nothing is refused: it would void them too.
+    """
     require(by, "edit_payout")
     reason = needed(reason, _("Say why it is changed."))
     currency = currency.upper()
     with door.change([seen.id], by=by, source=source) as payouts:
         payout = only(payouts)
-        refuse_stale(payout, seen)
+        refuse_other_digest(payout, seen)
+        refuse_changed(payout, seen, last_changes([payout]).get(payout.pk, 0))
         refuse_stopped(payout)
         refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
-        refuse_unless_payable(payout.client, wallet, currency, amount)
+        as_it_was = content(payout)
         before = {"money": payout.money, "network": payout.network, "address": payout.address}
-        payout.wallet, payout.currency, payout.amount = wallet, currency, amount
+        payout.wallet, payout.currency, payout.amount = wallet, currency, exact_amount(amount)
         payout.network, payout.address, payout.memo = wallet.network, wallet.address, wallet.memo
         payout.purpose = needed(purpose, _("Say what the payout is for."), at_most=200)
         payout.reference = optional(reference, at_most=100)
+        if content(payout) == as_it_was:
+            raise PayoutError(_("Nothing changed: it is as you want it already."))
+        refuse_unless_payable(payout.client, wallet, currency, payout.amount)
         start_new_generation_if_tried(payout)
         payout.edit(reason, **{f"old_{name}": value for name, value in before.items()})
         void_approvals([payout], _("The payout was changed."))
         add_makers(payout, [(by.pk, Part.EDITED), (wallet.added_by_id, Part.WALLET)])
     return payout
+
+
+def content(payout: Payout) -> list[Any]:
+    names = ["wallet_id", "network", "address", "memo", "currency", "amount"]
+    return [getattr(payout, name) for name in [*names, "purpose", "reference"]]
 
 
 def start_new_generation_if_tried(payout: Payout) -> None:
@@ -322,7 +395,10 @@ def reject_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Sourc
 
 
 def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
-    """Set payouts aside. What was approved must be approved again after the release."""
+    """Set payouts aside. What was approved must be approved again after the release.
+
+    It is a stop, so nothing but another digest keeps it from what was seen.
+    """
     require(by, "hold_payout")
     reason = needed(reason, _("Say why it is put on hold."))
 
@@ -331,7 +407,8 @@ def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source)
         payout.hold(reason)
         return _("On hold.")
 
-    return act_on(seen, lambda _payouts: act, void(_("Put on hold.")), by=by, source=source)
+    aside = void(_("Put on hold."))
+    return act_on(seen, lambda _payouts: act, aside, by=by, source=source, digest_alone=True)
 
 
 def release_payouts(
@@ -454,6 +531,7 @@ def act_on(
     *,
     by: User,
     source: Source,
+    digest_alone: bool = False,
 ) -> list[Outcome]:
     """Act on each seen payout that is still what was seen; a transaction per chunk.
 
@@ -464,10 +542,14 @@ def act_on(
     for start in range(0, len(seen), CHUNK):
         chunk = {each.id: each for each in seen[start : start + CHUNK]}
         with door.change(chunk, by=by, source=source) as payouts:
+            prefetch_related_objects(payouts, "client")
+            changed = {} if digest_alone else last_changes(payouts)
             act, done = begin(payouts), []
             for payout in payouts:
                 try:
-                    refuse_stale(payout, chunk[payout.pk])
+                    refuse_other_digest(payout, chunk[payout.pk])
+                    if not digest_alone:
+                        refuse_changed(payout, chunk[payout.pk], changed.get(payout.pk, 0))
                     refuse_stopped(payout)
                     text = act(payout)
                 except PayoutError as exc:
@@ -491,18 +573,37 @@ def refuse_unless(payout: Payout, *statuses: PayoutStatus) -> None:
         )
 
 
-def refuse_stale(payout: Payout, seen: Seen) -> None:
-    """Raise PayoutError, saying what it is now, if the payout is no longer what was on the page."""
+def refuse_other_digest(payout: Payout, seen: Seen) -> None:
+    """Raise PayoutError, saying what it is now, if other content is paid than was on the page."""
     if payout.digest() != seen.digest:
-        last = payout.events.filter(act__in=["edit", "retry"]).order_by("-number").first()
-        raise PayoutError(
-            _("It changed since you looked (%(why)s). It is now %(money)s to %(address)s.")
-            % {
-                "why": last.reason if last else "?",
-                "money": payout.money,
-                "address": payout.address,
-            }
-        )
+        raise PayoutError(it_changed(payout, seen))
+
+
+def refuse_changed(payout: Payout, seen: Seen, last_change: int) -> None:
+    """Raise PayoutError, saying what changed, if anything that people go by is another now."""
+    if (shown(payout), last_change) != (seen.shown, seen.event):
+        raise PayoutError(it_changed(payout, seen))
+
+
+def it_changed(payout: Payout, seen: Seen) -> str:
+    since = payout.events.filter(act__in=CHANGES, number__gt=seen.event).order_by("number")
+    told = [
+        f"{CHANGES[event.act]} ({event.reason})" if event.reason else str(CHANGES[event.act])
+        for event in since
+    ]
+    sentences = [
+        _("It changed since you looked: %s.") % ", ".join(told)
+        if told
+        else _("It changed since you looked."),
+        _("It is now %(money)s to %(address)s.")
+        % {"money": payout.money, "address": payout.address},
+    ]
+    hashes = seen.shown.split(".")
+    now = zip(facts_beside(payout), shown(payout).split("."), strict=True)
+    sentences += [
+        sentence % fact for (fact, sentence), each in now if seen.shown and each not in hashes
+    ]
+    return " ".join(sentences)
 
 
 def refuse_stopped(payout: Payout) -> None:

@@ -23,7 +23,7 @@ from payouts.admin import rows
 from payouts.admin.frame import DeskAdmin, StaffRequest, require
 from payouts.errors import PayoutError
 from payouts.forms import AddForm, ConfirmForm, EditForm
-from payouts.models import Origin, Payout, PayoutQuerySet, Source
+from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus, Source
 from payouts.services import Seen
 from payouts.templatetags.payouts import ago, money
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
@@ -241,13 +241,18 @@ class PayoutAdmin(DeskAdmin):
 
     def save_edit(self, request: StaffRequest, payout: Payout, form: EditForm) -> bool:
         told = dict(form.cleaned_data)
-        seen = Seen(payout.pk, told.pop("digest"))
+        seen = Seen.read(told.pop("seen"))
+        if seen is None or seen.id != payout.pk:
+            seen = Seen(payout.pk, "")  # which no payout is
         try:
-            services.edit_payout(seen, **told, by=request.user, source=Source.ADMIN)
+            changed = services.edit_payout(seen, **told, by=request.user, source=Source.ADMIN)
         except PayoutError as exc:
             form.add_error(None, str(exc))
             return False
-        messages.success(request, _("%s was changed. It waits for approval.") % payout)
+        done = _("%s was changed. It waits for approval.")
+        if changed.status == PayoutStatus.HELD:
+            done = _("%s was changed. It stays on hold.")
+        messages.success(request, done % payout)
         return True
 
     # Add: the client, then the form, then a confirmation
