@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.db.models import Q
+from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
@@ -20,6 +23,7 @@ from wallets.models import Client, Wallet
 
 PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
 LAST_GENERATION = 99
+LOGIN = "login"  # in an event's data: the person's, as it was on that day
 DESK_CHAIN_LOCK = 0x6465736B  # "desk"
 
 
@@ -517,6 +521,15 @@ class Attempt(models.Model):
         return bool(self.unanswered) and self.uuid is None and self.released_at is None
 
 
+def known_as(person: User | None, login: str | None) -> str:
+    if person is None:
+        return gettext("the system")
+    name = person.get_username()
+    if login in (None, name):
+        return name
+    return gettext("%(then)s (now %(now)s)") % {"then": login, "now": name}
+
+
 class Event(models.Model):
     """One act, by a person or the system. Rows are only added: triggers refuse all else."""
 
@@ -539,6 +552,21 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.act}"
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        told: dict[str, str] = json.loads(self.data or "{}")
+        return told
+
+    @property
+    def login(self) -> str | None:
+        """The person's login of that day. Events from before logins were kept have none."""
+        return self.facts.get(LOGIN)
+
+    @property
+    def who(self) -> str:
+        """Name who did it by the login of that day, and by the one of today if that is another."""
+        return known_as(self.person, self.login)
 
     def told(self) -> list[Any]:
         """What the chain seals."""
