@@ -611,6 +611,20 @@ class DeskEvent(Event):
         constraints = [models.UniqueConstraint("number", name="one_desk_event_per_number")]
 
 
+class Login(models.Model):
+    """A login that a person has or had. It is never given to another one, nor one like it."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=150)
+    folded = models.CharField(max_length=600, unique=True)  # folding may lengthen it
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.text
+
+
 class WebhookDelivery(models.Model):
     """A verified webhook as it came, once, with the number of times it came."""
 
