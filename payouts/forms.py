@@ -21,6 +21,7 @@ from wallets.display import in_groups
 from wallets.models import Client, PayoutService, Wallet, one_line
 
 LONGEST_REASON = 500
+MOST_EVENTS = 2**31 - 1
 
 
 class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -183,9 +184,27 @@ class CloseForm(forms.Form):
 
 
 class SwitchForm(forms.Form):
-    """Which way the switch is turned: the page says so, so that two people never turn it twice."""
+    """Which way the switch is turned: the page says so, so that two people never turn it twice.
 
+    `seen` is the moment at which it was turned last when the page was opened: nobody resumes what
+    was paused once more since then.
+    """
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     to = forms.ChoiceField(choices=[("paused", "paused"), ("on", "on")], widget=forms.HiddenInput)
+    reason = text_field(
+        gettext_lazy("Reason"),
+        LONGEST_REASON,
+        error_messages={"required": gettext_lazy("Say why.")},
+    )
+
+
+class PersonActForm(forms.Form):
+    """Why somebody is kept out or let in again; `seen` is the last such event that was shown."""
+
+    seen = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, min_value=0, max_value=MOST_EVENTS
+    )
     reason = text_field(
         gettext_lazy("Reason"),
         LONGEST_REASON,

@@ -4,6 +4,7 @@ from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError
 
 from payouts import door, services, switching
@@ -103,6 +104,17 @@ def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
         assert sorted(kinds, key=str) == sorted([Payout, PayoutError], key=str)
     assert Payout.objects.count() == 1 + 2 * len(rounds)
     assert_chains_hold()
+
+
+def test_g42_two_roles_given_at_once_are_never_both(ring, rounds):
+    """Each of the two sees only its own half of what stands afterwards."""
+    pair, manager, approver = ring(2), *Group.objects.filter(name__in=["User manager", "Approver"])
+    for _ in rounds:
+        person = StaffFactory()
+        results = pair.run(*[partial(person.groups.add, role) for role in (manager, approver)])
+
+        assert sorted(type(each).__name__ for each in results) == ["IntegrityError", "NoneType"]
+        assert person.groups.count() == 1
 
 
 def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
