@@ -161,9 +161,9 @@ def request_payout(
     """
     if by is not None:
         require(by, "add_payout")
-    now = clock.now()
+    now, key = clock.now(), key_of(idempotency_key)
     payout = Payout(
-        id=Payout.id_for(installation, client, idempotency_key),
+        id=Payout.id_for(installation, client, key),
         client=client,
         wallet=wallet,
         network=wallet.network,
@@ -175,7 +175,7 @@ def request_payout(
         reference=optional(reference, at_most=100),
         origin=origin,
         trigger=trigger,
-        idempotency_key=key_of(idempotency_key),
+        idempotency_key=key,
         requested_at=now,
         requested_by=by,
         waiting_since=now,

@@ -103,6 +103,10 @@ def test_g25_a_payout_from_before_fingerprints_is_compared_as_it_is(ask):
         ask("old", **told, amount=Decimal(4))
 
 
+def test_g25_blanks_around_a_key_make_no_other_key(ask):
+    assert ask(" one ").pk == ask("one").pk == Payout.objects.get().pk
+
+
 def test_g25_another_clash_in_the_database_is_not_the_same_request(ask):
     taken = PayoutNumber.objects.create().pk + 1
     PayoutFactory(number=taken)
