@@ -104,6 +104,9 @@ def dossier(payout: Payout, person: User) -> dict[str, Any]:
         "may_edit": may_edit(payout, person),
         "estimate": costs.estimate(payout.network, payout.currency, payout.amount),
         "latest": next((a for a in attempts if a.generation == payout.generation), None),
+        "requester": known_as(
+            payout.requested_by, first_logins(entries).get(payout.requested_by_id)
+        ),
         "makers": name_all(makers, entries),
         "approvals": name_all(approvals, entries),
         "tries": [in_words(attempt) for attempt in attempts],
@@ -150,15 +153,16 @@ def without_login(facts: dict[str, str]) -> dict[str, str]:
     return {name: fact for name, fact in facts.items() if name != LOGIN}
 
 
+def first_logins(entries: Sequence[Entry]) -> dict[int | None, str | None]:
+    return {each.event.person_id: each.event.login for each in entries}  # the oldest comes last
+
+
 def name_all(rows: Iterable[Any], entries: Sequence[Entry]) -> list[Any]:
     """Name each person as the payout's events do: an approval by the login it was given under."""
     at_that_time: dict[Any, Any] = {
         (each.event.person_id, each.event.at): each.event.login for each in entries
     }
-    at_first: dict[Any, Any] = {
-        each.event.person_id: each.event.login for each in entries
-    }  # the newest is first
-    named = list(rows)
+    at_first, named = first_logins(entries), list(rows)
     for row in named:
         moment = (row.person_id, getattr(row, "decided_at", None))
         row.who = known_as(row.person, at_that_time.get(moment, at_first.get(row.person_id)))

@@ -92,6 +92,16 @@ def test_g78_an_event_keeps_the_login_as_it_was(client, manager):
     assert page.count("amira (now nina)") == 2  # of the event and of the approval
 
 
+def test_g78_a_payout_keeps_the_login_of_who_asked_for_it(client, manager):
+    payout = PayoutFactory(requested_by=StaffFactory(username="rosa", roles=["Requester"]))
+    rename(client, payout.requested_by, "nina")
+
+    client.force_login(StaffFactory(roles=["Auditor"]))
+    page = client.get(reverse("admin:payouts_payout_change", args=[payout.pk])).content.decode()
+
+    assert page.count("rosa (now nina)") == 3  # at the top, as a maker, and of the event
+
+
 def test_g78_the_list_of_desk_events_keeps_it_too(client, manager):
     rename(client, manager, "ulla")
     client.force_login(StaffFactory(roles=["Auditor"]))
