@@ -98,6 +98,7 @@ class Outcome:
 
 def see(payouts: Iterable[Payout]) -> list[Seen]:
     payouts = list(payouts)
+    prefetch_related_objects(payouts, "client")
     changed = last_changes(payouts)
     return [
         Seen(payout.pk, payout.digest(), shown(payout), changed.get(payout.pk, 0))
@@ -598,11 +599,8 @@ def it_changed(payout: Payout, seen: Seen) -> str:
         _("It is now %(money)s to %(address)s.")
         % {"money": payout.money, "address": payout.address},
     ]
-    hashes = seen.shown.split(".")
-    now = zip(facts_beside(payout), shown(payout).split("."), strict=True)
-    sentences += [
-        sentence % fact for (fact, sentence), each in now if seen.shown and each not in hashes
-    ]
+    facts = zip(facts_beside(payout), shown(payout).split("."), seen.shown.split("."), strict=False)
+    sentences += [sentence % fact for (fact, sentence), now, then in facts if then not in ("", now)]
     return " ".join(sentences)
 
 
