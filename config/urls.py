@@ -4,6 +4,7 @@ from django.shortcuts import redirect
 from django.urls import path, reverse
 from django.views.generic import RedirectView
 
+from payouts.admin.staff import change_own_password
 from payouts.webhooks import heleket_webhook
 
 
@@ -22,6 +23,7 @@ def start(request: HttpRequest) -> HttpResponse:
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.admin_view(start)),
+    path("admin/password_change/", admin.site.admin_view(change_own_password)),
     path("admin/", admin.site.urls),
     path("webhooks/heleket/", heleket_webhook, name="heleket-webhook"),
 ]

@@ -1,16 +1,14 @@
 """What people do to payouts in the Admin: confirm, act, result.
 
-A confirmation shows rows and hands out a token for each, its id with its digest. Posted back, the
-tokens are all that the act applies to.
+A confirmation shows rows and hands out a token for each, which says what was shown. Posted back,
+the tokens are all that the act applies to.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
-from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
@@ -198,6 +196,7 @@ class Confirmation:
     act: Act
     payouts: list[Payout]
     left_out: list[tuple[Payout, str]]
+    tokens: str
 
     @property
     def phrase(self) -> str:
@@ -212,11 +211,6 @@ class Confirmation:
         for payout in self.payouts:
             amounts[payout.currency].append(payout.amount)
         return [Sum(name, sum(some, Decimal(0)), len(some)) for name, some in amounts.items()]
-
-    @property
-    def tokens(self) -> str:
-        # One field for all: Django takes no more than 1,000 fields.
-        return " ".join(f"{each.id}:{each.digest}" for each in services.see(self.payouts))
 
     @property
     def only(self) -> Payout | None:
@@ -234,7 +228,9 @@ def prepare(act: Act, chosen: QuerySet[Payout], person: User) -> Confirmation:
             left_out.append((payout, why))
         else:
             possible.append(payout)
-    return Confirmation(act, possible, left_out)
+    # One field for all: Django takes no more than 1,000 fields.
+    tokens = " ".join(each.token for each in services.see(possible))
+    return Confirmation(act, possible, left_out, tokens)
 
 
 def refuse_wrong_count(count: int) -> None:
@@ -252,12 +248,8 @@ def refuse_wrong_count(count: int) -> None:
 
 def read_tokens(text: str) -> list[Seen]:
     """Return what the confirmation showed. A token that names no payout is dropped."""
-    digests: dict[UUID, str] = {}
-    for token in text.split():
-        name, _colon, digest = token.partition(":")
-        with suppress(ValueError):
-            digests[UUID(name)] = digest
-    return [Seen(id_, digest) for id_, digest in digests.items()]
+    seen = (Seen.read(token) for token in text.split())
+    return list({each.id: each for each in seen if each}.values())
 
 
 def perform(act: Act, seen: Sequence[Seen], *, reason: str, by: User) -> list[Outcome]:

@@ -22,7 +22,7 @@ from django.db import transaction
 from django.db.models import F
 
 from payouts import bell, chain, clock
-from payouts.models import DeskEvent, Payout, PayoutEvent, PayoutStatus, Source
+from payouts.models import LOGIN, DeskEvent, Payout, PayoutEvent, PayoutStatus, Source
 
 SORTED = json.JSONEncoder(sort_keys=True)
 COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
@@ -116,13 +116,16 @@ def next_links(
             from_status=act.status,
             to_status=to_status,
             reason=act.reason,
-            data=text_of(act.data),
+            data=text_of(act.data, by),
         )
         previous = event.hash = chain.sealed(event.told(), previous)
         yield event
 
 
-def text_of(data: dict[str, str]) -> str:
+def text_of(data: dict[str, str], by: User | None) -> str:
+    """Write what is told of an act as it is sealed, with the login that the person has today."""
+    if by is not None:
+        data = {**data, LOGIN: by.get_username()}
     return SORTED.encode(data) if data else ""
 
 
@@ -139,7 +142,7 @@ def tell_desk(
             source=source,
             act=act,
             reason=reason,
-            data=text_of({name: str(value) for name, value in data.items()}),
+            data=text_of({name: str(value) for name, value in data.items()}, by),
         )
         event.hash = chain.sealed(event.told(), last.hash if last else "")
         event.save(force_insert=True)

@@ -1,6 +1,7 @@
 """Everything the page shows about one payout."""
 
 import json
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +14,16 @@ from django.utils.translation import gettext_lazy
 
 from payouts import acts, costs, services
 from payouts.explain import explain
-from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus, Source, WaitingFor
+from payouts.models import (
+    LOGIN,
+    Attempt,
+    Payout,
+    PayoutEvent,
+    PayoutStatus,
+    Source,
+    WaitingFor,
+    known_as,
+)
 from wallets.amounts import Total, format_amount
 
 LATEST = 5
@@ -82,7 +92,9 @@ class Try:
 
 def dossier(payout: Payout, person: User) -> dict[str, Any]:
     """Gather the page, as a context for its template."""
-    makers = list(payout.makers.select_related("person").order_by("pk"))
+    entries = timeline(payout)
+    makers = payout.makers.select_related("person").order_by("pk")
+    approvals = payout.approvals.select_related("person").order_by("-decided_at", "-pk")
     attempts = list(payout.attempts.order_by("-generation"))
     return {
         "payout": payout,
@@ -92,10 +104,13 @@ def dossier(payout: Payout, person: User) -> dict[str, Any]:
         "may_edit": may_edit(payout, person),
         "estimate": costs.estimate(payout.network, payout.currency, payout.amount),
         "latest": next((a for a in attempts if a.generation == payout.generation), None),
-        "makers": makers,
-        "approvals": payout.approvals.select_related("person").order_by("-decided_at", "-pk"),
+        "requester": known_as(
+            payout.requested_by, first_logins(entries).get(payout.requested_by_id)
+        ),
+        "makers": name_all(makers, entries),
+        "approvals": name_all(approvals, entries),
         "tries": [in_words(attempt) for attempt in attempts],
-        "timeline": timeline(payout),
+        "timeline": entries,
         "discrepancies": payout.discrepancies.select_related("closed_by").order_by("-opened_at"),
         **history(payout),
     }
@@ -129,9 +144,29 @@ def may_edit(payout: Payout, person: User) -> bool:
 def timeline(payout: Payout) -> list[Entry]:
     events = payout.events.select_related("person").order_by("-number")
     return [
-        Entry(event, str(WORDS.get(event.act, event.act)), json.loads(event.data or "{}"))
+        Entry(event, str(WORDS.get(event.act, event.act)), without_login(event.facts))
         for event in events
     ]
+
+
+def without_login(facts: dict[str, str]) -> dict[str, str]:
+    return {name: fact for name, fact in facts.items() if name != LOGIN}
+
+
+def first_logins(entries: Sequence[Entry]) -> dict[int | None, str | None]:
+    return {each.event.person_id: each.event.login for each in entries}  # the oldest comes last
+
+
+def name_all(rows: Iterable[Any], entries: Sequence[Entry]) -> list[Any]:
+    """Name each person as the payout's events do: an approval by the login it was given under."""
+    at_that_time: dict[Any, Any] = {
+        (each.event.person_id, each.event.at): each.event.login for each in entries
+    }
+    at_first, named = first_logins(entries), list(rows)
+    for row in named:
+        moment = (row.person_id, getattr(row, "decided_at", None))
+        row.who = known_as(row.person, at_that_time.get(moment, at_first.get(row.person_id)))
+    return named
 
 
 def in_words(attempt: Attempt) -> Try:

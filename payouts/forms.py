@@ -1,8 +1,9 @@
 """Forms of the Admin: a payout by hand, its edit, and the reason for an act."""
 
+from contextlib import suppress
 from decimal import Decimal
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django import forms
 from django.utils.html import format_html
@@ -11,6 +12,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from payouts import services
 from payouts.acts import Act
 from payouts.models import Payout
 from wallets.amounts import AmountFormField, format_amount, parse_amount
@@ -19,6 +21,7 @@ from wallets.display import in_groups
 from wallets.models import Client, PayoutService, Wallet, one_line
 
 LONGEST_REASON = 500
+MOST_EVENTS = 2**31 - 1
 
 
 class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -73,25 +76,29 @@ class PayoutForm(forms.Form):
         help_text=gettext_lazy("Your own number for it, if there is one."),
     )
 
+    known: Payout | None = None  # stored under this form's key already: nothing is judged again
+
     def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.wallets = Wallet.objects.for_client(client).active()
-        codes = (
-            PayoutService.objects.available()
-            .filter(network__in=self.wallets.values("network"))
-            .order_by("currency")
-            .values_list("currency", flat=True)
-            .distinct()
-        )
+        self.wallets = Wallet.objects.for_client(client)
+        if self.known is None:
+            self.wallets = self.wallets.active()
         self.fields["wallet"].queryset = self.wallets  # type: ignore[attr-defined]
         self.fields["currency"].choices = [  # type: ignore[attr-defined]
             ("", _("Choose")),
-            *((code, code) for code in codes),
+            *((code, code) for code in self.codes()),
         ]
+
+    def codes(self) -> list[str]:
+        if self.known is not None:
+            return [str(self.data.get("currency"))]
+        services = PayoutService.objects.available()
+        there = services.filter(network__in=self.wallets.values("network")).order_by("currency")
+        return list(there.values_list("currency", flat=True).distinct())
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
-        if data.get("wallet") and data.get("currency"):
+        if self.known is None and data.get("wallet") and data.get("currency"):
             self.check_coin(data["wallet"].network, data["currency"], data.get("amount"))
         return data
 
@@ -115,33 +122,41 @@ def refusal_of(service: PayoutService, amount: Decimal) -> str:
 
 
 class AddForm(PayoutForm):
-    """A new payout. The nonce makes a double click one payout."""
+    """A new payout. The nonce makes a double click one payout, whatever happens in between."""
 
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
-    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
-        super().__init__(*args, client=client, **kwargs)
+    def __init__(self, data: Any, *, client: Client) -> None:
+        with suppress(ValueError):
+            key = self.key_of(UUID((data or {}).get("nonce", "")))
+            self.known = Payout.objects.for_client(client).filter(idempotency_key=key).first()
+        super().__init__(data, client=client)
         wallets = list(self.wallets[:2])
         if len(wallets) == 1:
             self.initial["wallet"] = wallets[0]
             self.initial["currency"] = wallets[0].preferred_currency
 
+    @staticmethod
+    def key_of(nonce: UUID) -> str:
+        return f"form:{nonce}"
+
 
 class EditForm(PayoutForm):
-    """A change of a payout, of which `digest` is what the page showed."""
+    """A change of a payout, of which `seen` is the token of what the page showed."""
 
     reason = text_field(
         gettext_lazy("Why it is changed"),
         LONGEST_REASON,
         error_messages={"required": gettext_lazy("Say why it is changed.")},
     )
-    digest = forms.CharField(widget=forms.HiddenInput, required=False)
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
 
     @classmethod
     def showing(cls, payout: Payout) -> "EditForm":
         names = ["wallet", "currency", "amount", "purpose", "reference"]
         shown = {name: getattr(payout, name) for name in names}
-        return cls(client=payout.client, initial={**shown, "digest": payout.digest()})
+        [seen] = services.see([payout])
+        return cls(client=payout.client, initial={**shown, "seen": seen.token})
 
 
 class ConfirmForm(forms.Form):
@@ -169,9 +184,27 @@ class CloseForm(forms.Form):
 
 
 class SwitchForm(forms.Form):
-    """Which way the switch is turned: the page says so, so that two people never turn it twice."""
+    """Which way the switch is turned: the page says so, so that two people never turn it twice.
 
+    `seen` is the moment at which it was turned last when the page was opened: nobody resumes what
+    was paused once more since then.
+    """
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
     to = forms.ChoiceField(choices=[("paused", "paused"), ("on", "on")], widget=forms.HiddenInput)
+    reason = text_field(
+        gettext_lazy("Reason"),
+        LONGEST_REASON,
+        error_messages={"required": gettext_lazy("Say why.")},
+    )
+
+
+class PersonActForm(forms.Form):
+    """Why somebody is kept out or let in again; `seen` is the last such event that was shown."""
+
+    seen = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, min_value=0, max_value=MOST_EVENTS
+    )
     reason = text_field(
         gettext_lazy("Reason"),
         LONGEST_REASON,

@@ -9,8 +9,11 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import connection, models
 from django.db.models import Q
+from django.utils.functional import cached_property
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
@@ -21,6 +24,7 @@ from wallets.models import Client, Wallet
 PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
 LAST_GENERATION = 99
 FINAL_FAILURES = frozenset({"fail", "system_fail", "cancel"})  # Heleket's words
+LOGIN = "login"  # in an event's data: the person's, as it was on that day
 DESK_CHAIN_LOCK = 0x6465736B  # "desk"
 
 
@@ -147,6 +151,7 @@ class Payout(models.Model):
     origin = models.CharField(_("origin"), max_length=10, choices=Origin)
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
+    fingerprint = models.CharField(max_length=64, null=True)  # of the request, as asked
     reference_amount = AmountField(null=True)
     reference_rate = AmountField(null=True)
 
@@ -318,15 +323,20 @@ class Payout(models.Model):
         self.tell("cancel", reason)
         self._end(reason)
 
+    @transition(status, source=PayoutStatus.HELD, target=PayoutStatus.HELD)
     @transition(
         status,
-        source=[PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED],
+        source=[PayoutStatus.PENDING, PayoutStatus.APPROVED],
         target=PayoutStatus.PENDING,
     )
     def edit(self, reason: str, **data: object) -> None:
-        """Start over with other content. The caller has changed the fields and voids approvals."""
+        """Start over with other content. The caller has changed the fields and voids approvals.
+
+        Who holds a payout releases it: an edit leaves it on hold, with its reason.
+        """
         self.tell("edit", reason, **data)
-        self._start_over()
+        if self.status != PayoutStatus.HELD:
+            self._start_over()
 
     @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.PENDING)
     def void(self, reason: str) -> None:
@@ -422,6 +432,7 @@ class PayoutMaker(models.Model):
         IMPORTED = "imported", _("imported it")
         PLANNED = "planned", _("changed its plan or rule")
         KEY = "key", _("issued the API key")
+        RETRIED = "retried", _("tried it again")
 
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="makers")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
@@ -541,6 +552,15 @@ class Attempt(models.Model):
         return not self.was_called or self.has_failed or self.released_at is not None
 
 
+def known_as(person: User | None, login: str | None) -> str:
+    if person is None:
+        return gettext("the system")
+    name = person.get_username()
+    if login in (None, name):
+        return name
+    return gettext("%(then)s (now %(now)s)") % {"then": login, "now": name}
+
+
 class Event(models.Model):
     """One act, by a person or the system. Rows are only added: triggers refuse all else."""
 
@@ -563,6 +583,21 @@ class Event(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number} {self.act}"
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        told: dict[str, str] = json.loads(self.data or "{}")
+        return told
+
+    @property
+    def login(self) -> str | None:
+        """The person's login of that day. Events from before logins were kept have none."""
+        return self.facts.get(LOGIN)
+
+    @property
+    def who(self) -> str:
+        """Name who did it by the login of that day, and by the one of today if that is another."""
+        return known_as(self.person, self.login)
 
     def told(self) -> list[Any]:
         """What the chain seals."""
@@ -605,6 +640,20 @@ class DeskEvent(Event):
 
     class Meta(Event.Meta):
         constraints = [models.UniqueConstraint("number", name="one_desk_event_per_number")]
+
+
+class Login(models.Model):
+    """A login that a person has or had. It is never given to another one, nor one like it."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    text = models.CharField(max_length=150)
+    folded = models.CharField(max_length=600, unique=True)  # folding may lengthen it
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.text
 
 
 class WebhookDelivery(models.Model):

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from django.contrib.auth import get_user_model
 
+from payouts import roles
 from payouts.models import Approval, Payout
 
 POLICY_VERSION = 1
@@ -11,11 +12,16 @@ APPROVALS_NEEDED = 1
 
 
 def people_who_may_approve(ids: Iterable[int]) -> set[int]:
-    """Those of the given people who are active and hold the right at this moment."""
+    """Those of the given people who are active and hold the right at this moment.
+
+    Who also manages users could have given it to themselves: it does not count for them.
+    """
     people = get_user_model().objects.with_perm(
         "payouts.approve_payout", backend="django.contrib.auth.backends.ModelBackend"
     )
-    return set(people.filter(pk__in=set(ids)).values_list("pk", flat=True))
+    asked = people.filter(pk__in=set(ids))
+    apart = asked.exclude(pk__in=roles.user_managers().values("pk"), is_superuser=False)
+    return set(apart.values_list("pk", flat=True))
 
 
 def missing(payout: Payout, approvals: Iterable[Approval], makers: set[int], may: set[int]) -> str:

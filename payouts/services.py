@@ -4,18 +4,23 @@ Bulk acts take what was seen (ids with digests) and answer with one outcome per 
 never undoes its neighbours.
 """
 
+import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q
+from django.db.models import Max, Q, prefetch_related_objects
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from payouts import bell, clock, door, policy
 from payouts.errors import NotAllowed, PayoutError
@@ -28,15 +33,17 @@ from payouts.models import (
     Discrepancy,
     Origin,
     Payout,
+    PayoutEvent,
     PayoutMaker,
     PayoutNumber,
     PayoutStatus,
     Source,
     WaitingFor,
 )
-from wallets.amounts import format_amount, parse_amount
+from wallets.amounts import exact, format_amount, parse_amount
 from wallets.coins import decimals_of
 from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
+from wallets.names import folded
 
 CHUNK = 1000
 BEFORE_HELEKET = (*WITHOUT_CALL, PayoutStatus.SUBMITTING)
@@ -45,12 +52,43 @@ Part = PayoutMaker.Part
 Hand = tuple[int, str]  # a maker's id and part
 
 
+# The events that change what is paid or where it stands. Other people's approvals and the waits of
+# the worker do not: they leave a page that was opened before them as true as it was.
+CHANGES = {
+    "request": gettext_lazy("requested"),
+    "edit": gettext_lazy("changed"),
+    "hold": gettext_lazy("put on hold"),
+    "release": gettext_lazy("released"),
+    "void": gettext_lazy("approval void"),
+    "retry": gettext_lazy("tried again"),
+}
+
+
 @dataclass(frozen=True)
 class Seen:
-    """A payout as a page showed it: acts apply to exactly this or not at all."""
+    """A payout as a page showed it: acts apply to exactly this or not at all.
+
+    `shown` are hashes of what the digest leaves out, in the order of `facts_beside`; `event` is the
+    number of the last event that changed it.
+    """
 
     id: UUID
     digest: str
+    shown: str = ""
+    event: int = 0
+
+    @property
+    def token(self) -> str:
+        return f"{self.id}:{self.digest}:{self.shown}:{self.event}"
+
+    @classmethod
+    def read(cls, token: str) -> "Seen | None":
+        """Return what a token stands for; one that names no payout stands for nothing."""
+        name, digest, shown, event = (*token.split(":"), "", "", "", "")[:4]
+        is_number = event.isascii() and event.isdecimal() and len(event) < 10
+        with suppress(ValueError):
+            return cls(UUID(name), digest, shown, int(event) if is_number else 0)
+        return None
 
 
 @dataclass(frozen=True)
@@ -64,7 +102,37 @@ class Outcome:
 
 
 def see(payouts: Iterable[Payout]) -> list[Seen]:
-    return [Seen(payout.pk, payout.digest()) for payout in payouts]
+    payouts = list(payouts)
+    prefetch_related_objects(payouts, "client")
+    changed = last_changes(payouts)
+    return [
+        Seen(payout.pk, payout.digest(), shown(payout), changed.get(payout.pk, 0))
+        for payout in payouts
+    ]
+
+
+def last_changes(payouts: Sequence[Payout]) -> dict[UUID, int]:
+    """Return the number of the last event of each that changed it; needs locks to stay true."""
+    events = PayoutEvent.objects.filter(
+        payout__in=[payout.pk for payout in payouts], act__in=CHANGES
+    )
+    last = events.order_by().values("payout").annotate(last=Max("number"))
+    return dict(last.values_list("payout", "last"))
+
+
+def facts_beside(payout: Payout) -> list[tuple[str, str]]:
+    """What people read on a page and the digest leaves out, each with a sentence of what it is."""
+    return [
+        (payout.purpose, _("Its purpose is now “%s”.")),
+        (payout.reference, _("Its reference is now “%s”.")),
+        (str(payout.client), _("Its client is now called “%s”.")),
+    ]
+
+
+def shown(payout: Payout) -> str:
+    return ".".join(
+        hashlib.sha256(fact.encode()).hexdigest()[:16] for fact, _sentence in facts_beside(payout)
+    )
 
 
 def require(by: User, *permissions: str) -> None:
@@ -99,29 +167,29 @@ def request_payout(
     """
     if by is not None:
         require(by, "add_payout")
-    currency = currency.upper()
-    refuse_unless_payable(client, wallet, currency, amount)
-    now = clock.now()
+    now, key = clock.now(), key_of(idempotency_key)
     payout = Payout(
-        id=Payout.id_for(installation, client, idempotency_key),
+        id=Payout.id_for(installation, client, key),
         client=client,
         wallet=wallet,
         network=wallet.network,
         address=wallet.address,
         memo=wallet.memo,
-        currency=currency,
-        amount=amount,
+        currency=currency.upper(),
+        amount=exact_amount(amount),
         purpose=needed(purpose, _("Say what the payout is for."), at_most=200),
         reference=optional(reference, at_most=100),
         origin=origin,
         trigger=trigger,
-        idempotency_key=needed(idempotency_key, _("The idempotency key is missing."), at_most=200),
+        idempotency_key=key,
         requested_at=now,
         requested_by=by,
         waiting_since=now,
     )
+    payout.fingerprint = fingerprint(payout)
     if known := Payout.objects.filter(pk=payout.pk).first():
         return same_request(known, payout)
+    refuse_unless_payable(client, wallet, payout.currency, payout.amount)
     makers = {(wallet.added_by_id, Part.WALLET), *hands}
     if by is not None:
         makers.add((by.pk, Part.REQUESTED))
@@ -131,15 +199,50 @@ def request_payout(
             payout.number = PayoutNumber.objects.create().pk
             door.add([payout], by=by, source=source)
             add_makers(payout, makers)
-    except IntegrityError:  # the same request, a moment earlier
-        return same_request(Payout.objects.get(pk=payout.pk), payout)
+    except IntegrityError:
+        known = Payout.objects.filter(pk=payout.pk).first()
+        if known is None:
+            raise
+        return same_request(known, payout)  # a moment earlier
     return payout
 
 
+def exact_amount(amount: Decimal) -> Decimal:
+    try:
+        return exact(amount)
+    except ValueError as exc:
+        raise PayoutError(str(exc)) from exc
+
+
+def key_of(text: str) -> str:
+    """Return an idempotency key. One with nothing to see in it would be taken for no key at all."""
+    key = needed(text, _("The idempotency key is missing."), at_most=200)
+    if not folded(key.partition(":")[2] or key):
+        raise PayoutError(_("The idempotency key is blank."))
+    return key
+
+
+def fingerprint(asked: Payout) -> str:
+    """What a new payout was asked for. It is kept as asked, whatever is edited later."""
+    told = [
+        asked.client_id,
+        asked.wallet_id,
+        asked.currency,
+        format_amount(asked.amount),
+        asked.purpose,
+        asked.reference,
+        asked.origin,
+    ]
+    return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+
+
 def same_request(known: Payout, asked: Payout) -> Payout:
-    """Return the payout stored under this key if it is what is asked for now."""
-    names = ["client_id", "wallet_id", "currency", "amount", "purpose", "reference", "origin"]
-    if any(getattr(known, name) != getattr(asked, name) for name in names):
+    """Return the payout stored under this key if it was asked for what is asked for now.
+
+    A payout from before requests had fingerprints is compared as it is: for one that was never
+    edited that is the same, and of an edited one nothing else is left to compare with.
+    """
+    if (known.fingerprint or fingerprint(known)) != asked.fingerprint:
         raise PayoutError(
             _("This key was already used for another payout, %(payout)s. Nothing was changed.")
             % {"payout": known}
@@ -202,26 +305,38 @@ def edit_payout(
     by: User,
     source: Source,
 ) -> Payout:
-    """Change what is paid where, before it is sent. Who edits is a maker; approvals are void."""
+    """Change what is paid where, before it is sent. Who edits is a maker; approvals are void.
+
+    What is on hold stays on hold. An edit that changes nothing is refused: it would void them too.
+    """
     require(by, "edit_payout")
     reason = needed(reason, _("Say why it is changed."))
     currency = currency.upper()
     with door.change([seen.id], by=by, source=source) as payouts:
         payout = only(payouts)
-        refuse_stale(payout, seen)
+        refuse_other_digest(payout, seen)
+        refuse_changed(payout, seen, last_changes([payout]).get(payout.pk, 0))
         refuse_stopped(payout)
         refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
-        refuse_unless_payable(payout.client, wallet, currency, amount)
+        as_it_was = content(payout)
         before = {"money": payout.money, "network": payout.network, "address": payout.address}
-        payout.wallet, payout.currency, payout.amount = wallet, currency, amount
+        payout.wallet, payout.currency, payout.amount = wallet, currency, exact_amount(amount)
         payout.network, payout.address, payout.memo = wallet.network, wallet.address, wallet.memo
         payout.purpose = needed(purpose, _("Say what the payout is for."), at_most=200)
         payout.reference = optional(reference, at_most=100)
+        if content(payout) == as_it_was:
+            raise PayoutError(_("Nothing changed: it is as you want it already."))
+        refuse_unless_payable(payout.client, wallet, currency, payout.amount)
         start_new_generation_if_tried(payout)
         payout.edit(reason, **{f"old_{name}": value for name, value in before.items()})
         void_approvals([payout], _("The payout was changed."))
         add_makers(payout, [(by.pk, Part.EDITED), (wallet.added_by_id, Part.WALLET)])
     return payout
+
+
+def content(payout: Payout) -> list[Any]:
+    names = ["wallet_id", "network", "address", "memo", "currency", "amount"]
+    return [getattr(payout, name) for name in [*names, "purpose", "reference"]]
 
 
 def start_new_generation_if_tried(payout: Payout) -> None:
@@ -295,7 +410,10 @@ def reject_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Sourc
 
 
 def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
-    """Set payouts aside. What was approved must be approved again after the release."""
+    """Set payouts aside. What was approved must be approved again after the release.
+
+    It is a stop, so nothing but another digest keeps it from what was seen.
+    """
     require(by, "hold_payout")
     reason = needed(reason, _("Say why it is put on hold."))
 
@@ -304,7 +422,8 @@ def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source)
         payout.hold(reason)
         return _("On hold.")
 
-    return act_on(seen, lambda _payouts: act, void(_("Put on hold.")), by=by, source=source)
+    aside = void(_("Put on hold."))
+    return act_on(seen, lambda _payouts: act, aside, by=by, source=source, digest_alone=True)
 
 
 def release_payouts(
@@ -395,7 +514,10 @@ def at_heleket(payout: Payout) -> str:
 
 
 def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
-    """Bring payouts that were not paid back to the approvers, under a new `order_id`."""
+    """Bring payouts that were not paid back to the approvers, under a new `order_id`.
+
+    Who retries is a maker from then on: one person alone never has money sent again.
+    """
     require(by, "retry_payout")
     reason = needed(reason, _("Say why it is tried again."))
 
@@ -408,6 +530,8 @@ def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source
     def finish(payouts: list[Payout]) -> None:
         void_approvals(payouts, _("Tried again."))
         ask_about_calls(payouts)
+        hand = (by.pk, Part.RETRIED)
+        store_makers((payout, hand) for payout in payouts)
 
     return act_on(seen, lambda _payouts: act, finish, by=by, source=source)
 
@@ -451,6 +575,7 @@ def act_on(
     *,
     by: User,
     source: Source,
+    digest_alone: bool = False,
 ) -> list[Outcome]:
     """Act on each seen payout that is still what was seen; a transaction per chunk.
 
@@ -461,10 +586,14 @@ def act_on(
     for start in range(0, len(seen), CHUNK):
         chunk = {each.id: each for each in seen[start : start + CHUNK]}
         with door.change(chunk, by=by, source=source) as payouts:
+            prefetch_related_objects(payouts, "client")
+            changed = {} if digest_alone else last_changes(payouts)
             act, done = begin(payouts), []
             for payout in payouts:
                 try:
-                    refuse_stale(payout, chunk[payout.pk])
+                    refuse_other_digest(payout, chunk[payout.pk])
+                    if not digest_alone:
+                        refuse_changed(payout, chunk[payout.pk], changed.get(payout.pk, 0))
                     refuse_stopped(payout)
                     text = act(payout)
                 except PayoutError as exc:
@@ -488,18 +617,34 @@ def refuse_unless(payout: Payout, *statuses: PayoutStatus) -> None:
         )
 
 
-def refuse_stale(payout: Payout, seen: Seen) -> None:
-    """Raise PayoutError, saying what it is now, if the payout is no longer what was on the page."""
+def refuse_other_digest(payout: Payout, seen: Seen) -> None:
+    """Raise PayoutError, saying what it is now, if other content is paid than was on the page."""
     if payout.digest() != seen.digest:
-        last = payout.events.filter(act__in=["edit", "retry"]).order_by("-number").first()
-        raise PayoutError(
-            _("It changed since you looked (%(why)s). It is now %(money)s to %(address)s.")
-            % {
-                "why": last.reason if last else "?",
-                "money": payout.money,
-                "address": payout.address,
-            }
-        )
+        raise PayoutError(it_changed(payout, seen))
+
+
+def refuse_changed(payout: Payout, seen: Seen, last_change: int) -> None:
+    """Raise PayoutError, saying what changed, if anything that people go by is another now."""
+    if (shown(payout), last_change) != (seen.shown, seen.event):
+        raise PayoutError(it_changed(payout, seen))
+
+
+def it_changed(payout: Payout, seen: Seen) -> str:
+    since = payout.events.filter(act__in=CHANGES, number__gt=seen.event).order_by("number")
+    told = [
+        f"{CHANGES[event.act]} ({event.reason})" if event.reason else str(CHANGES[event.act])
+        for event in since
+    ]
+    sentences = [
+        _("It changed since you looked: %s.") % ", ".join(told)
+        if told
+        else _("It changed since you looked."),
+        _("It is now %(money)s to %(address)s.")
+        % {"money": payout.money, "address": payout.address},
+    ]
+    facts = zip(facts_beside(payout), shown(payout).split("."), seen.shown.split("."), strict=False)
+    sentences += [sentence % fact for (fact, sentence), now, then in facts if then not in ("", now)]
+    return " ".join(sentences)
 
 
 def refuse_stopped(payout: Payout) -> None:
@@ -539,7 +684,13 @@ def makers_of(payouts: Iterable[Payout]) -> dict[UUID, list[Hand]]:
 
 def add_makers(payout: Payout, hands: Iterable[tuple[int | None, str]]) -> None:
     known = sorted({(person, part) for person, part in hands if person is not None})
-    rows = [PayoutMaker(payout=payout, person_id=person, part=part) for person, part in known]
+    store_makers((payout, hand) for hand in known)
+
+
+def store_makers(makers: Iterable[tuple[Payout, Hand]]) -> None:
+    rows = [
+        PayoutMaker(payout=payout, person_id=person, part=part) for payout, (person, part) in makers
+    ]
     PayoutMaker.objects.bulk_create(rows, ignore_conflicts=True)
 
 

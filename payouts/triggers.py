@@ -53,3 +53,45 @@ def refuse(name: str, table: str, event: str, when: str, why: str) -> migrations
         editor.execute(f"DROP TRIGGER {name}{on_table}")
 
     return migrations.RunPython(create, drop)
+
+
+ONE_AT_A_TIME = 0x6170617274  # "apart"
+
+
+def refuse_if(
+    name: str, table: str, events: Sequence[str], condition: str, why: str
+) -> migrations.RunPython:
+    """Refuse what leaves the database in a condition, which may look at other rows and tables.
+
+    Two transactions at once would each see only its own half, so they come one after the other.
+    """
+
+    def create(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(
+                f"CREATE OR REPLACE FUNCTION desk_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                f"BEGIN PERFORM pg_advisory_xact_lock({ONE_AT_A_TIME}); "
+                f"IF {condition} THEN RAISE EXCEPTION '{why}' "
+                "USING ERRCODE = 'integrity_constraint_violation'; END IF; RETURN NULL; END $$",
+                params=None,
+            )
+            editor.execute(
+                f"CREATE TRIGGER {name} AFTER {' OR '.join(events)} ON {table} "
+                f"FOR EACH ROW EXECUTE FUNCTION desk_{name}()"
+            )
+            return
+        for number, event in enumerate(events):  # SQLite has one event per trigger
+            editor.execute(
+                f"CREATE TRIGGER {name}_{number} AFTER {event} ON {table} FOR EACH ROW "
+                f"BEGIN SELECT RAISE(ABORT, '{why}') WHERE {condition}; END"
+            )
+
+    def drop(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(f"DROP TRIGGER {name} ON {table}")
+            editor.execute(f"DROP FUNCTION desk_{name}()")
+            return
+        for number in range(len(events)):
+            editor.execute(f"DROP TRIGGER {name}_{number}")
+
+    return migrations.RunPython(create, drop)

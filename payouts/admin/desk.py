@@ -46,7 +46,7 @@ class SwitchAdmin(DeskAdmin):
         """Pause or resume, whichever the confirmation said."""
         require(request, "controls.turn_switch")
         switch = Switch.objects.get(pk=1)
-        shown = {"to": "paused" if switch.is_on else "on"}
+        shown = {"to": "paused" if switch.is_on else "on", "seen": str(switch.turned_at)}
         form = SwitchForm(request.POST or None, initial=shown)
         if request.method == "POST" and form.is_valid() and self.save_turn(request, form):
             return redirect("admin:controls_switch_changelist")
@@ -55,6 +55,11 @@ class SwitchAdmin(DeskAdmin):
 
     def save_turn(self, request: Any, form: SwitchForm) -> bool:
         pause = form.cleaned_data["to"] == "paused"
+        stands = Switch.objects.get(pk=1)
+        if not (pause or stands.is_on or form.cleaned_data["seen"] == str(stands.turned_at)):
+            told = _("Sending was paused again since you opened this page: %s")
+            form.add_error(None, told % stands.reason)
+            return False
         turn = switching.pause if pause else switching.resume
         try:
             turn(by=request.user, source=Source.ADMIN, reason=form.cleaned_data["reason"])

@@ -1,5 +1,6 @@
 """Payouts in the Admin: the list, the page, acts, edit and a payout by hand."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -7,6 +8,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin, messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
@@ -20,10 +22,10 @@ from unfold.decorators import display
 
 from payouts import acts, clock, costs, dossier, services
 from payouts.admin import rows
-from payouts.admin.frame import DeskAdmin, StaffRequest, require
+from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, require
 from payouts.errors import PayoutError
 from payouts.forms import AddForm, ConfirmForm, EditForm
-from payouts.models import Origin, Payout, PayoutQuerySet, Source
+from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus, Source
 from payouts.services import Seen
 from payouts.templatetags.payouts import ago, money
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
@@ -153,6 +155,16 @@ class PayoutAdmin(DeskAdmin):
             actions["edit"] = (PayoutAdmin.edit_chosen, "edit", _("Edit"))
         return actions
 
+    def response_action(self, request: Any, queryset: Any) -> HttpResponse | None:
+        """Go on with ids that payouts can have; the list chooses no others."""
+        try:
+            [UUID(each) for each in request.POST.getlist(ACTION_CHECKBOX_NAME)]
+        except ValueError:
+            messages.error(request, _("No payout was chosen. Nothing was changed."))
+            return None
+        response: HttpResponse | None = super().response_action(request, queryset)
+        return response
+
     def act_on_one(self, request: StaffRequest, object_id: UUID, name: str) -> HttpResponse:
         act = self.find_act(request, name)
         payout = self.find(request, object_id)
@@ -241,13 +253,18 @@ class PayoutAdmin(DeskAdmin):
 
     def save_edit(self, request: StaffRequest, payout: Payout, form: EditForm) -> bool:
         told = dict(form.cleaned_data)
-        seen = Seen(payout.pk, told.pop("digest"))
+        seen = Seen.read(told.pop("seen"))
+        if seen is None or seen.id != payout.pk:
+            seen = Seen(payout.pk, "")  # which no payout is
         try:
-            services.edit_payout(seen, **told, by=request.user, source=Source.ADMIN)
+            changed = services.edit_payout(seen, **told, by=request.user, source=Source.ADMIN)
         except PayoutError as exc:
             form.add_error(None, str(exc))
             return False
-        messages.success(request, _("%s was changed. It waits for approval.") % payout)
+        done = _("%s was changed. It waits for approval.")
+        if changed.status == PayoutStatus.HELD:
+            done = _("%s was changed. It stays on hold.")
+        messages.success(request, done % payout)
         return True
 
     # Add: the client, then the form, then a confirmation
@@ -294,7 +311,7 @@ class PayoutAdmin(DeskAdmin):
             payout = services.request_payout(
                 **told,
                 client=client,
-                idempotency_key=f"form:{nonce}",
+                idempotency_key=form.key_of(nonce),
                 origin=Origin.MANUAL,
                 by=request.user,
                 source=Source.ADMIN,
@@ -310,14 +327,18 @@ class PayoutAdmin(DeskAdmin):
         """Tell the form, while somebody types, what the stored price list says."""
         if not (self.has_add_permission(request) or request.user.has_perm("payouts.edit_payout")):
             raise PermissionDenied
-        wallet_id = request.GET.get("wallet", "")
-        wallet = Wallet.objects.filter(pk=wallet_id).first() if wallet_id.isdecimal() else None
+        wallet = Wallet.objects.filter(pk__in=ids_in(request.GET.get("wallet", ""))).first()
         if wallet is None:
             return JsonResponse({"currencies": [], "note": _("Choose a wallet.")})
         services_there = PayoutService.objects.available().filter(network=wallet.network)
         currencies = list(services_there.values_list("currency", flat=True))
         told = estimate_in_words(wallet, request.GET)
         return JsonResponse({"currencies": currencies, **told})
+
+
+def ids_in(text: str) -> list[int]:
+    """Return the id that a text is, or none."""
+    return [int(text)] if re.fullmatch(f"[0-9]{{1,{LONGEST_ID}}}", text) else []
 
 
 def likely_duplicates(wallet: Wallet, currency: str, amount: Any) -> QuerySet[Payout]:

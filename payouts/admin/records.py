@@ -1,6 +1,5 @@
 """Discrepancies, webhooks and desk events in the Admin: read-only, but for closing."""
 
-import json
 from collections.abc import Callable
 from typing import Any
 
@@ -15,7 +14,7 @@ from unfold.decorators import display
 
 from payouts import services
 from payouts.admin.frame import DeskAdmin, StaffRequest, require
-from payouts.dossier import pretty
+from payouts.dossier import pretty, without_login
 from payouts.errors import PayoutError
 from payouts.forms import CloseForm
 from payouts.models import DeskEvent, Discrepancy, Source, WebhookDelivery
@@ -134,9 +133,9 @@ class DeskEventAdmin(DeskAdmin):
 
     @display(description=gettext_lazy("who"))
     def who(self, event: DeskEvent) -> str:
-        return str(event.person or _("the system"))
+        return event.who
 
     @display(description=gettext_lazy("details"))
     def details(self, event: DeskEvent) -> str:
-        told = json.loads(event.data or "{}")
+        told = without_login(event.facts)
         return ", ".join(f"{name} {value}" for name, value in told.items() if value) or "—"

@@ -43,11 +43,7 @@ class PayoutList(BoundedList):
 
     past: int | None
     goes_down: bool
-
-    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        lookups: dict[str, Any] = super().get_filters_params(params)
-        lookups.pop(PAST, None)
-        return lookups
+    no_filters = (PAST,)
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         payouts = super().get_queryset(request, exclude_parameters)

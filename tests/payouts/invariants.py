@@ -27,7 +27,7 @@ from payouts.models import (
 ARROWS = {
     "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}
     | {"edit": "pending"},
-    "held": {"release": "pending", "reject": "rejected", "cancel": "cancelled", "edit": "pending"},
+    "held": {"release": "pending", "reject": "rejected", "cancel": "cancelled", "edit": "held"},
     "approved": {"claim": "submitting", "hold": "held", "cancel": "cancelled", "edit": "pending"}
     | {"void": "pending"},
     "submitting": {"accept": "broadcast", "confirm": "confirmed", "fail": "failed"}

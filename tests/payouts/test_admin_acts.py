@@ -41,7 +41,7 @@ def confirm_url(payout, name):
 
 
 def tokens(*payouts):
-    return " ".join(f"{seen.id}:{seen.digest}" for seen in services.see(payouts))
+    return " ".join(seen.token for seen in services.see(payouts))
 
 
 def fitting(name, **more):
@@ -416,7 +416,7 @@ def edit_data(payout, **changes):
         "purpose": "Prize",
         "reference": "",
         "reason": "Seven was agreed",
-        "digest": payout.digest(),
+        "seen": services.see([payout])[0].token,
     } | changes
 
 
@@ -441,8 +441,9 @@ def test_g8_a_stale_edit_says_what_it_is_now_and_changes_nothing(client, log_in)
     payout = PayoutFactory()
     edit(payout, amount=Decimal(500))
 
-    for digest in [payout.digest(), "", "0" * 64]:
-        response = client.post(edit_url(payout), edit_data(payout, digest=digest))
+    for seen in [*services.see([payout]), ""]:
+        told = edit_data(payout, seen=getattr(seen, "token", seen))
+        response = client.post(edit_url(payout), told)
         assert "500 USDT" in response.content.decode()
     assert Payout.objects.get().amount == Decimal(500)
 

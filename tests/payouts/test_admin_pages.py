@@ -466,7 +466,8 @@ def test_sending_is_paused_and_resumed_by_name_with_a_reason(client, log_in):
     assert (switch.is_on, switch.turned_by, switch.reason) == (False, operator, "Bank holiday")
     assert "Bank holiday" in client.get(DESK).content.decode()
 
-    client.post(TURN, {"to": "on", "reason": "Back at work"})
+    seen = client.get(TURN).context["form"]["seen"].value()
+    client.post(TURN, {"to": "on", "seen": seen, "reason": "Back at work"})
     assert Switch.objects.get().is_on
     assert list(DeskEvent.objects.values_list("act", flat=True))[-2:] == ["pause", "resume"]
 

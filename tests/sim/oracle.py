@@ -260,6 +260,8 @@ class Oracle:
             self.approved.pop(payout.id, None)
         if event.act in ("request", "edit"):
             self.hands[payout.id] |= {event.person, self.adder(payout)}
+        if event.act == "retry":
+            self.hands[payout.id].add(event.person)
         if event.act == "approve":
             if event.person in self.hands[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")

@@ -110,9 +110,9 @@ def request(world: "World", name: str) -> None:
         source=Source.ADMIN,
         installation=world.desk.installation,
     )
-    got = {part: getattr(payout, part) for part in content}
-    if got != content:
-        raise Broken(f"I13 {content} was asked for, and {got} came back")
+    asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
+    if asked != content:
+        raise Broken(f"I13 {content} was asked for, and {payout} came back, which was {asked}")
     world.note(f"{name}: requests {payout} of {payout.money}")
 
 

@@ -87,6 +87,7 @@ class World:
         self.actors: list[Actor] = []
         self.acting: Actor | None = None
         self.trace: list[str] = []
+        self.asked: dict[object, dict[str, object]] = {}  # what each payout was requested as
         self.step = 0
         self.has_looked = False  # people, at the discrepancies that were left in the calm
 

@@ -1,13 +1,16 @@
 """Two people, or one person twice, at the same moment."""
 
+from decimal import Decimal
 from functools import partial
 
 import pytest
+from django.contrib.auth.models import Group
 from django.db import IntegrityError
 
 from payouts import door, services, switching
 from payouts.chain import first_broken
-from payouts.models import Approval, DeskEvent, Payout, PayoutStatus, Source
+from payouts.errors import PayoutError
+from payouts.models import Approval, DeskEvent, Origin, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import Duel, returned
@@ -78,12 +81,51 @@ def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
     assert_chains_hold()
 
 
+def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
+    pair, known = ring(2), make()
+    ask = partial(
+        services.request_payout,
+        client=known.client,
+        wallet=known.wallet,
+        currency="USDT",
+        purpose="Prize",
+        origin=Origin.API,
+        by=known.requested_by,
+        source=Source.API,
+        installation="test",
+    )
+    for key in map(str, rounds):
+        same = partial(ask, amount=Decimal(5), idempotency_key=key)
+        other = partial(ask, amount=Decimal(6), idempotency_key=f"other {key}")
+        first, second = returned(pair.run(same, same))
+        assert first.pk == second.pk
+
+        kinds = [type(each) for each in pair.run(other, partial(other, amount=Decimal(7)))]
+        assert sorted(kinds, key=str) == sorted([Payout, PayoutError], key=str)
+    assert Payout.objects.count() == 1 + 2 * len(rounds)
+    assert_chains_hold()
+
+
+def test_g42_two_roles_given_at_once_are_never_both(ring, rounds):
+    """Each of the two sees only its own half of what stands afterwards."""
+    pair, manager, approver = ring(2), *Group.objects.filter(name__in=["User manager", "Approver"])
+    for _ in rounds:
+        person = StaffFactory()
+        results = pair.run(*[partial(person.groups.add, role) for role in (manager, approver)])
+
+        assert sorted(type(each).__name__ for each in results) == ["IntegrityError", "NoneType"]
+        assert person.groups.count() == 1
+
+
 def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
     writers, payout = ring(6), make()
     seen = services.see([payout])
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
     held = partial(services.hold_payouts, seen, reason="“ä” {1}", by=approver, source="admin")
-    released = partial(services.release_payouts, seen, by=approver, source="admin")
+
+    def released():
+        as_it_is = services.see([Payout.objects.get(pk=payout.pk)])
+        services.release_payouts(as_it_is, by=approver, source="admin")
 
     def tell():
         with door.change([payout.pk], by=operator, source=Source.API) as [locked]:

@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('payouts', '0005_filter_indexes'),
+        ('payouts', '0011_roles_apart'),
     ]
 
     operations = [

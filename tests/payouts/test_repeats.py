@@ -1,0 +1,150 @@
+"""The same request again, whatever has happened to its wallet, client, service or payout since."""
+
+from decimal import Decimal
+from uuid import uuid4
+
+import pytest
+from django.db import IntegrityError
+from django.urls import reverse
+
+from payouts import desk, services
+from payouts.errors import PayoutError
+from payouts.models import Origin, Payout, PayoutEvent, PayoutNumber, Source
+from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from wallets.models import Client, PayoutService, Wallet, WalletStatus
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+
+def edited(payout):
+    services.edit_payout(
+        *services.see([payout]),
+        wallet=payout.wallet,
+        currency="USDT",
+        amount=Decimal(4),
+        purpose="Another",
+        reason="Typo",
+        by=StaffFactory(roles=["Requester"]),
+        source=Source.ADMIN,
+    )
+
+
+SINCE = {
+    "nothing": lambda _payout: None,
+    "wallet frozen": lambda payout: Wallet.objects.filter(pk=payout.wallet_id).update(
+        status=WalletStatus.FROZEN
+    ),
+    "client closed": lambda _payout: Client.objects.update(is_active=False),
+    "service withdrawn": lambda _payout: PayoutService.objects.update(is_available=False),
+    "service gone": lambda _payout: PayoutService.objects.all().delete(),
+    "payout edited": edited,
+}
+OTHER = [{"amount": Decimal(99)}, {"purpose": "Refund"}, {"reference": "Other"}]
+
+
+@pytest.fixture
+def ask():
+    wallet, by = WalletFactory(), StaffFactory(roles=["Requester"])
+
+    def ask(key="one", **changes):
+        told = {"wallet": wallet, "currency": "usdt", "amount": Decimal("12.5")}
+        return services.request_payout(
+            **told | {"client": wallet.client, "purpose": "Prize", "reference": "I-7"} | changes,
+            idempotency_key=key,
+            origin=Origin.MANUAL,
+            by=by,
+            source=Source.ADMIN,
+            installation="test",
+        )
+
+    return ask
+
+
+def all_rows():
+    return [list(table.objects.order_by("pk").values()) for table in (Payout, PayoutEvent)]
+
+
+@pytest.mark.parametrize("since", SINCE)
+def test_g25_the_same_request_again_gets_the_known_payout(ask, since):
+    payout = ask()
+    SINCE[since](payout)
+    before = all_rows()
+
+    assert ask(currency="USDT", amount=Decimal("12.50"), purpose=" Prize ").pk == payout.pk
+    assert all_rows() == before
+
+
+@pytest.mark.parametrize("since", SINCE)
+@pytest.mark.parametrize("other", OTHER, ids=str)
+def test_g25_other_content_under_the_key_is_refused_with_its_number(ask, since, other):
+    payout = ask()
+    SINCE[since](payout)
+    before = all_rows()
+
+    with pytest.raises(PayoutError, match=f"already used .* {payout}"):
+        ask(**other)
+    assert all_rows() == before
+
+
+def test_g25_what_it_was_edited_to_is_not_what_was_asked(ask):
+    payout = ask()
+    edited(payout)
+
+    with pytest.raises(PayoutError, match="already used"):
+        ask(amount=Decimal(4), purpose="Another", reference="")
+
+
+def test_g25_a_payout_from_before_fingerprints_is_compared_as_it_is(ask):
+    old = PayoutFactory(idempotency_key="old", reference="I-7", amount=Decimal("12.5"))
+    told = {"wallet": old.wallet, "client": old.client}
+
+    assert ask("old", **told).pk == old.pk
+    with pytest.raises(PayoutError, match="already used"):
+        ask("old", **told, amount=Decimal(4))
+
+
+def test_g25_blanks_around_a_key_make_no_other_key(ask):
+    assert ask(" one ").pk == ask("one").pk == Payout.objects.get().pk
+
+
+def test_g25_another_clash_in_the_database_is_not_the_same_request(ask):
+    taken = PayoutNumber.objects.create().pk + 1
+    PayoutFactory(number=taken)
+
+    with pytest.raises(IntegrityError):
+        ask()
+    assert Payout.objects.count() == 1
+
+
+@pytest.mark.parametrize(
+    "key", ["", "   ", "\u00a0\u2003", "\u200b\u2060", "\u3164", "api: \u00ad"]
+)
+def test_g36_a_key_with_nothing_to_see_in_it_is_no_key(ask, key):
+    with pytest.raises(PayoutError, match="key"):
+        ask(key)
+    assert not Payout.objects.exists()
+
+
+@pytest.fixture
+def form(client, monkeypatch, heleket_client):
+    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    client.force_login(StaffFactory(roles=["Requester"]))
+    wallet = WalletFactory()
+    told = {"wallet": wallet.pk, "currency": "USDT", "amount": "12.5", "purpose": "Prize"}
+    told |= {"reference": "", "nonce": str(uuid4()), "confirmed": "yes"}
+    url = reverse("admin:payouts_payout_add_for", args=[wallet.client_id])
+    return lambda **changes: client.post(url, told | changes)
+
+
+@pytest.mark.parametrize("since", SINCE)
+def test_g25_a_form_sent_again_leads_to_the_known_payout(form, since):
+    first = form()
+    SINCE[since](Payout.objects.get())
+    before = all_rows()
+
+    again = form()
+    assert again.status_code == 302
+    assert again.url == first.url
+    told = form(amount="99").content.decode()
+    assert f"already used for another payout, {Payout.objects.get()}" in told
+    assert all_rows() == before

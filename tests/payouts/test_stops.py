@@ -1,0 +1,188 @@
+"""A stop is an act of its own, and no page that was opened before it undoes it."""
+
+import pytest
+from django.contrib.auth.models import Group, User
+from django.urls import reverse
+
+from payouts import people, switching
+from payouts.controls.models import Switch
+from payouts.models import DeskEvent, Source
+from tests.factories import StaffFactory, UserFactory
+from tests.payouts.test_logins import fields_of, person_url
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def boss(client):
+    boss = UserFactory(username="boss", is_superuser=True)
+    client.force_login(boss)
+    return boss
+
+
+@pytest.fixture
+def amira():
+    return StaffFactory(username="amira", roles=["Approver"])
+
+
+def act_url(name, person):
+    return reverse(f"admin:auth_user_{name}", args=[person.pk])
+
+
+def disabled(person, boss):
+    people.disable(person, reason="Lost her phone", by=boss)
+
+
+def role_taken(person, _boss):
+    person.groups.clear()
+
+
+def no_staff(person, _boss):
+    User.objects.filter(pk=person.pk).update(is_staff=False)
+
+
+def state():
+    rows = list(User.objects.order_by("pk").values())
+    return rows, list(User.groups.through.objects.values_list()), DeskEvent.objects.count()
+
+
+@pytest.mark.parametrize(
+    ("stop", "told"),
+    [
+        (disabled, "active: True → False"),
+        (role_taken, "roles: Approver → —"),
+        (no_staff, "staff: True → False"),
+    ],
+)
+def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(client, boss, amira, stop, told):
+    form = fields_of(client, amira)
+    stop(amira, boss)
+    before = state()
+
+    refused = client.post(person_url(amira), form | {"first_name": "Amira", "is_active": "on"})
+
+    assert told in refused.content.decode()
+    assert state() == before
+    again = client.post(person_url(amira), form | {"shown": refused.context["shown"]})
+    assert told in again.content.decode()
+    assert client.post(person_url(amira), fields_of(client, amira)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    "shown", ["", "{}", "[1]", "nonsense", '{"login": 1' + "]" * 9, "9" * 5000]
+)
+def test_g72_a_page_that_does_not_say_what_it_showed_is_refused(client, boss, amira, shown):
+    form, before = fields_of(client, amira) | {"shown": shown, "first_name": "A"}, state()
+
+    assert "Open the page again" in client.post(person_url(amira), form).content.decode()
+    assert state() == before
+
+
+def test_g72_a_page_of_a_role_opened_before_a_right_was_taken_is_refused(client, boss):
+    approver = Group.objects.get(name="Approver")
+    url = reverse("admin:auth_group_change", args=[approver.pk])
+    page = client.get(url)
+    form = {"name": "Approver", "shown": page.context["shown"]}
+    form["permissions"] = list(approver.permissions.values_list("pk", flat=True))
+    approver.permissions.remove(approver.permissions.get(codename="approve_payout"))
+
+    refused = client.post(url, form)
+
+    assert "This changed since you opened the page" in refused.content.decode()
+    assert not approver.permissions.filter(codename="approve_payout").exists()
+    assert not DeskEvent.objects.exists()
+
+
+def test_g72_no_tick_makes_a_person_active_or_not(client, boss, amira):
+    form = fields_of(client, amira)
+    assert "is_active" not in client.get(person_url(amira)).context["adminform"].form.fields
+
+    assert client.post(person_url(amira), form | {"is_active": ""}).status_code == 302
+    assert User.objects.get(pk=amira.pk).is_active
+
+
+def test_g72_disabling_and_enabling_are_acts_with_a_reason(client, boss, amira):
+    for name, active in (("disable", False), ("enable", True)):
+        url = act_url(name, amira)
+        assert url in client.get(person_url(amira)).content.decode()
+        page = client.get(url)
+        seen = page.context["form"]["seen"].value()
+        assert User.objects.get(pk=amira.pk).is_active is not active
+
+        for reason in ("", "  ", "two\nlines"):
+            refused = client.post(url, {"seen": seen, "reason": reason})
+            assert "reason" in refused.context["form"].errors
+        assert User.objects.get(pk=amira.pk).is_active is not active
+
+        assert client.post(url, {"seen": seen, "reason": "As agreed"}).status_code == 302
+        assert User.objects.get(pk=amira.pk).is_active is active
+        event = DeskEvent.objects.get(act=name)
+        assert (event.person, event.reason) == (boss, "As agreed")
+        assert f'"whom": "{amira.pk}"' in event.data
+        again = client.post(url, {"seen": event.number, "reason": "As agreed"})
+        assert again.context["form"].errors
+    assert DeskEvent.objects.count() == 2
+
+
+def test_g72_an_old_page_does_not_let_in_whom_somebody_stopped_again(client, boss, amira):
+    disabled(amira, boss)
+    seen = client.get(act_url("enable", amira)).context["form"]["seen"].value()
+    people.enable(amira, seen=seen, reason="Found it", by=boss)
+    disabled(User.objects.get(pk=amira.pk), boss)
+
+    refused = client.post(act_url("enable", amira), {"seen": seen, "reason": "As agreed"})
+
+    assert "stopped again" in refused.content.decode()
+    assert not User.objects.get(pk=amira.pk).is_active
+
+
+def test_g72_nobody_stops_themselves_nor_a_superuser_without_being_one(client, boss, amira):
+    for person in (boss, StaffFactory(roles=["User manager"])):
+        client.force_login(person)
+        refused = [act_url("disable", person)] + [act_url("disable", boss)] * (person != boss)
+        for url in refused:
+            assert client.get(url).status_code == 403
+            assert client.post(url, {"reason": "x"}).status_code == 403
+    client.force_login(amira)
+    assert client.post(act_url("disable", boss), {"reason": "x"}).status_code == 403
+    assert not User.objects.filter(is_active=False).exists()
+
+
+def test_g72_no_get_stops_anybody(client, boss, amira):
+    client.get(act_url("disable", amira), {"reason": "x"})
+    assert User.objects.get(pk=amira.pk).is_active
+
+
+def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
+    operator = StaffFactory(roles=["Operator"])
+    client.force_login(operator)
+    url = reverse("admin:controls_switch_turn")
+
+    def turn(act, reason):
+        clock.forward(minutes=1)
+        act(reason=reason, by=operator, source=Source.ADMIN)
+
+    turn(switching.pause, "Wrong rate")
+    form = client.get(url).context["form"]
+    told = {"to": "on", "seen": form["seen"].value(), "reason": "Mended"}
+    turn(switching.resume, "Mended")
+    turn(switching.pause, "A break-in")
+
+    refused = client.post(url, told)
+
+    assert "A break-in" in refused.content.decode()
+    assert not Switch.objects.get().is_on
+    fresh = client.get(url).context["form"]["seen"].value()
+    assert client.post(url, told | {"seen": fresh}).status_code == 302
+    assert Switch.objects.get().is_on
+
+
+def test_g72_a_pause_is_refused_for_no_page_s_age(client, clock):
+    operator = StaffFactory(roles=["Operator"])
+    client.force_login(operator)
+    switching.pause(reason="Wrong", by=operator, source=Source.ADMIN)
+    switching.resume(reason="Mended", by=operator, source=Source.ADMIN)
+
+    client.post(reverse("admin:controls_switch_turn"), {"to": "paused", "reason": "Stop"})
+
+    assert not Switch.objects.get().is_on
