@@ -295,6 +295,10 @@ class _Buffer(io.BufferedReader):
         super().close()
 
 
+def _is_interim(status: int) -> bool:
+    return 100 <= status < 200
+
+
 class _Answer(HTTPResponse):
     """The final answer to a request; the interim ones before it (100, 102, 103) are passed over.
 
@@ -310,7 +314,7 @@ class _Answer(HTTPResponse):
 
     def begin(self) -> None:
         super().begin()
-        while 100 <= self.status < 200:
+        while _is_interim(self.status):
             if self.status == HTTPStatus.SWITCHING_PROTOCOLS:
                 raise HTTPException("another protocol, which nobody asked for")
             self.headers = None  # type: ignore[assignment]  # so it starts anew

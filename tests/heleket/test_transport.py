@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 import heleket
 from heleket import transport
 from tests.heleket.wire import CA_FILE, PAYOUT, Server, answering, http, refusal, reset, success
+from tests.sim import bugs
 
 ACCEPTED = http(success(PAYOUT))
 
@@ -429,6 +430,11 @@ def test_g17_an_interim_answer_is_passed_over(pay_two, interim, certificate):
     with Server(around(lambda answer: interim + answer), certificate) as server:
         assert pay_two(server) == ["its own", "its own"]
         assert server.connections == 1
+
+
+def test_g17_an_interim_answer_taken_for_the_real_one_is_found(pay_two):
+    with bugs.plant(bugs.INTERIM_ANSWER), pytest.raises(AssertionError):
+        test_g17_an_interim_answer_is_passed_over(pay_two, HINTS, None)
 
 
 def test_g17_an_interim_answer_may_come_in_any_pieces(pay_two):

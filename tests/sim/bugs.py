@@ -215,6 +215,13 @@ FOUND_BY_RUNS = [
         seed=146,
     ),
     Bug(
+        "repeat compared with the present row",
+        "I13",
+        "payouts.services.same_request",
+        "(known.fingerprint or fingerprint(known))",
+        "fingerprint(known)",
+    ),
+    Bug(
         "event written outside the transaction",
         "I4",
         "payouts.door.change",
@@ -237,4 +244,12 @@ LIMIT_BEFORE_LOCK = Bug(
     "payouts.controls.pace.room",
     "Pace.objects.select_for_update() if rate else Pace.objects.all()",
     "Pace.objects.all()",
+)
+# Nor does anybody there speak HTTP: the client's own tests find this one.
+INTERIM_ANSWER = Bug(
+    "interim answer taken for the real one",
+    "I6",
+    "heleket.transport._is_interim",
+    "100 <= status < 200",
+    "status == 100",
 )
