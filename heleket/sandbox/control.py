@@ -19,7 +19,10 @@ from heleket.sandbox.records import Answer, Refused, Request
 from heleket.sandbox.snapshot import written
 
 HTML = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.POLICY}
-NUMBERS: dict[str, Callable[[Any], object]] = {"times": int, "rate": float, "seconds": float}
+NUMBERS: dict[str, Callable[[Any], object]] = {
+    **dict.fromkeys(("times", "code", "size"), int),
+    **dict.fromkeys(("rate", "seconds", "lasts"), float),
+}
 Form = Mapping[str, Any]
 
 

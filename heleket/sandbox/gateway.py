@@ -87,7 +87,7 @@ class Gateway:
         self.ledger = Ledger()
         self.ledger.balances = {coin: Decimal(0) for _, coin in self.services}
         self.calls: deque[Call] = deque(maxlen=CALLS_KEPT)
-        self.faults = Faults(seed, self.lock)
+        self.faults = Faults(seed, self.lock, now)
         self.gate = Gate()
         self.held_requests: list[HeldRequest] = []
         self.fates: list[tuple[str, dict[str, str]]] = []
@@ -149,7 +149,7 @@ class Gateway:
 
     def _strike(self, fault: Fault, request: Request) -> Answer:
         effect = EFFECTS[fault.name]
-        if fault.name == "delayed":
+        if fault.name in ("delayed", "refuse_then_execute"):
             self._hold(request, fault)
         if fault.name == "race_500" and self._just_created(request, fault):
             return EFFECTS["500"].reply(Answer(), fault)

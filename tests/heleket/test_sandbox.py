@@ -448,6 +448,8 @@ LIVES = {
     "p2p": ["process", "paid!"],
     "paid_not_final_then_final": ["process", "check", "paid", "paid!"],
     "process frozen paid!": ["process", "frozen", "paid!"],
+    "unknown_final": ["process", "settled!"],
+    "capitals": ["process", "CHECK", "PAID!"],
 }
 
 
@@ -480,7 +482,9 @@ def test_money_comes_back_only_with_a_final_failure(call, sandbox):
     ]
 
 
-@pytest.mark.parametrize(("fate", "has_txid"), [("paid", True), ("p2p", False), ("stuck", False)])
+@pytest.mark.parametrize(
+    ("fate", "has_txid"), [("paid", True), ("capitals", True), ("p2p", False), ("stuck", False)]
+)
 def test_only_a_payment_on_a_blockchain_has_a_txid(call, sandbox, fate, has_txid):
     sandbox.set_fate(fate)
     call.create()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -118,6 +119,25 @@ def test_a_silent_gateway_keeps_the_connection_and_never_answers(call, sandbox, 
     connection.close()
 
 
+def test_interim_answers_come_before_the_real_one(server, sandbox):
+    sandbox.faults.add("interim", rate=1, size=2)
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as wire:
+        wire.sendall(b"POST /v1/payout HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: wire.recv(65536), b""))
+
+    early, again, real, body = received.split(b"\r\n\r\n")
+    assert early == again == b"HTTP/1.1 103 Early Hints"
+    assert real.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert body == b'{"message":"Invalid Sign."}'
+
+
+def test_a_status_that_nobody_named_is_sent_all_the_same(call, sandbox):
+    sandbox.faults.add("other_4xx", code=499)
+
+    assert call.create().status_code == 499
+
+
 def test_a_dripping_answer_arrives_in_the_end(call, sandbox, clock):
     sandbox.faults.add("drip", seconds=1)
     before = clock.time
@@ -214,6 +234,8 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
         ("top-up", {}),
         ("faults", {"name": "earthquake"}),
         ("faults", {"name": "500", "nonsense": 1}),
+        ("faults", {"name": "other_4xx", "code": 42}),
+        ("faults", {"name": "503", "lasts": "long"}),
         ("fate", {"fate": "resurrection"}),
         ("fate", {"fate": "paid", "uuid": "unknown"}),
         ("advance", {"order_id": "unknown"}),
@@ -316,11 +338,11 @@ def test_a_person_presses_the_buttons_of_a_payout(call, sandbox, server):
 
 
 def test_forms_leave_empty_fields_out(sandbox, server):
-    fields = {"name": "500", "times": "", "rate": "0.5", "path": "", "order_id": ""}
+    fields = {"name": "500", "times": "", "rate": "0.5", "path": "", "order_id": "", "code": "418"}
     requests.post(f"{server.url}/sandbox/faults", data=fields, timeout=10)
 
     (fault,) = sandbox.faults
-    assert (fault.rate, fault.times, fault.path) == (0.5, None, None)
+    assert (fault.rate, fault.times, fault.path, fault.code) == (0.5, None, None, 418)
 
 
 def test_a_form_that_makes_no_sense_comes_back_with_the_reason(sandbox, server):
