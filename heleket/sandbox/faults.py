@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from heleket.sandbox.records import Answer, Link, Refused, Request
+from heleket.sandbox.rules import as_number
 
 CREATE, INFO, LIST = "/v1/payout", "/v1/payout/info", "/v1/payout/list"
 
@@ -137,13 +138,8 @@ def numbers(content: dict[str, Any], _fault: Fault) -> None:
     if isinstance(result, dict):
         for item in [result, *result.get("items", [])]:
             for name in {"balance", "payer_amount"} & item.keys():
-                item[name] = as_number(item[name])
-
-
-def as_number(text: str) -> int | float:
-    """Write 129 and not 129.0, as PHP does."""
-    number = float(text)
-    return int(number) if number.is_integer() else number
+                if isinstance(item[name], str):  # the gateway itself may write it otherwise
+                    item[name] = as_number(item[name])
 
 
 def odd(answer: Answer, fault: Fault) -> Answer:

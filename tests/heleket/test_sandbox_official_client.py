@@ -90,15 +90,17 @@ def test_it_reads_the_whole_history(sandbox, payouts):
 
 def test_it_reads_services_calculation_balance_and_rates(payouts, payments):
     services = payouts.list_services()
-    request = types.CalculateRequest(currency="USDT", network="bsc", amount="207")
-    calculation = payouts.calculate_withdrawal(request)
+    terms = {"currency": "USDT", "network": "bsc", "amount": "207"}
+    on_top = payouts.calculate_withdrawal(types.CalculateRequest(**terms, is_subtract=True))
+    taken_out = payouts.calculate_withdrawal(types.CalculateRequest(**terms))
     balance = payments.get_balance()
     rates = payments.get_exchange_rates("ETH")
 
     (bsc,) = [s for s in services if (s.network, s.currency) == ("BSC", "USDT")]
     assert (bsc.is_available, bsc.commission.fee_amount) == (True, "0.30000000")
-    assert (calculation.commission, calculation.amount) == ("0.30000000", "207.00000000")
-    assert calculation.merchant_amount == "207.30000000"
+    assert (on_top.commission, on_top.amount) == ("0.30000000", "207.00000000")
+    assert on_top.merchant_amount == "207.30000000"
+    assert (taken_out.amount, taken_out.merchant_amount) == ("206.70000000", "207.00000000")
     balances = {wallet.currency_code: wallet.balance for wallet in balance.merchant}
     assert balances["USDT"] == "1000000.00000000"
     assert rates[0].from_currency == "ETH"

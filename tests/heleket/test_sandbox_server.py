@@ -210,6 +210,7 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
     control("pace", seconds=60)
     control("latency", seconds=0.25)
     control("foreign", amount="3")
+    control("switch", name="balance_shape", choice="null")
 
     state = requests.get(f"{server.url}/sandbox/state", timeout=10).json()
 
@@ -220,6 +221,8 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
     assert state["faults"] == [{"name": "500", "rate": 0.5}]
     assert (state["pace_seconds"], state["latency_seconds"]) == (60, 0.25)
     assert state["calls"] == {"/v1/payout": 3}
+    assert state["switches"]["balance_shape"] == "null"
+    assert sandbox.balance_shape == "null"
     assert state["gate"] == {"mode": "open", "waiting": 0}
     assert sandbox.payout_key not in json.dumps(state)
     control("clear-faults")
@@ -241,6 +244,9 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
         ("advance", {"order_id": "unknown"}),
         ("status", {"order_id": "unknown", "status": "paid!"}),
         ("gate", {"mode": "ajar"}),
+        ("switch", {"name": "balance_shape", "choice": "round"}),
+        ("switch", {"name": "merchant_id", "choice": "yes"}),
+        ("switch", {"name": "balance_shape", "choice": ["null"]}),
         ("pace", {"seconds": "soon"}),
         ("latency", {"seconds": -1}),
         ("refuse", {"seconds": "inf"}),
@@ -302,7 +308,7 @@ def test_a_person_sees_money_payouts_faults_and_webhooks(call, sandbox, server):
 
     text = read_page(server).text
 
-    for words in ("999989", "order-1", "fail, not final", "10 USDT", "TRON"):
+    for words in ("999989", "order-1", "fail, not final", "10 USDT", "TRON", "balance_shape"):
         assert words in text
     assert "nothing more by itself" in text
     assert "empty_200 rate 0.25" in text
@@ -343,6 +349,17 @@ def test_forms_leave_empty_fields_out(sandbox, server):
 
     (fault,) = sandbox.faults
     assert (fault.rate, fault.times, fault.path, fault.code) == (0.5, None, None, 418)
+
+
+def test_a_person_turns_a_switch(sandbox, server):
+    requests.post(
+        f"{server.url}/sandbox/switch",
+        data={"name": "longest_order_id", "choice": "100"},
+        timeout=10,
+    )
+
+    assert sandbox.longest_order_id == 100
+    assert '<option value="100" selected>' in requests.get(f"{server.url}/sandbox/").text
 
 
 def test_a_form_that_makes_no_sense_comes_back_with_the_reason(sandbox, server):
@@ -492,6 +509,7 @@ def state_of(process):
 
 def test_the_command_serves_keeps_its_state_and_stops_cleanly(tmp_path):
     options = ["--state", str(tmp_path / "state.json"), "--balance", "USDT=500"]
+    options += ["--commission-name", "both", "--longest-order-id", "100"]
     with running(*options, "--fault", "500=0.5", "--pace", "9", "--latency-ms", "20") as first:
         before = state_of(first)
         requests.post(f"{first.url}/sandbox/foreign", json={"amount": "7"}, timeout=10)
@@ -503,6 +521,11 @@ def test_the_command_serves_keeps_its_state_and_stops_cleanly(tmp_path):
     assert before["balances"]["USDT"] == "500"
     assert before["faults"] == [{"name": "500", "rate": 0.5}]
     assert (before["pace_seconds"], before["latency_seconds"]) == (9, 0.02)
+    assert before["switches"] == after["switches"]
+    assert (before["switches"]["commission_name"], before["switches"]["number_amounts"]) == (
+        "both",
+        "no",
+    )
     assert after["balances"]["USDT"] == "492.00000000"
     assert [payout["amount"] for payout in after["payouts"]] == ["7"]
 
