@@ -21,6 +21,7 @@ from django.core.management import CommandError, call_command
 from heleket import webhooks
 from heleket.sandbox.courier import Courier
 from heleket.sandbox.server import MAX_REQUEST_BYTES, Server
+from manage import asks_for_help
 from tests.heleket.sandbox_calls import Caller
 from tests.heleket.wire import CA_FILE, TLS
 
@@ -539,6 +540,30 @@ def test_the_command_prints_what_goes_into_env_but_no_key_from_there():
     assert "HELEKET_API_KEY=given-here" in process.told
     assert "canary" not in process.told + process.rest
     assert "# HELEKET_PAYMENT_API_KEY stays as it is" in process.told
+
+
+def test_help_needs_no_settings():
+    command = [sys.executable, "manage.py", "heleket_sandbox", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, env={}, check=True)
+
+    assert told.stdout.startswith("usage: manage.py heleket_sandbox")
+    assert "--commission-name {commission,commissions,both}" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "is_help"),
+    [
+        ("", True),
+        ("help", True),
+        ("help worker", True),
+        ("--help", True),
+        ("heleket_check -h", True),
+        ("heleket_check", False),
+        ("explain_payout -- --help", False),
+    ],
+)
+def test_only_what_asks_for_help_does_without_settings(words, is_help):
+    assert asks_for_help(["manage.py", *words.split()]) is is_help
 
 
 @pytest.mark.parametrize(
