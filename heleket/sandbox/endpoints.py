@@ -218,7 +218,7 @@ def calc(gateway: "Gateway", request: Request) -> Json:
 
 
 def calculate(gateway: "Gateway", request: Request) -> Json:
-    """The official clients call this one without an address; what is_subtract lacks is false."""
+    """The official clients call this one without an address. No is_subtract counts as false."""
     result = calculated(gateway, request, ["amount", "currency"])
     return {**result, "amount": result["payout_amount"]}
 
