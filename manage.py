@@ -8,6 +8,12 @@ from config import environment
 from config.demo import place
 
 
+def asks_for_help(arguments: list[str]) -> bool:
+    """Tell whether only help is wanted, which needs no settings at all."""
+    own = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return own[1:2] in ([], ["help"]) or not {"-h", "--help"}.isdisjoint(own)
+
+
 def main() -> None:
     """Run a command. `demo` before another command runs that one with the demo's data."""
     arguments = sys.argv
@@ -17,6 +23,8 @@ def main() -> None:
         arguments = [arguments[0], *arguments[2:]] if beside else arguments
     elif arguments[1:2] == ["seed"]:
         place.use_seed_values()
+    elif asks_for_help(arguments):
+        environment.use_made_up_values()
     else:
         environment.read_env_file()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

@@ -3,6 +3,7 @@
 import io
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from http import HTTPStatus
 from http.client import RemoteDisconnected
 from typing import TYPE_CHECKING, Any
@@ -23,7 +24,7 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import SSLError as HandshakeError
 
-from heleket.sandbox.records import Answer, Link
+from heleket.sandbox.records import Answer, Link, reason
 
 if TYPE_CHECKING:
     from heleket.sandbox.gateway import Gateway
@@ -59,7 +60,14 @@ class SandboxAdapter(HTTPAdapter):
         if answer.link not in (Link.SENT, Link.CUT):
             raise broken(answer.link, request)
         self._gateway.sleep(answer.wait_seconds)
+        answer = as_read(answer)
         return self.build_response(request, received(answer, seconds, self._gateway.sleep))
+
+
+def as_read(answer: Answer) -> Answer:
+    """Return what Python's client takes for the answer: the first status that is not 100."""
+    taken = next((status for status in answer.interim if status != HTTPStatus.CONTINUE), None)
+    return replace(answer, status=taken, body=b"", headers={}) if taken else answer
 
 
 def received(answer: Answer, seconds: float, sleep: Callable[[float], None]) -> HTTPResponse:
@@ -70,7 +78,7 @@ def received(answer: Answer, seconds: float, sleep: Callable[[float], None]) -> 
         body=Late() if is_late else Body(sent, answer.drip_seconds, sleep),
         headers={"Server": "sandbox", "Content-Length": length, **answer.headers},
         status=answer.status,
-        reason=HTTPStatus(answer.status).phrase,
+        reason=reason(answer.status),
         preload_content=False,
         decode_content=False,
         request_method="POST",

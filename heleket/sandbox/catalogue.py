@@ -4,9 +4,19 @@ Networks and coins: https://doc.heleket.com/uk/other/reference. Limits, fees and
 but for the examples of https://doc.heleket.com/methods/payouts/list-of-services.
 """
 
+import base64
+import hashlib
 from dataclasses import dataclass
 from decimal import ROUND_HALF_UP, Decimal
 
+EVM = {"arbitrum", "avalanche", "bsc", "eth", "polygon"}
+NATIVE = {
+    ("arbitrum", "ETH"),
+    ("avalanche", "AVAX"),
+    ("bsc", "BNB"),
+    ("polygon", "POL"),
+    ("tron", "TRX"),
+}
 EIGHT_PLACES = Decimal("0.00000001")
 
 
@@ -26,8 +36,25 @@ class Service:
     percent: Decimal
     is_available: bool = True
 
+    @property
+    def contract_address(self) -> str | None:
+        """Return where the contract of a token is, made up; a coin of the network has none."""
+        pair = (self.network, self.currency)
+        if pair in NATIVE or self.network == self.currency.lower():
+            return None
+        digest = hashlib.sha256(f"contract {pair}".encode()).hexdigest()
+        return f"0x{digest[:40]}" if self.network in EVM else digest[:34]
+
     def commission(self, amount: Decimal) -> Decimal:
         return round8(self.fee + amount * self.percent / 100)
+
+
+def made_up_txid(uuid: str, network: str) -> str:
+    """Return a transaction id as the network writes it; one of TON may have slashes."""
+    digest = hashlib.sha256(f"tx {uuid}".encode()).digest()
+    if network == "ton":
+        return base64.b64encode(digest).decode()
+    return f"0x{digest.hex()}" if network in EVM else digest.hex()
 
 
 # network, coin, minimum, maximum, fixed fee, percent

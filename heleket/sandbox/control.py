@@ -12,14 +12,17 @@ from dataclasses import asdict
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from heleket.sandbox import lives, page
+from heleket.sandbox import lives, page, switches
 from heleket.sandbox.faults import describe
 from heleket.sandbox.gateway import Gateway
 from heleket.sandbox.records import Answer, Refused, Request
 from heleket.sandbox.snapshot import written
 
 HTML = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.POLICY}
-NUMBERS: dict[str, Callable[[Any], object]] = {"times": int, "rate": float, "seconds": float}
+NUMBERS: dict[str, Callable[[Any], object]] = {
+    **dict.fromkeys(("times", "code", "size"), int),
+    **dict.fromkeys(("rate", "seconds", "lasts"), float),
+}
 Form = Mapping[str, Any]
 
 
@@ -41,6 +44,7 @@ class Control:
             "pace": self._set_pace,
             "latency": self._set_latency,
             "refuse": lambda form: refuse(seconds(form)),
+            "switch": lambda form: switches.switch(gateway, form["name"], form["choice"]),
         }
 
     def handle(self, request: Request) -> Answer:
@@ -94,6 +98,7 @@ class Control:
                 "held": len(gateway.held_requests),
                 "pace_seconds": gateway.pace_seconds,
                 "latency_seconds": gateway.latency_seconds,
+                "switches": switches.chosen(gateway),
             }
 
 

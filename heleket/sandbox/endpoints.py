@@ -51,8 +51,16 @@ def find(request: Request) -> Endpoint | None:
     return endpoint if endpoint and endpoint.method == request.method else None
 
 
+def terms(gateway: "Gateway", request: Request) -> Json:
+    """Return the fields of a request, its amount as a text if numbers are taken, too."""
+    amount = request.fields.get("amount")
+    if not gateway.number_amounts or isinstance(amount, bool | None):
+        return request.fields
+    return {**request.fields, "amount": str(amount)}
+
+
 def create(gateway: "Gateway", request: Request) -> Json:
-    fields = request.fields
+    fields = terms(gateway, request)
     required = ["amount", "currency", "order_id", "address", "is_subtract"]
     required += rules.conditional(fields, gateway.services)
     rules.validate(fields, required, rules.CREATE)
@@ -87,21 +95,32 @@ def shown(gateway: "Gateway", payout: Payout) -> Json:
         "txid": payout.txid,
         "status": payout.status,
         "is_final": payout.is_final,
-        "balance": money(gateway.balances[payout.debit_currency]),
+        "balance": shaped(gateway, gateway.balances[payout.debit_currency], payout.debit_currency),
         "payer_currency": payout.payer_currency,
-        "payer_amount": money(payout.payer_amount),
+        "payer_amount": shaped(gateway, payout.payer_amount, payout.payer_currency),
     }
     if gateway.newer_members:
         content["merchant_amount"] = money(payout.merchant_amount)
-        content["commission"] = money(payout.commission)
+        content |= dict.fromkeys(gateway.commission_name, money(payout.commission))
     if payout.convert:
         content["convert"] = payout.convert
     return content
 
 
+def shaped(gateway: "Gateway", amount: Decimal, currency: str) -> object:
+    """Write one of the amounts that come in different shapes."""
+    shapes: Json = {
+        "string": money(amount),
+        "number": rules.as_number(money(amount)),
+        "object": {"amount": money(amount), "currency_code": currency},
+        "null": None,
+    }
+    return shapes[gateway.balance_shape]
+
+
 def info(gateway: "Gateway", request: Request) -> Json:
     fields = request.fields
-    rules.validate(fields, [], rules.LOOK_UP)
+    rules.validate(fields, [], rules.look_up(gateway.longest_order_id))
     if all(fields.get(name) in rules.MISSING for name in ("uuid", "order_id")):
         code = ["validation.required_without"]
         raise Refused(errors={"uuid": code, "order_id": code})
@@ -133,8 +152,8 @@ def history(gateway: "Gateway", request: Request) -> Json:
     page = rows[:PER_PAGE] if forward else rows[:PER_PAGE][::-1]
     has_more = len(rows) > PER_PAGE
     has_next, has_previous = (has_more, bool(cursor)) if forward else (True, has_more)
-    return {
-        "merchant_uuid": gateway.merchant_id,
+    merchant = {"merchant_uuid": gateway.merchant_id} if gateway.merchant_in_list else {}
+    return merchant | {
         "items": [listed(gateway, payout) for payout in page],
         "paginate": {
             "count": len(page),
@@ -199,13 +218,13 @@ def calc(gateway: "Gateway", request: Request) -> Json:
 
 
 def calculate(gateway: "Gateway", request: Request) -> Json:
-    """The official clients call this one, and send neither address nor is_subtract."""
+    """The official clients call this one without an address. No is_subtract counts as false."""
     result = calculated(gateway, request, ["amount", "currency"])
     return {**result, "amount": result["payout_amount"]}
 
 
 def calculated(gateway: "Gateway", request: Request, required: list[str]) -> Json:
-    fields = request.fields
+    fields = terms(gateway, request)
     required = required + rules.conditional(fields, gateway.services)
     rules.validate(fields, required, rules.TERMS)
     quote = rules.quote(fields, gateway.services, gateway.prices)
@@ -221,6 +240,7 @@ def services(gateway: "Gateway", _request: Request) -> list[Json]:
         {
             "network": service.network.upper(),
             "currency": service.currency,
+            "contract_address": service.contract_address,
             "is_available": service.is_available,
             "limit": {
                 "min_amount": money(service.minimum),
@@ -241,6 +261,7 @@ def balance(gateway: "Gateway", _request: Request) -> list[Json]:
             {
                 "uuid": gateway.made_up_uuid(f"{owner} {currency}"),
                 "balance": money(amount),
+                "balance_usd": money(amount * gateway.prices[currency]),
                 "currency_code": currency,
             }
             for currency, amount in balances.items()
@@ -272,7 +293,7 @@ def to_business(gateway: "Gateway", request: Request) -> Json:
 
 def transfer(gateway: "Gateway", request: Request, direction: int) -> Json:
     """Move money between the business balance, which payouts use, and the owner's own."""
-    fields = request.fields
+    fields = terms(gateway, request)
     rules.validate(fields, ["amount", "currency"], rules.TRANSFER)
     currency, amount = fields["currency"], Decimal(fields["amount"])
     if currency not in gateway.balances:

@@ -9,9 +9,11 @@ import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from heleket.sandbox.records import Answer, Link, Refused, Request
+from heleket.sandbox.rules import as_number
 
 CREATE, INFO, LIST = "/v1/payout", "/v1/payout/info", "/v1/payout/list"
 
@@ -20,7 +22,8 @@ CREATE, INFO, LIST = "/v1/payout", "/v1/payout/info", "/v1/payout/list"
 class Fault:
     """One fault that waits to strike. `times` and `rate` None stand for endless and always.
 
-    `seconds`, `text` and `size` tune the effects that have something to tune.
+    `ends_at` ends it whatever is left of it. `seconds`, `text`, `size`, `code` and `member` tune
+    the effects that have something to tune.
     """
 
     name: str
@@ -32,6 +35,9 @@ class Fault:
     seconds: float | None = None
     text: str | None = None
     size: int | None = None
+    code: int | None = None
+    member: str | None = None
+    ends_at: datetime | None = None
 
 
 Reply = Callable[[Answer, Fault], Answer]
@@ -66,7 +72,24 @@ def redirect(status: int) -> Reply:
 
 
 def refusal(message: str) -> Reply:
-    return lambda _, fault: Refused(message=fault.text or message).answer
+    """Refuse with `text` in place of the message; with the code 401 as a bad signature is."""
+
+    def reply(_answer: Answer, fault: Fault) -> Answer:
+        if fault.code == UNAUTHORIZED.status:
+            return UNAUTHORIZED
+        return replace(Refused(message=fault.text or message).answer, status=fault.code or 422)
+
+    return reply
+
+
+def stateless(_answer: Answer, fault: Fault) -> Answer:
+    """Refuse as something in between would that knows nothing of states and messages."""
+    problem = {"type": "about:blank", "detail": fault.text or "The request was not accepted."}
+    return Answer.json(fault.code or 409, {"error": problem})
+
+
+def interim(answer: Answer, fault: Fault) -> Answer:
+    return replace(answer, interim=(fault.code or 103,) * (fault.size or 1))
 
 
 def with_retry_after(_answer: Answer, fault: Fault) -> Answer:
@@ -115,7 +138,31 @@ def numbers(content: dict[str, Any], _fault: Fault) -> None:
     if isinstance(result, dict):
         for item in [result, *result.get("items", [])]:
             for name in {"balance", "payer_amount"} & item.keys():
-                item[name] = float(item[name])
+                if isinstance(item[name], str):  # the gateway itself may write it otherwise
+                    item[name] = as_number(item[name])
+
+
+def odd(answer: Answer, fault: Fault) -> Answer:
+    """Write `text`, JSON to the letter, for a member: of the payout or of a list's first entry.
+
+    Without a member it stands for the entry as a whole.
+    """
+    content = json.loads(answer.body)
+    if content.get("result"):
+        holder, name = spot(content, fault.member)
+        holder[name] = PLACEHOLDER
+    written = Answer.json(answer.status, content).body
+    raw = (fault.text or "{}").encode()
+    return replace(answer, body=written.replace(json.dumps(PLACEHOLDER).encode(), raw))
+
+
+def spot(content: dict[str, Any], member: str | None) -> tuple[Any, Any]:
+    """Return what holds the member, or the entry itself, and the name by which it does."""
+    result = content["result"]
+    entries = result.get("items") if isinstance(result, dict) else result
+    if member:
+        return (entries[0] if entries else result), member
+    return (entries, 0) if entries else (content, "result")
 
 
 def not_found(content: dict[str, Any], fault: Fault) -> None:
@@ -137,6 +184,8 @@ def true_answer(answer: Answer, _fault: Fault) -> Answer:
     return answer
 
 
+PLACEHOLDER = "here comes something odd"
+UNAUTHORIZED = Answer.json(401, {"message": "Invalid Sign."})
 SERVER_ERROR = b'{"message":"Server error, #1","code":500,"error":null}'
 EFFECTS = {
     "drop": Effect(link(Link.RESET), executes=False),
@@ -158,10 +207,12 @@ EFFECTS = {
     "redirect_302": Effect(redirect(302), executes=False),
     "redirect_307": Effect(redirect(307), executes=False),
     "redirect_308": Effect(redirect(308), executes=False),
-    "unauthorized": Effect(instead(401, b'{"message":"Invalid Sign."}'), executes=False),
+    "unauthorized": Effect(lambda _answer, _fault: UNAUTHORIZED, executes=False),
+    "other_4xx": Effect(stateless, executes=False),
     "forbidden": Effect(refusal("You are forbidden"), executes=False),
     "terminal": Effect(refusal("The terminal was not found"), executes=False),
     "unknown_refusal": Effect(refusal("Your address is under review"), executes=False),
+    "refuse_after_executing": Effect(refusal("Not enough funds"), executes=True, path=CREATE),
     "server_error_200": Effect(instead(200, SERVER_ERROR), executes=True),
     "empty_200": Effect(instead(200, b""), executes=True),
     "html_200": Effect(page(200, "Welcome"), executes=True),
@@ -176,13 +227,16 @@ EFFECTS = {
     "huge": Effect(huge, executes=True),
     "slow": Effect(slow, executes=True),
     "drip": Effect(drip, executes=True),
+    "interim": Effect(interim, executes=True),
     "numbers_as_json": Effect(changed(numbers), executes=True),
+    "odd_member": Effect(odd, executes=True),
     "not_found_text": Effect(changed(not_found), executes=True, path=INFO),
     "cursor_loops": Effect(changed(looping), executes=True, path=LIST),
     "count_lies": Effect(changed(lying), executes=True, path=LIST),
-    # What the gateway itself does differently, see Gateway.strike.
+    # What the gateway itself does differently, see Gateway._strike.
     "swapped": Effect(true_answer, executes=True, path=INFO),
     "delayed": Effect(link(Link.SILENT), executes=False, path=CREATE),
+    "refuse_then_execute": Effect(refusal("Not enough funds"), executes=False, path=CREATE),
     "race_500": Effect(true_answer, executes=True, path=CREATE),
 }
 WEBHOOK_EFFECTS = {
@@ -201,26 +255,38 @@ class Faults:
     Each name has chances of its own, which those of the others do not move.
     """
 
-    def __init__(self, seed: int, lock: threading.RLock) -> None:
+    def __init__(self, seed: int, lock: threading.RLock, now: Callable[[], datetime]) -> None:
         self._chances = {
             name: random.Random(f"{name} {seed}")  # noqa: S311  # chance, no secret
             for name in EFFECTS.keys() | WEBHOOK_EFFECTS
         }
         self._lock = lock
+        self._now = now
         self._waiting: list[Fault] = []
 
     def add(
-        self, name: str, *, times: int | None = None, rate: float | None = None, **options: Any
+        self,
+        name: str,
+        *,
+        times: int | None = None,
+        rate: float | None = None,
+        lasts: float | None = None,
+        **options: Any,
     ) -> None:
-        """Let a fault strike `times` (once, if nothing is said), or at a `rate` from 0 to 1.
+        """Let a fault strike `times`, at a `rate` from 0 to 1, or always while it `lasts` so long.
 
-        Options: path, order_id, commit, seconds, text, size (see Fault). ValueError if unknown.
+        It strikes once if nothing is said. Options: path, order_id, commit, seconds, text, size,
+        code, member (see Fault). ValueError for what is unknown or makes no sense.
         """
         if name not in EFFECTS and name not in WEBHOOK_EFFECTS:
             raise ValueError(f"no fault is called {name!r}")
-        if times is None and rate is None:
+        if times is None and rate is None and lasts is None:
             times = 1
         fault = Fault(name, times, rate, **options)
+        if fault.code is not None and not 100 <= fault.code <= 599:
+            raise ValueError("a code is a status of HTTP, 100 to 599")
+        if lasts is not None:
+            fault.ends_at = self._now() + timedelta(seconds=lasts)
         fault.path = fault.path or (EFFECTS[name].path if name in EFFECTS else None)
         with self._lock:
             self._waiting.append(fault)
@@ -242,10 +308,14 @@ class Faults:
 
     def _first(self, is_meant: Callable[[Fault], bool]) -> Fault | None:
         with self._lock:
+            self._waiting = [fault for fault in self._waiting if not self._is_over(fault)]
             for fault in self._waiting:
                 if is_meant(fault) and self._strikes(fault):
                     return fault
         return None
+
+    def _is_over(self, fault: Fault) -> bool:
+        return fault.ends_at is not None and fault.ends_at <= self._now()
 
     def _strikes(self, fault: Fault) -> bool:
         if fault.rate is not None and self._chances[fault.name].random() >= fault.rate:

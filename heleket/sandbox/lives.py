@@ -19,6 +19,8 @@ FATES = {
     "p2p": "process p2p!",
     "paid_not_final_then_final": "process check paid paid!",
     "unknown_status": "process frozen_by_review paid!",
+    "unknown_final": "process settled!",
+    "capitals": "process CHECK PAID!",
 }
 FAILURES = {"fail", "system_fail", "cancel"}
 
@@ -47,7 +49,7 @@ def steps(life: str) -> list[Step]:
 def parse(word: str) -> Step:
     name = word.removesuffix("!")
     status = "paid" if name == "p2p" else name
-    return Step(status, is_final=word.endswith("!"), has_txid=name == "paid")
+    return Step(status, is_final=word.endswith("!"), has_txid=name.lower() == "paid")
 
 
 def comes_second(status: str, is_final: bool, life: str) -> bool:

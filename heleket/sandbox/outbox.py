@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from heleket.sandbox import lives
+from heleket.sandbox.catalogue import made_up_txid
 from heleket.sandbox.faults import Fault
 from heleket.sandbox.records import Delivery, Payout
 from heleket.sandbox.rules import Fields, money
@@ -47,9 +48,11 @@ class Outbox:
     def imitate(self, fields: Fields, payout: Payout | None) -> None:
         """Write a test webhook, about a payout or a made-up one."""
         status = fields["status"]
-        content = members(payout) if payout else made_up(fields, self._gateway)
-        content |= {"status": status, "is_final": status not in ("process", "check")}
-        self._queue(fields["url_callback"], content)
+        content = all_members(payout) if payout else made_up(fields, self._gateway)
+        content |= {"status": status, "is_final": status not in ("process", "check"), "txid": None}
+        if status == "paid":
+            content["txid"] = made_up_txid(content["uuid"], content["network"])
+        self._queue(fields["url_callback"], fitting(content))
 
     def _queue(self, url: str, content: Members) -> None:
         """Put a webhook in line, unless a fault delays or loses it."""
@@ -114,12 +117,24 @@ class Outbox:
 
 
 def members(payout: Payout) -> Members:
-    """Return a webhook without its signature, in Heleket's order.
+    """Return a webhook without its signature.
 
     Source: https://doc.heleket.com/methods/payouts/webhook.md: no txid when it failed or was
     paid inside Heleket, the network in lower case.
     """
-    content: Members = {
+    return fitting(all_members(payout))
+
+
+def fitting(content: Members) -> Members:
+    has_failed, is_paid = content["status"] in lives.FAILURES, content["status"] == "paid"
+    if has_failed or (is_paid and content["txid"] is None):
+        del content["txid"]
+    return content
+
+
+def all_members(payout: Payout) -> Members:
+    """Return all that a webhook can have, in Heleket's order."""
+    return {
         "type": "payout",
         "uuid": payout.uuid,
         "order_id": payout.order_id,
@@ -134,9 +149,6 @@ def members(payout: Payout) -> Members:
         "payer_currency": payout.payer_currency,
         "payer_amount": money(payout.payer_amount),
     }
-    if payout.status in lives.FAILURES or (payout.status == "paid" and payout.txid is None):
-        del content["txid"]
-    return content
 
 
 def made_up(fields: Fields, gateway: "Gateway") -> Members:

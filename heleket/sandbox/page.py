@@ -6,7 +6,7 @@ from pathlib import Path
 from string import Template
 from typing import TYPE_CHECKING
 
-from heleket.sandbox import lives
+from heleket.sandbox import lives, switches
 from heleket.sandbox.faults import EFFECTS, WEBHOOK_EFFECTS, Fault, describe
 from heleket.sandbox.records import Delivery, Payout
 from heleket.sandbox.rules import plain
@@ -64,6 +64,7 @@ def render(gateway: "Gateway", *, query: str = "", error: str = "") -> str:
         waiting=gateway.gate.waiting,
         held=len(gateway.held_requests),
         calls=len(gateway.calls),
+        switches=joined(switch_row(*item) for item in switches.chosen(gateway).items()),
     )
 
 
@@ -150,6 +151,17 @@ def fault_row(fault: Fault) -> str:
 <form method="post" action="clear-faults">
 <input type="hidden" name="name" value="{escape(fault.name)}">
 <button type="submit">Remove</button></form></li>"""
+
+
+def switch_row(name: str, choice: str) -> str:
+    switch = switches.SWITCHES[name]
+    choices = options({text: text for text in switch.choices}, chosen=choice)
+    return f"""<li>
+<span><code>{escape(name)}</code> <span class="soft">{escape(switch.help)}</span></span>
+<form method="post" action="switch">
+<input type="hidden" name="name" value="{escape(name)}">
+<select name="choice" aria-label="{escape(name)}">{choices}</select>
+<button type="submit">Set</button></form></li>"""
 
 
 def webhook_row(delivery: Delivery) -> str:

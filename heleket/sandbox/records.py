@@ -6,6 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import Enum
 from functools import cached_property
+from http.client import responses
 from typing import Any, Protocol
 
 
@@ -31,7 +32,8 @@ class Link(Enum):
 class Answer:
     """What the gateway answers, and what becomes of it on the way back.
 
-    `wait_seconds` pass before the first byte, `drip_seconds` before each byte of the body.
+    `wait_seconds` pass before the first byte, `drip_seconds` before each byte of the body. The
+    statuses of `interim` (100, 103) are sent before it, each as an answer without a body.
     """
 
     status: int = 200
@@ -40,12 +42,17 @@ class Answer:
     link: Link = Link.SENT
     wait_seconds: float = 0
     drip_seconds: float = 0
+    interim: tuple[int, ...] = ()
 
     @classmethod
     def json(cls, status: int, value: object) -> "Answer":
         """Answer with `value`, its slashes written as PHP writes them."""
         text = json.dumps(value, separators=(",", ":"), ensure_ascii=False)
         return cls(status, text.replace("/", "\\/").encode())
+
+
+def reason(status: int) -> str:
+    return responses.get(status, "Unknown")
 
 
 class Refused(Exception):

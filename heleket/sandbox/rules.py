@@ -109,11 +109,16 @@ CREATE = {
     "url_callback": url(255),
     "memo": text(1, 30),
 }
-LOOK_UP: dict[str, Check] = {"order_id": order_id(32), "uuid": uuid_text}
+
+
+def look_up(longest: int) -> dict[str, Check]:
+    return {"order_id": order_id(longest), "uuid": uuid_text}
+
+
 PERIOD: dict[str, Check] = {"date_from": matching(DATE), "date_to": matching(DATE)}
 TRANSFER: dict[str, Check] = {"amount": matching(AMOUNT), "currency": text(1, 32)}
 TEST_WEBHOOK: dict[str, Check] = {
-    **LOOK_UP,
+    **look_up(32),
     "url_callback": url(150),
     "currency": text(1, 32),
     "network": text(1, 32),
@@ -154,7 +159,7 @@ def quote(fields: Fields, catalogue: Catalogue, prices: Mapping[str, Decimal]) -
     if amount > service.maximum:
         raise Refused(message=f"Maximum amount {plain(service.maximum)} {coin}")
     commission = service.commission(amount)
-    if fields.get("is_subtract", True) in (True, "1"):
+    if fields.get("is_subtract") in (True, "1"):
         sent, debit = amount, amount + commission
     else:
         sent, debit = amount - commission, amount
@@ -213,6 +218,12 @@ def converted(
 def money(amount: Decimal) -> str:
     """Write an amount as answers do: eight decimals."""
     return format(round8(amount), "f")
+
+
+def as_number(text: str) -> int | float:
+    """Write an amount as a JSON number, 129 and not 129.0, as PHP does."""
+    number = Decimal(text)
+    return int(number) if number == number.to_integral_value() else float(number)
 
 
 def plain(amount: Decimal) -> str:

@@ -11,14 +11,13 @@ import socketserver
 import ssl
 import threading
 import time
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from heleket.sandbox.control import Control
 from heleket.sandbox.gateway import Gateway
-from heleket.sandbox.records import Answer, Link, Request
+from heleket.sandbox.records import Answer, Link, Request, reason
 
 HANDSHAKE_SECONDS = 10
 SILENCE_SECONDS = 300
@@ -167,7 +166,8 @@ class Connection(socketserver.BaseRequestHandler):
             return False
         headers = {**answer.headers, "Content-Length": str(len(answer.body))}
         lines = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-        head = f"HTTP/1.1 {answer.status} {HTTPStatus(answer.status).phrase}\r\n{lines}\r\n"
+        before = "".join(f"HTTP/1.1 {code} {reason(code)}\r\n\r\n" for code in answer.interim)
+        head = f"{before}HTTP/1.1 {answer.status} {reason(answer.status)}\r\n{lines}\r\n"
         arrives = len(answer.body) if answer.link is Link.SENT else len(answer.body) // 2
         if answer.drip_seconds:
             self._drip(head.encode(), answer)

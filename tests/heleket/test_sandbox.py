@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from heleket.sandbox import Gateway
 from heleket.sandbox.endpoints import ENDPOINTS
+from heleket.sandbox.switches import SWITCHES, chosen, switch
 from tests.heleket.sandbox_calls import WANTED, Caller
 
 
@@ -55,6 +56,100 @@ def test_newer_members_can_be_left_out(call, sandbox):
 
     assert len(result) == 11
     assert "commission" not in result
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ("commission", {"commission"}),
+        ("commissions", {"commissions"}),
+        ("both", {"commission", "commissions"}),
+    ],
+)
+def test_the_commission_has_the_name_that_is_chosen(call, sandbox, choice, names):
+    switch(sandbox, "commission_name", choice)
+
+    result = call.create().json()["result"]
+
+    assert {name for name in result if name.startswith("commission")} == names
+    assert {result[name] for name in names} == {"1.00000000"}
+
+
+@pytest.mark.parametrize(
+    ("choice", "balance", "payer_amount"),
+    [
+        ("string", '"999989.00000000"', '"10.00000000"'),
+        ("number", "999989", "10"),
+        ("null", "null", "null"),
+        (
+            "object",
+            '{"amount":"999989.00000000","currency_code":"USDT"}',
+            '{"amount":"10.00000000","currency_code":"USDT"}',
+        ),
+    ],
+)
+def test_amounts_that_come_in_different_shapes(call, sandbox, choice, balance, payer_amount):
+    switch(sandbox, "balance_shape", choice)
+
+    for answer in (call.create(), call("info", {"order_id": "order-1"})):
+        assert f'"balance":{balance},' in answer.text
+        assert f'"payer_amount":{payer_amount},' in answer.text
+    assert f'"balance":{balance},' in call("list").text
+    sandbox.faults.add("numbers_as_json")
+    assert call("list").status_code == 200
+
+
+def test_the_list_names_the_merchant_or_not(call, sandbox):
+    named = call("list").json()["result"]
+    switch(sandbox, "merchant_in_list", "no")
+
+    assert named["merchant_uuid"] == sandbox.merchant_id
+    assert call("list").json()["result"].keys() == {"items", "paginate"}
+
+
+@pytest.mark.parametrize("longest", [32, 100, 128])
+def test_info_takes_order_ids_up_to_the_length_that_is_chosen(call, sandbox, longest):
+    switch(sandbox, "longest_order_id", str(longest))
+
+    fitting = call("info", {"order_id": "x" * longest}).json()
+    longer = call("info", {"order_id": "x" * (longest + 1)}).json()
+
+    assert fitting == {"state": 1, "message": "Payout not found"}
+    assert longer["errors"] == {"order_id": ["validation.max.string"]}
+
+
+@pytest.mark.parametrize("amount", [10, 10.5])
+def test_an_amount_may_be_a_number_if_that_is_chosen(call, sandbox, amount):
+    refused = call.create(amount=amount)
+    switch(sandbox, "number_amounts", "yes")
+
+    assert refused.json()["errors"] == {"amount": ["validation.string"]}
+    result = call.create(amount=amount).json()["result"]
+    assert Decimal(result["amount"]) == Decimal(str(amount))
+    calculated = call("/v1/payout/calc", WANTED | {"amount": amount}).json()["result"]
+    assert calculated["payout_amount"] == result["amount"]
+
+
+@pytest.mark.parametrize("amount", [True, [10], {"a": 1}, 1e-7, -1, None])
+def test_no_number_that_is_no_plain_amount_is_ever_taken(call, sandbox, amount):
+    switch(sandbox, "number_amounts", "yes")
+
+    assert call.create(amount=amount).status_code == 422
+    assert sandbox.payouts == []
+
+
+def test_every_switch_starts_at_its_first_choice(sandbox):
+    assert chosen(sandbox) == {name: next(iter(each.choices)) for name, each in SWITCHES.items()}
+
+
+@pytest.mark.parametrize(("name", "choice"), [("balance_shape", "round"), ("mood", "good")])
+def test_a_switch_has_only_its_choices(sandbox, name, choice):
+    before = chosen(sandbox)
+
+    with pytest.raises(ValueError, match=f"{name} cannot be {choice}"):
+        switch(sandbox, name, choice)
+
+    assert chosen(sandbox) == before
 
 
 @pytest.mark.parametrize(
@@ -358,9 +453,8 @@ def test_a_cursor_that_cannot_be_read_starts_at_the_newest(call, cursor):
 def test_both_calculations_agree_with_what_is_debited(call, sandbox):
     terms = without("order_id")
     documented = call("/v1/payout/calc", terms).json()["result"]
-    official = call(
-        "/v1/payout/calculate", {"amount": "10", "currency": "USDT", "network": "tron"}
-    ).json()["result"]
+    short = {"amount": "10", "currency": "USDT", "network": "tron", "is_subtract": True}
+    official = call("/v1/payout/calculate", short).json()["result"]
 
     assert documented == {
         "commission": "1.00000000",
@@ -378,6 +472,27 @@ def test_both_calculations_agree_with_what_is_debited(call, sandbox):
     assert sandbox.payouts == []
 
 
+@pytest.mark.parametrize(
+    ("is_subtract", "recipient_gets"),
+    [
+        ({}, "9.00000000"),
+        ({"is_subtract": None}, "9.00000000"),
+        ({"is_subtract": ""}, "9.00000000"),
+        ({"is_subtract": False}, "9.00000000"),
+        ({"is_subtract": True}, "10.00000000"),
+        ({"is_subtract": "1"}, "10.00000000"),
+    ],
+)
+def test_a_calculation_takes_the_fee_out_of_the_amount_unless_told(
+    call, is_subtract, recipient_gets
+):
+    terms = {"amount": "10", "currency": "USDT", "network": "tron"}
+
+    result = call("/v1/payout/calculate", terms | is_subtract).json()["result"]
+
+    assert result["payout_amount"] == result["amount"] == recipient_gets
+
+
 def test_services_cover_all_fourteen_networks(call):
     services = call("/v1/payout/services").json()["result"]
 
@@ -385,10 +500,33 @@ def test_services_cover_all_fourteen_networks(call):
     assert {
         "network": "TRON",
         "currency": "TRX",
+        "contract_address": None,
         "is_available": True,
         "limit": {"min_amount": "1.00000000", "max_amount": "1000000.00000000"},
         "commission": {"fee_amount": "1.00000000", "percent": "0.00"},
     } in services
+
+
+def test_tokens_have_a_contract_and_the_coins_of_a_network_have_none(call):
+    services = call("/v1/payout/services").json()["result"]
+
+    contracts = {(row["network"], row["currency"]): row["contract_address"] for row in services}
+    assert [pair for pair, contract in contracts.items() if contract is None] == [
+        *[("ARBITRUM", "ETH"), ("AVALANCHE", "AVAX"), ("BCH", "BCH"), ("BSC", "BNB")],
+        *[("BTC", "BTC"), ("DASH", "DASH"), ("DOGE", "DOGE"), ("ETH", "ETH"), ("LTC", "LTC")],
+        *[("POLYGON", "POL"), ("SOL", "SOL"), ("TON", "TON"), ("TRON", "TRX"), ("XMR", "XMR")],
+    ]
+    tokens = [contract for contract in contracts.values() if contract]
+    assert len(set(tokens)) == len(tokens)
+
+
+def test_balances_are_told_in_dollars_too(call, sandbox):
+    sandbox.top_up("ETH", "2")
+
+    result = call("/v1/balance", key=sandbox.payment_key).json()["result"]
+
+    dollars = {row["currency_code"]: row["balance_usd"] for row in result[0]["balance"]["merchant"]}
+    assert (dollars["USDT"], dollars["ETH"]) == ("1000000.00000000", "5600.00000000")
 
 
 def test_balances_need_the_payment_key(call, sandbox):
@@ -448,6 +586,8 @@ LIVES = {
     "p2p": ["process", "paid!"],
     "paid_not_final_then_final": ["process", "check", "paid", "paid!"],
     "process frozen paid!": ["process", "frozen", "paid!"],
+    "unknown_final": ["process", "settled!"],
+    "capitals": ["process", "CHECK", "PAID!"],
 }
 
 
@@ -480,7 +620,9 @@ def test_money_comes_back_only_with_a_final_failure(call, sandbox):
     ]
 
 
-@pytest.mark.parametrize(("fate", "has_txid"), [("paid", True), ("p2p", False), ("stuck", False)])
+@pytest.mark.parametrize(
+    ("fate", "has_txid"), [("paid", True), ("capitals", True), ("p2p", False), ("stuck", False)]
+)
 def test_only_a_payment_on_a_blockchain_has_a_txid(call, sandbox, fate, has_txid):
     sandbox.set_fate(fate)
     call.create()

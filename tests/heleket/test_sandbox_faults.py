@@ -42,6 +42,11 @@ ANSWERED = {
     "unauthorized": 401,
     "forbidden": 422,
     "terminal": 422,
+    "refuse_after_executing": 422,
+    "refuse_then_execute": 422,
+    "other_4xx": 409,
+    "interim": 103,
+    "odd_member": 200,
     "unknown_refusal": 422,
     "server_error_200": 200,
     "empty_200": 200,
@@ -63,6 +68,7 @@ EXECUTED = {
     *("timeout", "commit_then_drop", "cut_connection", "commit_then_500", "server_error_200"),
     *("empty_200", "html_200", "garbage", "null", "list", "no_result", "no_state", "cut_json"),
     *("wrong_content_type", "huge", "slow", "drip", "numbers_as_json", "race_500"),
+    *("refuse_after_executing", "interim", "odd_member"),
 }
 
 
@@ -150,7 +156,7 @@ def test_the_chances_of_a_fault_are_its_own(call, sandbox):
     sandbox.faults.add("504", rate=0.3)
     alone = struck()
 
-    sandbox.faults = Faults(sandbox.seed, sandbox.lock)
+    sandbox.faults = Faults(sandbox.seed, sandbox.lock, sandbox.now)
     sandbox.faults.add("webhook_lost", rate=0.5)
     sandbox.faults.for_webhook("webhook_lost", None)
     sandbox.faults.add("504", rate=0.3)
@@ -264,15 +270,147 @@ def test_b20_a_list_can_loop_and_lie(call, sandbox):
     assert call("list").json()["result"]["paginate"]["count"] == 8
 
 
+@pytest.mark.parametrize(
+    ("told", "status", "answer"),
+    [
+        ({}, 422, {"state": 1, "message": "Not enough funds"}),
+        ({"text": "Odd day"}, 422, {"state": 1, "message": "Odd day"}),
+        ({"code": 400}, 400, {"state": 1, "message": "Not enough funds"}),
+        ({"code": 401}, 401, {"message": "Invalid Sign."}),
+    ],
+)
+@pytest.mark.parametrize("name", ["refuse_after_executing", "refuse_then_execute"])
+def test_a_refusal_can_hide_an_execution(call, sandbox, name, told, status, answer):
+    sandbox.faults.add(name, **told)
+
+    refused = call.create()
+    at_once = sandbox.order_ids
+    sandbox.execute_held()
+
+    assert (refused.status_code, refused.json()) == (status, answer)
+    assert at_once == (["order-1"] if name == "refuse_after_executing" else [])
+    assert sandbox.order_ids == ["order-1"]
+
+
+def test_a_refused_create_can_be_executed_later(call, sandbox, clock):
+    sandbox.faults.add("refuse_then_execute", seconds=3600, text="You are forbidden")
+    call.create()
+
+    clock.forward(seconds=3599)
+    sandbox.run_due()
+    before = sandbox.order_ids
+    clock.forward(seconds=1)
+    sandbox.run_due()
+
+    assert (before, sandbox.order_ids) == ([], ["order-1"])
+    assert call("info", {"order_id": "order-1"}).status_code == 200
+
+
+def test_an_interim_answer_of_100_is_not_the_answer(call, sandbox):
+    sandbox.faults.add("interim", code=100, size=3)
+
+    assert call.create().json()["result"]["uuid"] == sandbox.find("order-1").uuid
+
+
+def test_any_other_interim_answer_is_read_as_an_empty_one(call, sandbox):
+    sandbox.faults.add("interim")
+
+    answer = call.create()
+
+    assert (answer.status_code, answer.content) == (103, b"")
+    assert sandbox.order_ids == ["order-1"]
+
+
+ODD = ["{}", "[]", "null", "7", '"1,234.50"', f"0.{'1' * 30}", f'"{"x" * 300}"', "[[1]]"]
+
+
+@pytest.mark.parametrize("text", ODD)
+def test_a_member_can_be_anything(call, sandbox, text):
+    sandbox.faults.add("odd_member", times=2, member="balance", text=text)
+
+    for answer in (call.create(), call("info", {"order_id": "order-1"})):
+        assert f'"balance":{text},' in answer.text
+        assert answer.json()["result"]["uuid"] == sandbox.find("order-1").uuid
+
+
+def test_one_entry_of_a_list_can_be_odd(call, sandbox):
+    call.create()
+    call.create(order_id="order-2")
+    sandbox.faults.add("odd_member", path="/v1/payout/list", member="amount", text="[]")
+    sandbox.faults.add("odd_member", path="/v1/payout/list", text='"nothing"')
+    sandbox.faults.add("odd_member", path="/v1/payout/services", text="null")
+
+    member, entry = (call("list").json()["result"]["items"] for _ in range(2))
+    services = call("/v1/payout/services").json()["result"]
+
+    assert [item["amount"] for item in member] == [[], "10.00000000"]
+    assert (entry[0], entry[1]["amount"]) == ("nothing", "10.00000000")
+    assert services[0] is None
+    assert services[1]["network"] == "ARBITRUM"
+
+
+def test_a_4xx_can_have_another_shape_again_and_again(call, sandbox):
+    sandbox.faults.add("other_4xx", rate=1, path="/v1/payout", code=418, text="A teapot")
+
+    answers = [call.create() for _ in range(3)]
+
+    error = {"type": "about:blank", "detail": "A teapot"}
+    assert [answer.status_code for answer in answers] == [418, 418, 418]
+    assert answers[0].json() == {"error": error}
+    assert sandbox.order_ids == []
+
+
+@pytest.mark.parametrize("name", ["503", "html_502", "drop_timeout", "refuse_connection"])
+def test_an_outage_meets_every_call_until_it_is_over(call, sandbox, clock, name):
+    sandbox.faults.add(name, lasts=600)
+
+    def is_out(make_call):
+        try:
+            return make_call().status_code >= 500
+        except requests.exceptions.RequestException:
+            return True
+
+    def all_calls():
+        return [
+            is_out(call.create),
+            is_out(lambda: call("info", {"order_id": "order-1"})),
+            is_out(lambda: call("/v1/payout/services")),
+        ]
+
+    during = all_calls()
+    clock.forward(seconds=599)
+    to_the_end = all_calls()
+    before = sandbox.order_ids
+    clock.forward(seconds=1)
+
+    assert during == to_the_end == [True, True, True]
+    assert before == []
+    assert all_calls() == [False, False, False]
+    assert not list(sandbox.faults)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [({"code": 99}, "status of HTTP"), ({"code": 600}, "status of HTTP")],
+)
+def test_a_fault_that_makes_no_sense_is_refused(sandbox, options, words):
+    with pytest.raises(ValueError, match=words):
+        sandbox.faults.add("other_4xx", **options)
+
+    assert not list(sandbox.faults)
+
+
 def test_numbers_can_come_as_json_numbers(call, sandbox):
     sandbox.faults.add("numbers_as_json", rate=1)
 
     result = call.create().json()["result"]
     items = call("list").json()["result"]["items"]
 
-    assert (result["balance"], result["payer_amount"]) == (999989.0, 10.0)
+    assert (result["balance"], result["payer_amount"]) == (999989, 10)
     assert result["amount"] == "10.00000000"
-    assert items[0]["balance"] == 999989.0
+    assert isinstance(items[0]["balance"], int)
+    fraction = call.create(order_id="order-2", amount="10.5").json()["result"]
+    assert (fraction["balance"], fraction["payer_amount"]) == (999977.5, 10.5)
 
 
 def test_slowness_passes_on_the_gateway_s_own_clock(call, sandbox, clock):

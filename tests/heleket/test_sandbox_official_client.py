@@ -1,29 +1,40 @@
 """Heleket's own client (heleket-sdk on PyPI) takes the sandbox for Heleket, over a TLS socket."""
 
 import http.client
+import json
 
 import heleket_sdk
 import pytest
 import requests
 from heleket_sdk import types
 
+from heleket.sandbox import Gateway
 from heleket.sandbox.server import Server
+from heleket.sandbox.switches import switch
+from heleket.signing import sign
 from tests.heleket.wire import CA_FILE, TLS
 
 ADDRESS = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"
 PEM = TLS / "loopback.pem"
 
 
-@pytest.fixture
-def options(sandbox):
-    server = Server(sandbox, tls=(PEM, PEM))
+@pytest.fixture(scope="module")
+def server():
+    gateway = Gateway(merchant_id="m", payout_key="k", payment_key="p")
+    server = Server(gateway, tls=(PEM, PEM))
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def options(sandbox, server):
+    server.gateway = sandbox
     with requests.Session() as session:
         session.verify = CA_FILE
         session.trust_env = False
         transport = heleket_sdk.RequestsTransport(session)
         yield heleket_sdk.ClientOptions(base_url=server.url, timeout=10, transport=transport)
-    server.stop()
 
 
 @pytest.fixture
@@ -88,17 +99,75 @@ def test_it_reads_the_whole_history(sandbox, payouts):
     assert listed == [payout.uuid for payout in reversed(sandbox.payouts)]
 
 
+def test_it_reads_a_period_of_the_history(sandbox, clock, payouts):
+    for _ in range(3):
+        sandbox.add_foreign_payout()  # at 12:00, 13:00, 14:00 of their zone
+        clock.forward(hours=1)
+
+    period = {"date_from": "2026-03-02 13:00:00", "date_to": "2026-03-02 13:59:59"}
+    page = payouts.list_history(types.HistoryOptions(**period))
+
+    assert [item.uuid for item in page.items] == [sandbox.payouts[1].uuid]
+
+
+@pytest.mark.parametrize(
+    ("choice", "balance"),
+    [
+        ("string", "999792.70000000"),
+        ("number", 999792.7),
+        ("object", {"amount": "999792.70000000", "currency_code": "USDT"}),
+        ("null", None),
+    ],
+)
+def test_it_reads_a_balance_in_every_shape(sandbox, payouts, choice, balance):
+    switch(sandbox, "balance_shape", choice)
+
+    assert payouts.create_payout(wanted()).balance == balance
+
+
+def test_it_converts_from_usdt_with_all_that_it_can_ask_for(sandbox, payouts):
+    fiat = {"currency": "USD", "amount": "31", "to_currency": "TON", "network": "ton"}
+    more = {"from_currency": "USDT", "course_source": "BinanceP2P", "priority": "high"}
+
+    payout = payouts.create_payout(wanted(**fiat, **more, memo="42", is_subtract=False))
+
+    assert (payout.payer_currency, payout.payer_amount) == ("TON", "19.95000000")
+    assert sandbox.find("129359").memo == "42"
+
+
+def test_it_moves_money_but_looks_for_the_outcome_elsewhere(sandbox, payouts):
+    """Its types name other members than the documentation, so that it comes to know nothing."""
+    out = payouts.transfer_to_personal("400", "USDT")
+    back = payouts.transfer_to_business("150", "USDT")
+
+    assert out == back == types.Transfer()
+    assert sandbox.balances["USDT"] == 999_750
+
+
+def test_it_refunds_and_repeats_webhooks_of_invoices_alone(payouts, payments):
+    request = types.RefundRequest(address="T", is_subtract=True, order_id="129359")
+    with pytest.raises(heleket_sdk.ValidationError) as refund:
+        payouts.refund(request)
+    with pytest.raises(heleket_sdk.ValidationError) as resent:
+        payments.resend_webhook(types.InfoOptions.by_order_id("129359"))
+
+    assert "Payment was not found" in refund.value.raw_body
+    assert "Payment not found" in resent.value.raw_body
+
+
 def test_it_reads_services_calculation_balance_and_rates(payouts, payments):
     services = payouts.list_services()
-    request = types.CalculateRequest(currency="USDT", network="bsc", amount="207")
-    calculation = payouts.calculate_withdrawal(request)
+    terms = {"currency": "USDT", "network": "bsc", "amount": "207"}
+    on_top = payouts.calculate_withdrawal(types.CalculateRequest(**terms, is_subtract=True))
+    taken_out = payouts.calculate_withdrawal(types.CalculateRequest(**terms))
     balance = payments.get_balance()
     rates = payments.get_exchange_rates("ETH")
 
     (bsc,) = [s for s in services if (s.network, s.currency) == ("BSC", "USDT")]
     assert (bsc.is_available, bsc.commission.fee_amount) == (True, "0.30000000")
-    assert (calculation.commission, calculation.amount) == ("0.30000000", "207.00000000")
-    assert calculation.merchant_amount == "207.30000000"
+    assert (on_top.commission, on_top.amount) == ("0.30000000", "207.00000000")
+    assert on_top.merchant_amount == "207.30000000"
+    assert (taken_out.amount, taken_out.merchant_amount) == ("206.70000000", "207.00000000")
     balances = {wallet.currency_code: wallet.balance for wallet in balance.merchant}
     assert balances["USDT"] == "1000000.00000000"
     assert rates[0].from_currency == "ETH"
@@ -151,6 +220,21 @@ def test_its_verifier_accepts_every_webhook(sandbox, payouts, fate):
     assert {event.uuid for event in events} == {created.uuid}
     assert all(event.is_payout() for event in events)
     assert events[-1].status == sandbox.find("129359").status
+
+
+def test_its_verifier_of_decoded_webhooks_knows_no_slashes(sandbox, payouts):
+    payouts.create_payout(wanted())
+    sandbox.advance()
+    (delivery,) = sandbox.take_webhooks()
+    verifier = heleket_sdk.WebhookVerifier(sandbox.payout_key)
+
+    assert verifier.verify(json.loads(delivery.body)).status == "check"
+
+    members = {"type": "payout", "txid": "a/b", "status": "paid"}
+    body = json.dumps(members, separators=(",", ":")).replace("/", "\\/")
+    signed = members | {"sign": sign(body.encode(), sandbox.payout_key)}
+    with pytest.raises(heleket_sdk.SignatureError):
+        verifier.verify(signed)
 
 
 def test_its_verifier_refuses_a_webhook_under_another_key(sandbox, payouts):

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +21,7 @@ from django.core.management import CommandError, call_command
 from heleket import webhooks
 from heleket.sandbox.courier import Courier
 from heleket.sandbox.server import MAX_REQUEST_BYTES, Server
+from manage import asks_for_help
 from tests.heleket.sandbox_calls import Caller
 from tests.heleket.wire import CA_FILE, TLS
 
@@ -118,6 +120,25 @@ def test_a_silent_gateway_keeps_the_connection_and_never_answers(call, sandbox, 
     connection.close()
 
 
+def test_interim_answers_come_before_the_real_one(server, sandbox):
+    sandbox.faults.add("interim", rate=1, size=2)
+    parts = urlsplit(server.url)
+    with socket.create_connection((parts.hostname, parts.port), timeout=10) as wire:
+        wire.sendall(b"POST /v1/payout HTTP/1.1\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+        received = b"".join(iter(lambda: wire.recv(65536), b""))
+
+    early, again, real, body = received.split(b"\r\n\r\n")
+    assert early == again == b"HTTP/1.1 103 Early Hints"
+    assert real.startswith(b"HTTP/1.1 401 Unauthorized\r\n")
+    assert body == b'{"message":"Invalid Sign."}'
+
+
+def test_a_status_that_nobody_named_is_sent_all_the_same(call, sandbox):
+    sandbox.faults.add("other_4xx", code=499)
+
+    assert call.create().status_code == 499
+
+
 def test_a_dripping_answer_arrives_in_the_end(call, sandbox, clock):
     sandbox.faults.add("drip", seconds=1)
     before = clock.time
@@ -190,6 +211,7 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
     control("pace", seconds=60)
     control("latency", seconds=0.25)
     control("foreign", amount="3")
+    control("switch", name="balance_shape", choice="null")
 
     state = requests.get(f"{server.url}/sandbox/state", timeout=10).json()
 
@@ -200,6 +222,8 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
     assert state["faults"] == [{"name": "500", "rate": 0.5}]
     assert (state["pace_seconds"], state["latency_seconds"]) == (60, 0.25)
     assert state["calls"] == {"/v1/payout": 3}
+    assert state["switches"]["balance_shape"] == "null"
+    assert sandbox.balance_shape == "null"
     assert state["gate"] == {"mode": "open", "waiting": 0}
     assert sandbox.payout_key not in json.dumps(state)
     control("clear-faults")
@@ -214,11 +238,16 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
         ("top-up", {}),
         ("faults", {"name": "earthquake"}),
         ("faults", {"name": "500", "nonsense": 1}),
+        ("faults", {"name": "other_4xx", "code": 42}),
+        ("faults", {"name": "503", "lasts": "long"}),
         ("fate", {"fate": "resurrection"}),
         ("fate", {"fate": "paid", "uuid": "unknown"}),
         ("advance", {"order_id": "unknown"}),
         ("status", {"order_id": "unknown", "status": "paid!"}),
         ("gate", {"mode": "ajar"}),
+        ("switch", {"name": "balance_shape", "choice": "round"}),
+        ("switch", {"name": "merchant_id", "choice": "yes"}),
+        ("switch", {"name": "balance_shape", "choice": ["null"]}),
         ("pace", {"seconds": "soon"}),
         ("latency", {"seconds": -1}),
         ("refuse", {"seconds": "inf"}),
@@ -280,7 +309,7 @@ def test_a_person_sees_money_payouts_faults_and_webhooks(call, sandbox, server):
 
     text = read_page(server).text
 
-    for words in ("999989", "order-1", "fail, not final", "10 USDT", "TRON"):
+    for words in ("999989", "order-1", "fail, not final", "10 USDT", "TRON", "balance_shape"):
         assert words in text
     assert "nothing more by itself" in text
     assert "empty_200 rate 0.25" in text
@@ -316,11 +345,22 @@ def test_a_person_presses_the_buttons_of_a_payout(call, sandbox, server):
 
 
 def test_forms_leave_empty_fields_out(sandbox, server):
-    fields = {"name": "500", "times": "", "rate": "0.5", "path": "", "order_id": ""}
+    fields = {"name": "500", "times": "", "rate": "0.5", "path": "", "order_id": "", "code": "418"}
     requests.post(f"{server.url}/sandbox/faults", data=fields, timeout=10)
 
     (fault,) = sandbox.faults
-    assert (fault.rate, fault.times, fault.path) == (0.5, None, None)
+    assert (fault.rate, fault.times, fault.path, fault.code) == (0.5, None, None, 418)
+
+
+def test_a_person_turns_a_switch(sandbox, server):
+    requests.post(
+        f"{server.url}/sandbox/switch",
+        data={"name": "longest_order_id", "choice": "100"},
+        timeout=10,
+    )
+
+    assert sandbox.longest_order_id == 100
+    assert '<option value="100" selected>' in requests.get(f"{server.url}/sandbox/").text
 
 
 def test_a_form_that_makes_no_sense_comes_back_with_the_reason(sandbox, server):
@@ -470,6 +510,7 @@ def state_of(process):
 
 def test_the_command_serves_keeps_its_state_and_stops_cleanly(tmp_path):
     options = ["--state", str(tmp_path / "state.json"), "--balance", "USDT=500"]
+    options += ["--commission-name", "both", "--longest-order-id", "100"]
     with running(*options, "--fault", "500=0.5", "--pace", "9", "--latency-ms", "20") as first:
         before = state_of(first)
         requests.post(f"{first.url}/sandbox/foreign", json={"amount": "7"}, timeout=10)
@@ -481,6 +522,11 @@ def test_the_command_serves_keeps_its_state_and_stops_cleanly(tmp_path):
     assert before["balances"]["USDT"] == "500"
     assert before["faults"] == [{"name": "500", "rate": 0.5}]
     assert (before["pace_seconds"], before["latency_seconds"]) == (9, 0.02)
+    assert before["switches"] == after["switches"]
+    assert (before["switches"]["commission_name"], before["switches"]["number_amounts"]) == (
+        "both",
+        "no",
+    )
     assert after["balances"]["USDT"] == "492.00000000"
     assert [payout["amount"] for payout in after["payouts"]] == ["7"]
 
@@ -494,6 +540,30 @@ def test_the_command_prints_what_goes_into_env_but_no_key_from_there():
     assert "HELEKET_API_KEY=given-here" in process.told
     assert "canary" not in process.told + process.rest
     assert "# HELEKET_PAYMENT_API_KEY stays as it is" in process.told
+
+
+def test_help_needs_no_settings():
+    command = [sys.executable, "manage.py", "heleket_sandbox", "--help"]
+    told = subprocess.run(command, capture_output=True, text=True, env={}, check=True)
+
+    assert told.stdout.startswith("usage: manage.py heleket_sandbox")
+    assert "--commission-name {commission,commissions,both}" in told.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "is_help"),
+    [
+        ("", True),
+        ("help", True),
+        ("help worker", True),
+        ("--help", True),
+        ("heleket_check -h", True),
+        ("heleket_check", False),
+        ("explain_payout -- --help", False),
+    ],
+)
+def test_only_what_asks_for_help_does_without_settings(words, is_help):
+    assert asks_for_help(["manage.py", *words.split()]) is is_help
 
 
 @pytest.mark.parametrize(

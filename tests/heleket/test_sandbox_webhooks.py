@@ -202,6 +202,31 @@ def test_a_test_webhook_can_be_about_a_made_up_payout(call, sandbox):
 
 
 @pytest.mark.parametrize(
+    ("status", "txid"),
+    [
+        *[(status, "none") for status in ("fail", "system_fail", "cancel")],
+        *[(status, "null") for status in ("process", "check")],
+        ("paid", "a text"),
+    ],
+)
+@pytest.mark.parametrize("about", [{}, {"order_id": "order-1"}, {"order_id": "failed"}])
+def test_a_test_webhook_has_the_txid_that_a_real_one_would(call, sandbox, status, txid, about):
+    live(call)
+    sandbox.set_fate("final_fail")
+    live(call, order_id="failed")
+    sandbox.take_webhooks()
+
+    call("/v1/test-webhook/payout", WISH | about | {"status": status})
+
+    (delivery,) = sandbox.take_webhooks()
+    members = webhooks.verify(delivery.body, sandbox.payout_key)
+    kinds = {str: "a text", type(None): "null"}
+    assert (kinds[type(members["txid"])] if "txid" in members else "none") == txid
+    if about == {"order_id": "order-1"} and status == "paid":
+        assert members["txid"] == sandbox.find("order-1").txid
+
+
+@pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"order_id": "unknown"}, {"message": "Not found payout"}),

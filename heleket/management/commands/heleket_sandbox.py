@@ -13,6 +13,7 @@ from django.core.management.base import BaseCommand, CommandError
 from heleket.sandbox.courier import Courier
 from heleket.sandbox.gateway import Gateway
 from heleket.sandbox.server import Server
+from heleket.sandbox.switches import SWITCHES, switch
 
 SAVE_EVERY_SECONDS = 5
 MADE_UP = {
@@ -51,6 +52,11 @@ class Command(BaseCommand):
             "--webhook-pause", type=float, default=5, metavar="SECONDS", help="after a failure"
         )
         parser.add_argument("--webhook-ca", metavar="CERT", help="trust this for https webhooks")
+        group = parser.add_argument_group("points on which clients disagree; the first holds")
+        for name, each in SWITCHES.items():
+            option = f"--{name.replace('_', '-')}"
+            first = next(iter(each.choices))
+            group.add_argument(option, choices=each.choices, default=first, help=each.help)
 
     def handle(self, **options: Any) -> None:
         gateway = make_gateway(options)
@@ -112,6 +118,8 @@ def make_gateway(options: dict[str, Any]) -> Gateway:
             gateway.faults.add(name, rate=float(rate or 1))
     except (ValueError, ArithmeticError, KeyError) as exc:
         raise CommandError(f"Cannot start the sandbox: {exc}") from exc
+    for name in SWITCHES:
+        switch(gateway, name, options[name])
     gateway.mail.first_pause_seconds = options["webhook_pause"]
     return gateway
 
