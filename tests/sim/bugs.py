@@ -198,7 +198,7 @@ FOUND_BY_RUNS = [
     ),
 ]
 
-# A single thread cannot see a lock that is missing: these two are found by races on PostgreSQL.
+# A single thread cannot see a lock that is missing: these are found by races on PostgreSQL.
 NO_ROW_LOCK = Bug(
     "no row lock in change",
     "I4",
@@ -212,4 +212,11 @@ LIMIT_BEFORE_LOCK = Bug(
     "payouts.controls.pace.room",
     "Pace.objects.select_for_update() if rate else Pace.objects.all()",
     "Pace.objects.all()",
+)
+STOP_BEHIND_CLAIMS = Bug(
+    "stop behind the claims",
+    "I14",
+    "payouts.submission.claim",
+    "        stops.let_stops_pass()\n",
+    '        list(Switch.objects.raw("SELECT * FROM controls_switch WHERE id = 1 FOR SHARE"))\n',
 )
