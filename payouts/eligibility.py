@@ -147,7 +147,7 @@ def is_sealed(approval: Approval, told: Sequence[PayoutEvent]) -> bool:
     return any(
         event.act == "approve"
         and event.person_id == approval.person_id
-        and json.loads(event.data).get("digest") == approval.digest
+        and json.loads(event.data or "{}").get("digest") == approval.digest
         for event in told
     )
 
