@@ -29,11 +29,13 @@ def sealed(told: list[Any], previous: str) -> str:
     return hmac.digest(settings.AUDIT_KEY.encode(), text.encode(), "sha256").hex()
 
 
-def first_broken(links: Iterable[Link]) -> Link | None:
-    """Return the first of one chain's links, in order, that does not follow from the one before."""
-    previous = ""
-    for number, link in enumerate(links, start=1):
-        if link.number != number or not hmac.compare_digest(
+def first_broken(links: Iterable[Link], number: int = 0, previous: str = "") -> Link | None:
+    """Return the first of one chain's links, in order, that does not follow from the one before.
+
+    The first has to follow from the link of that number and hash, or begins its chain.
+    """
+    for expected, link in enumerate(links, start=number + 1):
+        if link.number != expected or not hmac.compare_digest(
             link.hash, sealed(link.told(), previous)
         ):
             return link

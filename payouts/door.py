@@ -1,7 +1,8 @@
 """The one door: a payout's status changes here or not at all.
 
 Lock in id order, let the caller act, then save what moved together with one event per act, or none
-of it. Everyone who locks more keeps to one order: switch, pace, wallets, payouts, limits.
+of it. Everyone who locks more keeps to one order: the stop lock (`wallets.stops`), switch, pace,
+wallets, payouts, limits.
 
 Pauses are locked on both sides: a claim holds them before its payouts, settlement comes to them and
 to the desk's chain after its payouts. No circle comes of that because a claim never waits for a

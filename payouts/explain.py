@@ -121,7 +121,14 @@ def ended(payout: Payout) -> Explanation:
 Told = tuple[str, str, str]
 
 
-def approvals(payout: Payout, _states: States) -> Told:
+def approvals(payout: Payout, states: States) -> Told:
+    if payout.status == PayoutStatus.SUBMITTING:
+        return parked(payout, states)
+    if payout.status == PayoutStatus.APPROVED:
+        told = _("It is not sent, as its records are not what people did: %s")
+        who = _("Whoever runs the desk should find out who wrote to its database.")
+        then = _("Nothing until it is put on hold, released and approved again, or cancelled.")
+        return told % payout.status_reason, who, then
     told = _("It waits for approval.")
     if payout.status_reason:
         told = _("It waits for approval again. %s") % payout.status_reason
@@ -175,6 +182,11 @@ def calls_go_on(pace: Pace) -> str:
 
 
 def parked(payout: Payout, _states: States) -> Told:
+    if payout.status == PayoutStatus.SUBMITTING:
+        told = _("It was sent, nobody knows whether Heleket has it, and it is not sent again: %s")
+        then = _("Heleket is asked at %s; if it never had it, it ends as not paid after a day.")
+        who = _("An operator can ask Heleket now, or cancel it.")
+        return told % payout.status_reason, who, then % at_time(payout.due_at)
     then = _("The desk looks again at %s.") % at_time(payout.due_at)
     return payout.status_reason, _("An operator can hold or cancel it."), then
 

@@ -484,26 +484,39 @@ def count_not_found(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:
         attempt.not_found_at = asked_at
         payout.tell("not_found", order_id=attempt.order_id)
         payout.due_at = not_later_than_asked(payout.due_at, asked_at + desk.quiet_time)
-    elif payout.cancel_asked_at or attempt.refusal:
+    elif payout.cancel_asked_at or attempt.refusal or is_given_up(attempt, asked_at, desk):
         end_after_release_time(attempt, asked_at, desk)
     else:
         payout.may_repeat = True
-        if payout.waiting_for != WaitingFor.WALLET:  # whose return is looked for again and again
+        if not is_repeat_stopped(payout):  # else it is looked at again and again
             payout.tell("may_repeat", order_id=attempt.order_id)
         payout.due_at = clock.now()
+
+
+def is_repeat_stopped(payout: Payout) -> bool:
+    """Whether the last claim found something in the way of sending the same request again."""
+    return payout.waiting_for in (WaitingFor.APPROVALS, WaitingFor.WALLET, WaitingFor.SERVICE)
+
+
+def is_given_up(attempt: Attempt, asked_at: datetime, desk: Desk) -> bool:
+    return is_repeat_stopped(attempt.payout) and not is_within_release_time(attempt, asked_at, desk)
+
+
+def is_within_release_time(attempt: Attempt, asked_at: datetime, desk: Desk) -> bool:
+    return bool(attempt.lease_until and asked_at < attempt.lease_until + desk.release_time)
 
 
 def end_after_release_time(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:
     """End a lost payout that Heleket has never known, and go on asking for a month."""
     payout = attempt.payout
-    if attempt.lease_until and asked_at < attempt.lease_until + desk.release_time:
+    if is_within_release_time(attempt, asked_at, desk):
         ask_later(payout)
         return
     release(attempt, asked_at)
     if payout.cancel_asked_at:
         payout.withdraw("Cancelled as asked: Heleket never had it.", order_id=attempt.order_id)
     else:
-        payout.fail(attempt.refusal, order_id=attempt.order_id)
+        payout.fail(attempt.refusal or payout.status_reason, order_id=attempt.order_id)
 
 
 def apply_still_not_found(attempt: Attempt, asked_at: datetime, desk: Desk) -> None:

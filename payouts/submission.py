@@ -16,28 +16,29 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 import heleket
-from payouts import clock, door, explain, pauses, policy, services, settlement
+from payouts import clock, door, explain, pauses, services, settlement
 from payouts.controls import pace
 from payouts.controls.models import Switch
 from payouts.desk import Desk
+from payouts.eligibility import Eligibility, Says, Verdict
 from payouts.models import (
-    Approval,
     Attempt,
     Pause,
     Payout,
-    PayoutMaker,
     PayoutQuerySet,
     PayoutStatus,
     Source,
     WaitingFor,
 )
 from payouts.services import Outcome, Seen
-from wallets.models import PayoutService, Wallet, WalletStatus
+from wallets import stops
+from wallets.models import Wallet
 
 logger = logging.getLogger(__name__)
 
 LOOK_AGAIN = timedelta(minutes=5)
 FRESH = timedelta(minutes=10)  # so long holds what Heleket said of an earlier try
+LONGEST_LOOK = timedelta(hours=1)
 SENT = (
     PayoutStatus.SUBMITTING,
     PayoutStatus.BROADCAST,
@@ -83,7 +84,10 @@ def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> li
     """Take up to `limit` due payouts, or those of `only`, and commit to one call for each."""
     lease_ends = clock.monotonic() + desk.lease
     with transaction.atomic(durable=True):
-        if limit < 1 or not Switch.objects.held_as_it_is().is_on:
+        if limit < 1:
+            return []
+        stops.let_stops_pass()
+        if not Switch.objects.get(pk=1).is_on:
             return []
         most = pace.room(limit, desk.calls_per_second)
         chosen, probes = choose(most, only) if most else ([], {})
@@ -160,14 +164,14 @@ def hold_wallets(ids: set[int]) -> None:
 
 def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]:
     """Check locked payouts once more; store the attempts of those that may go, and return calls."""
-    checks = Checks(payouts)
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
     stored = Attempt.objects.filter(payout__in=payouts).order_by("pk").select_for_update()
     for attempt in sorted(stored, key=lambda each: each.generation):
         attempts[attempt.payout_id].append(attempt)
+    eligibility = Eligibility(payouts, attempts, desk.installation)
     going, asked = [], list[Attempt]()
     for payout in payouts:
-        if not checks.pass_or_park(payout):
+        if not is_sendable(payout) or not may_go(payout, eligibility.of(payout)):
             continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
@@ -184,7 +188,8 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
         start_call(payout, attempt, desk)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
-    services.void_approvals(checks.voided, "The approval no longer stands.")
+    voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
+    services.void_approvals(voided, "The approval no longer stands.")
     return [
         Call(
             payout_id=payout.pk,
@@ -216,73 +221,34 @@ def ask_first(payout: Payout, earlier: Sequence[Attempt], desk: Desk) -> None:
     park(payout, WaitingFor.ANSWER, "Heleket has to say first that it pays no earlier try of it.")
 
 
-class Checks:
-    """What a claim looks up once for all its payouts, to judge each of them again."""
+def is_sendable(payout: Payout) -> bool:
+    """What `choose` looked for, asked again of the locked row."""
+    if payout.waiting_for == WaitingFor.DISCREPANCY or payout.cancel_asked_at:
+        return False
+    return payout.status == PayoutStatus.APPROVED or payout.may_repeat
 
-    def __init__(self, payouts: Sequence[Payout]) -> None:
-        wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
-        self.wallets = {
-            pk: (WalletStatus(status), is_active)
-            for pk, status, is_active in wallets.values_list("pk", "status", "client__is_active")
-        }
-        self.services = {
-            (service.network, service.currency): service
-            for service in PayoutService.objects.filter(
-                network__in={payout.network for payout in payouts},
-                currency__in={payout.currency for payout in payouts},
-            )
-        }
-        self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
-        for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
-            self.approvals[approval.payout_id].append(approval)
-        people = {each.person_id for some in self.approvals.values() for each in some}
-        self.may_approve = policy.people_who_may_approve(people)
-        self.makers: dict[UUID, set[int]] = defaultdict(set)
-        makers = PayoutMaker.objects.filter(payout__in=payouts)
-        for payout_id, person_id in makers.values_list("payout_id", "person_id"):
-            self.makers[payout_id].add(person_id)
-        self.voided: list[Payout] = []
 
-    def pass_or_park(self, payout: Payout) -> bool:
-        """Tell whether the payout may be sent; if not, have it wait or go back to the approvers."""
-        if payout.waiting_for == WaitingFor.DISCREPANCY:
-            return False
-        if payout.status == PayoutStatus.SUBMITTING:
-            return payout.may_repeat and not self.wallet_stops_repeat(payout)
-        if payout.status != PayoutStatus.APPROVED:
-            return False
-        if reason := self.what_voids(payout):
-            payout.void(reason)
-            self.voided.append(payout)
-            return False
-        return not self.service_parks(payout)
+def may_go(payout: Payout, verdict: Verdict) -> bool:
+    """Tell whether the payout may be sent; if not, have it wait or go back to the approvers."""
+    if verdict.says == Says.PASS:
+        return True
+    if verdict.is_forged:
+        alarm(payout, verdict.reason)
+        payout.status_reason = verdict.reason  # no event: its chain may not take one
+        payout.wait_for(verdict.waiting_for, due_at=clock.now() + LONGEST_LOOK)
+    elif verdict.says == Says.VOID and payout.status == PayoutStatus.APPROVED:
+        payout.void(verdict.reason)
+    else:
+        park(payout, verdict.waiting_for, verdict.reason)
+    payout.may_repeat = False  # so that Heleket is asked meanwhile
+    return False
 
-    def what_voids(self, payout: Payout) -> str:
-        standing, makers = self.approvals[payout.pk], self.makers[payout.pk]
-        return self.wallet_trouble(payout) or policy.missing(
-            payout, standing, makers, self.may_approve
-        )
 
-    def wallet_trouble(self, payout: Payout) -> str:
-        status, client_is_active = self.wallets[payout.wallet_id]
-        if not client_is_active:
-            return "The client is not active."
-        if status != WalletStatus.ACTIVE:
-            return f"The wallet is {status.label}."
-        return ""
-
-    def wallet_stops_repeat(self, payout: Payout) -> bool:
-        if reason := self.wallet_trouble(payout):
-            payout.may_repeat = False  # so that Heleket is asked meanwhile
-            park(payout, WaitingFor.WALLET, reason)
-        return bool(reason)
-
-    def service_parks(self, payout: Payout) -> bool:
-        service = self.services.get((payout.network, payout.currency))
-        reason = service.refusal_for(payout.amount) if service else "Heleket no longer lists it."
-        if reason:
-            park(payout, WaitingFor.SERVICE, str(reason))
-        return bool(reason)
+def alarm(payout: Payout, reason: str) -> None:
+    """Tell people once that somebody wrote to a payout's rows past the desk."""
+    if payout.status_reason != reason:
+        logger.critical("%s is not sent: %s", payout, reason)
+        door.tell_desk("forgery", reason, by=None, source=Source.WORKER, payout=payout)
 
 
 def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
@@ -290,7 +256,11 @@ def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
     if (payout.waiting_for, payout.status_reason) != (waiting_for, reason):
         payout.tell("wait", reason, waiting_for=waiting_for)
         payout.status_reason = reason
-    payout.wait_for(waiting_for, due_at=clock.now() + LOOK_AGAIN)
+    wait = LOOK_AGAIN
+    if payout.status == PayoutStatus.SUBMITTING:  # Heleket is asked each time
+        wait = min(LOOK_AGAIN * 2 ** min(payout.checks, 4), LONGEST_LOOK)
+        payout.checks += 1
+    payout.wait_for(waiting_for, due_at=clock.now() + wait)
 
 
 def new_attempt(payout: Payout, desk: Desk) -> Attempt:

@@ -11,6 +11,7 @@ from payouts.controls.models import Switch
 from payouts.errors import NotAllowed, PayoutError
 from payouts.models import Attempt, Gateway, Source
 from payouts.services import needed
+from wallets import stops
 
 
 def pause(*, reason: str, by: User, source: Source) -> bool:
@@ -30,7 +31,7 @@ def turn(act: str, *, is_on: bool, reason: str, by: User, source: Source) -> boo
     require_right(by)
     reason = needed(reason, _("Say why."))
     with transaction.atomic():
-        # Waits for the claims that hold the switch as it was: afterwards all of them are committed.
+        stops.overtake_claims()  # those begun before are committed then, later ones see the switch
         switch = Switch.objects.select_for_update().get(pk=1)
         if switch.is_on == is_on:
             return False

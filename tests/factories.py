@@ -3,15 +3,17 @@ from decimal import Decimal
 import factory
 from django.conf import settings
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from payouts import clock, door, services
+from payouts import clock, door, policy, services
 from payouts.models import (
     USUAL_WAIT,
     Approval,
     Origin,
     Payout,
+    PayoutEvent,
     PayoutMaker,
     PayoutNumber,
     PayoutStatus,
@@ -79,7 +81,8 @@ class StaffFactory(UserFactory):
 
 
 class PayoutFactory(DjangoModelFactory):
-    """A payout of 5 USDT on TRON with its maker; an approved one has an approval that stands."""
+    """A payout of 5 USDT on TRON with its maker; an approved one has an approval that stands,
+    with its sealed event."""
 
     class Meta:
         model = Payout
@@ -101,15 +104,24 @@ class PayoutFactory(DjangoModelFactory):
 
     @classmethod
     def _create(cls, model_class, *args, approved_by=None, **kwargs):
+        is_approved = kwargs.get("status") == PayoutStatus.APPROVED
+        if is_approved:
+            kwargs["status"] = PayoutStatus.PENDING
         payout = model_class(*args, **kwargs)
         payout.tell("request")
-        usual = USUAL_WAIT.get(payout.status, "")
-        if payout.status == PayoutStatus.APPROVED:
-            payout.approved_at = clock.now()
-        payout.wait_for(usual, due_at=payout.approved_at)
-        door.add([payout], by=payout.requested_by, source=Source.ADMIN)
-        services.add_makers(payout, [(payout.requested_by_id, PayoutMaker.Part.REQUESTED)])
-        if payout.status == PayoutStatus.APPROVED:
+        payout.wait_for(USUAL_WAIT.get(payout.status, ""))
+        events = door.events_of([payout], by=payout.requested_by, source=Source.ADMIN)
+        if is_approved:
             approver = approved_by or StaffFactory(roles=["Approver"])
-            services.decide([payout], approver, Approval.Decision.APPROVED)
+            payout.approve(digest=payout.digest(), policy=policy.POLICY_VERSION)
+            links = door.next_links(
+                payout, events[-1].hash, by=approver, source=Source.ADMIN, at=clock.now()
+            )
+            events += links
+        with transaction.atomic():
+            Payout.objects.bulk_create([payout])
+            PayoutEvent.objects.bulk_create(events)
+            services.add_makers(payout, [(payout.requested_by_id, PayoutMaker.Part.REQUESTED)])
+            if is_approved:
+                services.decide([payout], approver, Approval.Decision.APPROVED)
         return Payout.objects.get(pk=payout.pk)

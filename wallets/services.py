@@ -14,6 +14,7 @@ from django_fsm import TransitionNotAllowed
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from heleket import RemoteService
+from wallets import stops
 from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
 from wallets.coins import is_known
@@ -113,7 +114,7 @@ def freeze_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
         wallet.freeze()
         return _("Frozen.")
 
-    return _change(ids, freeze, by=by)
+    return _change(ids, freeze, by=by, stops_payouts=True)
 
 
 def release_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
@@ -133,7 +134,7 @@ def archive_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
         wallet.archive()
         return _("Archived.")
 
-    return _change(ids, archive, by=by)
+    return _change(ids, archive, by=by, stops_payouts=True)
 
 
 def _refuse_without(by: User, right: str) -> None:
@@ -141,10 +142,14 @@ def _refuse_without(by: User, right: str) -> None:
         raise WalletError(_("You may not do this with wallets."))
 
 
-def _change(ids: Sequence[int], act: Callable[[Wallet], str], *, by: User) -> list[Outcome]:
+def _change(
+    ids: Sequence[int], act: Callable[[Wallet], str], *, by: User, stops_payouts: bool = False
+) -> list[Outcome]:
     """Lock in id order, act on each, save those that moved with their history, report on all."""
     changed, outcomes = [], []
     with transaction.atomic():
+        if stops_payouts:
+            stops.overtake_claims()
         rows = Wallet.objects.filter(pk__in=ids).select_related("client")
         for wallet in rows.order_by("pk").select_for_update(of=("self",)):
             try:

@@ -1,7 +1,7 @@
 from datetime import datetime, timedelta
 
 from django.conf import settings
-from django.db import connection, models
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from payouts import clock
@@ -9,19 +9,6 @@ from payouts import clock
 # Heleket is left alone for so long at most: days would stop the desk. Whatever is further away was
 # written by a clock that was wrong.
 LONGEST_WAIT = timedelta(minutes=30)
-
-
-class SwitchQuerySet(models.QuerySet["Switch"]):
-    def held_as_it_is(self) -> "Switch":
-        """Read the switch and keep it as it is until this transaction ends.
-
-        Many claims may hold it at once; whoever turns it waits for them (FOR SHARE, which the ORM
-        does not know; SQLite lets one writer in at a time anyway).
-        """
-        share = " FOR SHARE" if connection.vendor == "postgresql" else ""
-        table = Switch._meta.db_table
-        rows = Switch.objects.raw(f"SELECT * FROM {table} WHERE id = 1{share}")  # noqa: S608
-        return rows[0]
 
 
 class Switch(models.Model):
@@ -34,8 +21,6 @@ class Switch(models.Model):
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     reason = models.TextField(default="")
-
-    objects = SwitchQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("switch")

@@ -23,7 +23,7 @@ from tests.payouts.invariants import statuses_told
 
 pytestmark = pytest.mark.django_db
 
-SENT = ["approved", "submitting", "broadcast"]
+SENT = ["pending", "approved", "submitting", "broadcast"]
 
 
 @pytest.fixture

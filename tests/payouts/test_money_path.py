@@ -76,6 +76,7 @@ def test_a5_a_lost_request_is_repeated_with_the_same_bytes(sandbox, heleket_clie
     assert payout.status == PayoutStatus.BROADCAST
     assert [e.act for e in payout.events.order_by("number")] == [
         "request",
+        "approve",
         "claim",
         "no_answer",
         "not_found",

@@ -37,7 +37,7 @@ def has_written(transaction):
 def kind_of(statements):
     """Tell a claim, a question's claim and a record by the first thing each of them reads."""
     first = statements[1] if len(statements) > 1 else ""
-    if "controls_switch" in first:
+    if "pg_advisory_xact_lock_shared" in first:
         return "claim"
     if "controls_pace" in first:
         return "question"

@@ -207,7 +207,7 @@ def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
 def test_a14_a_worker_that_freezes_in_a_claim_holds_nobody_up(
     make_approved, sandbox, start_worker, environment, processes, proxy, proxied
 ):
-    """Its transaction holds the switch and the payouts; the database ends it after a while."""
+    """Its transaction holds up stops and its payouts; the database ends it after a while."""
     make_approved(3)
     StaffFactory(username="olga", roles=["Operator"])
     soon = "&options=-c%20idle_in_transaction_session_timeout%3D2s"

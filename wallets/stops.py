@@ -1,0 +1,33 @@
+"""An emergency stop overtakes the claims that it should stop.
+
+Rows that claims share would let it starve: while claims follow each other without a gap, there is
+always one that holds the row. PostgreSQL queues this lock fairly, so claims that come after a stop
+wait behind it and then see what it changed. SQLite lets one writer in at a time anyway.
+"""
+
+from django.db import connection
+
+STOP_LOCK = 0x73746F70  # "stop"
+
+
+def let_stops_pass() -> None:
+    """Wait for stops that were begun; those that come later wait until this transaction ends.
+
+    First lock of a claim, before it reads anything that a stop changes.
+    """
+    lock("pg_advisory_xact_lock_shared")
+
+
+def overtake_claims() -> None:
+    """Wait for the claims that were begun, and have all later ones wait until this transaction
+    ends.
+
+    First lock of whatever stops payouts: the switch, a wallet frozen, a client closed.
+    """
+    lock("pg_advisory_xact_lock")
+
+
+def lock(function: str) -> None:
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {function}(%s)", [STOP_LOCK])
