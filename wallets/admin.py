@@ -19,7 +19,7 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import display
 
 from wallets import services
-from wallets.addresses import check_address, check_memo
+from wallets.addresses import canonical_spellings, check_address, check_memo
 from wallets.amounts import format_amount
 from wallets.coins import is_known, network_name
 from wallets.display import in_groups, recent_changes
@@ -223,7 +223,8 @@ class WalletAdmin(LastingModelAdmin):
     list_display = ["destination", "network", "client", "state", "label", "added_by", "created_at"]
     list_filter = [WaitingFilter, "status", "network"]
     list_select_related = ["client", "added_by"]
-    search_fields = ["address__exact", "client__name", "client__external_id", "label"]
+    search_fields = ["client__name", "client__external_id", "label"]
+    search_help_text = gettext_lazy("A whole address, client or label")
     autocomplete_fields = ["client"]
     actions = ["approve_selected", "freeze_selected", "release_selected", "archive_selected"]
     change_form_outer_before_template = "admin/wallets/wallet/acts.html"
@@ -248,6 +249,14 @@ class WalletAdmin(LastingModelAdmin):
         if obj is not None:
             kwargs["form"] = forms.ModelForm  # its destination is not on the page to be checked
         return super().get_form(request, obj, **kwargs)
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Wallet], search_term: str
+    ) -> tuple[QuerySet[Wallet], bool]:
+        """Find an address in any spelling besides the texts."""
+        found, may_repeat = super().get_search_results(request, queryset, search_term)
+        spelled = canonical_spellings(search_term.strip())
+        return found | queryset.filter(address__in=spelled), may_repeat
 
     def add_row(self, *, by: User, **data: Any) -> Wallet:
         return services.add_wallet(**data, by=by)
