@@ -1,14 +1,15 @@
 """The client of Heleket's payout API: one call, one request, one conclusion about the money."""
 
+import logging
 import re
 import time
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Self
+from typing import Self, TypeVar
 from urllib.parse import urlencode
 
 import requests
@@ -35,11 +36,14 @@ from heleket.types import (
     Transfer,
 )
 
+T = TypeVar("T")
+logger = logging.getLogger(__name__)
+
 BASE_URL = "https://api.heleket.com"
 NOT_FOUND_TEXTS = frozenset({"Payout not found"})
 HEADERS = {
     "Accept": "application/json",
-    "Accept-Encoding": "identity",  # an answer that unfolds has no bound
+    "Accept-Encoding": "identity",
     "Content-Type": "application/json",
     "User-Agent": "payout-desk",
 }
@@ -164,10 +168,10 @@ class Client:
         try:
             return self._payout("/v1/payout/info", body, deadline)
         except RequestRejected as exc:
-            if exc.errors or exc.message not in self.not_found_texts:
+            if exc.errors or exc.text not in self.not_found_texts:
                 raise
             raise PayoutNotFound(
-                exc.message, status_code=exc.status_code, answer=exc.answer
+                exc.message, text=exc.text, status_code=exc.status_code, answer=exc.answer
             ) from None
 
     def cancel_payout(self, order_id: str, *, deadline: float | None = None) -> Cancellation:
@@ -189,18 +193,23 @@ class Client:
         return Cancellation("under_way", remote, sentence)
 
     def list_payouts(
-        self, *, date_from: datetime | None = None, date_to: datetime | None = None
+        self,
+        *,
+        date_from: datetime | None = None,
+        date_to: datetime | None = None,
+        on_odd: Callable[[str], None] | None = None,
     ) -> Iterator[RemotePayout]:
         """Yield the payouts created between two aware times, both included, in Heleket's order.
 
         Each page is a call with a deadline of its own. Payouts seen on the pages before are passed
-        over, and a cursor that comes again ends the list.
+        over, and a cursor that comes again ends the list. An entry that cannot be read is left out;
+        `on_odd` gets a sentence that names it, the log if there is none.
         Source: https://doc.heleket.com/methods/payouts/payout-history.md
         """
         window = {"date_from": date_from, "date_to": date_to}
         body = encode({name: _heleket_time(time) for name, time in window.items() if time})
         seen: OrderedDict[str, None] = OrderedDict()
-        for payout in chain.from_iterable(self._pages(body)):
+        for payout in chain.from_iterable(self._pages(body, on_odd)):
             if payout.uuid not in seen:
                 yield payout
             seen[payout.uuid] = None
@@ -238,18 +247,28 @@ class Client:
         answer = self._post("/v1/payout/calculate", encode(payload), deadline)
         return read_result(answer, answers.read_calculation)
 
-    def list_services(self, *, deadline: float | None = None) -> list[RemoteService]:
-        """Ask what can be paid, within which limits and for which fee."""
-        answer = self._post("/v1/payout/services", encode({}), deadline)
-        return read_result(answer, answers.read_services)
+    def list_services(
+        self, *, deadline: float | None = None, on_odd: Callable[[str], None] | None = None
+    ) -> list[RemoteService]:
+        """Ask what can be paid, within which limits and for which fee.
 
-    def get_balance(self, *, deadline: float | None = None) -> list[Balance]:
+        An entry that cannot be read is left out; `on_odd` gets a sentence that names it, the log if
+        there is none.
+        """
+        answer = self._post("/v1/payout/services", encode({}), deadline)
+        return read_result(answer, _naming_odd(answers.read_services, answer, on_odd))
+
+    def get_balance(
+        self, *, deadline: float | None = None, on_odd: Callable[[str], None] | None = None
+    ) -> list[Balance]:
         """Ask for all balances. Raises MissingCredentials without a payment key.
 
+        What was left out is not known, which is not zero; for `on_odd` see `list_services`.
         Source: https://doc.heleket.com/other/balance.md
         """
         request = self._signed("/v1/balance", encode({}), self._payment_key)
-        return read_result(self._exchange(request, deadline), answers.read_balances)
+        answer = self._exchange(request, deadline)
+        return read_result(answer, _naming_odd(answers.read_balances, answer, on_odd))
 
     def list_rates(self, currency: str, *, deadline: float | None = None) -> list[Rate]:
         """Ask what one unit of `currency` is worth in others. Needs no key.
@@ -304,7 +323,8 @@ class Client:
 
     def _payout(self, path: str, body: bytes, deadline: float | None) -> RemotePayout:
         answer = self._post(path, body, deadline)
-        return replace(read_result(answer, answers.read_payout), answer=answer.text)
+        remote = read_result(answer, answers.read_payout, asked=body)
+        return replace(remote, answer=answer.text)
 
     def _transfer(
         self, path: str, amount: Decimal, currency: str, deadline: float | None
@@ -312,12 +332,15 @@ class Client:
         body = encode({"amount": _plain(amount), "currency": currency})
         return read_result(self._post(path, body, deadline), answers.read_transfer)
 
-    def _pages(self, body: bytes) -> Iterator[list[RemotePayout]]:
+    def _pages(
+        self, body: bytes, on_odd: Callable[[str], None] | None
+    ) -> Iterator[list[RemotePayout]]:
         path = "/v1/payout/list"
         asked: set[str] = set()
         while path not in asked:
             asked.add(path)
-            page, cursor = read_result(self._post(path, body, None), answers.read_page)
+            answer = self._post(path, body, None)
+            page, cursor = read_result(answer, _naming_odd(answers.read_page, answer, on_odd))
             yield page
             if cursor is None:
                 return
@@ -349,6 +372,16 @@ class Client:
         answer = exchange(self._adapter, request, deadline=deadline)
         signature = Secret(request.headers.get("sign", ""))
         return replace(answer, secrets=(self._payout_key, self._payment_key, signature))
+
+
+def _naming_odd(
+    read: Callable[[object, Callable[[str], None]], T],
+    answer: Answer,
+    on_odd: Callable[[str], None] | None,
+) -> Callable[[object], T]:
+    """Let `read` name the entries it leaves out, in sentences that may be kept."""
+    name = on_odd or logger.warning
+    return lambda result: read(result, lambda sentence: name(answer.hide(sentence)))
 
 
 def _heleket_time(time: datetime) -> str:

@@ -53,18 +53,29 @@ class Unauthorized(Unavailable):
 
 
 class RequestRejected(HeleketError):
-    """Not executed, because of what was asked. `errors` names the fields, if Heleket did."""
+    """Not executed, because of what was asked. `errors` names the fields, if Heleket did.
+
+    `text` is all that Heleket said, and `message` no more of it than can be kept. What it means
+    hangs on all of it.
+    """
 
     def __init__(
         self,
         message: str,
         *,
+        text: str = "",
         errors: Mapping[str, Sequence[str]] | None = None,
         status_code: int | None = None,
         answer: str = "",
     ) -> None:
         super().__init__(message, status_code=status_code, answer=answer)
+        self.text = text or message
         self.errors = errors or {}
+
+    @property
+    def kind(self) -> Refusal:
+        """What a refused create is about."""
+        return kind_of_refusal(self.text)
 
 
 class PayoutNotFound(RequestRejected):
@@ -72,11 +83,10 @@ class PayoutNotFound(RequestRejected):
 
 
 class OutcomeUnknown(HeleketError):
-    """Perhaps executed: only asking for the payout by its `order_id` can tell."""
+    """Perhaps executed: only asking for the payout by its `order_id` can tell.
 
-
-class TooManyRequests(OutcomeUnknown):
-    """HTTP 429. `retry_after` is in seconds, None if Heleket did not say."""
+    `retry_after` is in seconds, None if Heleket did not say when it wants to be asked again.
+    """
 
     def __init__(
         self,
@@ -88,6 +98,10 @@ class TooManyRequests(OutcomeUnknown):
     ) -> None:
         super().__init__(message, status_code=status_code, answer=answer)
         self.retry_after = retry_after
+
+
+class TooManyRequests(OutcomeUnknown):
+    """HTTP 429: Heleket asks us to slow down."""
 
 
 class InvalidSignature(Exception):

@@ -41,15 +41,16 @@ class Report:
 
 def probe(client: Client) -> Report:
     """Ask Heleket for everything that payouts will depend on."""
+    odd: list[str] = []
     try:
-        services = client.list_services()
+        services = client.list_services(on_odd=odd.append)
     except HeleketError as exc:
         return Report([Finding("services", "error", str(exc))])
     not_found, text = _look_for_made_up_payout(client)
     available = [service for service in services if service.is_available]
     return Report(
         [
-            _services(available),
+            _services(available, odd),
             not_found,
             _balance(client),
             _calculation(client, available),
@@ -58,12 +59,13 @@ def probe(client: Client) -> Report:
     )
 
 
-def _services(available: Sequence[RemoteService]) -> Finding:
-    if not available:
-        return Finding("services", "problem", "Heleket offers this merchant nothing to pay with.")
+def _services(available: Sequence[RemoteService], odd: Sequence[str]) -> Finding:
     networks = len({service.network for service in available})
-    count = len(available)
-    return Finding("services", "ok", f"{count} services on {networks} networks are available.")
+    sentence = f"{len(available)} services on {networks} networks are available."
+    if not available:
+        sentence = "Heleket offers this merchant nothing to pay with."
+    state: Literal["ok", "problem"] = "problem" if odd or not available else "ok"
+    return Finding("services", state, " ".join([sentence, *odd]))
 
 
 def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
@@ -78,15 +80,17 @@ def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
             f'Of a payout that nobody made Heleket says "{exc.message}". These words are not known '
             "to the desk yet, so a payout whose answer was lost would wait."
         )
-        return Finding("not found", "problem", sentence), "" if exc.errors else exc.message
+        is_whole = not exc.errors and exc.text == exc.message
+        return Finding("not found", "problem", sentence), exc.message if is_whole else ""
     except HeleketError as exc:
         return Finding("not found", "error", str(exc)), ""
     return Finding("not found", "error", "Heleket knows a payout that nobody made."), ""
 
 
 def _balance(client: Client) -> Finding:
+    odd: list[str] = []
     try:
-        balances = client.get_balance()
+        balances = client.get_balance(on_odd=odd.append)
     except MissingCredentials:
         return Finding("balance", "ok", "No payment key is set, so the balance is not known.")
     except HeleketError as exc:
@@ -96,7 +100,8 @@ def _balance(client: Client) -> Finding:
         for balance in balances
         if balance.owner == "merchant" and balance.amount
     ]
-    return Finding("balance", "ok", f"Payouts draw on {', '.join(filled) or 'an empty balance'}.")
+    known = f"Payouts draw on {', '.join(filled) or 'an empty balance'}."
+    return Finding("balance", "problem" if odd else "ok", " ".join([known, *odd]))
 
 
 def _calculation(client: Client, available: Sequence[RemoteService]) -> Finding:

@@ -1,4 +1,8 @@
-"""What Heleket answers, as values. Amounts are exact; a member that was missing or null is None."""
+"""What Heleket answers, as values. Amounts are exact; a member that was missing or null is None.
+
+So is an odd one on which no money hangs: all but uuid, order id, status, final word, amount, coin,
+network and address.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -136,7 +136,7 @@ def apply_refusal(attempt: Attempt, refusal: heleket.RequestRejected) -> None:
     """End the payout, or have it wait, unless another call of it went unanswered."""
     payout = attempt.payout
     keep_answer(attempt, refusal)
-    kind = heleket.kind_of_refusal(refusal.message)
+    kind = refusal.kind
     if kind == "payout":
         attempt.refusal = refusal.message
     else:

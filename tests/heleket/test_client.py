@@ -330,14 +330,120 @@ def test_lists_services(scripted):
     assert sent(script) == ("/v1/payout/services", {}, {})
 
 
-@pytest.mark.parametrize(
-    "broken", [{"limit": None}, {"network": 5}, {"commission": {"fee_amount": "x"}}]
-)
-def test_a_broken_service_makes_the_list_unusable(scripted, broken):
-    client, _ = scripted((200, success([SERVICE, SERVICE | broken])))
+ODD_SERVICES = {
+    "no object": 5,
+    "null": None,
+    "list": [],
+    "empty": {},
+    "no network": SERVICE | {"network": None},
+    "network number": SERVICE | {"network": 5},
+    "network endless": SERVICE | {"network": "x" * 300},
+    "network NUL": SERVICE | {"network": "a\0b"},
+    "no currency": SERVICE | {"currency": ""},
+    "currency object": SERVICE | {"currency": {}},
+    "availability as text": SERVICE | {"is_available": "true"},
+    "no availability": {name: SERVICE[name] for name in SERVICE if name != "is_available"},
+    "no limit": SERVICE | {"limit": None},
+    "limit list": SERVICE | {"limit": ["1"]},
+    "no maximum": SERVICE | {"limit": {"min_amount": "1"}},
+    "minimum true": SERVICE | {"limit": SERVICE["limit"] | {"min_amount": True}},
+    "maximum in words": SERVICE | {"limit": SERVICE["limit"] | {"max_amount": "1,000"}},
+    "maximum 1e30": SERVICE | {"limit": SERVICE["limit"] | {"max_amount": "1e30"}},
+    "no commission": SERVICE | {"commission": "1%"},
+    "fee of 30 decimals": SERVICE | {"commission": {"fee_amount": "1." + "1" * 30, "percent": "0"}},
+    "percent in words": SERVICE | {"commission": {"fee_amount": "1", "percent": "0.5%"}},
+}
 
-    with pytest.raises(heleket.OutcomeUnknown):
+
+@pytest.mark.parametrize("odd", ODD_SERVICES.values(), ids=ODD_SERVICES)
+def test_g34_an_odd_service_is_named_and_left_out(scripted, odd):
+    client, _ = scripted((200, success([SERVICE, odd, SERVICE | {"currency": "USDT"}])))
+    named = []
+
+    services = client.list_services(on_odd=named.append)
+
+    assert [service.currency for service in services] == ["TRX", "USDT"]
+    (sentence,) = named
+    assert sentence.startswith("Heleket's entry 2 ")
+    assert sentence.endswith(".")
+
+
+def test_g34_an_odd_entry_is_named_by_coin_and_member_and_in_the_log(scripted, caplog):
+    limit = SERVICE["limit"] | {"max_amount": "a lot"}
+    odd = [SERVICE | {"limit": limit}, SERVICE | {"network": "a b", "limit": limit}]
+    client, _ = scripted((200, success(odd)))
+
+    assert client.list_services() == []
+
+    assert [record.getMessage() for record in caplog.records] == [
+        "Heleket's entry 1 (TRON/TRX) cannot be used: max_amount is not a number.",
+        "Heleket's entry 2 (TRX) cannot be used: max_amount is not a number.",
+    ]
+
+
+@pytest.mark.parametrize("result", [None, {}, "TRON", 5])
+def test_g34_what_is_no_list_of_services_is_no_answer(scripted, result):
+    client, _ = scripted((200, success(result)))
+
+    with pytest.raises(heleket.OutcomeUnknown, match="the list of services is not a list"):
         client.list_services()
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *[5, None, [], {}, PAYOUT | {"uuid": 5}, PAYOUT | {"uuid": ""}, PAYOUT | {"status": None}],
+        *[PAYOUT | {"is_final": "true"}, PAYOUT | {"amount": "1,234.50"}],
+        *[PAYOUT | {"address": {}}, PAYOUT | {"network": []}, PAYOUT | {"order_id": ["a"]}],
+    ],
+    ids=repr,
+)
+def test_g34_an_odd_payout_of_the_history_is_named_and_left_out(scripted, odd):
+    status, first = page("ab", "x")
+    items = [PAYOUT | {"uuid": "a"}, odd, PAYOUT | {"uuid": "b"}]
+    first = success(json.loads(first)["result"] | {"items": items})
+    client, _ = scripted((status, first), page("c", None))
+    named = []
+
+    payouts = client.list_payouts(on_odd=named.append)
+
+    assert [payout.uuid for payout in payouts] == ["a", "b", "c"]
+    (sentence,) = named
+    assert sentence.startswith("Heleket's entry 2 ")
+    if isinstance(odd, dict) and odd.get("uuid") == PAYOUT["uuid"]:
+        assert PAYOUT["uuid"] in sentence
+
+
+COIN = {"uuid": "u", "balance": "0.57000000", "currency_code": "USDT", "balance_usd": {"odd": 1}}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        *[5, None, [], {}, COIN | {"balance": None}, COIN | {"balance": {}}],
+        *[COIN | {"balance": "1,000.00"}, COIN | {"balance": True}, COIN | {"currency_code": 5}],
+    ],
+    ids=repr,
+)
+def test_g34_an_odd_balance_is_named_and_is_not_zero(scripted, odd):
+    wallets = {"merchant": [COIN, odd, COIN | {"currency_code": "TRX"}], "user": []}
+    client, _ = scripted((200, success([{"balance": wallets}])))
+    named = []
+
+    balances = client.get_balance(on_odd=named.append)
+
+    assert [balance.currency for balance in balances] == ["USDT", "TRX"]
+    (sentence,) = named
+    assert sentence.startswith("Heleket's entry 2 ")
+
+
+def test_g34_a_sentence_about_an_odd_entry_shows_no_key(scripted):
+    client, _ = scripted((200, success([SERVICE | {"currency": PAYOUT_KEY, "limit": None}])))
+    named = []
+
+    client.list_services(on_odd=named.append)
+
+    assert named == ["Heleket's entry 1 (TRON/[secret]) cannot be used: limit is not an object."]
 
 
 def test_asks_for_balances_with_the_payment_key(scripted):

@@ -92,6 +92,25 @@ def test_all_is_well(gateway, check_json):
     assert not_found_text == "Payout not found"
 
 
+def test_g34_odd_entries_are_named_and_something_to_look_at(gateway, check_json):
+    services = [*SERVICES, SERVICES[0] | {"limit": {"min_amount": "1", "max_amount": "much"}}]
+    coins = [*COINS, {"balance": {}, "currency_code": "BTC"}]
+    gateway.answers["/v1/payout/services"] = http(success(services))
+    gateway.answers["/v1/balance"] = http(success([{"balance": {"merchant": coins}}]))
+
+    code, findings, _ = check_json()
+
+    assert code == 2
+    assert findings["services"]["sentence"] == (
+        "2 services on 2 networks are available. "
+        "Heleket's entry 4 (BSC/USDT) cannot be used: max_amount is not a number."
+    )
+    assert findings["balance"]["sentence"] == (
+        "Payouts draw on 12.50000000 USDT. "
+        "Heleket's entry 3 (BTC) cannot be used: balance is not a number."
+    )
+
+
 def test_only_reads_and_calculates(gateway, check):
     check()
 

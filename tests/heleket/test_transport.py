@@ -1,16 +1,20 @@
 """The client on real sockets: what the network can do to a call."""
 
+import contextlib
 import json
 import socket
 import threading
 import time
+from decimal import Decimal
+from types import SimpleNamespace
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import heleket
-from tests.heleket.wire import CA_FILE, PAYOUT, Server, answering, http, reset, success
+from heleket import transport
+from tests.heleket.wire import CA_FILE, PAYOUT, Server, answering, http, refusal, reset, success
 
 ACCEPTED = http(success(PAYOUT))
 
@@ -238,8 +242,27 @@ def test_a4_a_silent_gateway_is_unknown_at_the_deadline(call):
         b"SMTP ready\r\n",
         b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200 + b"\r\n",
         b"HTTP/1.1 200 OK\r\nX: " + b"y" * 100_000,
+        b"HTTP/1.1 200 " + b"y" * 100_000,
+        b"\r\n\r\n" + ACCEPTED,
+        success(PAYOUT),
+        ACCEPTED.replace(b"HTTP/1.1", b"HTTP/2"),
+        ACCEPTED.replace(b"200 OK", b"099 OK"),
+        ACCEPTED.replace(b"200 OK", b"101 Switching Protocols"),
+        ACCEPTED.replace(b"200 OK", b"204 No Content"),
+        ACCEPTED.replace(b"Content-Length: ", b"Content-Length: -"),
+        ACCEPTED.replace(b"Content-Length: ", b"Content-Length: 0x"),
+        ACCEPTED.replace(b"Content-Length: ", b"Content-Length: 7\r\nContent-Length: "),
+        ACCEPTED.replace(b"Content-Length: ", b"Transfer-Encoding: gzip\r\nContent-Length: "),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-1\r\n" + success(PAYOUT),
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n-7\r\n" + success(PAYOUT),
+        b"HTTP/1.1 103 Early Hints\r\n\r\n" * 3,
     ],
-    ids=["cut body", "cut head", "cut chunk", "bad chunk", "no http", "headers", "long header"],
+    ids=[
+        *["cut body", "cut head", "cut chunk", "bad chunk", "no http", "headers", "long header"],
+        *["long status line", "blank lines", "http 0.9", "http 2", "status 99", "101", "204"],
+        *["negative length", "odd length", "two lengths", "odd coding"],
+        *["chunk of -1", "chunk of -7", "interim answers alone"],
+    ],
 )
 def test_a8_an_answer_that_is_no_http_or_cut_is_unknown(call, answer):
     with Server(answering(answer)) as server:
@@ -340,6 +363,372 @@ def test_the_answer_after_a_lost_one_is_its_own(make_client, body):
         release.set()
 
         assert client.create_payout(body).uuid == "second"
+
+
+# An answer belongs to its call
+
+HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 9\r\n\r\n"
+CONTINUE, PROCESSING = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"
+FUNDS = http(refusal("Not enough funds"), "422 Unprocessable Content")
+LATE = (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", FUNDS, ACCEPTED, b"x")
+
+
+def sized(number):
+    """The body of a payout of which there are several, each with an amount of its own."""
+    wanted = {"currency": "USDT", "network": "TRON", "address": "TJ"}
+    return heleket.payout_body(order_id=f"testabc{number:02}", amount=Decimal(number), **wanted)
+
+
+def answer_to(body, *, named=True):
+    """What Heleket answers to the very payout of a request, once it is executed."""
+    sent = json.loads(body)
+    names = {"order_id": sent["order_id"]} if named else {}
+    return http(success(PAYOUT | {"uuid": sent["order_id"], "amount": sent["amount"]} | names))
+
+
+def around(write, *, times=1):
+    """Answer requests with `write(answer)` for the first ones, as a good gateway afterwards."""
+    count = iter(range(1000))
+
+    def serve(server, connection):
+        while (body := server.read_request(connection)) is not None:
+            answer = answer_to(body)
+            connection.sendall(write(answer) if next(count) < times else answer)
+
+    return serve
+
+
+@pytest.fixture
+def pay_two(make_client):
+    """Send two payouts of different size on one thread: what came of each, and was it its own?"""
+
+    def pay(server, **options):
+        client = make_client(base_url=server.url, ca_file=CA_FILE, **options)
+        outcomes = []
+        for number in (3, 5):
+            try:
+                remote = client.create_payout(sized(number))
+            except heleket.HeleketError as exc:
+                outcomes.append(type(exc).__name__)
+            else:
+                assert (remote.order_id, remote.amount) == (f"testabc{number:02}", number)
+                outcomes.append("its own")
+        client.close()
+        return outcomes
+
+    return pay
+
+
+@pytest.mark.parametrize("certificate", [None, "loopback.pem"], ids=["plain", "tls"])
+@pytest.mark.parametrize(
+    "interim",
+    [CONTINUE, PROCESSING, HINTS, HINTS * 3 + CONTINUE + HINTS],
+    ids=["100", "102", "103", "several"],
+)
+def test_g17_an_interim_answer_is_passed_over(pay_two, interim, certificate):
+    with Server(around(lambda answer: interim + answer), certificate) as server:
+        assert pay_two(server) == ["its own", "its own"]
+        assert server.connections == 1
+
+
+def test_g17_an_interim_answer_may_come_in_any_pieces(pay_two):
+    def serve(server, connection):
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        while (body := server.read_request(connection)) is not None:
+            for byte in HINTS + CONTINUE + HINTS + answer_to(body):
+                connection.sendall(bytes([byte]))
+
+    with Server(serve) as server:
+        assert pay_two(server) == ["its own", "its own"]
+
+
+def test_g17_an_answer_that_comes_after_its_call_ended_is_for_nobody(pay_two):
+    """An interim answer, and the real one when the next payout is on its way."""
+    late = threading.Event()
+
+    def serve(server, connection):
+        if server.connections > 1:
+            late.set()
+            connection.sendall(answer_to(server.read_request(connection)))
+            return
+        body = server.read_request(connection)
+        connection.sendall(HINTS)
+        assert late.wait(5)
+        connection.sendall(answer_to(body))
+
+    with Server(serve) as server:
+        assert pay_two(server, timeout_seconds=0.3) == ["OutcomeUnknown", "its own"]
+
+
+@pytest.mark.parametrize("certificate", [None, "loopback.pem"], ids=["plain", "tls"])
+@pytest.mark.parametrize("stray", [*LATE, HINTS], ids=["408", "refusal", "success", "x", "103"])
+def test_g17_a_stray_answer_behind_the_real_one_reaches_no_other_call(pay_two, stray, certificate):
+    with Server(around(lambda answer: answer + stray), certificate) as server:
+        assert pay_two(server) == ["its own", "its own"]
+        assert server.connections == 2
+
+
+@pytest.mark.parametrize("stray", LATE, ids=["408", "refusal", "success", "x"])
+def test_g17_a_stray_answer_that_comes_later_reaches_no_other_call(make_client, stray):
+    sent = threading.Event()
+
+    def serve(server, connection):
+        connection.sendall(answer_to(server.read_request(connection)))
+        if server.connections == 1:
+            connection.sendall(stray)
+            sent.set()
+        server.read_request(connection)  # it comes on a connection of its own
+
+    with Server(serve) as server:
+        client = make_client(base_url=server.url)
+        for number in (3, 5):
+            assert client.create_payout(sized(number)).amount == number
+            assert sent.wait(5)
+        assert server.connections == 2
+        client.close()
+
+
+@pytest.mark.parametrize("certificate", [None, "loopback.pem"], ids=["plain", "tls"])
+@pytest.mark.parametrize(
+    "stray",
+    [
+        FUNDS,
+        http(refusal("Payout not found"), "422 Unprocessable Content"),
+        http(b'{"message":"Invalid Sign."}', "401 Unauthorized"),
+        ACCEPTED,
+        answer_to(sized(4)),
+        answer_to(sized(4), named=False),
+    ],
+    ids=["funds", "not found", "sign", "no name", "another payout", "another uuid"],
+)
+def test_g17_a_stray_answer_before_the_real_one_is_not_believed(pay_two, stray, certificate):
+    with Server(around(lambda answer: stray + answer), certificate) as server:
+        assert pay_two(server) == ["OutcomeUnknown", "its own"]
+        assert server.connections == 2
+
+
+def test_g17_an_empty_line_behind_an_answer_is_no_answer(make_client):
+    with Server(answering(FUNDS + b"\r\n")) as server, pytest.raises(heleket.RequestRejected):
+        make_client(base_url=server.url).create_payout(sized(3))
+
+
+def chunked(answer):
+    head, _, body = answer.partition(b"\r\n\r\n")
+    coding = b"\r\nTransfer-Encoding: chunked\r\n\r\n"
+    return head + coding + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+
+def test_g17_an_answer_whose_end_is_told_twice_is_believed_only_with_our_name(pay_two):
+    with Server(around(chunked)) as server:
+        assert pay_two(server) == ["its own", "its own"]
+        assert server.connections == 2
+    with Server(around(lambda answer: chunked(FUNDS))) as server:
+        assert pay_two(server) == ["OutcomeUnknown", "its own"]
+        assert server.connections == 2
+
+
+def test_g17_a_connection_is_kept_after_chunks(pay_two):
+    def write(answer):
+        return b"\r\n".join(
+            line for line in chunked(answer).split(b"\r\n") if b"Content-Length" not in line
+        )
+
+    with Server(around(write, times=2)) as server:
+        assert pay_two(server) == ["its own", "its own"]
+        assert server.connections == 1
+
+
+@pytest.mark.parametrize(
+    "cut",
+    [
+        lambda answer: answer[:-9],
+        lambda answer: answer[:30],
+        lambda answer: answer.replace(b"Content-Length: ", b"Content-Length: 1"),
+        lambda answer: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
+        lambda answer: ACCEPTED.replace(b"200 OK", b"101 Switching Protocols"),
+        lambda answer: ACCEPTED.replace(b"200 OK", b"204 No Content"),
+    ],
+    ids=["body", "head", "longer than it is", "bad chunk", "101", "204"],
+)
+def test_g17_no_call_follows_a_cut_or_odd_answer_on_its_connection(pay_two, cut):
+    with Server(around(cut)) as server:
+        assert pay_two(server, timeout_seconds=0.3) == ["OutcomeUnknown", "its own"]
+        assert server.connections == 2
+
+
+def test_g17_answers_without_end_are_bounded(call):
+    def flood(server, connection):
+        server.read_request(connection)
+        with contextlib.suppress(OSError):
+            while not server.stopped.is_set():
+                connection.sendall(HINTS * 1000)
+
+    with Server(flood) as server, pytest.raises(heleket.OutcomeUnknown, match="too large"):
+        call(server)
+
+
+def test_a_folded_header_spoils_nothing(call):
+    with Server(answering(http(success(PAYOUT), headers=["X-Note: one", " two"]))) as server:
+        assert call(server).uuid == PAYOUT["uuid"]
+
+
+# Addresses, and connections that nobody knows any more
+
+
+@pytest.fixture
+def full_backlog():
+    """Listen without accepting until packets are dropped: `full_backlog("127.0.0.2", port)`."""
+    with contextlib.ExitStack() as stack:
+
+        def listen(host, port):
+            stack.enter_context(socket.create_server((host, port), backlog=0))
+            for _ in range(4):
+                waiting = stack.enter_context(socket.socket())
+                waiting.setblocking(False)
+                waiting.connect_ex((host, port))
+
+        yield listen
+
+
+@pytest.fixture
+def resolved(monkeypatch):
+    """Have every name resolve to these addresses: `resolved("127.0.0.2", "::1", port=8010)`."""
+
+    def resolve(*hosts, port):
+        found = [
+            (
+                socket.AF_INET6 if ":" in host else socket.AF_INET,
+                socket.SOCK_STREAM,
+                socket.IPPROTO_TCP,
+                "",
+                (host, port, 0, 0) if ":" in host else (host, port),
+            )
+            for host in hosts
+        ]
+        monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: list(found))
+
+    return resolve
+
+
+@pytest.mark.parametrize(
+    "dead",
+    [["127.0.0.2"], ["127.0.0.2", "127.0.0.3"], ["::1", "127.0.0.2"]],
+    ids=["one", "two", "another family"],
+)
+def test_g22_an_address_that_drops_packets_leaves_time_for_the_next(
+    make_client, full_backlog, resolved, monkeypatch, dead
+):
+    dialled = []
+    dial = transport.GatewayAdapter._dial
+
+    def note(self, sock, address, seconds):
+        dialled.append(address[0])
+        return dial(self, sock, address, seconds)
+
+    monkeypatch.setattr(transport.GatewayAdapter, "_dial", note)
+    closing = ACCEPTED.replace(b"\r\n", b"\r\nConnection: close\r\n", 1)
+    with Server(answering(closing, closing)) as server:
+        port = int(server.url.rpartition(":")[2])
+        for host in dead:
+            if ":" not in host:
+                full_backlog(host, port)
+        resolved(*dead, "127.0.0.1", port=port)
+        client = make_client(base_url=f"http://localhost:{port}", timeout_seconds=0.6)
+
+        for number in (3, 5):
+            assert client.create_payout(sized(number)).uuid == PAYOUT["uuid"]
+        assert dialled == [*dead, "127.0.0.1", "127.0.0.1"]  # what answered is tried first
+        assert len(server.requests) == 2
+
+
+def test_g22_an_address_that_accepts_and_says_nothing_leaves_time_too(make_client, resolved):
+    with Server(answering(ACCEPTED), certificate="loopback.pem") as server:
+        port = int(server.url.rpartition(":")[2])
+        with socket.create_server(("127.0.0.2", port)):
+            resolved("127.0.0.2", "127.0.0.1", port=port)
+            client = make_client(base_url="https://127.0.0.1", ca_file=CA_FILE, timeout_seconds=0.6)
+
+            assert client.create_payout(sized(3)).uuid == PAYOUT["uuid"]
+
+        client.close()
+        ((head, _),) = server.requests
+        assert b"\r\nHost: 127.0.0.1\r\n" in head
+
+
+def test_g22_all_addresses_together_take_no_longer_than_one(make_client, full_backlog, resolved):
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    hosts = ["127.0.0.2", "127.0.0.3", "127.0.0.4"]
+    for host in hosts:
+        full_backlog(host, port)
+    resolved(*hosts, port=port)
+    client = make_client(base_url=f"http://localhost:{port}", timeout_seconds=0.3)
+
+    started = time.monotonic()
+    with pytest.raises(heleket.Unavailable, match="nothing was sent"):
+        client.create_payout(sized(3))
+
+    assert time.monotonic() - started < 0.8
+
+
+@pytest.fixture
+def time_passes(monkeypatch):
+    """Move the client's clock on: `time_passes(20)`."""
+    passed = [0.0]
+    clock = SimpleNamespace(monotonic=lambda: time.monotonic() + passed[0])
+    monkeypatch.setattr(transport, "time", clock)
+
+    def pass_by(seconds):
+        passed[0] += seconds
+
+    return pass_by
+
+
+@pytest.mark.parametrize("certificate", [None, "loopback.pem"], ids=["plain", "tls"])
+def test_g75_a_connection_idle_for_20_s_is_not_used(make_client, time_passes, certificate):
+    """A router between us and Heleket that forgot it would swallow the payout without a word."""
+    forgotten = threading.Event()
+
+    def serve(server, connection):
+        while not forgotten.is_set() or server.connections > 1:
+            if (body := server.read_request(connection)) is None:
+                return
+            connection.sendall(answer_to(body))
+            if body == sized(5):
+                forgotten.set()
+        server.read_request(connection)  # and swallow it
+        server.stopped.wait(5)
+
+    with Server(serve, certificate) as server:
+        client = make_client(base_url=server.url, ca_file=CA_FILE)
+        for number, idle_seconds, connections in [(3, 19, 1), (5, 20, 1), (7, 0, 2), (9, 0, 2)]:
+            assert client.create_payout(sized(number)).amount == number
+            assert server.connections == connections
+            time_passes(idle_seconds)
+        assert len(server.requests) == 4
+        client.close()
+        server.stopped.set()
+
+
+def test_g75_the_system_looks_after_connections_too(make_client):
+    with Server(answering(ACCEPTED)) as server:
+        client = make_client(base_url=server.url)
+        client.create_payout(sized(3))
+        (kept,) = client._adapter._idle
+
+        assert kept.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+        assert kept.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
+        client.close()
+
+
+def test_a_closed_client_keeps_no_connection(make_client):
+    with Server(answering(ACCEPTED, ACCEPTED)) as server:
+        client = make_client(base_url=server.url)
+        client.close()
+        for _ in range(2):
+            client.create_payout(sized(3))
+
+        assert server.connections == 2
 
 
 # The environment
