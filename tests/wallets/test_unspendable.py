@@ -9,11 +9,15 @@ from bip_utils import (
     Secp256k1PublicKey,
     SegwitBech32Encoder,
 )
+from django.urls import reverse
 
+from tests.factories import ClientFactory, UserFactory, WalletFactory
+from wallets import services
 from wallets.addresses import check_address
 from wallets.curves import on_ed25519, on_secp256k1
 from wallets.encodings import encode_ton, keccak256
 from wallets.errors import InvalidAddress
+from wallets.models import Wallet
 from wallets.unspendable import CONTRACTS, doubt_about
 
 # Each of them is to be seen in its chain's explorer.
@@ -61,6 +65,7 @@ LOST = [
     ("ton", "EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs", "contract of USDT"),
     ("ton", "EQAvlWFDxGF2lXm67y4yzC17wYKD9A0guwPkMs1gOsM__NOT", "contract of NOT"),
 ]
+ACT = "admin:wallets_wallet_act"
 VAULT = "5Q544fKrFoe6tsEbD7S8EmxGTJYAKTVVhAW5Q5pge4j1"  # of Raydium, held by its program
 KEY = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"  # of Binance
 
@@ -115,6 +120,63 @@ def test_g32_points_are_told_as_another_implementation_tells_them():
         known = Secp256k1PublicKey.IsValidBytes(b"\x02" + number)
         assert len(number) != 32 or on_secp256k1(number) == known, number.hex()
     assert on_ed25519(Base58Decoder.Decode(KEY))
+
+
+@pytest.mark.django_db
+def test_g32_a_vault_is_added_and_approved_by_two_who_are_sure(client, settings):
+    settings.SECURE_SSL_REDIRECT = False
+    maker, approver = (UserFactory(is_superuser=True) for _ in range(2))
+    vault = {"network": "sol", "address": VAULT, "memo": "", "label": "", "preferred_currency": ""}
+    vault["client"] = ClientFactory().pk
+    add, act = reverse("admin:wallets_wallet_add"), reverse(ACT, args=["approve"])
+
+    client.force_login(maker)
+    form = client.post(add, vault).context["adminform"].form
+    assert "a program holds it" in str(form.errors["address"])
+    assert not form["is_certain"].is_hidden
+    assert not Wallet.objects.exists()
+    client.post(add, vault | {"is_certain": "on"})
+    wallet = Wallet.objects.get()
+    assert "a program holds it" in client.get(page_of(wallet)).content.decode()
+
+    client.force_login(approver)
+    asked = client.get(act, {"ids": wallet.pk}).content.decode()
+    assert "a program holds it" in asked
+    assert f'name="certain" value="{wallet.pk}"' in asked
+    refused = client.post(act, {"ids": wallet.pk})
+    assert "Say that you are sure of it." in refused.content.decode()
+    assert Wallet.objects.get().status == "new"
+    client.post(act, {"ids": wallet.pk, "certain": wallet.pk})
+    assert Wallet.objects.get().status == "active"
+
+
+@pytest.mark.django_db
+def test_g32_by_services_too_a_doubt_has_to_be_settled():
+    with pytest.raises(InvalidAddress, match="a program holds it"):
+        services.add_wallet(ClientFactory(), network="sol", address=VAULT, by=None)
+
+    assert not Wallet.objects.exists()
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("sure", [False, True])
+def test_g32_an_older_wallet_that_nobody_can_spend_from_is_not_approved(client, settings, sure):
+    settings.SECURE_SSL_REDIRECT = False
+    client.force_login(UserFactory(is_superuser=True))
+    contract = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
+    wallet = WalletFactory(status="new", network="tron", address=contract)
+    act = reverse(ACT, args=["approve"])
+    assert "contract of USDT" in client.get(act, {"ids": wallet.pk}).content.decode()
+
+    told = {"ids": wallet.pk} | ({"certain": wallet.pk} if sure else {})
+    refused = client.post(act, told)
+
+    assert "contract of USDT" in refused.content.decode()
+    assert Wallet.objects.get().status == "new"
+
+
+def page_of(wallet):
+    return reverse("admin:wallets_wallet_change", args=[wallet.pk])
 
 
 def numbers(count=200):
