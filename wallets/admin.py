@@ -294,11 +294,13 @@ class ClientAdmin(LastingModelAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
         told = ["external_id", "name", "is_another", "email", "group"]
-        facts = ["state", "created_at", "created_by", "changes", "seen"]
+        facts = ["open_or_closed", "created_at", "created_by", "changes", "seen"]
         return told if obj is None else [*told, *facts]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
-        return ["external_id", "state", "created_at", "created_by", "changes"] if obj else []
+        return (
+            ["external_id", "open_or_closed", "created_at", "created_by", "changes"] if obj else []
+        )
 
     def change_view(
         self, request: StaffRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -353,7 +355,11 @@ class ClientAdmin(LastingModelAdmin):
 
     @display(description=gettext_lazy("state"), label={"active": "success", "inactive": "danger"})
     def state(self, client: Client) -> tuple[str, str]:
-        return ("active", _("active")) if client.is_active else ("inactive", _("closed"))
+        return ("active", _("open")) if client.is_active else ("inactive", _("closed"))
+
+    @admin.display(description=gettext_lazy("state"))
+    def open_or_closed(self, client: Client) -> str:
+        return _("open") if client.is_active else _("closed: nothing is paid to this client")
 
     @admin.display(description=gettext_lazy("history"))
     def changes(self, client: Client) -> SafeString:
@@ -363,7 +369,7 @@ class ClientAdmin(LastingModelAdmin):
 class CarefulChoice(AutocompleteSelect):
     """Looks no row up by what is no id."""
 
-    def optgroups(self, name: str, value: list[str], attrs: Any = None) -> Any:
+    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
         return super().optgroups(name, [text for text in value if ID.fullmatch(str(text))], attrs)
 
 

@@ -54,6 +54,7 @@ def test_g72_closing_asks_first_and_is_kept_with_its_reason(client, boss, payee)
     assert (closed.history_user, closed.history_change_reason) == (boss, "Left us")
     page = client.get(page_of(payee)).content.decode()
     assert "is_active: True → False (Left us)" in page
+    assert "closed: nothing is paid to this client" in page
     assert turn_url(payee, "reopen") in page
     assert turn_url(payee, "close") not in page
 
