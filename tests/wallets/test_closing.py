@@ -1,7 +1,10 @@
 """Closing a client is an act of its own, which no page that was open before undoes."""
 
+from threading import Barrier, Thread
+
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
 from django.urls import reverse
 
 from tests.factories import ClientFactory, UserFactory, WalletFactory
@@ -186,3 +189,30 @@ def test_g76_its_pages_are_bounded_paged_and_searched(client, payee, django_asse
     for name in ("close", "reopen"):
         with django_assert_max_num_queries(6):
             assert "2000 wallets" in client.get(turn_url(payee, name)).content.decode()
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_g72_a_page_saved_while_somebody_closes_never_opens_the_client_again(client, boss, payee):
+    for number in range(10):
+        if number:
+            services.reopen_client(payee.pk, reason="Again", by=boss)
+        seen = payee.history.first().pk
+        told = {"name": "Ann", "group": f"group {number}", "seen": seen}
+        barrier = Barrier(2)
+
+        def close(barrier=barrier):
+            try:
+                barrier.wait(timeout=30)
+                services.close_client(payee.pk, reason="Stop", by=boss)
+            finally:
+                connection.close()
+
+        thread = Thread(target=close)
+        thread.start()
+        barrier.wait(timeout=30)
+        client.post(page_of(payee), told)
+        thread.join()
+
+        assert not Client.objects.get().is_active
+        assert not payee.history.first().is_active

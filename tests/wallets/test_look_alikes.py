@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from tests.factories import ClientFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
 from wallets.errors import WalletError
 from wallets.models import Client, Wallet, one_line
@@ -237,6 +237,10 @@ def test_a_wallet_is_read_again_with_its_protected_status():
     deferred.refresh_from_db()
     assert deferred.get_deferred_fields() == {"status", "address"}
     assert deferred.status == "frozen"
+
+    payout = PayoutFactory(wallet=wallet)
+    payout.refresh_from_db()
+    assert payout.status == "pending"
 
     wallet.pk = 0
     with pytest.raises(Wallet.DoesNotExist):
