@@ -184,6 +184,12 @@ class LastingModelAdmin(ModelAdmin):
             told = {name: value for name, value in form.cleaned_data.items() if name != "seen"}
             obj.pk = self.add_row(**told, by=request.user).pk
 
+    def fit_to_show(self, request: HttpRequest, fields: list[str]) -> list[str]:
+        """Leave out what only a form that can be saved has."""
+        if self.has_change_permission(request):
+            return fields
+        return [name for name in fields if name not in {"seen", "is_another"}]
+
     def get_object(self, request: HttpRequest, object_id: str, from_field: Any = None) -> Any:
         """Lock what is about to be saved: the form compares it with what its page showed."""
         row = super().get_object(request, object_id, from_field)
@@ -295,7 +301,7 @@ class ClientAdmin(LastingModelAdmin):
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
         told = ["external_id", "name", "is_another", "email", "group"]
         facts = ["open_or_closed", "created_at", "created_by", "changes", "seen"]
-        return told if obj is None else [*told, *facts]
+        return told if obj is None else self.fit_to_show(request, [*told, *facts])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
         return (
@@ -451,7 +457,8 @@ class WalletAdmin(LastingModelAdmin):
             return [client, network, address, "is_certain", *others]
         facts = ["status", "added_by", "created_at", "approved_by", "approved_at", "changes"]
         facts.append("seen")
-        return ["client", "network", "destination", "memo", "label", "preferred_currency", *facts]
+        told = ["client", "network", "destination", "memo", "label", "preferred_currency"]
+        return self.fit_to_show(request, [*told, *facts])
 
     def get_readonly_fields(self, request: HttpRequest, obj: Wallet | None = None) -> list[str]:
         editable = {"label", "preferred_currency", "seen"}

@@ -91,7 +91,10 @@ def test_g72_without_the_right_nobody_is_closed_or_opened(client, name):
     with pytest.raises(WalletError, match="may not"):
         act(payee.pk, reason="x", by=user)
 
-    assert turn_url(payee, name) not in client.get(page_of(payee)).content.decode()
+    page = client.get(page_of(payee)).content.decode()
+    assert turn_url(payee, name) not in page
+    assert "Seen" not in page
+    assert "another client" not in page
     assert Client.objects.get().is_active == payee.is_active
 
 
