@@ -19,7 +19,7 @@ from django_fsm import FSMField, transition
 
 from payouts import chain, clock
 from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
-from wallets.models import Client, Wallet
+from wallets.models import Client, ReadAgain, Wallet
 
 PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
 LAST_GENERATION = 99
@@ -134,7 +134,7 @@ class PayoutNumber(models.Model):
         return str(self.pk)
 
 
-class Payout(models.Model):
+class Payout(ReadAgain):
     """One transfer to one destination. Status changes through `services.change` alone."""
 
     id = models.UUIDField(primary_key=True, editable=False)

@@ -29,9 +29,8 @@ from payouts.models import (
     Source,
     WaitingFor,
 )
-from wallets.addresses import check_address
+from wallets.addresses import canonical
 from wallets.amounts import exact, format_amount
-from wallets.errors import InvalidAddress
 
 logger = logging.getLogger(__name__)
 
@@ -672,13 +671,6 @@ def difference(attempt: Attempt, remote: heleket.RemotePayout) -> tuple[str, str
     ours = {name: attempt.uuid if name == "uuid" else sent.get(name) for name in differs}
     theirs = {name: getattr(remote, name) for name in [*differs, "status", "is_final"]}
     return in_words(ours), in_words(theirs)
-
-
-def canonical(network: str, address: str) -> str:
-    try:
-        return check_address(network, address)
-    except InvalidAddress:
-        return address
 
 
 def describe(remote: heleket.RemotePayout) -> str:

@@ -1,9 +1,10 @@
 """Can this address be paid on this network? Each destination gets one canonical text.
 
-Refused although a chain would take them, because money sent there is easily lost: witness versions
-that Bitcoin does not use yet, Litecoin's addresses that look like Bitcoin's, the old form of
-Bitcoin Cash that is a Bitcoin address, Ethereum addresses all in capitals, raw TON addresses, which
-have no checksum, and TON's masterchain.
+What is typed is read strictly, by `check_address`; what is only compared or searched for is read in
+any spelling, by `canonical`. Refused where it is typed, although a chain would take it, because
+money sent there is easily lost: witness versions that Bitcoin does not use yet, Litecoin's that
+look like Bitcoin's, the old form of Bitcoin Cash that is a Bitcoin address, Ethereum addresses
+all in capitals, raw TON addresses, which have no checksum, and TON's masterchain.
 """
 
 import re
@@ -23,17 +24,19 @@ from wallets.encodings import (
     decode_monero,
     decode_segwit,
     decode_ton,
+    encode_base58check,
+    encode_cashaddr,
     encode_ton,
     keccak256,
 )
 from wallets.errors import InvalidAddress
+from wallets.unspendable import loss_of
 
 MAX_LENGTH = 128
 TON_BOUNCEABLE, TON_NON_BOUNCEABLE, TON_TEST = 0x11, 0x51, 0x80
 
 WRONG_LENGTH = gettext_lazy("the length is wrong, a part was lost or added")
 WRONG_START = gettext_lazy("it starts with other characters")
-BURNS = gettext_lazy("nobody has the key of this address")
 
 
 def check_address(network: str, address: str, memo: str = "") -> str:
@@ -43,7 +46,7 @@ def check_address(network: str, address: str, memo: str = "") -> str:
     _refuse_foreign_characters(address)
     check_memo(network, memo)
     try:
-        return READERS[network](address)
+        found = READERS[network](address)
     except ValueError as exc:
         other = _other_network(network, address)
         reason = other or _("This is no address of %(network)s: %(reason)s.") % {
@@ -51,6 +54,25 @@ def check_address(network: str, address: str, memo: str = "") -> str:
             "reason": exc,
         }
         raise InvalidAddress(f"{reason} {SHAPES[_family(network)]}") from exc
+    if loss := loss_of(network, found):
+        raise InvalidAddress(loss)
+    return found
+
+
+def canonical(network: str, text: str) -> str:
+    """Return the canonical form of this spelling, or the text itself if it is none.
+
+    For comparing with what others wrote. Whether the address can be paid is not asked.
+    """
+    for read in (READERS.get(network), *OTHER_SPELLINGS.get(network, [])):
+        if read and (found := _read_or_none(read, text)):
+            return found
+    return text
+
+
+def canonical_spellings(text: str) -> set[str]:
+    """Return this text as it may be stored, on whichever network it is an address."""
+    return {text} | {canonical(network, text) for network in READERS}
 
 
 def _refuse_foreign_characters(address: str) -> None:
@@ -84,23 +106,22 @@ def check_memo(network: str, memo: str) -> None:
 def _other_network(network: str, address: str) -> str:
     """Say what the address is if it is not of this network: people paste the wrong one."""
     for code in SHAPES:
-        if _reads(READERS[code], address):
+        if _read_or_none(READERS[code], address):
             return _("This is an address of %(other)s, but the network is %(network)s.") % {
                 "other": network_name(code),
                 "network": network_name(network),
             }
     for reader in TEST_NETWORKS:
-        if _reads(reader, address):
+        if _read_or_none(reader, address):
             return _("This is an address of a test network: money sent there is lost.")
     return ""
 
 
-def _reads(reader: Callable[[str], str], address: str) -> bool:
+def _read_or_none(reader: Callable[[str], str], text: str) -> str | None:
     try:
-        reader(address)
+        return reader(text) if len(text) <= MAX_LENGTH else None
     except ValueError:
-        return False
-    return True
+        return None
 
 
 def _family(network: str) -> str:
@@ -153,8 +174,6 @@ def _read_evm(text: str) -> str:
     if not re.fullmatch("0x[0-9A-Fa-f]{40}", text):
         raise ValueError(WRONG_LENGTH if text.startswith("0x") else WRONG_START)
     digits = text[2:].lower()
-    if not digits.strip("0"):
-        raise ValueError(BURNS)
     marks = keccak256(digits.encode()).hex()
     checked = "".join(
         digit.upper() if mark >= "8" else digit for digit, mark in zip(digits, marks, strict=False)
@@ -168,8 +187,6 @@ def _read_solana(text: str) -> str:
     key = decode_base58(text)
     if len(key) != 32:
         raise ValueError(WRONG_LENGTH)
-    if not any(key):
-        raise ValueError(BURNS)
     return text
 
 
@@ -184,8 +201,6 @@ def _read_ton(text: str, test: int = 0) -> str:
         raise ValueError(WRONG_START)
     if workchain != 0:
         raise ValueError(_("it belongs to the masterchain"))
-    if not any(account):
-        raise ValueError(BURNS)
     return encode_ton(bytes([TON_NON_BOUNCEABLE, workchain]) + account)
 
 
@@ -216,6 +231,50 @@ READERS: dict[str, Callable[[str], str]] = {
     "ton": _read_ton,
     "tron": partial(_read_base58, versions={0x41}),
     "xmr": partial(_read_monero, versions={18, 19, 42}),
+}
+
+
+def _read_raw_ton(text: str) -> str:
+    if not re.fullmatch("0:[0-9A-Fa-f]{64}", text):
+        raise ValueError(WRONG_START)
+    return encode_ton(bytes([TON_NON_BOUNCEABLE, 0]) + bytes.fromhex(text[2:]))
+
+
+def _read_bare_evm(text: str) -> str:
+    """Read digits whose capitals say nothing: all capitals, or without 0x."""
+    digits = text[2:] if text[:2] in {"0x", "0X"} else text
+    if digits not in {digits.lower(), digits.upper()}:
+        return _read_evm(f"0x{digits}")  # its capitals are a checksum
+    return _read_evm(f"0x{digits.lower()}")
+
+
+def _read_tron_hex(text: str) -> str:
+    if not re.fullmatch("(0x)?41[0-9A-Fa-f]{40}", text):
+        raise ValueError(WRONG_START)
+    return encode_base58check(bytes.fromhex(text[-42:]))
+
+
+def _read_legacy(text: str, versions: dict[int, int], write: Callable[[bytes], str]) -> str:
+    """Read an address of the old kind, whose first byte has another value than now."""
+    payload = decode_base58check(text)
+    if len(payload) != 21 or payload[0] not in versions:
+        raise ValueError(WRONG_START)
+    return write(bytes([versions[payload[0]]]) + payload[1:])
+
+
+# Spellings that are refused where they are typed, and mean the same where they are read.
+OTHER_SPELLINGS: dict[str, list[Callable[[str], str]]] = {
+    **{name: [_read_bare_evm] for name, reader in READERS.items() if reader is _read_evm},
+    "bch": [
+        partial(
+            _read_legacy,
+            versions={0x00: 0x00, 0x05: 0x08},
+            write=partial(encode_cashaddr, prefix="bitcoincash"),
+        )
+    ],
+    "ltc": [partial(_read_legacy, versions={0x05: 0x32}, write=encode_base58check)],
+    "ton": [_read_raw_ton],
+    "tron": [_read_tron_hex],
 }
 
 TEST_NETWORKS: list[Callable[[str], str]] = [

@@ -1,6 +1,7 @@
 """How addresses and histories look on pages."""
 
 from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 
 from django.utils import timezone
@@ -24,6 +25,13 @@ def recent_changes(row: Any) -> SafeString:
     return format_html_join("", "<div>{} · {} · {}</div>", _changes(row))
 
 
+def changes_since(row: Any, seen: int) -> Iterator[str]:
+    """Say what changed after the version of the row's history that somebody saw, newest first."""
+    newer = row.history.filter(pk__gt=seen).count()
+    for at, who, what in islice(_changes(row), min(newer, CHANGES_SHOWN)):
+        yield f"{at}, {who}: {what}"
+
+
 def _changes(row: Any) -> Iterator[tuple[str, str, str]]:
     versions = list(row.history.select_related("history_user")[: CHANGES_SHOWN + 1])
     for version, before in zip(versions, [*versions[1:], None], strict=True):
@@ -32,7 +40,8 @@ def _changes(row: Any) -> Iterator[tuple[str, str, str]]:
         if version.history_type == "+":
             yield at, who, _("added")
         elif before:
-            yield at, who, _difference(version, before)
+            what, why = _difference(version, before), version.history_change_reason
+            yield at, who, f"{what} ({why})" if why else what
 
 
 def _difference(version: Any, before: Any) -> str:

@@ -1,4 +1,4 @@
-"""How chains write addresses. Each function returns the bytes inside, or raises ValueError.
+"""How chains write addresses. Each reader returns the bytes inside, or raises ValueError.
 
 Nothing here is forgiving: one text stands for one sequence of bytes, and the checksum must hold.
 """
@@ -43,6 +43,18 @@ def decode_base58check(text: str) -> bytes:
     return payload
 
 
+def encode_base58(data: bytes) -> str:
+    number, text = int.from_bytes(data, "big"), ""
+    while number:
+        number, digit = divmod(number, 58)
+        text = BASE58[digit] + text
+    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
+
+
+def encode_base58check(payload: bytes) -> str:
+    return encode_base58(payload + hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4])
+
+
 def decode_monero(text: str) -> bytes:
     """Source: https://docs.getmonero.org/cryptography/base58/"""
     blocks = [text[i : i + 11] for i in range(0, len(text), 11)]
@@ -81,6 +93,17 @@ def decode_cashaddr(text: str, prefix: str) -> bytes:
     if len(values) < 9 or _polymod([*expanded, *values], CASHADDR_STEPS, 35) != 1:
         raise ValueError(WRONG_CHECKSUM)
     return _bytes_of(values[:-8])
+
+
+def encode_cashaddr(data: bytes, prefix: str) -> str:
+    """Write the version byte and the hash."""
+    bits = 8 * len(data)
+    number = int.from_bytes(data, "big") << -bits % 5
+    values = [number >> 5 * i & 31 for i in reversed(range(-(-bits // 5)))]
+    expanded = [ord(c) & 31 for c in prefix] + [0]
+    checksum = _polymod([*expanded, *values, *[0] * 8], CASHADDR_STEPS, 35) ^ 1
+    values += [checksum >> 5 * i & 31 for i in reversed(range(8))]
+    return f"{prefix}:{''.join(BASE32[value] for value in values)}"
 
 
 def decode_ton(text: str) -> bytes:

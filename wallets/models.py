@@ -1,5 +1,6 @@
 """Who is paid and where: clients, their wallets, and what Heleket can pay at what price."""
 
+import unicodedata
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -15,16 +16,85 @@ from django.utils.translation import gettext_lazy
 from django_fsm import FSMField, transition
 from simple_history.models import HistoricalRecords
 
+from wallets.addresses import check_address
 from wallets.amounts import UNIT, AmountField, format_amount
 from wallets.coins import NETWORKS, network_name
+from wallets.errors import InvalidAddress
+from wallets.names import BLANKS, folded, plain, refuse_mixed_scripts, stored
+from wallets.unspendable import doubt_about
 
-# Control characters and the marks that reverse the reading direction can make a page or a log line
-# show another text than the one that is stored.
-one_line = RegexValidator(
-    "[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069]",
-    gettext_lazy("Use one line of text without control characters."),
-    inverse_match=True,
-)
+
+def one_line(text: str) -> None:
+    """Raise ValidationError, with the character's name, unless all of one line can be seen.
+
+    What cannot be seen tells two ids apart that look the same, and control characters and the marks
+    that reverse the reading direction show another text than the one that is stored.
+    """
+    for place, character in enumerate(text, 1):
+        if is_unseen(character):
+            raise ValidationError(
+                _("Use one line of text that can be seen: character %(place)d is %(name)s."),
+                code="unseen",
+                params={"place": place, "name": name_of(character)},
+            )
+    if text and not (text[0].strip() and text[-1].strip()):
+        raise ValidationError(_("Remove the blank at the beginning or the end."), code="unseen")
+
+
+def is_unseen(character: str) -> bool:
+    kind = unicodedata.category(character)
+    if kind in ("Cc", "Cf", "Cs", "Zl", "Zp") or not plain(character):
+        return True
+    return unicodedata.normalize("NFKC", character) in BLANKS
+
+
+def name_of(character: str) -> str:
+    return unicodedata.name(character, "") or f"U+{ord(character):04X}"
+
+
+class ReadAgain(models.Model):
+    """Lets a row with a protected status be read again, which its field refuses to be set.
+
+    django-fsm's own mixin for that lifts the protection for every thread while it reads.
+    """
+
+    class Meta:
+        abstract = True
+
+    def refresh_from_db(
+        self, using: Any = None, fields: Any = None, from_queryset: Any = None
+    ) -> None:
+        before = dict(self.__dict__)
+        names = {field.attname for field in self._meta.concrete_fields if field.attname in before}
+        wanted = names if fields is None else set(fields)
+        for field in self._meta.concrete_fields:
+            if isinstance(field, FSMField) and field.attname in wanted:
+                self.__dict__.pop(field.attname, None)
+        try:
+            if fields is None:
+                self._prefetched_objects_cache: dict[str, Any] = {}
+            super().refresh_from_db(using, sorted(wanted), from_queryset)
+        except BaseException:
+            self.__dict__.update(before)
+            raise
+
+
+class Folded(models.TextField):  # type: ignore[type-arg]  # generic in the stubs alone
+    """What look-alikes of another field have in common, kept up to date on each save."""
+
+    def __init__(self, of: str = "", **kwargs: Any) -> None:
+        self.of = of
+        super().__init__(editable=False, **kwargs)
+
+    def deconstruct(self) -> Any:
+        name, path, args, kwargs = super().deconstruct()
+        del kwargs["editable"]
+        return name, path, args, {**kwargs, "of": self.of}
+
+    def pre_save(self, row: models.Model, add: bool) -> Any:
+        if add or not self.unique:  # what is unique never changes, and may carry a mark
+            setattr(row, self.attname, folded(getattr(row, self.of)))
+        return getattr(row, self.attname)
 
 
 class ClientQuerySet(models.QuerySet["Client"]):
@@ -39,7 +109,7 @@ class Client(models.Model):
         gettext_lazy("external id"),
         max_length=64,
         unique=True,
-        validators=[one_line],
+        validators=[one_line, refuse_mixed_scripts],
         help_text=gettext_lazy("The client's number in your own system. It never changes."),
     )
     name = models.CharField(gettext_lazy("name"), max_length=200, validators=[one_line])
@@ -52,6 +122,9 @@ class Client(models.Model):
         default=True,
         help_text=gettext_lazy("Nothing is paid to a client who is not active."),
     )
+    # Null where code wrote that does not know it; with a mark where look-alikes were there before.
+    folded_id = Folded("external_id", unique=True, null=True)
+    folded_name = Folded("name", db_index=True, default="", db_default="")
     created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -63,7 +136,7 @@ class Client(models.Model):
     )
 
     objects = ClientQuerySet.as_manager()
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["folded_id", "folded_name"])
 
     class Meta:
         verbose_name = gettext_lazy("client")
@@ -76,6 +149,22 @@ class Client(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.external_id})"
+
+    def clean(self) -> None:
+        self.external_id, self.name, self.group = (
+            stored(text) for text in (self.external_id, self.name, self.group)
+        )
+        if not self._state.adding:
+            return
+        alike = Client.objects.filter(folded_id=folded(self.external_id)).first()
+        if alike:
+            sentence = _("A client with this or a look-alike external id already exists: %s.")
+            raise ValidationError({"external_id": sentence % alike})
+
+    def alike(self) -> "ClientQuerySet":
+        """Return other clients whose names look the same."""
+        named = Client.objects.filter(folded_name=folded(self.name)).order_by("pk")
+        return named.exclude(pk=self.pk)
 
 
 class WalletStatus(models.TextChoices):
@@ -103,7 +192,7 @@ class WalletQuerySet(models.QuerySet["Wallet"]):
         return self.filter(client=client)
 
 
-class Wallet(models.Model):
+class Wallet(ReadAgain):
     """A destination: client, network, address and memo never change; a new address is a new wallet.
 
     A database trigger holds that too. SQLite drops triggers when a migration rebuilds the table,
@@ -203,6 +292,20 @@ class Wallet(models.Model):
         if not self._state.adding:
             self._refuse_another_destination()
         super().save(*args, **kwargs)
+
+    @property
+    def loss(self) -> str:
+        """Why this destination cannot be paid, or nothing: it may be older than what we know."""
+        try:
+            check_address(self.network, self.address, self.memo)
+        except InvalidAddress as exc:
+            return str(exc)
+        return ""
+
+    @property
+    def doubt(self) -> str:
+        """What both who adds and who approves this wallet have to be sure of, or nothing."""
+        return "" if self.loss else doubt_about(self.network, self.address)
 
     def _refuse_another_destination(self) -> None:
         stored = Wallet.objects.filter(pk=self.pk).values_list(*self.DESTINATION).get()

@@ -1,6 +1,7 @@
 """One function per act on clients, wallets and the catalogue of payout services."""
 
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -18,17 +19,84 @@ from wallets import stops
 from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
 from wallets.coins import is_known
-from wallets.errors import WalletError
-from wallets.models import Client, PayoutService, Wallet
+from wallets.errors import InvalidAddress, WalletError
+from wallets.models import Client, PayoutService, Wallet, one_line
+from wallets.names import stored
 
 Row = TypeVar("Row", bound=models.Model)
 
+ALIKE_SHOWN = 5
+LONGEST_REASON = 100  # as the history's column holds
+
 
 def add_client(
-    *, external_id: str, name: str, email: str = "", group: str = "", by: User | None
+    *,
+    external_id: str,
+    name: str,
+    email: str = "",
+    group: str = "",
+    is_another: bool = False,
+    by: User | None,
 ) -> Client:
-    client = Client(external_id=external_id, name=name, email=email, group=group, created_by=by)
+    """Add a client; with `is_another`, somebody has compared it with those who look alike."""
+    client = Client(
+        external_id=stored(external_id),
+        name=stored(name),
+        email=email,
+        group=stored(group),
+        created_by=by,
+    )
+    if not is_another and (refusal := refusal_of_name(client)):
+        raise WalletError(refusal)
     return _add(client, by=by)
+
+
+def refusal_of_name(client: Client) -> str:
+    """Name the clients that this one may be taken for, or return nothing."""
+    alike = [str(each) for each in client.alike()[:ALIKE_SHOWN]]
+    if not alike:
+        return ""
+    return _("There is a client whose name looks the same: %s.") % ", ".join(alike)
+
+
+@transaction.atomic
+def close_client(client_id: int, *, reason: str, by: User) -> Client:
+    """Pay nothing to this client any more, whatever was approved, until it is opened again."""
+    return _turn_client(client_id, is_active=False, reason=reason, by=by)
+
+
+@transaction.atomic
+def reopen_client(client_id: int, *, reason: str, by: User) -> Client:
+    return _turn_client(client_id, is_active=True, reason=reason, by=by)
+
+
+def _turn_client(client_id: int, *, is_active: bool, reason: str, by: User) -> Client:
+    if not by.has_perm("wallets.change_client"):
+        raise WalletError(_("You may not do this with clients."))
+    client = Client.objects.select_for_update().get(pk=client_id)
+    if client.is_active == is_active:
+        raise WalletError(
+            _("%s is open already.") % client if is_active else _("%s is closed already.") % client
+        )
+    client.is_active = is_active
+    bulk_update_with_history(
+        [client],
+        Client,
+        ["is_active"],
+        default_user=by,
+        default_change_reason=reason_in_history(reason),
+    )
+    return client
+
+
+def reason_in_history(reason: str) -> str:
+    try:
+        one_line(reason := reason.strip())
+    except ValidationError as exc:
+        raise WalletError(exc.messages[0]) from exc
+    if not 0 < len(reason) <= LONGEST_REASON:
+        raise WalletError(_("Give a reason of 1 to %d characters.") % LONGEST_REASON)
+    return reason
 
 
 def add_wallet(
@@ -39,11 +107,13 @@ def add_wallet(
     memo: str = "",
     label: str = "",
     preferred_currency: str = "",
+    is_certain: bool = False,
     by: User | None,
 ) -> Wallet:
     """Add a destination that waits for another person's approval.
 
-    The address is stored in its canonical form. Raises InvalidAddress, or WalletError.
+    The address is stored in its canonical form. With `is_certain`, somebody knows that the address
+    can be paid although there is a doubt about it. Raises InvalidAddress, or WalletError.
     """
     if not client.is_active:
         raise WalletError(_("%s is not active.") % client)
@@ -56,6 +126,8 @@ def add_wallet(
         preferred_currency=preferred_currency,
         added_by=by,
     )
+    if wallet.doubt and not is_certain:
+        raise InvalidAddress(wallet.doubt)
     return _add(wallet, by=by)
 
 
@@ -90,8 +162,13 @@ class Outcome:
     text: str
 
 
-def approve_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
-    """Let payouts go to these wallets, unless `by` has added them: superusers are no exception."""
+def approve_wallets(
+    ids: Sequence[int], *, certain_of: Collection[int] = (), by: User
+) -> list[Outcome]:
+    """Let payouts go to these wallets, unless `by` has added them: superusers are no exception.
+
+    `certain_of` has the ids of those that this person knows can be paid in spite of their doubt.
+    """
     _refuse_without(by, "wallets.approve_wallet")
     now = timezone.now()
 
@@ -100,6 +177,10 @@ def approve_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
             raise WalletError(_("You have added it; another person has to approve it."))
         if not wallet.client.is_active:
             raise WalletError(_("Its client is not active."))
+        if wallet.loss:
+            raise WalletError(wallet.loss)
+        if wallet.doubt and wallet.pk not in certain_of:
+            raise WalletError(_("Say that you are sure of it. %s") % wallet.doubt)
         wallet.approve(by=by, at=now)
         wallet.activate()
         return _("Approved.")
@@ -107,6 +188,7 @@ def approve_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
     return _change(ids, approve, by=by)
 
 
+@transaction.atomic
 def freeze_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
     _refuse_without(by, "wallets.freeze_wallet")
 
@@ -186,28 +268,37 @@ class SyncReport:
     unreadable: list[str] = field(default_factory=list)
 
 
+LONGEST_NAME = 40
+NETWORK = re.compile("[A-Za-z0-9_-]{1,32}")
+CURRENCY = re.compile("[A-Za-z0-9_-]{1,16}")
 TERMS = ["is_available", "min_amount", "max_amount", "fee_amount", "percent"]
 
 
 @transaction.atomic
-def sync_services(services: Iterable[RemoteService], *, now: datetime) -> SyncReport:
+def sync_services(
+    services: Iterable[RemoteService], *, now: datetime, odd: Iterable[str] = ()
+) -> SyncReport:
     """Take over Heleket's list; what it no longer holds becomes unavailable.
 
-    A coin that this desk does not know is kept and reported: nothing is paid in it.
+    A coin that this desk does not know is kept and reported: nothing is paid in it. An odd entry is
+    named and left out; `odd` names those that could not even be read.
     """
-    stored = {(row.network, row.currency): row for row in PayoutService.objects.select_for_update()}
-    report = SyncReport()
-    listed = {}
+    known = {(row.network, row.currency): row for row in PayoutService.objects.select_for_update()}
+    report = SyncReport(unreadable=list(odd))
+    listed: dict[tuple[str, str], PayoutService] = {}
     for remote in services:
         try:
             row = _read_service(remote, now)
-        except InvalidAmount as exc:
-            report.unreadable.append(f"{remote.currency} on {remote.network}: {exc}")
-            continue
-        listed[row.network, row.currency] = row
+            if (row.network, row.currency) in listed:
+                raise OddService(_("it is listed twice"))
+        except (InvalidAmount, OddService) as exc:
+            name = f"{_shown(remote.currency)} on {_shown(remote.network)}"
+            report.unreadable.append(f"{name}: {exc}")
+        else:
+            listed[row.network, row.currency] = row
     for key, row in listed.items():
-        _count(report, row, stored.get(key))
-    withdrawn = [row for key, row in stored.items() if key not in listed and row.is_available]
+        _count(report, row, known.get(key))
+    withdrawn = [row for key, row in known.items() if key not in listed and row.is_available]
     for row in withdrawn:
         row.is_available = False
         row.synced_at = now
@@ -222,11 +313,26 @@ def sync_services(services: Iterable[RemoteService], *, now: datetime) -> SyncRe
     return report
 
 
+class OddService(ValueError):
+    """What is said of a service cannot be meant."""
+
+
+def _shown(code: str) -> str:
+    """Return a code so that whatever is odd about it can be seen."""
+    is_plain = code.isascii() and code.isprintable() and code.strip()
+    return code[:LONGEST_NAME] if is_plain else ascii(code[:LONGEST_NAME])
+
+
 def _read_service(remote: RemoteService, now: datetime) -> PayoutService:
+    if not (NETWORK.fullmatch(remote.network) and CURRENCY.fullmatch(remote.currency)):
+        raise OddService(_("it is called by no code"))
     terms = {name: getattr(remote, name) for name in TERMS}
-    return PayoutService(
+    row = PayoutService(
         network=remote.network.lower(), currency=remote.currency.upper(), synced_at=now, **terms
     )
+    if row.min_amount > row.max_amount:
+        raise OddService(_("its minimum is more than its maximum"))
+    return row
 
 
 def _count(report: SyncReport, row: PayoutService, before: PayoutService | None) -> None:

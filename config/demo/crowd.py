@@ -1,6 +1,5 @@
 """Thousands of made-up clients and their wallets: whom a seeded desk pays."""
 
-import hashlib
 from collections.abc import Callable
 from functools import partial
 from random import Random
@@ -10,7 +9,8 @@ from simple_history.utils import bulk_create_with_history
 
 from wallets import services
 from wallets.addresses import check_address
-from wallets.encodings import BASE58, encode_ton
+from wallets.curves import on_ed25519
+from wallets.encodings import encode_base58, encode_base58check, encode_ton
 from wallets.models import Client, Wallet
 
 FIRST_NAMES, LAST_NAMES, TRADES = """
@@ -85,17 +85,8 @@ def wallet(client: Client, chance: Random, by: User) -> Wallet:
 # Addresses, each of a key that nobody has
 
 
-def base58(data: bytes) -> str:
-    number, text = int.from_bytes(data, "big"), ""
-    while number:
-        number, digit = divmod(number, 58)
-        text = BASE58[digit] + text
-    return "1" * (len(data) - len(data.lstrip(b"\0"))) + text
-
-
 def base58check(chance: Random, version: int) -> str:
-    payload = bytes([version]) + chance.randbytes(20)
-    return base58(payload + hashlib.sha256(hashlib.sha256(payload).digest()).digest()[:4])
+    return encode_base58check(bytes([version]) + chance.randbytes(20))
 
 
 def evm(chance: Random) -> str:
@@ -103,7 +94,10 @@ def evm(chance: Random) -> str:
 
 
 def solana(chance: Random) -> str:
-    return base58(chance.randbytes(32))
+    key = chance.randbytes(32)
+    while not on_ed25519(key):  # as half of all numbers: an approver would have to be sure of it
+        key = chance.randbytes(32)
+    return encode_base58(key)
 
 
 def ton(chance: Random) -> str:

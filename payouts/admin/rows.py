@@ -21,6 +21,7 @@ from payouts.admin.frame import BoundedList, BoundedPaginator, StaffRequest
 from payouts.explain import States, explain
 from payouts.models import Attempt, Discrepancy, PayoutQuerySet, PayoutStatus
 from payouts.templatetags.payouts import TONES
+from wallets.addresses import canonical_spellings
 from wallets.coins import NETWORKS
 from wallets.models import Client, PayoutService
 
@@ -143,7 +144,8 @@ def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
     Clients and attempts are looked up first, so that each part of the search can use its index.
     """
     tries = Attempt.objects.filter(Q(txid=text) | Q(uuid=text) | Q(order_id=text))
-    found = Q(reference=text) | Q(address=text) | Q(client__in=clients_called(text))
+    found = Q(reference=text) | Q(client__in=clients_called(text))
+    found |= Q(address__in=canonical_spellings(text))
     found |= Q(pk__in=list(tries.values_list("payout_id", flat=True)[:MOST_FOUND]))
     number = text.upper().removeprefix("P-").removeprefix("#")
     if number.isascii() and number.isdecimal() and len(number) < 19:

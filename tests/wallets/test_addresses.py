@@ -14,7 +14,7 @@ from wallets.errors import InvalidAddress
 # Real addresses from the chains' own documents, or of well-known contracts and donations.
 VECTORS = [
     ("btc", "1A1zP1eP5QGefi2DMPTfTL5SLmv7DivfNa"),
-    ("btc", "3J98t1WpEZ73CNmQviecrnyiWrnqRhWNLy"),
+    ("btc", "3P14159f73E4gFr7JterCCQh9QjiTjiZrG"),
     ("btc", "bc1qw508d6qejxtdg4y5r3zarvary0c5xw7kv8f3t4"),
     ("btc", "bc1qrp33g0q5c5txsp9arysrx4k6zdkfs4nce4xj0gdcccefvpysxf3qccfmv3"),
     ("btc", "bc1p5cyxnuxmeuwuvkwfem96lqzszd02n6xdcjrs20cac6yqjjwudpxqkedrcr"),
@@ -29,10 +29,9 @@ VECTORS = [
     ("arbitrum", "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359"),
     ("avalanche", "0xdbF03B407c01E7cD3CBea99509d93f8DDDC8C6FB"),
     ("bsc", "0xD1220A0cf47c7B9Be7A2E6BA89F429762e7b9aDb"),
-    ("polygon", "0xdAC17F958D2ee523a2206206994597C13D831ec7"),
-    ("tron", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"),
+    ("polygon", "0xcB16175256C3Fe110C2f1D282782eA9436469548"),
     ("tron", "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"),
-    ("sol", "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB"),
+    ("sol", "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"),
     ("ton", "UQCD39VS5jcptHL8vMjEXrzGaRcCVYto7HUn4bpAOg8xqEBI"),
     (
         "xmr",
@@ -74,7 +73,7 @@ CHANGED = [
 
 REFUSED = [
     ("eth", "0x5AAEB6053F3E94C9B9A09F33669435E7EF1BEAED", "checksum"),
-    ("eth", "0x0000000000000000000000000000000000000000", "nobody has the key"),
+    ("eth", "0x0000000000000000000000000000000000000000", "Nobody has the key"),
     ("eth", "5aaeb6053f3e94c9b9a09f33669435e7ef1beaed", "starts with other"),
     ("eth", "0x5aaeb6053f3e94c9b9a09f33669435e7ef1beae", "length"),
     ("eth", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "address of TRON, but the network is Ethereum"),
@@ -84,7 +83,7 @@ REFUSED = [
     ("btc", "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9", "address of Litecoin, but .* Bitcoin"),
     ("sol", "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t", "address of TRON, but .* Solana"),
     ("ton", "Es9vMFrzaCERmJfrF4H2FYD4KCoNkY11McCe8BenwNYB", "address of Solana, but .* TON"),
-    ("sol", "11111111111111111111111111111111", "nobody has the key"),
+    ("sol", "11111111111111111111111111111111", "Nobody has the key"),
     ("btc", "mipcBbFg9gMiCh81Kj8tqqdgoZub1ZJRfn", "test network"),
     ("btc", "tb1qw508d6qejxtdg4y5r3zarvary0c5xw7kxpjzsx", "test network"),
     ("bch", "bchtest:qpm2qsznhks23z7629mms6s4cwef74vcwvqcw003ap", "test network"),

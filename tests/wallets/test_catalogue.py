@@ -13,6 +13,7 @@ from heleket import RemoteService
 from tests.factories import PayoutServiceFactory
 from wallets import gateway
 from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, UnknownCoin, decimals_of
+from wallets.management.commands.sync_services import describe
 from wallets.models import PayoutService
 from wallets.services import sync_services
 
@@ -138,6 +139,62 @@ def test_a_service_with_an_amount_that_is_none_becomes_unavailable(wrong):
     assert report.unreadable[0].startswith("USDT on TRON: ")
 
 
+ODD = {
+    "NaN": {"min_amount": Decimal("NaN")},
+    "infinite": {"max_amount": Decimal("Infinity")},
+    "30 decimals": {"fee_amount": Decimal("0." + "1" * 30)},
+    "30 digits": {"max_amount": Decimal("9" * 30)},
+    "negative minimum": {"min_amount": Decimal(-1)},
+    "negative maximum": {"max_amount": Decimal(-1)},
+    "negative fee": {"fee_amount": Decimal("-0.1")},
+    "negative percent": {"percent": Decimal(-3)},
+    "minimum above the maximum": {"min_amount": Decimal(8), "max_amount": Decimal(7)},
+    "currency of 17": {"currency": "U" * 17},
+    "network of 33": {"network": "t" * 33},
+    "no currency": {"currency": ""},
+    "no network": {"network": ""},
+    "blanks": {"currency": " "},
+    "NUL": {"currency": "US\x00DT"},
+    "unseen": {"currency": "USDT\u200b"},
+    "Cyrillic": {"currency": "U\u0405DT"},
+    "markup": {"network": "<b>tron</b>"},
+    "two lines": {"network": "tron\neth"},
+    "dotless i": {"currency": "\u0131"},
+    "lone surrogate": {"currency": "\ud800"},
+    "in other case": {"network": "Tron", "currency": "usdt", "percent": Decimal(9)},
+}
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("kind", ODD)
+def test_g34_an_odd_entry_is_named_and_left_out_and_the_others_are_taken(kind):
+    odd = replace(replace(USDT, network="bsc"), **ODD[kind])
+    others = [USDT, replace(USDT, network="eth")]
+
+    report = sync_services([USDT, odd, others[1]], now=NOW)
+
+    taken = {(row.network, row.currency, row.percent) for row in PayoutService.objects.all()}
+    assert taken == {("tron", "USDT", Decimal("0.25")), ("eth", "USDT", Decimal("0.25"))}
+    [named] = report.unreadable
+    assert named.isprintable()
+    assert report.listed == 2
+    assert len(describe(report).splitlines()) == 2
+
+
+@pytest.mark.django_db
+def test_g34_all_odd_entries_at_once_leave_the_good_ones():
+    sync_services([replace(USDT, network="bsc")], now=NOW)
+    odd = [replace(replace(USDT, network="bsc"), **change) for change in ODD.values()]
+
+    report = sync_services([USDT, *odd], now=NOW, odd=["the entry: limit is no object"])
+
+    assert [(row.network, row.is_available) for row in PayoutService.objects.all()] == [
+        ("bsc", False),
+        ("tron", True),
+    ]
+    assert len(report.unreadable) == len(ODD) + 1
+
+
 @pytest.fixture
 def run(db, heleket_client, monkeypatch):
     """Run the command with the real client over a local Heleket; it opens no client of its own."""
@@ -175,6 +232,21 @@ def test_d9_a_renamed_coin_is_reported_with_exit_code_2(run, sandbox):
     assert end.value.code == 2
     assert not PayoutService.objects.get(network="ton", currency="TON").is_available
     assert PayoutService.objects.filter(network="ton", currency="GRAM").exists()
+
+
+def test_g34_the_command_names_what_the_client_could_not_read(run, sandbox, heleket_client):
+    listed = heleket_client.list_services
+
+    def odd_ones(*, on_odd):
+        on_odd("service 3 (ton, TON): limit is no object")
+        return listed(on_odd=on_odd)[1:]
+
+    heleket_client.list_services = odd_ones
+    with pytest.raises(SystemExit) as end:
+        run()
+
+    assert end.value.code == 2
+    assert PayoutService.objects.count() == 36
 
 
 def test_an_empty_list_is_a_finding(run, sandbox):

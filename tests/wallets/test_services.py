@@ -12,8 +12,8 @@ from wallets import services
 from wallets.errors import InvalidAddress, WalletError
 from wallets.models import Client, Wallet, WalletStatus
 
-TRON = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
-ETH = "0xdAC17F958D2ee523a2206206994597C13D831ec7"
+TRON = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
+ETH = "0xcB16175256C3Fe110C2f1D282782eA9436469548"
 
 pytestmark = pytest.mark.django_db
 

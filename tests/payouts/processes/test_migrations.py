@@ -32,6 +32,7 @@ LOOKED_AT = {
     "payouts.0008_retried",
     "payouts.0010_logins_stay",
     "payouts.0011_roles_apart",
+    "wallets.0005_fold_clients",
 }
 
 

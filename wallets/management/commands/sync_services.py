@@ -23,13 +23,14 @@ class Command(BaseCommand):
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *, dry_run: bool, **options: Any) -> None:
+        odd: list[str] = []
         try:
             with heleket_client() as client:
-                services = client.list_services()
+                services = client.list_services(on_odd=odd.append)
         except (heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
             raise CommandError(str(exc)) from exc
         with transaction.atomic():
-            report = sync_services(services, now=timezone.now())
+            report = sync_services(services, now=timezone.now(), odd=odd)
             transaction.set_rollback(dry_run)
         as_json = options["format"] == "json"
         self.stdout.write(json.dumps(asdict(report)) if as_json else describe(report))
