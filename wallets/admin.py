@@ -106,14 +106,18 @@ def never(_admin: Any, _request: HttpRequest, _obj: Model | None = None) -> bool
 class CarefulList(ChangeList):
     """Refuses filters by numbers that no row can have: a database may choke on them."""
 
+    no_filters: tuple[str, ...] = ()  # what else its address may say
+
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        lookups: dict[str, Any] = super().get_filters_params(params)
-        if any(is_too_long(text) for texts in lookups.values() for text in texts):
+        asked: dict[str, Any] = super().get_filters_params(params)
+        lookups = {name: each for name, each in asked.items() if name not in self.no_filters}
+        if any(is_too_long(text) for each in lookups.values() for text in each):
             raise IncorrectLookupParameters
         return lookups
 
 
 def is_too_long(text: str) -> bool:
+    """Whether a text is a number beyond those that number rows."""
     return len(text) > LONGEST_ID and text.strip().lstrip("+-").replace("_", "").isdecimal()
 
 

@@ -73,6 +73,9 @@ def reopen_client(client_id: int, *, reason: str, by: User) -> Client:
 def _turn_client(client_id: int, *, is_active: bool, reason: str, by: User) -> Client:
     if not by.has_perm("wallets.change_client"):
         raise WalletError(_("You may not do this with clients."))
+    reason = reason_in_history(reason)
+    if not is_active:
+        stops.overtake_claims()
     client = Client.objects.select_for_update().get(pk=client_id)
     if client.is_active == is_active:
         raise WalletError(
@@ -84,7 +87,7 @@ def _turn_client(client_id: int, *, is_active: bool, reason: str, by: User) -> C
         Client,
         ["is_active"],
         default_user=by,
-        default_change_reason=reason_in_history(reason),
+        default_change_reason=reason,
     )
     return client
 

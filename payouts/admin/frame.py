@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib.admin import ShowFacets
-from django.contrib.admin.options import IncorrectLookupParameters
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
@@ -11,10 +10,10 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
-from unfold.views import ChangeList
+
+from wallets.admin import CarefulList
 
 FAR = 10_000  # nobody pages further; they filter or search
-LONGEST_ID = 18  # digits that fit into a column of either database
 
 
 class StaffRequest(HttpRequest):
@@ -49,24 +48,6 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # generic in the s
     @property
     def has_more(self) -> bool:
         return self.reached > self.far
-
-
-class CarefulList(ChangeList):
-    """Refuses filters by numbers that no row can have: a database may choke on them."""
-
-    no_filters: tuple[str, ...] = ()  # what else its address may say
-
-    def get_filters_params(self, params: Any = None) -> dict[str, Any]:
-        asked: dict[str, Any] = super().get_filters_params(params)
-        lookups = {name: each for name, each in asked.items() if name not in self.no_filters}
-        if any(is_too_long(text) for each in lookups.values() for text in each):
-            raise IncorrectLookupParameters
-        return lookups
-
-
-def is_too_long(text: str) -> bool:
-    """Whether a text is a number beyond those that number rows."""
-    return len(text) > LONGEST_ID and text.strip().lstrip("+-").replace("_", "").isdecimal()
 
 
 class BoundedList(CarefulList):

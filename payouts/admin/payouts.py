@@ -22,12 +22,13 @@ from unfold.decorators import display
 
 from payouts import acts, clock, costs, dossier, services
 from payouts.admin import rows
-from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, require
+from payouts.admin.frame import DeskAdmin, StaffRequest, require
 from payouts.errors import PayoutError
 from payouts.forms import AddForm, ConfirmForm, EditForm
 from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus, Source
 from payouts.services import Seen
 from payouts.templatetags.payouts import ago, money
+from wallets.admin import LONGEST_ID
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.coins import network_name
 from wallets.models import Client, PayoutService, Wallet

@@ -25,9 +25,10 @@ from unfold.forms import (
 )
 
 from payouts import people, roles
-from payouts.admin.frame import LONGEST_ID, CarefulList, StaffRequest, is_too_long
+from payouts.admin.frame import StaffRequest
 from payouts.errors import PayoutError
 from payouts.forms import PersonActForm
+from wallets.admin import LONGEST_ID, CarefulList, is_too_long
 
 admin.site.unregister(User)
 admin.site.unregister(Group)

@@ -13,8 +13,8 @@ from payouts.models import Source
 from tests.factories import StaffFactory, WalletFactory
 from tests.payouts.races.conftest import returned
 from tests.sim import bugs
-from wallets.models import Wallet
-from wallets.services import archive_wallets, freeze_wallets
+from wallets.models import Client, Wallet
+from wallets.services import archive_wallets, close_client, freeze_wallets
 
 pytestmark = [
     pytest.mark.postgres,
@@ -31,6 +31,8 @@ def stop(request):
     wallet = WalletFactory()
     if request.param == "switch":
         return lambda: switching.pause(reason="Stop", by=by, source=Source.COMMAND)
+    if request.param == "close":
+        return lambda: close_client(wallet.client_id, reason="Stop", by=by)
     act = {"freeze": freeze_wallets, "archive": archive_wallets}[request.param]
     return lambda: act([wallet.pk], by=by)[0].done
 
@@ -45,7 +47,7 @@ def press(desk, ring, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute(LOOK, [state["pid"]])
             state["late"][get_ident()] += cursor.fetchone()[1]
-        return []
+        return [], {}
 
     monkeypatch.setattr(submission, "choose", choose)
 
@@ -75,12 +77,13 @@ def press(desk, ring, monkeypatch):
     return press
 
 
-@pytest.mark.parametrize("stop", ["switch", "freeze", "archive"], indirect=True)
+@pytest.mark.parametrize("stop", ["switch", "freeze", "archive", "close"], indirect=True)
 def test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, rounds):
     kept_waiting = 0
-    for _ in rounds[::3]:
+    for _ in rounds[::4]:
         Switch.objects.update(is_on=True)
         Wallet.objects.update(status="active")
+        Client.objects.update(is_active=True)
         late = press(stop)
         assert max(late.values(), default=0) <= 1, late
         kept_waiting += late.total()
