@@ -17,9 +17,6 @@ from zoneinfo import ZoneInfo
 import environ
 from django.core.exceptions import ImproperlyConfigured
 
-from heleket.errors import InvalidBaseUrl
-from heleket.transport import read_base_url
-
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = BASE_DIR / ".env"
 
@@ -188,15 +185,6 @@ def time_zone(name: str, default: str) -> str:
         ZoneInfo(value)
     except (OSError, ValueError, LookupError):
         raise refused(name, "must be the name of a time zone, like Europe/Riga") from None
-    return value
-
-
-def gateway(name: str, default: str) -> str:
-    value = text(name, default)
-    try:
-        read_base_url(value)
-    except InvalidBaseUrl as exc:
-        raise refused(name, f"is refused. {exc}".rstrip(".")) from None
     return value
 
 

@@ -11,6 +11,8 @@ from django.utils.translation import gettext_lazy
 
 from config import environment as env
 from config.environment import BASE_DIR
+from heleket.errors import InvalidBaseUrl
+from heleket.transport import read_base_url
 
 SECRET_KEY = env.needed("SECRET_KEY")
 AUDIT_KEY = env.needed("AUDIT_KEY")
@@ -92,12 +94,16 @@ DATABASES = {
 
 INSTALLATION = env.installation("INSTALLATION", "desk")
 
-HELEKET_PROJECT_URL = env.gateway("HELEKET_PROJECT_URL", "https://api.heleket.com")
+HELEKET_PROJECT_URL = env.text("HELEKET_PROJECT_URL", "https://api.heleket.com")
 HELEKET_MERCHANT_ID = env.code("HELEKET_MERCHANT_ID", longest=64)
 HELEKET_API_KEY = env.code("HELEKET_API_KEY")
 HELEKET_API_KEY_PREVIOUS = env.code("HELEKET_API_KEY_PREVIOUS")
 HELEKET_PAYMENT_API_KEY = env.code("HELEKET_PAYMENT_API_KEY")
 HELEKET_CALLBACK_URL = env.text("HELEKET_CALLBACK_URL")
+try:
+    read_base_url(HELEKET_PROJECT_URL)
+except InvalidBaseUrl as exc:
+    raise env.refused("HELEKET_PROJECT_URL", f"is refused. {exc}".rstrip(".")) from None
 if bool(HELEKET_MERCHANT_ID) != bool(HELEKET_API_KEY):  # a desk may begin with neither
     missing = "HELEKET_API_KEY" if HELEKET_MERCHANT_ID else "HELEKET_MERCHANT_ID"
     raise env.refused(missing, "is not set, or it is empty, and the other one is not")

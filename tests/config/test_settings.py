@@ -199,7 +199,7 @@ def test_g38_addresses_of_databases_of_all_kinds_are_read(read, address, host, n
     ],
 )
 def test_g38_addresses_of_brokers_of_all_kinds_are_read(read, broker):
-    assert read(CELERY_BROKER_URL=broker).CELERY_BROKER_URL == broker
+    assert broker == read(CELERY_BROKER_URL=broker).CELERY_BROKER_URL
 
 
 # The file
