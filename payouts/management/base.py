@@ -100,7 +100,7 @@ def refusals_as_errors() -> Iterator[None]:
 def account() -> Iterator[tuple[heleket.Client, Desk]]:
     """Yield a client and the desk, if settings and database belong together."""
     with refusals_as_errors(), open_client() as client:
-        yield client, open_desk(client)
+        yield client, open_desk(client, source=Source.COMMAND)
 
 
 def act(

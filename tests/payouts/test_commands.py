@@ -101,7 +101,7 @@ def test_submit_keeps_to_its_limit(run_json, sandbox):
     assert len(told["payouts"]) == len(sandbox.order_ids) == 2
 
 
-def test_submit_reports_what_was_not_sent(run, sandbox):
+def test_submit_reports_what_was_not_sent(run, desk, sandbox):
     sandbox.faults.add("forbidden")
     payout = approved()
 
