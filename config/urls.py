@@ -24,4 +24,5 @@ urlpatterns = [
     path("admin/", admin.site.admin_view(start)),
     path("admin/", admin.site.urls),
     path("webhooks/heleket/", heleket_webhook, name="heleket-webhook"),
+    path("webhooks/heleket", heleket_webhook),  # a redirect would lose what was posted
 ]
