@@ -172,7 +172,8 @@ def test_a_database_that_does_not_answer_is_a_sentence_without_a_secret(
     assert "\n" not in error
 
 
-def test_a_database_without_tables_is_a_sentence(manage, transactional_db):
+@pytest.mark.django_db(transaction=True)
+def test_a_database_without_tables_is_a_sentence(manage):
     with connection.cursor() as cursor:
         cursor.execute("ALTER TABLE payouts_attempt RENAME TO away")
     try:
