@@ -2,9 +2,7 @@
 import os
 import sys
 
-from django.core.exceptions import ImproperlyConfigured
-
-from config import environment
+from config import command_line, environment
 from config.demo import place
 
 
@@ -30,11 +28,9 @@ def main() -> None:
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
     from django.core.management import execute_from_command_line
 
-    try:
-        execute_from_command_line(arguments)
-    except ImproperlyConfigured as exc:
-        sys.exit(f"{exc}. Settings come from .env beside manage.py; .env.example has them all.")
+    execute_from_command_line(arguments)
 
 
 if __name__ == "__main__":
-    main()
+    with command_line.in_good_order():
+        main()

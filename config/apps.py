@@ -7,5 +7,7 @@ class DeskConfig(AppConfig):
 
     def ready(self) -> None:
         """Have this process ring through the broker, if there is one; else Celery stays unread."""
+        import config.checks
+
         if settings.CELERY_BROKER_URL:
             import config.celery  # noqa: F401

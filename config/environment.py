@@ -1,15 +1,24 @@
-"""Where environment variables come from: `.env` for a real desk, made-up values for demo and tests.
+"""Where environment variables come from, and how one is read: trimmed, or refused by its name.
 
-Settings read `os.environ` alone. Whoever starts Django first decides which of the two it is, so
-that no demonstration and no test can ever meet the live keys of a machine it runs on.
+They come from `.env` for a real desk, and are made up for demo and tests. Settings read
+`os.environ` alone. Whoever starts Django first decides which of the two it is, so that no
+demonstration and no test can ever meet the live keys of a machine it runs on.
+
+A refusal names the variable and never its value, which may be a secret that slipped.
 """
 
 import os
+import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
 
 import environ
+from django.core.exceptions import ImproperlyConfigured
 
 BASE_DIR = Path(__file__).resolve().parent.parent
+ENV_FILE = BASE_DIR / ".env"
 
 NAMES = [
     *["SECRET_KEY", "AUDIT_KEY", "DEBUG", "ALLOWED_HOSTS", "PLAIN_HTTP", "DATABASE_URL"],
@@ -38,12 +47,6 @@ MADE_UP = {
 }
 
 
-def read_env_file() -> None:
-    """Add what `.env` beside manage.py says; variables that are set already win."""
-    if MADE_UP_MARK not in os.environ:
-        environ.Env.read_env(BASE_DIR / ".env")
-
-
 def use_made_up_values(**more: str) -> None:
     """Replace every variable the desk reads by a made-up one, or by none.
 
@@ -52,3 +55,185 @@ def use_made_up_values(**more: str) -> None:
     for name in NAMES:
         os.environ.pop(name, None)
     os.environ.update(MADE_UP | more)
+
+
+# The file
+
+LINE = re.compile(r"(?:export\s+)?([A-Za-z_]\w*)\s*=\s*(.*)", re.ASCII)
+QUOTED = re.compile(r"""(["'])(.*)\1\s*(?:#.*)?""")
+NOTE = re.compile(r"(^|\s)#.*")
+
+
+def read_env_file(path: Path = ENV_FILE) -> None:
+    """Add what `.env` beside manage.py says; variables that are set already win.
+
+    Raises ImproperlyConfigured for what cannot be read.
+    """
+    if MADE_UP_MARK in os.environ:
+        return
+    try:
+        content = path.read_bytes().decode("utf-8-sig")  # some editors begin a file with a BOM
+    except FileNotFoundError:
+        return
+    except OSError as exc:
+        raise ImproperlyConfigured(f"The file .env cannot be read: {exc.strerror}.") from None
+    except UnicodeDecodeError:
+        raise ImproperlyConfigured("The file .env is not text in UTF-8.") from None
+    for name, value in parsed(content).items():
+        os.environ.setdefault(name, value)
+
+
+def parsed(content: str) -> dict[str, str]:
+    """Return the variables of a file; of those that stand in it twice the last one counts."""
+    values = {}
+    for number, line in enumerate(content.split("\n"), start=1):
+        if not (line := line.strip()) or line.startswith("#"):
+            continue
+        if not (found := LINE.fullmatch(line)):
+            raise ImproperlyConfigured(f"Line {number} of .env is not like NAME=value.")
+        values[found[1]] = value_of(*found.groups())
+    return values
+
+
+def value_of(name: str, written: str) -> str:
+    """Return a value as it is meant: in quotes as written, else without a `# note` behind it."""
+    if "\0" in written:
+        raise refused(name, "has a character that cannot be read")
+    if not written.startswith(("'", '"')):
+        return NOTE.sub("", written).rstrip()
+    if not (found := QUOTED.fullmatch(written)):
+        raise refused(name, "begins with a quote that does not end")
+    quote, value = found.groups()
+    return re.sub(r"\\([^rnt])", r"\1", value) if quote == '"' else value
+
+
+# One variable
+
+
+def refused(name: str, why: str) -> ImproperlyConfigured:
+    return ImproperlyConfigured(f"{name} {why}.")
+
+
+def text(name: str, default: str = "") -> str:
+    """Return a value without blanks around it; empty is as good as not set."""
+    value = os.environ.get(name, "").strip()
+    if not value.isprintable():
+        raise refused(name, "has a line break or another character that cannot be read")
+    return value or default
+
+
+def needed(name: str) -> str:
+    if not (value := text(name)):
+        raise refused(name, "is not set, or it is empty")
+    return value
+
+
+def code(name: str, *, longest: int = 255) -> str:
+    """Return an id or a key that goes out in a header: letters that only look right are refused."""
+    value = text(name)
+    if not re.fullmatch("[!-~]*", value):
+        raise refused(name, "has a blank or a letter that is not ASCII; copy it once more")
+    if len(value) > longest:
+        raise refused(name, f"has more than {longest} characters; copy it once more")
+    return value
+
+
+def flag(name: str) -> bool:
+    """Return whether it is true; it is false where nothing is said."""
+    words = {"true": True, "yes": True, "on": True, "1": True}
+    words |= {"false": False, "no": False, "off": False, "0": False}
+    value = text(name, "false").lower()
+    if value not in words:
+        raise refused(name, "must be true or false")
+    return words[value]
+
+
+def number(name: str, default: float, wanted: str, fits: Callable[[float], bool]) -> float:
+    """Return a number; `wanted` says in words what `fits` asks of it."""
+    try:
+        value = float(text(name, str(default)))
+    except ValueError:
+        value = float("nan")  # fits nowhere
+    if not fits(value):
+        raise refused(name, f"must be a number, {wanted}")
+    return value
+
+
+def hosts(name: str, default: list[str]) -> list[str]:
+    """Return host names written with commas between them."""
+    named = [host for each in text(name).split(",") if (host := each.strip())]
+    for host in named:
+        if not re.fullmatch(r"\*|\.?[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+\]", host):
+            raise refused(
+                name,
+                "must have host names like desk.example.com, with commas between them and "
+                "without https://, port or path",
+            )
+    return named or default
+
+
+def installation(name: str, default: str) -> str:
+    value = text(name, default)
+    if not re.fullmatch("[a-z0-9]{1,4}", value):
+        raise refused(name, "must be 1 to 4 characters of a-z and 0-9")
+    return value
+
+
+def time_zone(name: str, default: str) -> str:
+    value = text(name, default)
+    try:
+        ZoneInfo(value)
+    except (OSError, ValueError, LookupError):
+        raise refused(name, "must be the name of a time zone, like Europe/Riga") from None
+    return value
+
+
+ENCODE = "in a user or password write / ? # @ % as %2F %3F %23 %40 %25"
+BROKERS = ["redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "sqs"]
+BROKERS += ["memory"]
+POSTGRES = ["postgres", "postgresql", "pgsql", "psql"]
+
+
+def url_of(name: str, url: str, schemes: list[str]) -> re.Match[str]:
+    """Match scheme, user with password, hosts and the rest of an address.
+
+    A `/`, `?` or `#` in a password ends it too early for every reader of addresses, which then
+    takes the half for a host or a port and says so aloud. Its own @ gives such a one away.
+    """
+    known = "|".join(map(re.escape, schemes))
+    port = r"(?::[0-9]{1,5})?"
+    host = rf"(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]*){port}"
+    found = re.fullmatch(rf"({known})://(?:([^/?#]*)@)?({host}(?:,{host})*)([/?][^#@]*)?", url)
+    if not found:
+        raise refused(name, f"cannot be read as an address; {ENCODE}")
+    return found
+
+
+def broker(name: str) -> str:
+    value = text(name)
+    for each in value.split(";") if value else []:
+        url_of(name, each, BROKERS)
+    return value
+
+
+def database(name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings of a database from its address, read as it is written.
+
+    One that is set and empty is refused: it would quietly be another, empty desk.
+    """
+    if name in os.environ and not text(name):
+        raise refused(name, "is empty; without it the desk keeps its data in a SQLite file")
+    url = text(name, default)
+    if not url.startswith("sqlite://"):
+        scheme, user, host, rest = url_of(name, url, POSTGRES).groups()
+        if not (rest or "").partition("?")[0].strip("/"):
+            raise refused(name, "names no database")
+        # The parser takes a plus for a blank.
+        plain = f"{user}@".replace("+", "%2B") if user else ""
+        url = f"{scheme}://{plain}{host}{rest}"
+    else:
+        url = url.replace("+", "%2B").replace("#", "%23")
+    try:
+        return dict(environ.Env.db_url_config(url))
+    except (ValueError, SyntaxError):
+        raise refused(name, f"cannot be read as an address; {ENCODE}") from None

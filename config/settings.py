@@ -1,26 +1,23 @@
 """Settings of the desk. What differs between machines is an environment variable: .env.example."""
 
 import math
-import re
-from contextlib import suppress
 from typing import Any
 from urllib.parse import urlsplit
 
-import environ
-from django.core.exceptions import ImproperlyConfigured
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy
 
+from config import environment as env
 from config.environment import BASE_DIR
+from heleket.errors import InvalidBaseUrl
+from heleket.transport import read_base_url
 
-env = environ.Env()
-
-SECRET_KEY = env.str("SECRET_KEY")
-AUDIT_KEY = env.str("AUDIT_KEY")
-DEBUG = env.bool("DEBUG", default=False)
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+SECRET_KEY = env.needed("SECRET_KEY")
+AUDIT_KEY = env.needed("AUDIT_KEY")
+DEBUG = env.flag("DEBUG")
+ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
 
 INSTALLED_APPS = [
     "unfold",
@@ -92,42 +89,43 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
 
 
 DATABASES = {
-    "default": database(env.db("DATABASE_URL", default=f"sqlite:///{BASE_DIR / 'desk.sqlite3'}"))
+    "default": database(env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'desk.sqlite3'}"))
 }
 
+INSTALLATION = env.installation("INSTALLATION", "desk")
 
-def rate(text: str) -> float | None:
-    """Read calls per second; 0 and nothing mean that there is no limit."""
-    with suppress(ValueError):
-        if 0 <= (number := float(text or 0)) < math.inf:  # which nan is not either
-            return number or None
-    raise ImproperlyConfigured("HELEKET_CALLS_PER_SECOND must be a number, 0 or more.")
-
-
-INSTALLATION = env.str("INSTALLATION", default="desk")
-if not re.fullmatch("[a-z0-9]{1,4}", INSTALLATION):
-    raise ImproperlyConfigured("INSTALLATION must be 1 to 4 characters of a-z and 0-9.")
-
-HELEKET_PROJECT_URL = env.str("HELEKET_PROJECT_URL", default="https://api.heleket.com")
-HELEKET_MERCHANT_ID = env.str("HELEKET_MERCHANT_ID", default="")
-HELEKET_API_KEY = env.str("HELEKET_API_KEY", default="")
-HELEKET_API_KEY_PREVIOUS = env.str("HELEKET_API_KEY_PREVIOUS", default="")
-HELEKET_PAYMENT_API_KEY = env.str("HELEKET_PAYMENT_API_KEY", default="")
-HELEKET_CALLBACK_URL = env.str("HELEKET_CALLBACK_URL", default="")
+HELEKET_PROJECT_URL = env.text("HELEKET_PROJECT_URL", "https://api.heleket.com")
+HELEKET_MERCHANT_ID = env.code("HELEKET_MERCHANT_ID", longest=64)
+HELEKET_API_KEY = env.code("HELEKET_API_KEY")
+HELEKET_API_KEY_PREVIOUS = env.code("HELEKET_API_KEY_PREVIOUS")
+HELEKET_PAYMENT_API_KEY = env.code("HELEKET_PAYMENT_API_KEY")
+HELEKET_CALLBACK_URL = env.text("HELEKET_CALLBACK_URL")
+try:
+    read_base_url(HELEKET_PROJECT_URL)
+except InvalidBaseUrl as exc:
+    raise env.refused("HELEKET_PROJECT_URL", f"is refused. {exc}".rstrip(".")) from None
+if bool(HELEKET_MERCHANT_ID) != bool(HELEKET_API_KEY):  # a desk may begin with neither
+    missing = "HELEKET_API_KEY" if HELEKET_MERCHANT_ID else "HELEKET_MERCHANT_ID"
+    raise env.refused(missing, "is not set, or it is empty, and the other one is not")
 
 # One call ends after the timeout. A lease covers the wait for a free thread and the call; the quiet
 # time is how long a call could still be under way somewhere after we gave it up, and no call to a
 # sandbox on this machine is under way for two minutes.
 on_this_machine = urlsplit(HELEKET_PROJECT_URL).hostname in ("localhost", "127.0.0.1", "::1")
-HELEKET_TIMEOUT_SECONDS = env.float("HELEKET_TIMEOUT_SECONDS", default=45.0)
+HELEKET_TIMEOUT_SECONDS = env.number(
+    "HELEKET_TIMEOUT_SECONDS", 45.0, "above 0 and at most 600", lambda value: 0 < value <= 600
+)
 LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
 QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
-HELEKET_CALLS_PER_SECOND = rate(env.str("HELEKET_CALLS_PER_SECOND", default=""))
+HELEKET_CALLS_PER_SECOND = (
+    env.number("HELEKET_CALLS_PER_SECOND", 0, "0 or more", lambda value: 0 <= value < math.inf)
+    or None
+)
 
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
-CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", default="")
+CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -157,13 +155,13 @@ LOGGING = {
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", default="UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: there is nothing to collect
 
 # Browsers are told to stay on https. Plain http is for a desk that serves its own machine alone.
-PLAIN_HTTP = env.bool("PLAIN_HTTP", default=False)
+PLAIN_HTTP = env.flag("PLAIN_HTTP")
 SECURE_SSL_REDIRECT = not PLAIN_HTTP
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PLAIN_HTTP

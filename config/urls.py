@@ -26,4 +26,5 @@ urlpatterns = [
     path("admin/password_change/", admin.site.admin_view(change_own_password)),
     path("admin/", admin.site.urls),
     path("webhooks/heleket/", heleket_webhook, name="heleket-webhook"),
+    path("webhooks/heleket", heleket_webhook),  # a redirect would lose what was posted
 ]

@@ -2,8 +2,8 @@
 
 import secrets
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 from heleket.client import Client
 from heleket.errors import HeleketError, MissingCredentials, PayoutNotFound, RequestRejected
@@ -24,6 +24,7 @@ class Finding:
     about: str
     state: Literal["ok", "problem", "error"]
     sentence: str
+    values: dict[str, Any] = field(default_factory=dict)  # the same for machines
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,8 +101,14 @@ def _balance(client: Client) -> Finding:
         for balance in balances
         if balance.owner == "merchant" and balance.amount
     ]
+    values = [
+        {"amount": f"{balance.amount:f}", "currency": balance.currency}
+        for balance in balances
+        if balance.owner == "merchant"
+    ]
     known = f"Payouts draw on {', '.join(filled) or 'an empty balance'}."
-    return Finding("balance", "problem" if odd else "ok", " ".join([known, *odd]))
+    state: Literal["ok", "problem"] = "problem" if odd else "ok"
+    return Finding("balance", state, " ".join([known, *odd]), {"balances": values})
 
 
 def _calculation(client: Client, available: Sequence[RemoteService]) -> Finding:
@@ -124,4 +131,12 @@ def _calculation(client: Client, available: Sequence[RemoteService]) -> Finding:
         f"and {found.merchant_amount:f} leave our balance."
     )
     on_top = (found.payout_amount, found.merchant_amount) == (amount, amount + found.commission)
-    return Finding("fee", "ok" if on_top else "error", sentence)
+    values = {
+        "currency": coin,
+        "network": service.network,
+        "amount": f"{amount:f}",
+        "payout_amount": f"{found.payout_amount:f}",
+        "merchant_amount": f"{found.merchant_amount:f}",
+        "commission": f"{found.commission:f}",
+    }
+    return Finding("fee", "ok" if on_top else "error", sentence, values)

@@ -58,8 +58,8 @@ def read_base_url(url: str) -> tuple[str, str]:
     Raises InvalidBaseUrl: a signature hides nothing and covers no answer, so only TLS keeps others
     from reading our payouts or answering in Heleket's place.
     """
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         extras = parts.username or parts.query or parts.fragment or parts.path.strip("/")
         port, host = parts.port, parts.hostname
     except ValueError:

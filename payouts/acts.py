@@ -265,7 +265,8 @@ def perform_now(now: OneNow, seen: Seen, by: User) -> Outcome:
     """Call Heleket while the person waits; what goes wrong on the way there is an answer too."""
     try:
         with desk.open_client() as client:
-            return now(seen, client, desk.open_desk(client), by=by, source=Source.ADMIN)
+            opened = desk.open_desk(client, by=by, source=Source.ADMIN)
+            return now(seen, client, opened, by=by, source=Source.ADMIN)
     except (PayoutError, heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
         number = Payout.objects.filter(pk=seen.id).values_list("number", flat=True).first()
         return Outcome(seen.id, number, False, str(exc))

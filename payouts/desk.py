@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
+from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 import heleket
 from payouts import clock, door
-from payouts.errors import WrongDesk
+from payouts.errors import NotBound, WrongDesk
 from payouts.models import Gateway, Source
 from wallets.gateway import heleket_client
 
@@ -37,13 +38,24 @@ class Desk:
         return timedelta(seconds=self.release)
 
 
-def open_desk(client: heleket.Client) -> Desk:
+def open_desk(
+    client: heleket.Client, *, by: User | None = None, source: Source = Source.WORKER
+) -> Desk:
     """Return this process's desk, once the database is known to belong to it.
 
-    The first one binds the database. Raises WrongDesk if it belongs to another gateway, merchant or
-    installation: then nothing may be sent or asked.
+    The first one to which Heleket answers as to one that it knows binds the database, in the name
+    of `by` if a person caused it. Raises NotBound if Heleket does not, and WrongDesk if it belongs
+    to another gateway, merchant or installation: then nothing may be sent or asked.
     """
-    desk = Desk(
+    if not Gateway.objects.exists():
+        require_signed_in(client)
+        bind(client, by=by, source=source)
+    refuse_another(client)
+    return desk_of(client)
+
+
+def desk_of(client: heleket.Client) -> Desk:
+    return Desk(
         host=client.host,
         merchant_id=client.merchant_id,
         installation=settings.INSTALLATION,
@@ -54,8 +66,19 @@ def open_desk(client: heleket.Client) -> Desk:
         release=settings.RELEASE_SECONDS,
         calls_per_second=settings.HELEKET_CALLS_PER_SECOND,
     )
-    bind(client)
-    return desk
+
+
+def require_signed_in(client: heleket.Client) -> None:
+    """Raise NotBound unless Heleket answers as to a merchant whose signature it accepts.
+
+    A mistyped merchant or key would else tie the database to nobody's account for ever.
+    """
+    try:
+        client.list_services()
+    except heleket.HeleketError as exc:
+        raise NotBound(
+            _("Heleket has not signed us in, so this account is not bound: %s") % exc
+        ) from exc
 
 
 def account_of(client: heleket.Client) -> dict[str, str]:
@@ -66,15 +89,20 @@ def account_of(client: heleket.Client) -> dict[str, str]:
     }
 
 
-def bind(client: heleket.Client) -> None:
+def bind(client: heleket.Client, *, by: User | None, source: Source) -> None:
     ours = account_of(client)
     with transaction.atomic():
-        bound, is_new = Gateway.objects.get_or_create(
+        _bound, is_new = Gateway.objects.get_or_create(
             pk=1, defaults={**ours, "bound_at": clock.now()}
         )
         if is_new:
-            door.tell_desk("bind", by=None, source=Source.WORKER, **ours)
-    refuse_other(bound, client)
+            door.tell_desk("bind", by=by, source=source, **ours)
+
+
+def is_still_ours(desk: Desk) -> bool:
+    """Tell whether the database is bound to this desk's account: it may follow another one."""
+    ours = {name: getattr(desk, name) for name in ("host", "merchant_id", "installation")}
+    return Gateway.objects.filter(**ours).exists()
 
 
 def refuse_another(client: heleket.Client) -> None:

@@ -11,3 +11,7 @@ class NotAllowed(PayoutError):
 
 class WrongDesk(PayoutError):
     """This process and the database belong to different gateways, merchants or installations."""
+
+
+class NotBound(WrongDesk):
+    """The database belongs to no account yet, and Heleket has not signed this process in."""

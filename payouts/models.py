@@ -723,7 +723,8 @@ class Discrepancy(models.Model):
 
 
 class Gateway(models.Model):
-    """The one gateway account this database belongs to. Its row is made by the first worker."""
+    """The one gateway account this database belongs to. Its row is made once Heleket has signed
+    the desk in for the first time."""
 
     host = models.CharField(max_length=255)
     merchant_id = models.CharField(max_length=64)

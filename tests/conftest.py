@@ -88,8 +88,11 @@ def heleket_client(sandbox):
 
 
 @pytest.fixture
-def desk(db, heleket_client):
-    return desks.open_desk(heleket_client)
+def desk(db, sandbox, heleket_client):
+    """The desk of this database; the call by which it was bound is not among those of the test."""
+    desk = desks.open_desk(heleket_client)
+    sandbox.calls.clear()
+    return desk
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """What the desk does by itself. Each job claims in the database, calls Heleket, and records."""
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,8 +12,10 @@ from django.db.models import QuerySet
 import heleket
 from payouts import checks, clock, submission
 from payouts.controls import pace
-from payouts.desk import Desk
+from payouts.desk import Desk, is_still_ours
 from payouts.models import Payout
+
+logger = logging.getLogger("payouts.worker")
 
 
 @dataclass(frozen=True)
@@ -41,13 +44,30 @@ def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
     return Job(
         name="submit",
         threads=threads,
-        claim=partial(submission.claim, desk=desk),
+        claim=while_ours(desk, partial(submission.claim, desk=desk)),
         call=lambda call: streak.judge(submission.send(call, client, timeout=desk.timeout)),
         record=partial(submission.record, desk=desk),
         not_called=not_sent,
         asks_silence=asks_silence,
         is_held_up=held_up(desk, lambda now: Payout.objects.sendable().due(now)),
     )
+
+
+def while_ours(desk: Desk, claim: Callable[[int], Sequence[Any]]) -> Callable[[int], Sequence[Any]]:
+    """Claim nothing once the database is bound to another account than this process works for."""
+    is_said = False
+
+    def claim_while_ours(most: int) -> Sequence[Any]:
+        nonlocal is_said
+        if is_still_ours(desk):
+            is_said = False
+            return claim(most)
+        if not is_said:
+            logger.error("the database belongs to another account now: nothing is sent or asked")
+        is_said = True
+        return []
+
+    return claim_while_ours
 
 
 def held_up(
@@ -75,7 +95,7 @@ def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
     return Job(
         name="check",
         threads=threads,
-        claim=partial(checks.claim, desk=desk),
+        claim=while_ours(desk, partial(checks.claim, desk=desk)),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
         asks_silence=asks_silence,
@@ -88,7 +108,7 @@ def watch(client: heleket.Client, desk: Desk) -> Job:
     return Job(
         name="watch",
         threads=1,
-        claim=partial(checks.claim_watched, desk=desk),
+        claim=while_ours(desk, partial(checks.claim_watched, desk=desk)),
         call=partial(checks.ask, client=client, timeout=desk.timeout),
         record=partial(checks.record, desk=desk),
         asks_silence=asks_silence,

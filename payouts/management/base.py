@@ -9,12 +9,13 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.db import transaction
+from django.db.models import Q
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
@@ -22,11 +23,13 @@ import heleket
 from payouts import services
 from payouts.desk import Desk, open_client, open_desk
 from payouts.errors import PayoutError
-from payouts.models import Payout, Source
+from payouts.models import Attempt, Payout, Source
 from payouts.services import Outcome
 
 EXIT_CODES = "Exit code: 0 done, 1 error, 2 done but something was refused or found."
 FINDINGS = 2
+
+Item = TypeVar("Item")
 
 
 def positive(text: str) -> int:
@@ -71,20 +74,49 @@ def person(username: str) -> User:
     return found
 
 
-def find_payout(name: str) -> Payout:
-    """Find a payout by its number, as pages show it or bare, or by its id."""
+def key_of(name: str) -> int | UUID:
+    """Read a payout's number, as pages show it or bare, or its id."""
     number = name.upper().removeprefix("P-")
     try:
         if number.isascii() and number.isdigit() and len(number) < 19:
-            return Payout.objects.get(number=int(number))
-        return Payout.objects.get(pk=UUID(name))
-    except (Payout.DoesNotExist, ValueError):
-        raise CommandError(f"There is no payout “{name}”. Nothing was changed.") from None
+            return int(number)
+        return UUID(name)
+    except ValueError:
+        raise unknown(name) from None
+
+
+def unknown(name: str) -> CommandError:
+    return CommandError(f"There is no payout “{name}”. Nothing was changed.")
+
+
+def find_payout(name: str) -> Payout:
+    """Find a payout by its number or its id."""
+    return find_payouts([name])[0]
+
+
+def find_tried(name: str) -> Payout:
+    """Find a payout by its number, its id, or an order id of any of its generations."""
+    attempt = Attempt.objects.select_related("payout").filter(order_id=name.lower()).first()
+    return attempt.payout if attempt else find_payout(name)
 
 
 def find_payouts(names: Sequence[str], limit: int | None = None) -> list[Payout]:
-    found = {payout.pk: payout for payout in map(find_payout, names)}
-    return list(found.values())[:limit]
+    """Find all of them in a few statements, each once. CommandError if there is one that is not."""
+    keys = {key_of(name): name for name in names}
+    found: dict[int | UUID, Payout] = {}
+    for chunk in chunks(list(keys)):
+        numbers = [key for key in chunk if isinstance(key, int)]
+        ids = [key for key in chunk if isinstance(key, UUID)]
+        for payout in Payout.objects.filter(Q(number__in=numbers) | Q(pk__in=ids)):
+            found[payout.pk] = found[payout.number] = payout
+    if missing := [name for key, name in keys.items() if key not in found]:
+        raise unknown(missing[0])
+    return list({found[key].pk: found[key] for key in keys}.values())[:limit]
+
+
+def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
+    for start in range(0, len(items), services.CHUNK):
+        yield items[start : start + services.CHUNK]
 
 
 @contextmanager
@@ -100,7 +132,7 @@ def refusals_as_errors() -> Iterator[None]:
 def account() -> Iterator[tuple[heleket.Client, Desk]]:
     """Yield a client and the desk, if settings and database belong together."""
     with refusals_as_errors(), open_client() as client:
-        yield client, open_desk(client)
+        yield client, open_desk(client, source=Source.COMMAND)
 
 
 def act(
@@ -113,12 +145,19 @@ def act(
     dry_run: bool,
     **options: Any,
 ) -> None:
-    """Let a person act on the payouts named, or only try it, and report what became of each."""
-    seen = services.see(find_payouts(payouts, limit))
+    """Let a person act on the payouts named, or only try it, and report what became of each.
+
+    Each chunk is a transaction of its own: whoever stops it in the middle repeats it for the rest.
+    """
+    found = find_payouts(payouts, limit)
     actor = person(by)
-    with refusals_as_errors(), transaction.atomic():
-        outcomes = service(seen, by=actor, source=Source.COMMAND)
-        transaction.set_rollback(dry_run)
+    outcomes: list[Outcome] = []
+    with refusals_as_errors(), progress_bar("payouts", len(found)) as show:
+        for chunk in chunks(found):
+            with transaction.atomic():
+                outcomes += service(services.see(chunk), by=actor, source=Source.COMMAND)
+                transaction.set_rollback(dry_run)
+            show(len(outcomes))
     report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
 
 

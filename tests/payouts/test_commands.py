@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 import heleket
 from payouts import desk as desks
-from payouts import submission
+from payouts import services, submission
 from payouts.controls.models import Switch
 from payouts.models import DeskEvent, Gateway, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
@@ -101,7 +101,7 @@ def test_submit_keeps_to_its_limit(run_json, sandbox):
     assert len(told["payouts"]) == len(sandbox.order_ids) == 2
 
 
-def test_submit_reports_what_was_not_sent(run, sandbox):
+def test_submit_reports_what_was_not_sent(run, desk, sandbox):
     sandbox.faults.add("forbidden")
     payout = approved()
 
@@ -459,3 +459,36 @@ def test_learned_words_reach_the_client(settings, desk):
 
     with desks.open_client() as client:
         assert client.not_found_texts == heleket.NOT_FOUND_TEXTS | {"No such payout"}
+
+
+def test_explain_takes_an_order_id_of_any_generation(run_json, operator):
+    payout = approved()
+    run_json("submit_payouts")
+    first = payout.order_id("test")
+    Payout.objects.filter(pk=payout.pk).update(generation=2)
+
+    assert run_json("explain_payout", first)[1]["number"] == payout.number
+    assert run_json("explain_payout", first.upper())[1]["number"] == payout.number
+
+
+def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
+    """Stopped in the middle, what was done stays done, and a repeat does the rest."""
+    monkeypatch.setattr("payouts.services.CHUNK", 2)
+    numbers = [str(approved().number) for _ in range(5)]
+    calls = []
+    real = services.cancel_payouts
+
+    def stops(seen, **options):
+        calls.append(len(seen))
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return real(seen, **options)
+
+    monkeypatch.setattr(services, "cancel_payouts", stops)
+    with pytest.raises(KeyboardInterrupt):
+        run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x")
+    monkeypatch.setattr(services, "cancel_payouts", real)
+    assert Payout.objects.filter(status="cancelled").count() == 2
+
+    run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x")
+    assert Payout.objects.filter(status="cancelled").count() == 5

@@ -102,9 +102,9 @@ class World:
             stack.enter_context(around_transactions(self.commit))
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)
-            desk = desks.open_desk(self.client)
+            self.desk = desks.desk_of(self.client)
             self.desk = replace(
-                desk,
+                desks.open_desk(self.client),
                 timeout=45.0,
                 lease=120.0,
                 quiet=120.0,

@@ -17,11 +17,13 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("payout", metavar="PAYOUT", help="a number (12, P-12) or an id")
+        parser.add_argument(
+            "payout", metavar="PAYOUT", help="a number (12, P-12), an id or an order id"
+        )
         base.add_report_options(parser)
 
     def handle(self, *, payout: str, **options: Any) -> None:
-        found = base.find_payout(payout)
+        found = base.find_tried(payout)
         told = explain.explain(found)
         if options["format"] == "json":
             about = {"number": found.number, "id": found.pk, "status": found.status}

@@ -13,8 +13,12 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="kept in the history")
         base.add_person(parser)
+        base.add_report_options(parser)
 
-    def handle(self, *, by: str, reason: str, **_options: Any) -> None:
+    def handle(self, *, by: str, reason: str, **options: Any) -> None:
         with base.refusals_as_errors():
             is_new = switching.resume(reason=reason, by=base.person(by), source=Source.COMMAND)
-        self.stdout.write("Sending goes on." if is_new else "Sending was on already.")
+        if options["format"] == "json":
+            base.write_json(self.stdout, {"paused": False, "is_new": is_new})
+        else:
+            self.stdout.write("Sending goes on." if is_new else "Sending was on already.")

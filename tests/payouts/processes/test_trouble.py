@@ -22,10 +22,19 @@ pytestmark = pytest.mark.processes
 MANAGE = [str(ROOT / "manage.py")]
 
 
+def account_at(sandbox):
+    return {
+        "host": sandbox.url.partition("://")[2],
+        "merchant_id": settings.HELEKET_MERCHANT_ID,
+        "installation": settings.INSTALLATION,
+    }
+
+
 def test_a9_a_wrong_certificate_sends_nothing_and_keeps_all_waiting(
     make_approved, sandbox, environment, processes
 ):
     make_approved(3)
+    Gateway.objects.create(**account_at(sandbox), bound_at="2026-01-01T00:00:00Z")
     trusting = {name: str(ROOT / "tests/heleket/tls/ca.pem") for name in CA_VARIABLES}
     worker = Process("worker", entry=MANAGE, env={**environment, **trusting})
     processes.append(worker)
@@ -55,12 +64,7 @@ def test_g1_a_database_of_another_desk_sends_and_asks_nothing(
 ):
     """All that the worker has would work, and so the gateway would hear of it."""
     make_approved()
-    ours = {
-        "host": sandbox.url.removeprefix("https://"),
-        "merchant_id": settings.HELEKET_MERCHANT_ID,
-        "installation": settings.INSTALLATION,
-    }
-    Gateway.objects.create(**ours | other, bound_at="2026-01-01T00:00:00Z")
+    Gateway.objects.create(**account_at(sandbox) | other, bound_at="2026-01-01T00:00:00Z")
     worker = start_worker()
 
     assert worker.ends() == 1
@@ -68,6 +72,22 @@ def test_g1_a_database_of_another_desk_sends_and_asks_nothing(
     assert "Nothing is sent and nothing is asked." in worker.written
     assert sandbox.calls() == 0
     assert count(status="approved") == 1
+
+
+def test_g29_a_worker_with_a_mistyped_key_binds_nothing_and_waits(
+    make_approved, sandbox, start_worker
+):
+    make_approved()
+    mistyped = start_worker(HELEKET_API_KEY="mistyped")
+    mistyped.once(lambda: mistyped.written.count("Heleket has not signed us in") > 1)
+    assert mistyped.popen.poll() is None
+    assert not Gateway.objects.exists()
+    mistyped.kill()
+
+    start_worker("--once")
+    until(lambda: count(status="broadcast"))
+    assert Gateway.objects.exists()
+    assert sandbox.creates() == 1
 
 
 LIVE = """\

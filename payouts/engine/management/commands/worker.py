@@ -6,13 +6,18 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
+import heleket
+from payouts import desk as desks
+from payouts.desk import Desk
 from payouts.engine import jobs
 from payouts.engine.worker import Worker, stopped_by_signals
+from payouts.errors import NotBound
 from payouts.management import base
 
 logger = logging.getLogger("payouts.worker")
 
 REPORT_SECONDS = 1.0
+LONGEST_WAIT = 60  # seconds, for Heleket to sign us in
 
 
 class Command(BaseCommand):
@@ -39,12 +44,26 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, threads: int, once: bool, limit: int | None, **_options: Any) -> None:
-        with base.account() as (client, desk):
+        stops = once or limit is not None
+        with base.refusals_as_errors(), desks.open_client() as client:
+            desk = desks.open_desk(client) if stops else sign_in(client)
             worker = Worker(jobs.all_jobs(client, desk, threads), limit=limit)
             logger.info("works for merchant %s at %s", desk.merchant_id, desk.host)
             with stopped_by_signals(worker):
-                done = worker.run(once=once or limit is not None, on_round=reporter())
+                done = worker.run(once=stops, on_round=reporter())
         logger.info("stopped; recorded %s in all", in_words(done))
+
+
+def sign_in(client: heleket.Client) -> Desk:
+    """Open the desk; if it is bound to no account yet, wait until Heleket has signed us in."""
+    wait = 1
+    while True:
+        try:
+            return desks.open_desk(client)
+        except NotBound as exc:
+            logger.warning("%s Nothing is sent; the next try is in %d s.", exc, wait)
+        time.sleep(wait)
+        wait = min(2 * wait, LONGEST_WAIT)
 
 
 def reporter() -> Callable[[Counter[str]], None]:

@@ -1,0 +1,139 @@
+"""Following the gateway account: to its new host name, or to another merchant.
+
+Whatever is under way is asked about at the account that it was sent to, so the desk follows the
+account and never leaves something behind.
+"""
+
+from dataclasses import dataclass
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+import heleket
+from payouts import clock, desk, door
+from payouts.controls.models import Switch
+from payouts.errors import PayoutError
+from payouts.models import Attempt, Discrepancy, Gateway, Payout, PayoutStatus, Source
+from payouts.services import needed
+from payouts.switching import require_right
+
+NAMES = ["host", "merchant_id", "installation"]
+
+
+@dataclass(frozen=True)
+class Rebinding:
+    """What the database was bound to, and what it is bound to now."""
+
+    before: dict[str, str]
+    after: dict[str, str]
+
+    @property
+    def is_new(self) -> bool:
+        return self.before != self.after
+
+
+def rebind(
+    client: heleket.Client, *, reason: str, by: User, source: Source, dry_run: bool = False
+) -> Rebinding:
+    """Bind the database to the account of this client, which Heleket must sign in.
+
+    A host name is followed if what is behind it knows our newest payout, or if nothing is
+    unfinished; another merchant only if nothing is, and while sending is paused. INSTALLATION
+    begins every order id and is part of every payout's id: it stays.
+
+    Raises NotAllowed, and PayoutError if it cannot be: then nothing was changed.
+    """
+    require_right(by)
+    reason = needed(reason, _("Say why."))
+    refuse_unbound()
+    desk.require_signed_in(client)
+    is_known = knows_our_newest(client)
+    with transaction.atomic():
+        switch = Switch.objects.select_for_update().get(pk=1)  # no claim begins meanwhile
+        bound = Gateway.objects.select_for_update().get(pk=1)
+        moved = Rebinding({name: getattr(bound, name) for name in NAMES}, desk.account_of(client))
+        if not moved.is_new:
+            return moved
+        refuse_other_installation(moved)
+        is_same_merchant = moved.before["merchant_id"] == moved.after["merchant_id"]
+        if not is_same_merchant:
+            refuse_while_sending(switch)
+        if not (is_same_merchant and is_known):
+            refuse_unfinished()
+        Gateway.objects.filter(pk=1).update(
+            host=client.host, merchant_id=client.merchant_id, bound_at=clock.now()
+        )
+        old = {f"old_{name}": value for name, value in moved.before.items()}
+        door.tell_desk("rebind", reason, by=by, source=source, **moved.after, **old)
+        transaction.set_rollback(dry_run)
+    return moved
+
+
+def refuse_unbound() -> None:
+    if not Gateway.objects.exists():
+        raise PayoutError(_("The database is bound to no account yet; the first worker binds it."))
+
+
+def knows_our_newest(client: heleket.Client) -> bool:
+    """Tell whether Heleket has our newest payout there, under the id that we know.
+
+    An address that answers to our key and has it is the account that has been there all along.
+    """
+    known = Attempt.objects.exclude(uuid=None).order_by("-created_at", "-pk").first()
+    if known is None:
+        return False
+    try:
+        return client.get_payout(order_id=known.order_id).uuid == known.uuid
+    except heleket.HeleketError:
+        return False
+
+
+def refuse_other_installation(moved: Rebinding) -> None:
+    if moved.before["installation"] != moved.after["installation"]:
+        raise PayoutError(
+            _("INSTALLATION never changes: set it to “%s” again.") % moved.before["installation"]
+        )
+
+
+def refuse_while_sending(switch: Switch) -> None:
+    if switch.is_on:
+        raise PayoutError(
+            _("Pause sending first, and restart web, worker and Celery before it goes on.")
+        )
+
+
+def refuse_unfinished() -> None:
+    """Raise PayoutError while something is left that only the present account can tell about."""
+    count = unfinished()
+    if count:
+        raise PayoutError(
+            ngettext(
+                "%(count)d payout may still be paid, or is still watched, by the present account, "
+                "and the new one cannot tell of it. Wait until it has ended.",
+                "%(count)d payouts may still be paid, or are still watched, by the present "
+                "account, and the new one cannot tell of them. Wait until they have ended.",
+                count,
+            )
+            % {"count": count}
+        )
+
+
+def unfinished() -> int:
+    """Count the payouts under way, those with a call that may yet take effect or is watched, and
+    those with an open discrepancy."""
+    is_called = Payout.objects.filter(status=PayoutStatus.APPROVED, attempts__calls__gt=0)
+    ids = {
+        *Payout.objects.under_way().values_list("pk", flat=True),
+        *is_called.values_list("pk", flat=True),
+        *Attempt.objects.exclude(watch_at=None).values_list("payout_id", flat=True),
+        *open_questions(),
+        *Discrepancy.objects.filter(closed_at=None).values_list("payout_id", flat=True),
+    }
+    return len(ids)
+
+
+def open_questions() -> list[object]:
+    asked = Attempt.objects.filter(uuid=None, released_at=None).exclude(unanswered=[])
+    return list(asked.values_list("payout_id", flat=True))

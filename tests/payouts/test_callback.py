@@ -1,0 +1,26 @@
+import pytest
+
+from config.checks import check_callback
+
+
+@pytest.mark.parametrize("address", ["/webhooks/heleket/", "/webhooks/heleket"])
+def test_g30_both_spellings_of_the_callback_address_answer(client, db, address):
+    answer = client.post(address, b"{}", content_type="application/json", secure=True)
+    assert answer.status_code == 400  # of the webhook itself: there is no signature
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("", "is empty"),
+        ("http://testserver/webhooks/heleket/", "https"),
+        ("https://elsewhere.example/webhooks/heleket/", "ALLOWED_HOSTS"),
+        ("https://testserver/webhooks/", "must end with"),
+        ("https://[::1", "cannot be read"),
+        ("https://testserver/webhooks/heleket", ""),
+    ],
+)
+def test_g30_check_says_what_is_wrong_with_the_callback_address(settings, url, why):
+    settings.PLAIN_HTTP, settings.HELEKET_CALLBACK_URL = False, url
+    told = [message.msg for message in check_callback()]
+    assert (why in told[0] and "HELEKET_CALLBACK_URL" in told[0]) if why else not told
