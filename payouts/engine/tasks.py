@@ -9,10 +9,10 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 import heleket
-from payouts import bell
+from payouts import bell, database
 from payouts.desk import Desk, open_client, open_desk
 from payouts.engine import jobs
-from payouts.engine.worker import Worker
+from payouts.engine.worker import Worker, outage
 from payouts.errors import WrongDesk
 
 logger = logging.getLogger("payouts.worker")
@@ -46,18 +46,25 @@ def watch() -> None:
 
 
 def work(name: str) -> None:
-    """Do what is due of one job, for some seconds at most; then ring if there is more."""
+    """Do what is due of one job, and leave it to the next ring if that cannot be."""
     try:
-        client, desk = account()
+        work_for(*account(), name)
     except (WrongDesk, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
         logger.error("%s", exc)  # noqa: TRY400  # a sentence for people, who need no traceback
-        return
+    except Exception as exc:
+        if not database.has_failed(exc):
+            raise
+        outage.get_over(exc)
+
+
+def work_for(client: heleket.Client, desk: Desk, name: str) -> None:
+    """Work for some seconds at most, and until each answer is recorded; ring if there is more."""
     [job] = (each for each in jobs.all_jobs(client, desk, THREADS) if each.name == name)
     worker = Worker([job], seconds=ROUND_SECONDS)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
     if done.total():
         logger.info("recorded %d %s", done.total(), name)
-    if not worker.is_dry:
+    if not worker.is_dry and not outage.failures:
         bell.ring(name)
 
 

@@ -1,13 +1,15 @@
 """The embedded worker: jobs in one loop, answers in batches, trouble that does not stop it."""
 
 import threading
+import time
+from dataclasses import replace
 
 import pytest
 from django.db import OperationalError, connection
 
 from payouts import checks, submission
-from payouts.engine import jobs
-from payouts.engine.worker import Worker
+from payouts.engine import jobs, tasks, worker
+from payouts.engine.worker import LONGEST_BACKOFF, TOGETHER_SECONDS, Outage, Worker
 from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 
@@ -240,3 +242,95 @@ def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, d
 
     assert checks.claim(1, desk) == []
     assert Payout.objects.get().due_at > clock()
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that a worker wanted to wait for its database, which it does not."""
+    waits = []
+    monkeypatch.setattr("payouts.engine.worker.time.sleep", waits.append)
+    monkeypatch.setattr("payouts.engine.worker.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(connection, "close", lambda: None)  # it holds the test's transaction
+    monkeypatch.setattr("payouts.engine.worker.outage", Outage())
+    return waits
+
+
+def test_g73_an_outage_is_logged_once_and_its_end_once_with_growing_waits(
+    approved, run, sandbox, monkeypatch, waits, caplog
+):
+    approved(3)
+    record, failures = submission.record, [OperationalError("it only reads")] * 7
+
+    def failing_record(answers, desk):
+        if failures:
+            raise failures.pop()
+        record(answers, desk)
+
+    monkeypatch.setattr(submission, "record", failing_record)
+    run()
+
+    assert set(statuses()) == {"broadcast"}
+    assert len(sandbox.calls) == 3
+    told = [each.message for each in caplog.records if "database" in each.message]
+    assert told == [
+        "the database failed, the step is repeated: it only reads",
+        "the database answers again, after 7 failures",
+    ]
+    long = [each for each in waits if each > TOGETHER_SECONDS]
+    assert long == [0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_BACKOFF, LONGEST_BACKOFF]
+    assert worker.backoff(10**6) == LONGEST_BACKOFF  # an outage of two hours has thousands
+
+
+def test_g73_a_worker_that_stops_in_a_long_outage_still_tries_a_few_times(
+    approved, heleket_client, desk, monkeypatch, waits
+):
+    approved(1)
+    worker = Worker([jobs.submit(heleket_client, desk, 1)])
+    record, tries = submission.record, []
+
+    def failing_record(answers, desk):
+        tries.append(1)
+        if len(tries) == 30:
+            worker.stop()
+        if len(tries) < 33:
+            raise OperationalError("no connection")
+        record(answers, desk)
+
+    monkeypatch.setattr(submission, "record", failing_record)
+    worker.run(once=True)
+
+    assert statuses() == ["broadcast"]
+
+
+def test_g73_a_claim_that_cannot_be_made_is_logged_once_and_tried_ever_more_rarely(
+    heleket_client, desk, waits, caplog
+):
+    failures = [ZeroDivisionError("no such column")] * 3
+
+    def claim(most):
+        if failures:
+            raise failures.pop()
+        return []
+
+    [lane] = Worker([replace(jobs.submit(heleket_client, desk, 1), claim=claim)]).lanes
+    looks = []
+    for _ in range(4):
+        lane.look_again = 0.0
+        assert lane.claim() == []
+        looks.append(round(lane.look_again - time.monotonic(), 1))
+
+    assert looks == [0.2, 0.4, 0.8, 0.1]
+    assert caplog.text.count("nothing could be claimed") == 1
+
+
+def test_g73_a_ring_without_a_database_leaves_the_work_to_the_next(monkeypatch, waits, caplog):
+    def fail():
+        raise OperationalError("no connection")
+
+    monkeypatch.setattr(tasks, "outage", worker.outage)
+    monkeypatch.setattr(tasks, "account", fail)
+    for _ in range(3):
+        tasks.work("submit")
+
+    assert waits == [0.2, 0.4, 0.8]
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
