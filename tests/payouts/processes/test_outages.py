@@ -86,3 +86,32 @@ def tries_to_write(database):
         cursor.execute("SELECT xact_rollback FROM pg_stat_database WHERE datname = %s", [database])
         [[failed]] = cursor.fetchall()
     return failed
+
+
+SOON = (
+    "&connect_timeout=2&keepalives_idle=1&keepalives_interval=1&tcp_user_timeout=1500"
+    "&options=-c%20idle_in_transaction_session_timeout%3D2s"
+)
+
+
+def test_g85_a_database_host_that_vanishes_without_a_word(
+    make_approved, sandbox, start_worker, environment, proxy, proxied
+):
+    """Its packets are swallowed, also those of new connections; then it is there again."""
+    environment["HELEKET_TIMEOUT_SECONDS"] = "20"
+    worker = start_worker(DATABASE_URL=proxied + SOON)
+    make_approved(4)
+    sandbox.tell("gate", mode="before")
+    until(lambda: sandbox.waiting() == 4)
+    proxy.vanish()
+    sandbox.tell("gate", mode="open")
+    until(lambda: "the database failed" in worker.written)
+    until(lambda: "connection to server at" in worker.written)
+
+    make_approved(2)
+    proxy.come_back()
+    until_all("broadcast")
+    until(lambda: "the database answers again" in worker.written)
+    assert_each_paid_once(sandbox)
+    assert sandbox.calls() == 6
+    assert "Traceback" not in worker.written
