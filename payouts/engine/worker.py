@@ -79,6 +79,8 @@ class Lane:
         self.ahead = min(job.threads, self.most_ahead)
         self.pool = ThreadPoolExecutor(job.threads, thread_name_prefix=job.name)
         self.under_way: dict[Future[Any], Any] = {}
+        self.has_begun = job.may_begin is None
+        self.awaited: set[Future[Any]] | None = None  # calls to be recorded before it begins
         self.results: list[Any] = []
         self.is_dry = False  # the last claim found nothing, and not for want of room
         self.look_again = 0.0  # by time.monotonic()
@@ -199,7 +201,7 @@ class Worker:
         try:
             is_well = sum(self.record(lane) for lane in self.lanes) > 0
             for lane in self.lanes:
-                items = lane.claim() if self.may_claim else None
+                items = lane.claim() if self.may_claim and self.has_begun(lane) else None
                 is_well = is_well or items is not None
                 self.hand_out(lane, items or [])
         except Exception as exc:
@@ -210,6 +212,17 @@ class Worker:
         self.lanes.append(self.lanes.pop(0))  # a shared rate leaves little to who comes last
         if is_well:  # a round that had no use for the database proves nothing
             outage.end()
+
+    def has_begun(self, lane: Lane) -> bool:
+        """Whether it may claim: not until it may begin and what was under way then is recorded. A
+        run that ends once nothing is due does not wait for that."""
+        if not lane.has_begun:
+            under_way = {future for each in self.lanes for future in each.under_way}
+            if lane.awaited is None and lane.job.may_begin and lane.job.may_begin():
+                lane.awaited = under_way
+            lane.has_begun = lane.awaited is not None and not lane.awaited & under_way
+            lane.is_dry = not lane.has_begun
+        return lane.has_begun
 
     def record(self, lane: Lane) -> int:
         asks_silence = any(map(lane.job.asks_silence, lane.results))

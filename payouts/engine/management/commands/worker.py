@@ -7,6 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from payouts.engine import jobs
+from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.management import base
 
@@ -40,7 +41,8 @@ class Command(BaseCommand):
 
     def handle(self, *, threads: int, once: bool, limit: int | None, **_options: Any) -> None:
         with base.account() as (client, desk):
-            worker = Worker(jobs.all_jobs(client, desk, threads), limit=limit)
+            may_send = FirstQuestions().are_put
+            worker = Worker(jobs.all_jobs(client, desk, threads, may_send), limit=limit)
             logger.info("works for merchant %s at %s", desk.merchant_id, desk.host)
             with stopped_by_signals(worker):
                 done = worker.run(once=once or limit is not None, on_round=reporter())
