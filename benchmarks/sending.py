@@ -1,7 +1,9 @@
 """A worker process that sends from a pool of approved payouts, watched for a few seconds."""
 
 import json
+import sys
 import time
+from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -9,7 +11,7 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from benchmarks import stage
-from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus
+from payouts.models import Attempt, Pause, Payout, PayoutEvent, PayoutStatus
 
 WARM_UP, WATCH = 1.0, 2.5  # seconds
 
@@ -42,7 +44,20 @@ def desk_workers(sandbox: stage.Sandbox, threads: int, count: int) -> Slice:
         ]
         for process in processes:
             process.wait_for_line("works for merchant")
-        return watch(*processes)
+        measured = watch(*processes)
+        if not measured.payouts:
+            print(why_nothing(process.stop() for process in processes), file=sys.stderr)
+        return measured
+
+
+def why_nothing(written: Iterable[str]) -> str:
+    """Say what the workers warned of, and which pauses stand, when nothing was sent for a while."""
+    pauses = [
+        f"pause: {each.cause} {each.currency}, next try at {each.probe_at}: {each.text}"
+        for each in Pause.objects.all()
+    ]
+    lines = [line for text in written for line in text.splitlines() if " INFO " not in line]
+    return "\n".join(["A slice came to nothing.", *(pauses or ["No pause stands."]), *lines])
 
 
 def naive_worker(sandbox: stage.Sandbox, threads: int) -> Slice:

@@ -13,10 +13,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from django.db import InterfaceError, OperationalError, transaction
+from django.db import transaction
 
 import heleket
-from payouts import clock, door, pauses
+from payouts import clock, database, door, pauses
 from payouts.controls import pace
 from payouts.desk import Desk
 from payouts.models import (
@@ -106,21 +106,21 @@ def together_or_each(told: Sequence[Told], store: Callable[[Sequence[Told]], Non
     """Store all in one transaction, or else each in its own.
 
     One that cannot be stored does not hold up the others: its payout stays as it was, and Heleket
-    is asked about it when its lease is over. Raises OperationalError or InterfaceError if it was
-    the database that failed: what was stored is stored, and all of it may be stored again.
+    is asked about it when its lease is over. Raises what the database raised if it was the database
+    that failed (`database`): what was stored is stored, and all of it may be stored again.
     """
     try:
         store(told)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
+    except Exception as exc:
+        if database.has_failed(exc):
+            raise
         logger.exception("could not record %d answers together", len(told))
         for each in told:
             try:
                 store([each])
-            except (OperationalError, InterfaceError):
-                raise
-            except Exception:
+            except Exception as exc:
+                if database.has_failed(exc):
+                    raise
                 logger.exception("could not record %r", each)
 
 

@@ -23,7 +23,7 @@ class Job:
     """`claim` takes up to a number of items, `call` handles one of them without the database, and
     `record` stores many results. `not_called` is the result of an item that was not called in the
     end, if that has to be stored: the worker stops, or another result `asks_silence` of all.
-    `threads` is how many calls are made at once.
+    `threads` is how many calls are made at once. Nothing is claimed until `may_begin`.
 
     Where all processes share a rate, nothing is claimed ahead of its call, and `is_held_up` tells
     of a claim that began at some time and found nothing whether that may be for want of room alone.
@@ -37,9 +37,15 @@ class Job:
     not_called: Callable[[Any], Any] = lambda _item: None
     asks_silence: Callable[[Any], bool] = lambda _result: False
     is_held_up: Callable[[datetime], bool] | None = None
+    may_begin: Callable[[], bool] | None = None
 
 
-def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
+def submit(
+    client: heleket.Client,
+    desk: Desk,
+    threads: int,
+    may_begin: Callable[[], bool] | None = None,
+) -> Job:
     streak = submission.Streak()
     return Job(
         name="submit",
@@ -50,6 +56,7 @@ def submit(client: heleket.Client, desk: Desk, threads: int) -> Job:
         not_called=not_sent,
         asks_silence=asks_silence,
         is_held_up=held_up(desk, lambda now: Payout.objects.sendable().due(now)),
+        may_begin=may_begin,
     )
 
 
@@ -116,5 +123,14 @@ def watch(client: heleket.Client, desk: Desk) -> Job:
     )
 
 
-def all_jobs(client: heleket.Client, desk: Desk, threads: int) -> list[Job]:
-    return [submit(client, desk, threads), check(client, desk, threads), watch(client, desk)]
+def all_jobs(
+    client: heleket.Client,
+    desk: Desk,
+    threads: int,
+    may_send: Callable[[], bool] | None = None,
+) -> list[Job]:
+    return [
+        submit(client, desk, threads, may_send),
+        check(client, desk, threads),
+        watch(client, desk),
+    ]

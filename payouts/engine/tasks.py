@@ -2,6 +2,8 @@
 
 import logging
 import mmap
+import struct
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any
 
@@ -9,10 +11,11 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 import heleket
-from payouts import bell
+from payouts import bell, database
 from payouts.desk import Desk, open_client, open_desk
 from payouts.engine import jobs
-from payouts.engine.worker import Worker
+from payouts.engine.start import FirstQuestions
+from payouts.engine.worker import Worker, outage
 from payouts.errors import WrongDesk
 
 logger = logging.getLogger("payouts.worker")
@@ -23,6 +26,7 @@ ROUND_SECONDS = 5.0
 
 # Shared with the processes that are forked from this one, and free of locks, as each may be killed.
 stopping = mmap.mmap(-1, 1)
+begun_at = mmap.mmap(-1, 8)  # when the first of them asked about lost calls, or 0
 
 
 @worker_shutting_down.connect
@@ -46,19 +50,42 @@ def watch() -> None:
 
 
 def work(name: str) -> None:
-    """Do what is due of one job, for some seconds at most; then ring if there is more."""
+    """Do what is due of one job, and leave it to the next ring if that cannot be."""
     try:
-        client, desk = account()
+        work_for(*account(), name)
     except (WrongDesk, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
         logger.error("%s", exc)  # noqa: TRY400  # a sentence for people, who need no traceback
-        return
-    [job] = (each for each in jobs.all_jobs(client, desk, THREADS) if each.name == name)
+    except Exception as exc:
+        if not database.has_failed(exc):
+            raise
+        outage.get_over(exc)
+
+
+def work_for(client: heleket.Client, desk: Desk, name: str) -> None:
+    """Work for some seconds at most, and until each answer is recorded; ring if there is more."""
+    every = jobs.all_jobs(client, desk, THREADS, may_send)
+    [job] = (each for each in every if each.name == name)
     worker = Worker([job], seconds=ROUND_SECONDS)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
     if done.total():
         logger.info("recorded %d %s", done.total(), name)
-    if not worker.is_dry:
+    if not worker.is_dry and not outage.failures:
         bell.ring(name)
+
+
+def may_send() -> bool:
+    """Whether the questions of this start are put: of all the processes, whichever began."""
+    first = first_questions()
+    are_put = first.are_put()
+    if first.since:
+        begun_at[:] = struct.pack("d", first.since.timestamp())
+    return are_put
+
+
+@cache
+def first_questions() -> FirstQuestions:
+    [seconds] = struct.unpack("d", begun_at[:])
+    return FirstQuestions(datetime.fromtimestamp(seconds, UTC) if seconds else None)
 
 
 @cache

@@ -18,9 +18,9 @@ from contextlib import contextmanager, suppress
 from functools import partial
 from typing import Any
 
-from django.db import InterfaceError, OperationalError, connection
+from django.db import connection
 
-from payouts import clock
+from payouts import clock, database
 from payouts.engine.jobs import Job
 
 logger = logging.getLogger(__name__)
@@ -36,9 +36,38 @@ SWITCH_SECONDS = 0.0005
 LONGEST_BACKOFF = 5.0
 LAST_TRIES = 5  # of a stopping worker to record what it knows
 
-# The connection was cut, the disk is full, a deadlock, a serialization failure: the step may be
-# repeated, as a claim that was not seen to commit is never called, and answers are stored once.
-DATABASE_TROUBLE = (OperationalError, InterfaceError)
+
+def backoff(failures: int) -> float:
+    """Return how many seconds to wait after so many failures in a row."""
+    return min(0.1 * 2.0 ** min(failures, 10), LONGEST_BACKOFF)
+
+
+class Outage:
+    """How often in a row the database failed this process, and what of it was logged: each kind of
+    failure once, and the end."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.told: set[str] = set()
+
+    def get_over(self, trouble: Exception) -> None:
+        """Wait ever longer and connect anew: a server that only reads keeps its connections."""
+        self.failures += 1
+        text = str(trouble).strip().partition("\n")[0]
+        kind = database.code_of(trouble) or text
+        if kind not in self.told:
+            logger.warning("the database failed, the step is repeated: %s", text)
+            self.told.add(kind)
+        connection.close()
+        time.sleep(backoff(self.failures))
+
+    def end(self) -> None:
+        if self.failures:
+            logger.warning("the database answers again, after %d failures", self.failures)
+        self.failures, self.told = 0, set()
+
+
+outage = Outage()  # of this process: with Celery every ring has a worker of its own
 
 
 class Lane:
@@ -50,23 +79,26 @@ class Lane:
         self.ahead = min(job.threads, self.most_ahead)
         self.pool = ThreadPoolExecutor(job.threads, thread_name_prefix=job.name)
         self.under_way: dict[Future[Any], Any] = {}
+        self.has_begun = job.may_begin is None
+        self.awaited: set[Future[Any]] | None = None  # calls to be recorded before it begins
         self.results: list[Any] = []
         self.is_dry = False  # the last claim found nothing, and not for want of room
         self.look_again = 0.0  # by time.monotonic()
+        self.failures, self.failure = 0, ""  # of claims in a row, for another reason than an outage
         self.recorded_at = time.monotonic()
 
     @property
     def is_empty(self) -> bool:
         return not self.under_way and not self.results
 
-    def claim(self) -> Sequence[Any]:
-        """Take as many items as there is room for, unless that is too few to be worth a claim."""
+    def claim(self) -> Sequence[Any] | None:
+        """Take as many items as there is room for; None if that is too few to be worth a claim."""
         room = self.job.threads + self.ahead - len(self.under_way)
         if self.left is not None:
             room = min(room, self.left)
         enough = max(self.ahead // 2, 1) if self.under_way else 1
         if room < enough or time.monotonic() < self.look_again:
-            return []
+            return None
         began = clock.now()
         items = self.claim_safely(room)
         self.is_dry = not items and not (self.job.is_held_up and self.job.is_held_up(began))
@@ -74,17 +106,22 @@ class Lane:
             self.left -= len(items)
             self.is_dry = self.is_dry or self.left < 1
         if self.is_dry:
-            self.look_again = time.monotonic() + IDLE_SECONDS
+            self.look_again = time.monotonic() + max(IDLE_SECONDS, backoff(self.failures))
         return items
 
     def claim_safely(self, most: int) -> Sequence[Any]:
         try:
-            return self.job.claim(most)
-        except DATABASE_TROUBLE:
-            raise
-        except Exception:
-            logger.exception("%s: nothing could be claimed", self.job.name)
+            items = self.job.claim(most)
+        except Exception as exc:
+            if database.has_failed(exc):
+                raise
+            self.failures += 1
+            if self.failure != (text := repr(exc)):
+                logger.exception("%s: nothing could be claimed", self.job.name)
+            self.failure = text
             return []
+        self.failures, self.failure = 0, ""
+        return items
 
     def take(self, future: Future[Any]) -> None:
         """Keep the result of an item; without one it stays as it is until its lease is over."""
@@ -120,7 +157,7 @@ class Worker:
         self.arrived: queue.SimpleQueue[tuple[Lane, Future[Any]]] = queue.SimpleQueue()
         self.lanes = [Lane(job, limit) for job in jobs]
         self.done: Counter[str] = Counter()
-        self.failures = 0  # of the database, in a row
+        self.last_tries = 0  # to record, since it is stopping
         self.is_stopping = False
         # Set once Heleket asked for silence: what was claimed before is not called any more. What
         # is claimed once the silence is recorded gets a new one, as a claim heeds what is recorded.
@@ -162,22 +199,38 @@ class Worker:
 
     def make_round(self) -> None:
         try:
+            is_well = sum(self.record(lane) for lane in self.lanes) > 0
             for lane in self.lanes:
-                self.record(lane)
-            for lane in self.lanes:
-                if self.may_claim:
-                    self.hand_out(lane, lane.claim())
-            self.lanes.append(self.lanes.pop(0))  # a shared rate leaves little to who comes last
-        except DATABASE_TROUBLE as exc:
+                items = lane.claim() if self.may_claim and self.has_begun(lane) else None
+                is_well = is_well or items is not None
+                self.hand_out(lane, items or [])
+        except Exception as exc:
+            if not database.has_failed(exc):
+                raise
             self.get_over(exc)
-        else:
-            self.failures = 0
+            return
+        self.lanes.append(self.lanes.pop(0))  # a shared rate leaves little to who comes last
+        if is_well:  # a round that had no use for the database proves nothing
+            outage.end()
 
-    def record(self, lane: Lane) -> None:
+    def has_begun(self, lane: Lane) -> bool:
+        """Whether it may claim: not until it may begin and what was under way then is recorded. A
+        run that ends once nothing is due does not wait for that."""
+        if not lane.has_begun:
+            under_way = {future for each in self.lanes for future in each.under_way}
+            if lane.awaited is None and lane.job.may_begin and lane.job.may_begin():
+                lane.awaited = under_way
+            lane.has_begun = lane.awaited is not None and not lane.awaited & under_way
+            lane.is_dry = not lane.has_begun
+        return lane.has_begun
+
+    def record(self, lane: Lane) -> int:
         asks_silence = any(map(lane.job.asks_silence, lane.results))
-        self.done[lane.job.name] += lane.record()
+        count = lane.record()
+        self.done[lane.job.name] += count
         if asks_silence:
             self.hush = threading.Event()
+        return count
 
     def hand_out(self, lane: Lane, items: Sequence[Any]) -> None:
         for item in items:
@@ -197,13 +250,11 @@ class Worker:
         self.arrived.put((lane, done))
 
     def get_over(self, trouble: Exception) -> None:
-        """Wait a moment and connect anew; the step is repeated, the calls are not."""
-        self.failures += 1
-        if self.is_stopping and self.failures > LAST_TRIES:
+        """Have the step repeated, for ever or until the last try; the calls are not."""
+        self.last_tries += self.is_stopping
+        if self.last_tries > LAST_TRIES:
             raise trouble
-        logger.warning("the database failed, the step is repeated: %s", trouble)
-        connection.close()
-        time.sleep(min(0.1 * 2**self.failures, LONGEST_BACKOFF))
+        outage.get_over(trouble)
 
     def gather(self) -> None:
         """Wait for a result, then a moment for those that follow it, and take all there are."""

@@ -87,3 +87,34 @@ def test_a_frozen_process_loses_its_transaction_whatever_options_the_address_has
     )
     assert "-c idle_in_transaction_session_timeout=60s" in told.stdout
     assert ("-c statement_timeout=5s" in told.stdout) == ("statement" in asked)
+
+
+VANISHED = ["connect_timeout", "keepalives", "keepalives_idle", "tcp_user_timeout"]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ("127.0.0.1/desk", "10 1 15 20000"),
+        ("/%2Frun%2Fpostgresql/desk", "10 1 15 20000"),  # a socket takes no notice
+        ("127.0.0.1/desk?connect_timeout=3&tcp_user_timeout=1000&sslmode=require", "3 1 15 1000"),
+        ("127.0.0.1/desk?keepalives=0", "10 0 15 20000"),
+    ],
+    ids=["usual", "socket", "given", "off"],
+)
+def test_g85_a_host_that_vanishes_is_noticed_unless_the_address_says_otherwise(asked, expected):
+    told = read_settings(
+        f"print(*(settings.DATABASES['default']['OPTIONS'][name] for name in {VANISHED}))",
+        DATABASE_URL=f"postgres://desk:x@{asked}",
+    )
+    assert told.stdout == f"{expected}\n"
+
+
+def test_g85_all_that_it_takes_to_notice_is_less_than_a_minute():
+    told = read_settings(
+        "o = settings.DATABASES['default']['OPTIONS']; "
+        "idle = o['keepalives_idle'] + o['keepalives_count'] * o['keepalives_interval']; "
+        "print(max(idle, o['tcp_user_timeout'] / 1000) + o['connect_timeout'] < 60)",
+        DATABASE_URL="postgres://desk:x@127.0.0.1/desk",
+    )
+    assert told.stdout == "True\n"

@@ -1,6 +1,7 @@
 """The command line: what each command does, says, refuses and ends with."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -176,6 +177,24 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
     assert "stopped; recorded 1 submit in all" in caplog.text
+
+
+def test_a2_worker_first_asks_about_the_calls_that_the_one_before_it_lost(
+    run, sandbox, clock, caplog
+):
+    approved()
+    sandbox.faults.add("timeout", path="/v1/payout")
+    run("submit_payouts")
+    clock.forward(minutes=5)
+    Payout.objects.update(due_at=clock() + timedelta(minutes=10))  # nor is any question due
+    approved()
+    sandbox.calls.clear()
+
+    with caplog.at_level("INFO"):
+        run("worker", "--once")
+
+    assert [call.path for call in sandbox.calls] == ["/v1/payout/info", "/v1/payout"]
+    assert "asks Heleket about 1 calls without an answer before it sends" in caplog.text
 
 
 # Acts of people

@@ -1,13 +1,18 @@
 """The embedded worker: jobs in one loop, answers in batches, trouble that does not stop it."""
 
 import threading
+import time
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
 
 from payouts import checks, submission
-from payouts.engine import jobs
-from payouts.engine.worker import Worker
+from payouts.controls import pace
+from payouts.engine import jobs, tasks, worker
+from payouts.engine.start import FirstQuestions
+from payouts.engine.worker import LONGEST_BACKOFF, TOGETHER_SECONDS, Outage, Worker
 from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 
@@ -240,3 +245,200 @@ def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, d
 
     assert checks.claim(1, desk) == []
     assert Payout.objects.get().due_at > clock()
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """The seconds that a worker wanted to wait for its database, which it does not."""
+    waits = []
+    monkeypatch.setattr("payouts.engine.worker.time.sleep", waits.append)
+    monkeypatch.setattr("payouts.engine.worker.IDLE_SECONDS", 0.001)
+    monkeypatch.setattr(connection, "close", lambda: None)  # it holds the test's transaction
+    monkeypatch.setattr("payouts.engine.worker.outage", Outage())
+    return waits
+
+
+def test_g73_an_outage_is_logged_once_and_its_end_once_with_growing_waits(
+    approved, run, sandbox, monkeypatch, waits, caplog
+):
+    approved(3)
+    record, failures = submission.record, [OperationalError("it only reads")] * 7
+
+    def failing_record(answers, desk):
+        if failures:
+            raise failures.pop()
+        record(answers, desk)
+
+    monkeypatch.setattr(submission, "record", failing_record)
+    run()
+
+    assert set(statuses()) == {"broadcast"}
+    assert len(sandbox.calls) == 3
+    told = [each.message for each in caplog.records if "database" in each.message]
+    assert told == [
+        "the database failed, the step is repeated: it only reads",
+        "the database answers again, after 7 failures",
+    ]
+    long = [each for each in waits if each > TOGETHER_SECONDS]
+    assert long == [0.2, 0.4, 0.8, 1.6, 3.2, LONGEST_BACKOFF, LONGEST_BACKOFF]
+    assert worker.backoff(10**6) == LONGEST_BACKOFF  # an outage of two hours has thousands
+
+
+def test_g73_a_worker_that_stops_in_a_long_outage_still_tries_a_few_times(
+    approved, heleket_client, desk, monkeypatch, waits
+):
+    approved(1)
+    worker = Worker([jobs.submit(heleket_client, desk, 1)])
+    record, tries = submission.record, []
+
+    def failing_record(answers, desk):
+        tries.append(1)
+        if len(tries) == 30:
+            worker.stop()
+        if len(tries) < 33:
+            raise OperationalError("no connection")
+        record(answers, desk)
+
+    monkeypatch.setattr(submission, "record", failing_record)
+    worker.run(once=True)
+
+    assert statuses() == ["broadcast"]
+
+
+def test_g73_a_claim_that_cannot_be_made_is_logged_once_and_tried_ever_more_rarely(
+    heleket_client, desk, waits, caplog
+):
+    failures = [ZeroDivisionError("no such column")] * 3
+
+    def claim(most):
+        if failures:
+            raise failures.pop()
+        return []
+
+    [lane] = Worker([replace(jobs.submit(heleket_client, desk, 1), claim=claim)]).lanes
+    looks = []
+    for _ in range(4):
+        lane.look_again = 0.0
+        assert lane.claim() == []
+        looks.append(round(lane.look_again - time.monotonic(), 1))
+
+    assert looks == [0.2, 0.4, 0.8, 0.1]
+    assert caplog.text.count("nothing could be claimed") == 1
+
+
+def test_g73_a_ring_without_a_database_leaves_the_work_to_the_next(monkeypatch, waits, caplog):
+    def fail():
+        raise OperationalError("no connection")
+
+    monkeypatch.setattr(tasks, "outage", worker.outage)
+    monkeypatch.setattr(tasks, "account", fail)
+    for _ in range(3):
+        tasks.work("submit")
+
+    assert waits == [0.2, 0.4, 0.8]
+    assert [each.levelname for each in caplog.records] == ["WARNING"]
+
+
+@pytest.fixture
+def start(heleket_client, desk):
+    """Start a worker as the command does, and let it do what is due."""
+
+    def start(threads=4):
+        first = FirstQuestions()
+        all_jobs = jobs.all_jobs(heleket_client, desk, threads, first.are_put)
+        return Worker(all_jobs).run(once=True)
+
+    return start
+
+
+@pytest.fixture
+def lost(approved, run, sandbox, clock):
+    """Payouts whose calls Heleket has executed and never answered, no lease running any more and
+    no question due; their order ids."""
+
+    def lose(count):
+        payouts = approved(count)
+        sandbox.faults.add("timeout", path="/v1/payout", times=count)
+        run(threads=count)
+        clock.forward(minutes=5)
+        Payout.objects.update(due_at=clock() + timedelta(minutes=10))
+        sandbox.calls.clear()
+        return [payout.pk for payout in payouts]
+
+    return lose
+
+
+def paths(sandbox):
+    return [call.path for call in sandbox.calls]
+
+
+ASKED, SENT = "/v1/payout/info", "/v1/payout"
+
+
+def test_a2_a_starting_worker_asks_about_every_lost_call_before_it_sends(
+    lost, approved, run, start, sandbox
+):
+    lost(3)
+    run()
+    assert paths(sandbox) == []  # none of them is due
+
+    approved(2)
+    start()
+    assert paths(sandbox) == [ASKED] * 3 + [SENT] * 2
+    assert set(statuses()) == {"broadcast"}
+
+
+def test_a2_a_starting_worker_sends_although_a_question_is_not_answered(
+    lost, approved, start, sandbox
+):
+    lost(2)
+    approved(1)
+    sandbox.faults.add("500", path=ASKED, times=2)
+    start()
+
+    assert paths(sandbox) == [ASKED, ASKED, SENT]
+    assert sorted(statuses()) == ["broadcast", "submitting", "submitting"]
+
+
+def test_a2_a_starting_worker_leaves_calls_to_the_worker_whose_lease_still_runs(
+    lost, approved, start, sandbox, clock
+):
+    [its_own, _other] = lost(2)
+    approved(1)
+    Attempt.objects.filter(payout=its_own).update(lease_until=clock() + timedelta(minutes=1))
+    start()
+
+    assert paths(sandbox) == [ASKED, SENT]
+    assert Payout.objects.get(pk=its_own).status == PayoutStatus.SUBMITTING
+
+
+def test_a2_a_worker_that_starts_in_a_silence_waits_with_both(lost, approved, start, sandbox):
+    lost(1)
+    approved(1)
+    pace.fall_silent(60)
+    start()
+
+    assert paths(sandbox) == []
+    assert sorted(statuses()) == ["approved", "submitting"]
+
+
+def test_a2_a_starting_celery_sends_once_its_questions_are_put(
+    lost, approved, sandbox, heleket_client, desk, monkeypatch
+):
+    """All its processes start together: one that comes later makes nothing due again."""
+    lost(2)
+    approved(1)
+    monkeypatch.setattr(tasks, "account", lambda: (heleket_client, desk))
+    monkeypatch.setattr(tasks, "begun_at", bytearray(8))
+    tasks.first_questions.cache_clear()
+    sandbox.faults.add("500", path=ASKED, times=2)
+
+    for job in ("submit", "check", "submit", "check"):
+        tasks.work(job)
+        assert SENT not in paths(sandbox)[:2]
+    tasks.first_questions.cache_clear()  # another process
+    tasks.work("submit")
+    tasks.work("check")
+    tasks.first_questions.cache_clear()
+
+    assert paths(sandbox) == [ASKED, ASKED, SENT]

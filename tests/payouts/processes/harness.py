@@ -2,11 +2,13 @@
 PostgreSQL that cuts."""
 
 import contextlib
+import ctypes
 import os
 import re
 import shutil
 import signal
 import socket
+import struct
 import subprocess
 import sys
 import tempfile
@@ -221,6 +223,12 @@ class Redis:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
+# A filter of packets with one instruction: keep 0 bytes of each.
+SO_ATTACH_FILTER, SO_DETACH_FILTER = 26, 27
+KEEP_NOTHING = ctypes.create_string_buffer(struct.pack("HBBI", 0x06, 0, 0, 0))
+TAKE_NOTHING = struct.pack("HP", 1, ctypes.addressof(KEEP_NOTHING))
+
+
 class Proxy:
     """Stands before PostgreSQL and looks at each statement of its clients.
 
@@ -248,6 +256,15 @@ class Proxy:
                 mute = threading.Event()
                 for work in (self.forward, self.give_back):
                     threading.Thread(target=work, args=(client, server, mute), daemon=True).start()
+
+    def vanish(self):
+        """Take no packet any more, as a host that lost its power: nothing is acknowledged."""
+        for each in [self.listener, *self.sockets[::2]]:
+            each.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, TAKE_NOTHING)
+
+    def come_back(self):
+        """Take new connections; of those before nobody knows anything."""
+        self.listener.setsockopt(socket.SOL_SOCKET, SO_DETACH_FILTER, 0)
 
     def forward(self, client, server, mute):
         transaction = []

@@ -67,24 +67,56 @@ def test_b15_a_webhook_is_answered_200_only_once_it_is_stored(post, proxy):
 
 
 @pytest.mark.parametrize(
-    ("length", "status"),
-    [("Content-Length: 1000000000", 413), ("Transfer-Encoding: chunked", 400)],
+    "length", ["Content-Length: 1000000000", "Transfer-Encoding: chunked"], ids=["long", "endless"]
 )
-def test_b2_a_body_without_end_is_refused_and_takes_no_memory(length, status, web, post):
+def test_b2_g31_a_body_without_end_is_refused_and_takes_no_memory(length, web, post):
     assert [post(number) for number in range(10)] == [200] * 10
     before = most_memory(web)
-    piece = b"10000\r\n" + b"{" * 65536 + b"\r\n"
-    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{length}\r\nConnection: close\r\n\r\n"
-    with socket.create_connection(("127.0.0.1", urlsplit(web.url).port), timeout=60) as wire:
-        wire.sendall(head.encode())
+    piece = chunk(b"{" * 65536)
+    with wire_to(web, length) as wire:
         with contextlib.suppress(ConnectionError):  # it has answered and hung up
             for _ in range(MORE_THAN_ALLOWED // len(piece)):
                 wire.sendall(piece)
         answer = wire.recv(100)
 
-    assert answer.startswith(f"HTTP/1.1 {status} ".encode())
+    assert answer.startswith(b"HTTP/1.1 413 ")
     assert most_memory(web) - before < MORE_THAN_ALLOWED / 4
     assert not WebhookDelivery.objects.exclude(order_id__startswith="order-").exists()
+
+
+def test_g31_a_webhook_in_chunks_is_taken_and_broken_chunks_are_not(web):
+    for number, size in enumerate([1, 100, 65536]):
+        said = {"type": "payout", "order_id": f"order-{number}"}
+        body = sign_webhook(said, settings.HELEKET_API_KEY)
+        pieces = [body[start : start + size] for start in range(0, len(body), size)]
+        assert answer_to(web, *map(chunk, [*pieces, b""])).startswith(b"HTTP/1.1 200 ")
+        assert WebhookDelivery.objects.get(order_id=f"order-{number}").body == body.decode()
+
+    for rest in (b"", b"5\r\n{}", b"no number\r\n"):
+        assert answer_to(web, chunk(b"{"), rest).startswith(b"HTTP/1.1 400 ")
+    assert WebhookDelivery.objects.count() == 3
+    assert "Traceback" not in web.written
+
+
+def answer_to(web, *chunks):
+    with wire_to(web, "Transfer-Encoding: chunked") as wire:
+        for each in chunks:
+            wire.sendall(each)
+        wire.shutdown(socket.SHUT_WR)
+        return wire.recv(100)
+
+
+@contextlib.contextmanager
+def wire_to(web, length):
+    """A connection on which a webhook has begun, with this header about its length."""
+    head = f"POST {PATH} HTTP/1.1\r\nHost: localhost\r\n{length}\r\nConnection: close\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", urlsplit(web.url).port), timeout=60) as wire:
+        wire.sendall(head.encode())
+        yield wire
+
+
+def chunk(piece):
+    return b"%x\r\n%b\r\n" % (len(piece), piece)
 
 
 def most_memory(web):

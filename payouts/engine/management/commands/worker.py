@@ -10,6 +10,7 @@ import heleket
 from payouts import desk as desks
 from payouts.desk import Desk
 from payouts.engine import jobs
+from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.errors import NotBound
 from payouts.management import base
@@ -47,7 +48,8 @@ class Command(BaseCommand):
         stops = once or limit is not None
         with base.refusals_as_errors(), desks.open_client() as client:
             desk = desks.open_desk(client) if stops else sign_in(client)
-            worker = Worker(jobs.all_jobs(client, desk, threads), limit=limit)
+            may_send = FirstQuestions().are_put
+            worker = Worker(jobs.all_jobs(client, desk, threads, may_send), limit=limit)
             logger.info("works for merchant %s at %s", desk.merchant_id, desk.host)
             with stopped_by_signals(worker):
                 done = worker.run(once=stops, on_round=reporter())

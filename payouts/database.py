@@ -1,0 +1,24 @@
+"""Which errors say that the database failed and will be well again: a cut, a failover, a limit."""
+
+from django.db import InterfaceError, InternalError, OperationalError
+
+# A server that only reads, and the time limits of a session. The driver calls these internal
+# errors, as it does what a trigger of ours raises; and that one never passes by itself.
+PASSING_CODES = {"25006", "25P03", "25P04"}
+
+
+def has_failed(exc: BaseException) -> bool:
+    """Tell whether it was the database: the same step may succeed later, on a new connection.
+
+    The connection was cut, the disk is full, a deadlock, a serialization failure, a time limit, or
+    the server only reads since a failover. The step may be repeated, as a claim that was not seen
+    to commit is never called, and answers are stored once.
+    """
+    if isinstance(exc, InternalError):
+        return code_of(exc) in PASSING_CODES
+    return isinstance(exc, OperationalError | InterfaceError)
+
+
+def code_of(exc: BaseException) -> str | None:
+    """Return the server's code of an error; None if it did not come from a server."""
+    return getattr(exc.__cause__, "pgcode", None)

@@ -1,0 +1,70 @@
+"""Which errors of the database are an outage that passes, and which belong to one payout."""
+
+import pytest
+from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+
+from payouts import database
+from payouts.models import DeskEvent
+from tests.payouts.processes.harness import until
+
+pytestmark = pytest.mark.django_db
+
+
+def error_of(*statements, on=connection):
+    """The error that the last of these statements ends in, on a real server."""
+    *before, last = statements
+    with on.cursor() as cursor:
+        for statement in before:
+            cursor.execute(statement)
+        with pytest.raises(DatabaseError) as raised:
+            cursor.execute(last)
+    return raised.value
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    "statements",
+    [
+        ("SET TRANSACTION READ ONLY", "UPDATE controls_switch SET is_on = is_on"),
+        ("SET TRANSACTION READ ONLY", "SELECT 1 FROM controls_switch FOR SHARE"),
+        ("SET LOCAL statement_timeout = '1ms'", "SELECT pg_sleep(10)"),
+    ],
+    ids=["writes", "locks", "takes long"],
+)
+def test_g73_a_server_that_only_reads_or_stops_a_statement_is_an_outage(statements):
+    with transaction.atomic():
+        assert database.has_failed(error_of(*statements))
+        transaction.set_rollback(True)
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("limit", ["idle_in_transaction_session_timeout", "idle_session_timeout"])
+def test_g73_a_session_that_a_limit_ended_is_an_outage(limit):
+    other = connection.copy()
+    begin = "BEGIN" if "transaction" in limit else "SELECT 1"
+    try:
+        with other.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            [pid] = cursor.fetchone()
+            cursor.execute(f"SET {limit} = '1ms'; {begin}")
+        until(lambda: is_gone(pid))
+        assert database.has_failed(error_of("SELECT 1", on=other))
+    finally:
+        other.close()
+
+
+def is_gone(pid):
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", [pid])
+        return cursor.fetchone() == (0,)
+
+
+def test_g73_a_rule_of_ours_that_is_broken_is_no_outage():
+    """It never passes: whoever waits for that waits for ever."""
+    DeskEvent.objects.create(number=1, act="resume", at="2026-01-01T00:00:00Z", source="admin")
+    with transaction.atomic():
+        refused = error_of("UPDATE payouts_deskevent SET act = 'pause'")
+        transaction.set_rollback(True)
+    assert not database.has_failed(refused)
+    assert not database.has_failed(IntegrityError("duplicate key"))
+    assert database.has_failed(OperationalError("server closed the connection unexpectedly"))
