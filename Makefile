@@ -12,8 +12,8 @@ seed: .venv/base  ## a large desk: ROWS payouts of three years, in DATABASE_URL 
 	@$(BIN)/python manage.py seed --rows $(ROWS)
 
 test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest --engine=sqlite -n 2
-	$(BIN)/python -m pytest --engine=postgres
+	$(BIN)/python -m pytest --engine=sqlite -n auto
+	$(BIN)/python -m pytest --engine=postgres -n auto --dist loadgroup
 
 test-fast: .venv/dev  ## for the inner loop: SQLite alone, without the simulation
 	$(BIN)/python -m pytest --engine=sqlite -n auto -m "not sim"
