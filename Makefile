@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
-.PHONY: demo seed test lint bench sim torture screenshots
+.PHONY: demo seed test test-fast lint bench sim torture screenshots
 
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
@@ -12,8 +12,11 @@ seed: .venv/base  ## a large desk: ROWS payouts of three years, in DATABASE_URL 
 	@$(BIN)/python manage.py seed --rows $(ROWS)
 
 test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest --engine=sqlite -n 2
-	$(BIN)/python -m pytest --engine=postgres
+	$(BIN)/python -m pytest --engine=sqlite -n auto
+	$(BIN)/python -m pytest --engine=postgres -n auto --dist loadgroup
+
+test-fast: .venv/dev  ## for the inner loop: SQLite alone, without the simulation
+	$(BIN)/python -m pytest --engine=sqlite -n auto -m "not sim"
 
 lint: .venv/dev
 	$(BIN)/ruff format --check .

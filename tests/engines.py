@@ -23,6 +23,7 @@ from tests import canaries
 
 POSTGRES_ONLY = {"postgres", "processes", "browser"}
 SQLITE_ONLY = {"sim"}
+STARTS_PROCESSES = {"processes", "browser"}
 
 
 def pytest_addoption(parser):
@@ -42,8 +43,13 @@ def pytest_load_initial_conftests(early_config):
     environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="test", **canaries.VARIABLES)
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config, items):
-    """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped."""
+    """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped.
+
+    With several workers (`--dist loadgroup`) one of them does all that starts processes, so that
+    never two of those tests compete for the machine.
+    """
     postgres = config.getoption("engine") == "postgres"
 
     def is_marked(item, names):
@@ -62,6 +68,21 @@ def pytest_collection_modifyitems(config, items):
     if other:
         config.hook.pytest_deselected(items=other)
         items[:] = [item for item in items if belongs(item)]
+    for item in items:
+        if is_marked(item, STARTS_PROCESSES):
+            item.add_marker(pytest.mark.xdist_group("processes"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport():
+    """Keep what a test recorded from xdist, which can send plain values alone.
+
+    Only `make torture` reads it, and that is one process.
+    """
+    report = yield
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        report.user_properties = []
+    return report
 
 
 def folder_for_this_run(prefix: str) -> Path:
@@ -90,7 +111,8 @@ def start_postgres() -> str:
     run(f"{binaries}/initdb", "-D", str(data), "-U", "desk", "-A", "trust", "-N", "-E", "UTF8")
     options = (
         f"-k {folder} -c listen_addresses='' -c fsync=off -c max_connections=200 "
-        "-c timezone=UTC -c deadlock_timeout=100ms"
+        "-c timezone=UTC -c deadlock_timeout=100ms -c synchronous_commit=off "
+        "-c full_page_writes=off"
     )
     log = str(folder / "log")
     run(f"{binaries}/pg_ctl", "-D", str(data), "-l", log, "-o", options, "-w", "start")

@@ -1,4 +1,5 @@
 import contextlib
+import os
 import random
 from urllib.parse import quote
 
@@ -27,7 +28,8 @@ from tests.payouts.processes.harness import (
     until,
 )
 
-TEMPLATE = "desk_template"
+# Workers of one run share a server.
+TEMPLATE = f"desk_template_{os.environ.get('PYTEST_XDIST_WORKER', '')}"
 
 
 def at_database(name):
