@@ -18,6 +18,7 @@ from payouts.errors import PayoutError
 from payouts.models import Attempt, Discrepancy, Gateway, Payout, PayoutStatus, Source
 from payouts.services import needed
 from payouts.switching import require_right
+from wallets import stops
 
 NAMES = ["host", "merchant_id", "installation"]
 
@@ -51,7 +52,8 @@ def rebind(
     desk.require_signed_in(client)
     is_known = knows_our_newest(client)
     with transaction.atomic():
-        switch = Switch.objects.select_for_update().get(pk=1)  # no claim begins meanwhile
+        stops.overtake_claims()  # no claim begins meanwhile
+        switch = Switch.objects.select_for_update().get(pk=1)
         bound = Gateway.objects.select_for_update().get(pk=1)
         moved = Rebinding({name: getattr(bound, name) for name in NAMES}, desk.account_of(client))
         if not moved.is_new:
