@@ -49,7 +49,7 @@ class Heleket(Gateway):
     def _fault_for(self, request: Request) -> Fault | None:
         """A repeat may fail while its first request still hangs somewhere."""
         order_id, swarm = request.fields.get("order_id"), self.world.swarm
-        if outage := self.outage_now():
+        if request.path in (CREATE, INFO) and (outage := self.outage_now()):
             return outage
         hangs = any(held.request.fields["order_id"] == order_id for held in self.held_requests)
         if hangs and request.path == CREATE:

@@ -215,6 +215,7 @@ def next_moment(world: World) -> datetime:
 def moments(world: World) -> Iterator[datetime | None]:
     yield from Payout.objects.filter(MOVING).values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
-    yield Pace.objects.get().silent_until
+    pace = Pace.objects.get()
+    yield from (pace.silent_until, pace.free_at)
     for held in world.gateway.held_requests:
         yield held.due_at and held.due_at + world.clock.ahead
