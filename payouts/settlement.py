@@ -38,6 +38,7 @@ Told = TypeVar("Told")
 
 FIRST_CHECK = timedelta(seconds=30)
 LONGEST_CHECK = timedelta(minutes=15)
+CLOCKS_DIFFER = timedelta(seconds=5)  # at most, of hosts and of moments in one transaction
 WATCH_FOR = timedelta(days=30)
 WATCH_EVERY = timedelta(days=1)
 NOT_FOUND_IS_STRANGE = 3
@@ -442,7 +443,13 @@ def next_question(payout: Payout, wait: timedelta) -> datetime:
 
 
 def not_later_than_asked(asked_for: datetime | None, at: datetime) -> datetime:
-    return asked_for if asked_for and asked_for <= clock.now() else at
+    return asked_for if asked_for and is_asked_for(asked_for) else at
+
+
+def is_asked_for(at: datetime) -> bool:
+    """Whether somebody asked for this time: the claim of a question or of a call put it off for
+    longer. Who asks may have waited for a lock less, or have a clock that is a little ahead."""
+    return at <= clock.now() + CLOCKS_DIFFER
 
 
 # What Heleket does not have, or does not say
@@ -590,7 +597,7 @@ def watch(attempt: Attempt) -> None:
 
 def watch_on(attempt: Attempt, *, is_final: bool) -> None:
     """Go on watching what is watched until Heleket's final word."""
-    if attempt.watch_at and attempt.watch_at > clock.now():
+    if attempt.watch_at and not is_asked_for(attempt.watch_at):
         is_done = is_final or is_current(attempt)
         attempt.watch_at = None if is_done else next_watch(attempt)
 
