@@ -15,7 +15,7 @@ from django.db.models import Q
 from payouts import switching
 from payouts.controls.models import Pace, Switch
 from payouts.errors import PayoutError
-from payouts.models import Discrepancy, Pause, Payout, PayoutEvent, Source
+from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutEvent, Source
 from payouts.models import PayoutStatus as Status
 from tests.sim import machines, people
 from tests.sim.oracle import Broken
@@ -199,8 +199,11 @@ def close_discrepancies(world: World) -> bool:
 
 
 def is_settled(world: World) -> bool:
-    """Whether nothing is under way any more, at the desk or on the wire."""
-    if world.gateway.held_requests:
+    """Whether nothing is under way any more, at the desk or on the wire, nor is anything left that
+    a refusal hid and Heleket is still to be asked about."""
+    hidden = Attempt.objects.filter(order_id__in=world.gateway.hidden, uuid=None)
+    is_watched = hidden.exclude(watch_at=None).filter(payout__discrepancies=None).exists()
+    if world.gateway.held_requests or is_watched:
         return False
     return not Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy").exists()
 
@@ -215,6 +218,7 @@ def next_moment(world: World) -> datetime:
 def moments(world: World) -> Iterator[datetime | None]:
     yield from Payout.objects.filter(MOVING).values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
+    yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
     pace = Pace.objects.get()
     yield from (pace.silent_until, pace.free_at)
     for held in world.gateway.held_requests:
