@@ -23,6 +23,7 @@ from payouts.models import (
     Source,
 )
 from tests.factories import PayoutFactory
+from tests.sim import bugs
 
 pytestmark = pytest.mark.django_db
 
@@ -304,6 +305,14 @@ def test_g48_what_heleket_said_of_an_earlier_try_holds_for_minutes_only(office, 
     assert office.submit() == 1
 
 
+def test_g48_a_next_try_that_goes_at_once_is_found(unchecked_office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    with bugs.plant(bugs.NEW_TRY_AT_ONCE), pytest.raises(AssertionError):
+        test_g48_what_heleket_said_of_an_earlier_try_holds_for_minutes_only(
+            unchecked_office, payout
+        )
+
+
 # What a discrepancy stops
 
 
@@ -329,6 +338,12 @@ def test_g47_a_stopped_payout_that_heleket_pays_later_is_seen(office, payout):
     assert Attempt.objects.get().is_final
     assert acts(payout) == [*told, "told"]
     assert "asked for news" in explain.explain(stopped).next
+
+
+def test_g47_a_stopped_payout_that_is_not_asked_about_is_found(unchecked_office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    with bugs.plant(bugs.STOPPED_NOT_ASKED), pytest.raises(AssertionError):
+        test_g47_a_stopped_payout_that_heleket_pays_later_is_seen(unchecked_office, payout)
 
 
 # Words that say nothing

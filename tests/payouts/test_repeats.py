@@ -11,6 +11,7 @@ from payouts import desk, services
 from payouts.errors import PayoutError
 from payouts.models import Origin, Payout, PayoutEvent, PayoutNumber, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.sim import bugs
 from wallets.models import Client, PayoutService, Wallet, WalletStatus
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -92,6 +93,11 @@ def test_g25_what_it_was_edited_to_is_not_what_was_asked(ask):
 
     with pytest.raises(PayoutError, match="already used"):
         ask(amount=Decimal(4), purpose="Another", reference="")
+
+
+def test_g25_a_repeat_compared_with_the_present_row_is_found(ask):
+    with bugs.plant(bugs.REPEAT_COMPARED), pytest.raises(pytest.fail.Exception):
+        test_g25_what_it_was_edited_to_is_not_what_was_asked(ask)
 
 
 def test_g25_a_payout_from_before_fingerprints_is_compared_as_it_is(ask):
