@@ -42,7 +42,7 @@ def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float =
         defaults={"text": text, "since": now, "probe_at": probe_at},
     )
     if is_new:
-        tell_begin(known)
+        tell("pause", known)
     elif seconds:
         known.probe_at = max(known.probe_at, probe_at)
         known.save()
@@ -60,18 +60,18 @@ def count_failures(cause: Pause.Cause, text: str, count: int, *, claimed_at: dat
     if known.stands and not stood:
         known.since, known.tries = claimed_at, 1
         known.probe_at = clock.now() + wait_of(cause, 1)
-        tell_begin(known)
+        tell("pause", known)
     known.save()
 
 
-def tell_begin(known: Pause) -> None:
+def tell(act: str, each: Pause) -> None:
     door.tell_desk(
-        "pause",
-        known.text,
+        act,
+        each.text,
         by=None,
         source=Source.WORKER,
-        cause=known.cause,
-        currency=known.currency,
+        cause=each.cause,
+        currency=each.currency,
     )
 
 
@@ -89,14 +89,7 @@ def lift(taken: Iterable[tuple[str, datetime]]) -> None:
         over |= Q(currency=currency, since__lt=claimed_at)
     for each in Pause.counted.filter(over).select_for_update():
         if each.stands:
-            door.tell_desk(
-                "resume",
-                each.text,
-                by=None,
-                source=Source.WORKER,
-                cause=each.cause,
-                currency=each.currency,
-            )
+            tell("resume", each)
         each.delete()
 
 
