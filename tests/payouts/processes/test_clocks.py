@@ -32,7 +32,7 @@ def test_f6_a_worker_a_day_ahead_leaves_the_leases_of_others_alone(
     """A lease that ended yesterday by its own clock has just begun by the database's."""
     environment["HELEKET_TIMEOUT_SECONDS"] = "20"
     [slow] = make_approved()
-    sandbox.tell("faults", name="timeout", times=1)
+    sandbox.tell("faults", name="timeout", times=1, path="/v1/payout")
     holder = start_worker("--threads=1")
     until(lambda: sandbox.creates() == 1)
     holder.send(signal.SIGSTOP)
