@@ -325,7 +325,9 @@ def test_g47_a_stopped_payout_that_heleket_pays_later_is_seen(office, payout):
     remote.address = true
     assert now(payout).waiting_for == "discrepancy"
     begun = len(office.questions())
-    office.work(days=5)
+    office.work(hours=1)
+    assert len(office.questions()) - begun == 4
+    office.work(days=5, hours=-1)
     assert 96 <= len(office.questions()) - begun <= 103
 
     office.sandbox.force_status("paid", is_final=True, uuid=remote.uuid)
