@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import transaction
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 
@@ -38,6 +39,17 @@ def _flush_in_spite_of_triggers():
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(SQLiteOperations, "execute_sql_flush", execute_sql_flush)
+        yield
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _cheap_in_tests():
+    """Look for static files when one is asked for, not all of them for each test client, and hash
+    passwords as always but with little work."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "WHITENOISE_AUTOREFRESH", True, raising=False)
+        patch.setattr(Argon2PasswordHasher, "time_cost", 1)
+        patch.setattr(Argon2PasswordHasher, "memory_cost", 64)  # KiB
         yield
 
 

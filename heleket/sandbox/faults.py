@@ -8,8 +8,10 @@ import json
 import random
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import InvalidOperation
 from typing import Any
 
 from heleket.sandbox.records import Answer, Link, Refused, Request
@@ -138,8 +140,10 @@ def numbers(content: dict[str, Any], _fault: Fault) -> None:
     if isinstance(result, dict):
         for item in [result, *result.get("items", [])]:
             for name in {"balance", "payer_amount"} & item.keys():
-                if isinstance(item[name], str):  # the gateway itself may write it otherwise
-                    item[name] = as_number(item[name])
+                # The gateway itself may write it otherwise, and in words.
+                if isinstance(item[name], str):
+                    with suppress(InvalidOperation):
+                        item[name] = as_number(item[name])
 
 
 def odd(answer: Answer, fault: Fault) -> Answer:

@@ -1,12 +1,14 @@
 """Faults strike where they are meant to, and each leaves the money where its name says."""
 
+import json
 import threading
 
 import pytest
 import requests
 from urllib3.exceptions import NewConnectionError
 
-from heleket.sandbox.faults import EFFECTS, WEBHOOK_EFFECTS, Faults
+from heleket.sandbox.faults import EFFECTS, WEBHOOK_EFFECTS, Fault, Faults
+from heleket.sandbox.records import Answer
 from tests.heleket.sandbox_calls import WANTED, Caller
 
 
@@ -411,6 +413,15 @@ def test_numbers_can_come_as_json_numbers(call, sandbox):
     assert isinstance(items[0]["balance"], int)
     fraction = call.create(order_id="order-2", amount="10.5").json()["result"]
     assert (fraction["balance"], fraction["payer_amount"]) == (999977.5, 10.5)
+
+
+def test_what_is_no_number_stays_as_it_is_where_numbers_come_as_json_numbers():
+    """A gateway made of this one may write what it likes: the simulation's writes odd members."""
+    told = {"result": {"balance": "-", "payer_amount": None, "amount": "1"}}
+
+    answer = EFFECTS["numbers_as_json"].reply(Answer.json(200, told), Fault("numbers_as_json"))
+
+    assert json.loads(answer.body) == told
 
 
 def test_slowness_passes_on_the_gateway_s_own_clock(call, sandbox, clock):

@@ -39,16 +39,13 @@ class Office:
         """Let time pass, and the worker do all that is due in each half minute that matters."""
         end = self.clock() + timedelta(**span)
         while self.clock() < end:
-            later = [at for at in self.next_moments() if at and at > self.clock() + MOMENT]
-            soon = self.clock() + MOMENT
-            self.clock.time = min([end, *later]) if self.is_quiet() else min(end, soon)
+            moments, soon = [at for at in self.next_moments() if at], self.clock() + MOMENT
+            is_quiet = all(at > soon for at in moments)
+            self.clock.time = min([end, *moments]) if is_quiet else min(end, soon)
             self.sandbox.run_due()
             self.check()
-            self.submit()
-
-    def is_quiet(self):
-        soon = self.clock() + MOMENT
-        return not any(at and at <= soon for at in self.next_moments())
+            if Payout.objects.sendable().exists():
+                self.submit()
 
     def next_moments(self):
         yield from Payout.objects.under_way().values_list("due_at", flat=True)
