@@ -45,7 +45,8 @@ def pytest_load_initial_conftests(early_config):
 
 @pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
 def pytest_collection_modifyitems(config, items):
-    """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped.
+    """Each engine's run takes its own tests; what uses no database runs once, with SQLite.
+    Deselected is not skipped.
 
     With several workers (`--dist loadgroup`) one of them does all that starts processes, so that
     never two of those tests compete for the machine.
@@ -60,9 +61,8 @@ def pytest_collection_modifyitems(config, items):
             return not is_marked(item, POSTGRES_ONLY)
         if is_marked(item, SQLITE_ONLY):
             return False
-        # The project itself may lie in a folder of that name.
-        is_pure = "heleket" in item.path.relative_to(config.rootpath).parts
-        return is_marked(item, POSTGRES_ONLY) or not is_pure
+        uses_database = is_marked(item, {"django_db"}) or "db" in item.fixturenames
+        return is_marked(item, POSTGRES_ONLY) or uses_database
 
     other = [item for item in items if not belongs(item)]
     if other:
