@@ -26,7 +26,7 @@ STEPS = 300
 LOOK_AT_ALL_EVERY = 50
 CALM = timedelta(days=3)  # a day more than a clock that was set back holds up what is due
 MOST_JOBS = 20  # of one kind at one moment
-ROUNDS = 400
+ROUNDS = 1000  # far more than the questions of so many days; only a calm without end takes them
 MOVING = Q(status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST])
 
 
