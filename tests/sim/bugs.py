@@ -182,7 +182,7 @@ FOUND_BY_RUNS = [
         "    take(raw, members)\n",
         "    try:\n        take(raw, members)\n"
         '    except Exception:\n        logger.exception("stored later")\n',
-        seed=28,
+        seed=57,
     ),
     Bug(
         "an editor's hand is not noted",

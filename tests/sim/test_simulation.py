@@ -21,6 +21,7 @@ WORDS = [
     *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
     *["h ahead", "already used for another"],
 ]
+TOGETHER = [13, 36, 44, 57, 65, 86]  # seeds that are known to bring all of them about
 
 
 def test_sim_every_promise_holds(block):
@@ -54,7 +55,7 @@ def test_sim_a_fresh_process_gives_the_same_trace():
 def test_sim_everybody_gets_something_done():
     """A fault or an act that never comes about proves nothing."""
     missing = set(WORDS)
-    for seed in range(1, 101):
+    for seed in [*TOGETHER, *range(1, 101)]:
         told = "\n".join(run(seed).trace)
         missing = {words for words in missing if not re.search(words, told)}
         if not missing:
@@ -67,7 +68,13 @@ def test_sim_finds_a_planted_bug(bug):
     with bugs.plant(bug):
         found = next(each for each in map(run, [bug.seed, *range(1, 301)]) if each.broken)
     assert found.promise == bug.promise, found.broken
-    assert not run(found.seed).broken  # nothing of it stays
+
+
+def test_sim_nothing_of_a_planted_bug_stays():
+    [bug, *_others] = bugs.FOUND_BY_RUNS
+    with bugs.plant(bug):
+        assert run(bug.seed).broken
+    assert not run(bug.seed).broken
 
 
 def test_sim_a_patch_that_no_longer_fits_is_refused():
