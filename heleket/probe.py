@@ -66,7 +66,8 @@ def _services(available: Sequence[RemoteService], odd: Sequence[str]) -> Finding
     if not available:
         sentence = "Heleket offers this merchant nothing to pay with."
     state: Literal["ok", "problem"] = "problem" if odd or not available else "ok"
-    return Finding("services", state, " ".join([sentence, *odd]))
+    values = {"services": len(available), "networks": networks, "odd": list(odd)}
+    return Finding("services", state, " ".join([sentence, *odd]), values)
 
 
 def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
@@ -75,14 +76,15 @@ def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
         client.get_payout(order_id=f"check-{secrets.token_hex(12)}")
     except PayoutNotFound as exc:
         sentence = f'Of a payout that nobody made Heleket says "{exc.message}", as expected.'
-        return Finding("not found", "ok", sentence), exc.message
+        return Finding("not found", "ok", sentence, {"text": exc.message}), exc.message
     except RequestRejected as exc:
         sentence = (
             f'Of a payout that nobody made Heleket says "{exc.message}". These words are not known '
             "to the desk yet, so a payout whose answer was lost would wait."
         )
         is_whole = not exc.errors and exc.text == exc.message
-        return Finding("not found", "problem", sentence), exc.message if is_whole else ""
+        found = Finding("not found", "problem", sentence, {"text": exc.message})
+        return found, exc.message if is_whole else ""
     except HeleketError as exc:
         return Finding("not found", "error", str(exc)), ""
     return Finding("not found", "error", "Heleket knows a payout that nobody made."), ""

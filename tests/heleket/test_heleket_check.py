@@ -89,6 +89,8 @@ def test_all_is_well(gateway, check_json):
     assert '"Payout not found", as expected' in findings["not found"]["sentence"]
     assert findings["balance"]["sentence"] == "Payouts draw on 12.50000000 USDT."
     assert "the recipient gets 0.5" in findings["fee"]["sentence"]
+    assert findings["services"]["values"] == {"services": 2, "networks": 2, "odd": []}
+    assert findings["not found"]["values"] == {"text": "Payout not found"}
     assert not_found_text == "Payout not found"
 
 

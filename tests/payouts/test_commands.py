@@ -309,7 +309,8 @@ def test_explain_says_what_a_payout_waits_for(run, run_json):
     code, told = run_json("explain_payout", str(payout.pk))
     assert code == 0
     assert set(told) == {
-        *("number", "id", "status", "waiting_for", "sentence", "since", "who", "next"),
+        *("number", "id", "status", "amount", "currency", "network", "generation"),
+        *("waiting_for", "sentence", "since", "who", "next"),
     }
     assert told["waiting_for"] == "worker"
 
@@ -330,7 +331,10 @@ def test_pause_stops_sending_until_resume(run, run_json, operator, sandbox):
     assert told == {"paused": True, "is_new": True, "under_way": 0, "left": 0}
     run("submit_payouts")
     assert sandbox.order_ids == []
-    assert "switch" in run("explain_payout", str(payout.number), "--format=json")[1]
+    code, explained = run_json("explain_payout", str(payout.number))
+    assert (code, explained["waiting_for"], explained["status"]) == (0, "switch", "approved")
+    assert explained["amount"] == f"{payout.amount:f}"
+    assert (explained["currency"], explained["network"]) == (payout.currency, payout.network)
 
     assert run("resume_payouts", "--by=olga", "--reason=All well") == (0, "Sending goes on.\n")
     run("submit_payouts")
@@ -422,6 +426,7 @@ def test_heleket_check_tells_the_account_of_the_database(run_json, desk):
     [database] = [each for each in told["findings"] if each["about"] == "database"]
     assert database["state"] == "ok"
     assert "installation test" in database["sentence"]
+    assert database["values"]["installation"] == "test"
 
 
 def test_g1_heleket_check_finds_the_database_of_another_account(run_json, desk):

@@ -2,12 +2,15 @@ from dataclasses import asdict
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser, OutputWrapper
+from django.forms import model_to_dict
 from django.utils.timezone import localtime
 
 from payouts import explain
 from payouts.management import base
 from payouts.models import Payout
 from wallets.coins import network_name
+
+ABOUT = ("number", "status", "amount", "currency", "network", "generation")
 
 
 class Command(BaseCommand):
@@ -26,7 +29,7 @@ class Command(BaseCommand):
         found = base.find_tried(payout)
         told = explain.explain(found)
         if options["format"] == "json":
-            about = {"number": found.number, "id": found.pk, "status": found.status}
+            about = model_to_dict(found, ABOUT) | {"id": found.pk, "amount": f"{found.amount:f}"}
             base.write_json(self.stdout, about | asdict(told))
         else:
             write(self.stdout, found, told)

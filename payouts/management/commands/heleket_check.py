@@ -3,6 +3,7 @@ from dataclasses import replace
 from typing import Any
 
 from django.core.management.base import CommandError
+from django.forms import model_to_dict
 
 from heleket.client import Client
 from heleket.management.commands import heleket_check
@@ -12,6 +13,7 @@ from payouts.errors import WrongDesk
 from payouts.management import base
 from payouts.models import Gateway, Source
 
+BOUND = ("host", "merchant_id", "installation")
 LEARNED = "Learned. Restart worker and Celery: until then they go by the words they started with."
 
 
@@ -63,4 +65,5 @@ def binding(client: Client) -> Finding:
         desk.refuse_other(bound, client)
     except WrongDesk as exc:
         return Finding("database", "error", str(exc))
-    return Finding("database", "ok", f"Belongs to {bound}, installation {bound.installation}.")
+    told = f"Belongs to {bound}, installation {bound.installation}."
+    return Finding("database", "ok", told, model_to_dict(bound, BOUND))
