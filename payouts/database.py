@@ -1,6 +1,9 @@
 """Which errors say that the database failed and will be well again: a cut, a failover, a limit."""
 
-from django.db import InterfaceError, InternalError, OperationalError
+import sys
+from typing import Any
+
+from django.db import InterfaceError, InternalError, OperationalError, connection
 
 # A server that only reads, and the time limits of a session. The driver calls these internal
 # errors, as it does what a trigger of ours raises; and that one never passes by itself.
@@ -22,3 +25,14 @@ def has_failed(exc: BaseException) -> bool:
 def code_of(exc: BaseException) -> str | None:
     """Return the server's code of an error; None if it did not come from a server."""
     return getattr(exc.__cause__, "pgcode", None)
+
+
+def leave_failed(**_signal: Any) -> None:
+    """Close the connection on which a request met an outage: the next one makes a new connection.
+
+    Django looks only whether a connection answers, and one to a server that since a failover only
+    reads does so for as long as it is kept.
+    """
+    exc = sys.exc_info()[1]
+    if exc and has_failed(exc) and not connection.in_atomic_block:
+        connection.close()

@@ -4,9 +4,13 @@ import select
 
 import pytest
 from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.test import Client
+from django.urls import reverse
 
 from payouts import database
+from payouts.controls.models import Switch
 from payouts.models import DeskEvent
+from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -61,3 +65,19 @@ def test_g73_a_rule_of_ours_that_is_broken_is_no_outage():
     assert not database.has_failed(refused)
     assert not database.has_failed(IntegrityError("duplicate key"))
     assert database.has_failed(OperationalError("server closed the connection unexpectedly"))
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_g73_a_web_process_leaves_a_server_that_only_reads_with_its_first_error():
+    client = Client(raise_request_exception=False)
+    client.force_login(UserFactory(is_superuser=True, is_staff=True))
+    with connection.cursor() as cursor:
+        cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
+    turn, pause = reverse("admin:controls_switch_turn"), {"to": "paused", "reason": "Stop"}
+
+    assert client.post(turn, pause, secure=True).status_code == 500
+    assert Switch.objects.get().is_on
+
+    assert client.post(turn, pause, secure=True).status_code == 302
+    assert not Switch.objects.get().is_on
