@@ -20,9 +20,9 @@ def start_approving(environment, processes, proxied):
     approver = stage.approver()
 
     def start():
-        entry = ["-m", "tests.payouts.processes.approve_all"]
+        module = "tests.payouts.processes.approve_all"
         env = {**environment, "DATABASE_URL": proxied}
-        processes.append(Process(approver.username, entry=entry, env=env))
+        processes.append(Process(approver.username, module=module, env=env))
         return processes[-1]
 
     return start

@@ -19,8 +19,8 @@ def start_on(environment, processes):
 
     def start_on(days_off):
         env = {**environment, "DAYS_OFF": str(days_off)}
-        entry = ("-m", "tests.payouts.processes.wrong_clock")
-        processes.append(Process("worker", "--skip-checks", entry=entry, env=env))
+        module = "tests.payouts.processes.wrong_clock"
+        processes.append(Process("worker", "--skip-checks", module=module, env=env))
         return processes[-1]
 
     return start_on

@@ -19,8 +19,6 @@ from tests.payouts.processes.harness import ROOT, Process, until
 
 pytestmark = pytest.mark.processes
 
-MANAGE = [str(ROOT / "manage.py")]
-
 
 def account_at(sandbox):
     return {
@@ -36,7 +34,7 @@ def test_a9_a_wrong_certificate_sends_nothing_and_keeps_all_waiting(
     make_approved(3)
     Gateway.objects.create(**account_at(sandbox), bound_at="2026-01-01T00:00:00Z")
     trusting = {name: str(ROOT / "tests/heleket/tls/ca.pem") for name in CA_VARIABLES}
-    worker = Process("worker", entry=MANAGE, env={**environment, **trusting})
+    worker = Process("worker", module="manage", env={**environment, **trusting})
     processes.append(worker)
 
     until(lambda: Pause.objects.filter(cause="unreachable").exists())
