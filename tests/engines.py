@@ -24,6 +24,7 @@ from tests import canaries
 POSTGRES_ONLY = {"postgres", "processes", "browser"}
 SQLITE_ONLY = {"sim"}
 STARTS_PROCESSES = {"processes", "browser"}
+PLACES = ("tests/payouts/processes/", "tests/browser/", "tests/config/test_demo.py")  # of those
 
 
 def pytest_addoption(parser):
@@ -43,13 +44,9 @@ def pytest_load_initial_conftests(early_config):
     environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="test", **canaries.VARIABLES)
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in its own
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped.
-
-    With several workers (`--dist loadgroup`) one of them does all that starts processes, so that
-    never two of those tests compete for the machine.
-    """
+    """Each engine's run takes its own tests; pure ones run once. Deselected is not skipped."""
     postgres = config.getoption("engine") == "postgres"
 
     def is_marked(item, names):
@@ -68,9 +65,30 @@ def pytest_collection_modifyitems(config, items):
     if other:
         config.hook.pytest_deselected(items=other)
         items[:] = [item for item in items if belongs(item)]
-    for item in items:
-        if is_marked(item, STARTS_PROCESSES):
-            item.add_marker(pytest.mark.xdist_group("processes"))
+    astray = {
+        item.nodeid
+        for item in items
+        if is_marked(item, STARTS_PROCESSES) and not item.nodeid.startswith(PLACES)
+    }
+    if astray:
+        raise pytest.UsageError(f"starts processes, and tests.engines.PLACES lacks it: {astray}")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    """With several workers (`--dist loadgroup`) one of them does all that starts processes, so that
+    never two of those tests compete for the machine.
+
+    The marks of xdist's own groups do not get through: xdist 3.8 adds them to the names of tests,
+    which pytest 9.2 keeps elsewhere.
+    """
+    from xdist.scheduler import LoadScopeScheduling
+
+    class OneByOne(LoadScopeScheduling):
+        def _split_scope(self, nodeid):
+            return "processes" if nodeid.startswith(PLACES) else nodeid
+
+    return OneByOne(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
 @pytest.hookimpl(wrapper=True)
