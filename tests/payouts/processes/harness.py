@@ -105,8 +105,9 @@ class Sandbox(Process):
 
     def __init__(self, *options, tls=True):
         secured = ["--tls", CERTIFICATE, CERTIFICATE] if tls else []
+        usual = ["--port=0", "--balance=USDT=1000000"]
         super().__init__(
-            *["heleket_sandbox", "--port=0", "--balance=USDT=1000000", *secured, *options], env={}
+            *usual, *secured, *options, module="tests.payouts.processes.sandbox", env={}
         )
         found = self.once(lambda: re.search(r"sandbox at (https?://\S+?:\d+)", self.written))
         self.url = found.group(1)
