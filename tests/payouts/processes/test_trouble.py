@@ -13,7 +13,7 @@ from payouts.controls.models import Switch
 from payouts.models import Attempt, Gateway, Pause, Payout
 from tests.factories import StaffFactory
 from tests.payouts.invariants import assert_chains_hold
-from tests.payouts.processes.conftest import ask_all, assert_each_paid_once, count, until_all
+from tests.payouts.processes.conftest import ask_about, assert_each_paid_once, count, until_all
 from tests.payouts.processes.cuts import Cutter, has_written, kind_of
 from tests.payouts.processes.harness import ROOT, Process, until
 
@@ -143,9 +143,9 @@ def test_f1_the_database_connection_is_cut_at_every_message(
     """Each statement of a claim, a question and a record; each COMMIT also after it took effect."""
     cut = Cutter()
     proxy.judge = cut.judge
-    make_approved()
-    start_worker("--threads=1", DATABASE_URL=proxied)
-    until(lambda: ask_all() and len(cut.said) == 3)
+    [first] = make_approved()
+    start_worker("--threads=1", entry="hasty", DATABASE_URL=proxied)
+    until(lambda: ask_about(first) and len(cut.said) == 3)
     lengths = {kind: len(said) for kind, said in cut.said.items()}
     assert lengths.keys() == {"claim", "question", "record"}
 
@@ -156,7 +156,7 @@ def test_f1_the_database_connection_is_cut_at_every_message(
             make_approved()
             cut.arm(kind, number, verdict)
             Switch.objects.update(is_on=True)
-            until(lambda: ask_all() and cut.is_over)
+            until(lambda: ask_about(first) and cut.is_over, every=0.05)
 
     until_all("broadcast")
     assert_each_paid_once(sandbox)
