@@ -1,8 +1,6 @@
 """A real Chromium in front of a live server, with a worker process and a sandbox on a socket."""
 
 import os
-import signal
-import subprocess
 import sys
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -11,11 +9,11 @@ import pytest
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
-from config.environment import BASE_DIR
 from heleket.sandbox import Gateway
 from heleket.sandbox.courier import Courier
 from heleket.sandbox.server import Server
 from tests.factories import StaffFactory
+from tests.payouts.processes.harness import Process
 
 CHROMIUM = Path("/usr/bin/chromium")
 QUIETLY = [
@@ -97,8 +95,9 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser, live_server):
+def visitor(browser, live_server, settings):
     """Return a function that opens a browser window, of a person of these roles if any."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # takes no time
     visitors = []
 
     def arrive(*roles, **options):
@@ -148,13 +147,6 @@ def worker(gateway, settings):
         "HELEKET_PROJECT_URL": settings.HELEKET_PROJECT_URL,
         "HELEKET_CALLBACK_URL": settings.HELEKET_CALLBACK_URL,
     }
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "worker"],
-        cwd=BASE_DIR,
-        env=os.environ | more,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    process = Process("worker", env=more)
     yield process
-    process.send_signal(signal.SIGTERM)
-    process.wait(60)
+    process.close()

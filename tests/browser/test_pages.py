@@ -35,17 +35,24 @@ def main_pages(payout):
     ]
 
 
-@pytest.mark.parametrize("colors", ["light", "dark"])
-@pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
-def test_pages_load_nothing_from_elsewhere_and_fit(visitor, colors, size):
+def test_pages_load_nothing_from_elsewhere_and_fit(visitor):
+    """In light and dark, on a screen and on a phone: one colour begins with each, and changes."""
     payout = PayoutFactory()
-    person = visitor("superuser", color_scheme=colors, viewport=size)
+    light = visitor("superuser", color_scheme="light", viewport=WIDE)
+    dark = visitor(color_scheme="dark", viewport=PHONE)
+    dark.go("/admin/")  # asks to log in
+    dark.page.context.add_cookies(light.page.context.cookies())
     too_wide = []
 
     for path in main_pages(payout):
-        person.go(path)
-        if person.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-            too_wide.append(path)
+        for person, *sizes in [(light, WIDE, PHONE), (dark, PHONE, WIDE)]:
+            person.page.set_viewport_size(sizes[0])
+            person.go(path)
+            for size in sizes:
+                person.page.set_viewport_size(size)
+                if person.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+                    too_wide.append((path, size))
+            assert "/login/" not in person.page.url
 
-    assert person.complaints == []
+    assert light.complaints + dark.complaints == []
     assert too_wide == []

@@ -14,6 +14,7 @@ import threading
 import time
 from contextlib import closing, contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from uuid import UUID
 
 import pytest
@@ -125,17 +126,26 @@ def running(project):
 
 
 @pytest.fixture(scope="module")
-def filled(tmp_path_factory):
-    """The project with a demo that was started and stopped once."""
+def first(tmp_path_factory):
+    """A first start, by which it is filled, what a newcomer saw of it, and how it ended."""
     project = copy_of_the_project(tmp_path_factory.mktemp("desk"))
-    with running(project):
-        pass
-    return project
+    with running(project) as demo:
+        children = demo.children()
+        seen = SimpleNamespace(
+            project=project,
+            environs=[Path(f"/proc/{pid}/environ").read_text() for pid in children.values()],
+            host=demo.ask("SELECT host FROM payouts_gateway"),
+            statuses=statuses(demo),
+            paid=approve_one(demo),
+        )
+        seen.payouts, seen.code = payouts(demo), demo.end()
+        seen.left = [name for name, pid in children.items() if is_alive(pid)]
+    return seen
 
 
 @pytest.fixture
-def project(filled, tmp_path):
-    return shutil.copytree(filled, tmp_path / "desk")
+def project(first, tmp_path):
+    return shutil.copytree(first.project, tmp_path / "desk")
 
 
 def is_alive(pid):
@@ -145,6 +155,10 @@ def is_alive(pid):
 def statuses(demo):
     with closing(sqlite3.connect(demo.project / ".demo/desk.sqlite3")) as database:
         return dict(database.execute("SELECT status, count(*) FROM payouts_payout GROUP BY 1"))
+
+
+def payouts(demo):
+    return demo.ask("SELECT count(*) FROM payouts_payout")
 
 
 def log_in(demo, login):
@@ -161,15 +175,32 @@ def hidden(page, name):
     return re.search(rf'name="{name}" value="([^"]+)"', page)[1]
 
 
-def test_g1_neither_env_file_nor_environment_reaches_the_demo(project):
-    with running(project) as demo:
-        environs = [Path(f"/proc/{pid}/environ").read_text() for pid in demo.children().values()]
-        [host] = demo.ask("SELECT host FROM payouts_gateway")
+def approve_one(demo):
+    """Approve a payout, wait for its end, and return the order id and uuid it was paid under."""
+    query = (
+        "SELECT id, number FROM payouts_payout WHERE status = 'pending' AND currency = 'USDT' "
+        "ORDER BY number DESC"
+    )
+    with log_in(demo, "amira") as session:
+        [key, number] = demo.ask(query)
+        page = session.get(f"{demo.address('Admin')}payouts/payout/{UUID(key)}/approve/").text
+        fields = {name: hidden(page, name) for name in ("csrfmiddlewaretoken", "seen")}
+        session.post(f"{demo.address('Admin')}payouts/payout/act/approve/", fields)
+    confirmed = f"SELECT 1 FROM payouts_payout WHERE number = {number} AND status = 'confirmed'"
+    eventually(lambda: demo.ask(confirmed), demo)
+    order_id, uuid = demo.ask(
+        f"SELECT order_id, uuid FROM payouts_attempt WHERE payout_id = '{key}'"
+    )
+    webhook = f"SELECT 1 FROM payouts_webhookdelivery WHERE order_id = '{order_id}'"
+    eventually(lambda: demo.ask(webhook), demo)
+    return order_id, uuid
 
-    assert len(environs) == 3
-    assert not any("live-value" in environ for environ in environs)
-    assert all("PAYOUT_DESK_MADE_UP_VALUES" in environ for environ in environs)
-    assert host.startswith("127.0.0.1:")
+
+def test_g1_neither_env_file_nor_environment_reaches_the_demo(first):
+    assert len(first.environs) == 3
+    assert not any("live-value" in environ for environ in first.environs)
+    assert all("PAYOUT_DESK_MADE_UP_VALUES" in environ for environ in first.environs)
+    assert first.host[0].startswith("127.0.0.1:")
 
 
 def test_g1_a_demo_database_with_a_live_url_sends_and_asks_nothing(project):
@@ -196,50 +227,27 @@ def test_g1_a_demo_database_with_a_live_url_sends_and_asks_nothing(project):
     assert "Nothing is sent and nothing is asked" in worker.stderr
 
 
-def test_a_newcomer_finds_payouts_in_every_status(project):
-    with running(project) as demo:
-        found = statuses(demo)
-
-    assert found.keys() == {
+def test_a_newcomer_finds_payouts_in_every_status(first):
+    assert first.statuses.keys() == {
         *("pending", "held", "approved", "submitting", "broadcast"),
         *("confirmed", "failed", "rejected", "cancelled"),
     }
-    assert sum(found.values()) > 300
+    assert sum(first.statuses.values()) > 300
 
 
-def test_an_approved_payout_is_confirmed_after_a_real_webhook(project):
-    query = (
-        "SELECT id, number FROM payouts_payout WHERE status = 'pending' AND currency = 'USDT' "
-        "ORDER BY number DESC"
-    )
-    with running(project) as demo, log_in(demo, "amira") as session:
-        [key, number] = demo.ask(query)
-        page = session.get(f"{demo.address('Admin')}payouts/payout/{UUID(key)}/approve/").text
-        fields = {name: hidden(page, name) for name in ("csrfmiddlewaretoken", "seen")}
-        session.post(f"{demo.address('Admin')}payouts/payout/act/approve/", fields)
-        confirmed = f"SELECT 1 FROM payouts_payout WHERE number = {number} AND status = 'confirmed'"
-        eventually(lambda: demo.ask(confirmed), demo)
-        order_id, uuid = demo.ask(
-            f"SELECT order_id, uuid FROM payouts_attempt WHERE payout_id = '{key}'"
-        )
-        webhook = f"SELECT 1 FROM payouts_webhookdelivery WHERE order_id = '{order_id}'"
-        eventually(lambda: demo.ask(webhook), demo)
-
-    saved = json.loads((project / ".demo/sandbox.json").read_text())
+def test_an_approved_payout_is_confirmed_after_a_real_webhook(first):
+    order_id, uuid = first.paid
+    saved = json.loads((first.project / ".demo/sandbox.json").read_text())
     [paid] = [each for each in saved["payouts"] if each["order_id"] == order_id]
     assert (paid["uuid"], paid["status"]) == (uuid, "paid")
 
 
-def test_ctrl_c_stops_all_and_the_next_start_goes_on(project):
-    with running(project) as demo:
-        children = demo.children()
-        [before] = demo.ask("SELECT count(*) FROM payouts_payout")
-
-        assert demo.end() == 0
-    assert not any(map(is_alive, children.values()))
+def test_ctrl_c_stops_all_and_the_next_start_goes_on(first, project):
+    assert first.code == 0
+    assert first.left == []
 
     with running(project) as again:
-        assert again.ask("SELECT count(*) FROM payouts_payout") == (before,)
+        assert payouts(again) == first.payouts
         assert "Example data" not in again.text
 
 

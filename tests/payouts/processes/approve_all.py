@@ -1,4 +1,4 @@
-"""Approve all that waits, as the Admin does with many: `python -m …approve_all USERNAME`."""
+"""Approve all that waits, as the Admin does with many: `python -m …approve_all USERNAME CHUNK`."""
 
 import sys
 
@@ -11,6 +11,7 @@ from django.contrib.auth.models import User  # noqa: E402  # Django has to be se
 from payouts import services  # noqa: E402
 from payouts.models import Payout, PayoutStatus, Source  # noqa: E402
 
+services.CHUNK = int(sys.argv[2])
 by = User.objects.get(username=sys.argv[1])
 pending = Payout.objects.filter(status=PayoutStatus.PENDING).order_by("number")
 services.approve_payouts(services.see(pending), by=by, source=Source.ADMIN)

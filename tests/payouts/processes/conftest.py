@@ -133,10 +133,9 @@ def environment(database, sandbox):
 
 @pytest.fixture
 def start_worker(environment, processes):
-    def start(*options, **variables):
-        processes.append(
-            Process("worker", "--skip-checks", *options, env={**environment, **variables})
-        )
+    def start(*options, entry="manage", **variables):
+        module, env = f"tests.payouts.processes.{entry}", {**environment, **variables}
+        processes.append(Process("worker", "--skip-checks", *options, module=module, env=env))
         return processes[-1]
 
     return start
@@ -218,6 +217,12 @@ def hurry():
 def ask_all():
     """Have Heleket asked about all that is under way."""
     bring_forward(Payout.objects.under_way(), "due_at")
+    return True
+
+
+def ask_about(payout):
+    """Have Heleket asked about one that is under way."""
+    bring_forward(Payout.objects.under_way().filter(pk=payout.pk), "due_at")
     return True
 
 

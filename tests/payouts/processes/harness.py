@@ -10,7 +10,6 @@ import signal
 import socket
 import struct
 import subprocess
-import sys
 import tempfile
 import threading
 from functools import partial
@@ -21,6 +20,7 @@ import requests
 
 from benchmarks import stage
 from tests import canaries
+from tests.payouts.processes import forks
 
 ROOT = Path(__file__).parents[3]
 TLS = ROOT / "tests" / "heleket" / "tls"
@@ -36,17 +36,15 @@ until = partial(stage.wait_until, seconds=SECONDS, every=0.02)
 class Process:
     """A Django command in a process of its own; `written` is what it has said so far."""
 
-    def __init__(
-        self, *arguments, entry=("-m", "tests.payouts.processes.manage"), cwd=ROOT, env, **options
-    ):
+    def __init__(self, *arguments, module="tests.payouts.processes.manage", env, has_group=False):
         self.log = tempfile.NamedTemporaryFile(prefix="desk-process-")  # noqa: SIM115  # see close
-        self.popen = subprocess.Popen(
-            [sys.executable, *entry, *arguments],
-            cwd=cwd,
+        self.popen = forks.Popen(
+            module,
+            arguments,
             env={**os.environ, "DJANGO_SETTINGS_MODULE": "config.settings", **env},
-            stdout=self.log,
-            stderr=subprocess.STDOUT,
-            **options,
+            cwd=ROOT,
+            log=self.log.name,
+            has_group=has_group,
         )
 
     def once(self, condition):
@@ -98,7 +96,7 @@ class Web(Process):
     def __init__(self, port, *, workers=2, env):
         self.url = f"http://127.0.0.1:{port}"
         options = [f"--workers={workers}", "--threads=8", f"--bind=127.0.0.1:{port}"]
-        super().__init__(*options, "config.wsgi", entry=["-m", "gunicorn"], env=env)
+        super().__init__(*options, "config.wsgi", module="gunicorn", env=env)
         self.once(lambda: "Listening at" in self.written)
 
 
@@ -107,8 +105,9 @@ class Sandbox(Process):
 
     def __init__(self, *options, tls=True):
         secured = ["--tls", CERTIFICATE, CERTIFICATE] if tls else []
+        usual = ["--port=0", "--balance=USDT=1000000"]
         super().__init__(
-            *["heleket_sandbox", "--port=0", "--balance=USDT=1000000", *secured, *options], env={}
+            *usual, *secured, *options, module="tests.payouts.processes.sandbox", env={}
         )
         found = self.once(lambda: re.search(r"sandbox at (https?://\S+?:\d+)", self.written))
         self.url = found.group(1)
@@ -146,9 +145,9 @@ class Celery(Process):
     def __init__(self, *arguments, env):
         super().__init__(
             *["-A", "config.celery", *arguments, "--loglevel=INFO"],
-            entry=("-m", "tests.payouts.processes.celery"),
+            module="tests.payouts.processes.celery",
             env=env,
-            process_group=0,
+            has_group=True,
         )
 
     @classmethod
@@ -172,9 +171,9 @@ class Celery(Process):
 
     def kill(self):
         """SIGKILL to all of them at once, as when their machine is lost."""
-        with contextlib.suppress(ProcessLookupError):
+        with contextlib.suppress(ProcessLookupError):  # it may have no group yet
             os.killpg(self.popen.pid, signal.SIGKILL)
-        self.popen.wait()
+        super().kill()
 
     def close(self):
         self.kill()

@@ -8,22 +8,15 @@ import pytest
 from payouts import clock
 from payouts.models import Attempt, Payout, PayoutEvent
 from tests.payouts.processes.conftest import assert_each_paid_once, count, hurry
-from tests.payouts.processes.harness import Process, until
+from tests.payouts.processes.harness import until
 
 pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def start_on(environment, processes):
+def start_on(start_worker):
     """Start a worker on a host whose wall clock is so many days off."""
-
-    def start_on(days_off):
-        env = {**environment, "DAYS_OFF": str(days_off)}
-        entry = ("-m", "tests.payouts.processes.wrong_clock")
-        processes.append(Process("worker", "--skip-checks", entry=entry, env=env))
-        return processes[-1]
-
-    return start_on
+    return lambda days_off: start_worker(entry="wrong_clock", DAYS_OFF=str(days_off))
 
 
 def test_f6_a_worker_a_day_ahead_leaves_the_leases_of_others_alone(

@@ -23,7 +23,7 @@ def test_g13_web_worker_and_eight_threads_share_one_sqlite_file(tmp_path, proces
         "HELEKET_CALLBACK_URL": f"http://127.0.0.1:{port}/webhooks/heleket/",
         "PLAIN_HTTP": "true",
     }
-    fill = Process(str(PAYOUTS), entry=["-m", "tests.payouts.processes.sqlite_desk"], env=env)
+    fill = Process(str(PAYOUTS), module="tests.payouts.processes.sqlite_desk", env=env)
     processes.append(fill)
     assert fill.ends() == 0, fill.written
     processes.append(web := Web(port, workers=1, env=env))

@@ -13,13 +13,11 @@ from payouts.controls.models import Switch
 from payouts.models import Attempt, Gateway, Pause, Payout
 from tests.factories import StaffFactory
 from tests.payouts.invariants import assert_chains_hold
-from tests.payouts.processes.conftest import ask_all, assert_each_paid_once, count, until_all
+from tests.payouts.processes.conftest import ask_about, assert_each_paid_once, count, until_all
 from tests.payouts.processes.cuts import Cutter, has_written, kind_of
 from tests.payouts.processes.harness import ROOT, Process, until
 
 pytestmark = pytest.mark.processes
-
-MANAGE = [str(ROOT / "manage.py")]
 
 
 def account_at(sandbox):
@@ -36,7 +34,7 @@ def test_a9_a_wrong_certificate_sends_nothing_and_keeps_all_waiting(
     make_approved(3)
     Gateway.objects.create(**account_at(sandbox), bound_at="2026-01-01T00:00:00Z")
     trusting = {name: str(ROOT / "tests/heleket/tls/ca.pem") for name in CA_VARIABLES}
-    worker = Process("worker", entry=MANAGE, env={**environment, **trusting})
+    worker = Process("worker", module="manage", env={**environment, **trusting})
     processes.append(worker)
 
     until(lambda: Pause.objects.filter(cause="unreachable").exists())
@@ -145,9 +143,9 @@ def test_f1_the_database_connection_is_cut_at_every_message(
     """Each statement of a claim, a question and a record; each COMMIT also after it took effect."""
     cut = Cutter()
     proxy.judge = cut.judge
-    make_approved()
-    start_worker("--threads=1", DATABASE_URL=proxied)
-    until(lambda: ask_all() and len(cut.said) == 3)
+    [first] = make_approved()
+    start_worker("--threads=1", entry="hasty", DATABASE_URL=proxied)
+    until(lambda: ask_about(first) and len(cut.said) == 3)
     lengths = {kind: len(said) for kind, said in cut.said.items()}
     assert lengths.keys() == {"claim", "question", "record"}
 
@@ -158,7 +156,7 @@ def test_f1_the_database_connection_is_cut_at_every_message(
             make_approved()
             cut.arm(kind, number, verdict)
             Switch.objects.update(is_on=True)
-            until(lambda: ask_all() and cut.is_over)
+            until(lambda: ask_about(first) and cut.is_over, every=0.05)
 
     until_all("broadcast")
     assert_each_paid_once(sandbox)
