@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes, and each would compile all
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
 .PHONY: demo seed test test-fast lint bench sim torture screenshots
