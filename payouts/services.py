@@ -7,7 +7,7 @@ never undoes its neighbours.
 import hashlib
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
@@ -17,7 +17,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Max, Q, prefetch_related_objects
+from django.db.models import Q, prefetch_related_objects
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -68,8 +68,8 @@ CHANGES = {
 class Seen:
     """A payout as a page showed it: acts apply to exactly this or not at all.
 
-    `shown` are hashes of what the digest leaves out, in the order of `facts_beside`; `event` is the
-    number of the last event that changed it.
+    `shown` are hashes of what the digest leaves out, in the order of `BESIDE`; `event` is the
+    number of its last event at that moment.
     """
 
     id: UUID
@@ -104,35 +104,37 @@ class Outcome:
 def see(payouts: Iterable[Payout]) -> list[Seen]:
     payouts = list(payouts)
     prefetch_related_objects(payouts, "client")
-    changed = last_changes(payouts)
     return [
-        Seen(payout.pk, payout.digest(), shown(payout), changed.get(payout.pk, 0))
-        for payout in payouts
+        Seen(payout.pk, payout.digest(), shown(payout), payout.last_event) for payout in payouts
     ]
 
 
-def last_changes(payouts: Sequence[Payout]) -> dict[UUID, int]:
-    """Return the number of the last event of each that changed it; needs locks to stay true."""
-    events = PayoutEvent.objects.filter(
-        payout__in=[payout.pk for payout in payouts], act__in=CHANGES
-    )
-    last = events.order_by().values("payout").annotate(last=Max("number"))
-    return dict(last.values_list("payout", "last"))
+def changed_since(payouts: Iterable[Payout], seen: Mapping[UUID, Seen]) -> set[UUID]:
+    """Return those that an event changed since they were seen; needs locks to stay true.
+
+    One with fewer events than were seen is not what was seen either: the database is an older one.
+    """
+    with_news = {each.pk: each for each in payouts if each.last_event != seen[each.pk].event}
+    if not with_news:
+        return set()
+    events = PayoutEvent.objects.filter(payout__in=list(with_news), act__in=CHANGES)
+    changes = events.values_list("payout", "number")
+    changed = {payout for payout, number in changes if number > seen[payout].event}
+    older = {pk for pk, payout in with_news.items() if payout.last_event < seen[pk].event}
+    return changed | older
 
 
-def facts_beside(payout: Payout) -> list[tuple[str, str]]:
-    """What people read on a page and the digest leaves out, each with a sentence of what it is."""
-    return [
-        (payout.purpose, _("Its purpose is now “%s”.")),
-        (payout.reference, _("Its reference is now “%s”.")),
-        (str(payout.client), _("Its client is now called “%s”.")),
-    ]
+# What people read on a page and the digest leaves out, each with a sentence of what it is now.
+BESIDE = {
+    "purpose": gettext_lazy("Its purpose is now “%s”."),
+    "reference": gettext_lazy("Its reference is now “%s”."),
+    "client": gettext_lazy("Its client is now called “%s”."),
+}
 
 
 def shown(payout: Payout) -> str:
-    return ".".join(
-        hashlib.sha256(fact.encode()).hexdigest()[:16] for fact, _sentence in facts_beside(payout)
-    )
+    facts = [str(getattr(payout, name)) for name in BESIDE]
+    return ".".join(hashlib.sha256(fact.encode()).hexdigest()[:16] for fact in facts)
 
 
 def require(by: User, *permissions: str) -> None:
@@ -315,7 +317,7 @@ def edit_payout(
     with door.change([seen.id], by=by, source=source) as payouts:
         payout = only(payouts)
         refuse_other_digest(payout, seen)
-        refuse_changed(payout, seen, last_changes([payout]).get(payout.pk, 0))
+        refuse_changed(payout, seen, changed_since([payout], {payout.pk: seen}))
         refuse_stopped(payout)
         refuse_unless(payout, PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
         as_it_was = content(payout)
@@ -587,13 +589,13 @@ def act_on(
         chunk = {each.id: each for each in seen[start : start + CHUNK]}
         with door.change(chunk, by=by, source=source) as payouts:
             prefetch_related_objects(payouts, "client")
-            changed = {} if digest_alone else last_changes(payouts)
+            changed = set() if digest_alone else changed_since(payouts, chunk)
             act, done = begin(payouts), []
             for payout in payouts:
                 try:
                     refuse_other_digest(payout, chunk[payout.pk])
                     if not digest_alone:
-                        refuse_changed(payout, chunk[payout.pk], changed.get(payout.pk, 0))
+                        refuse_changed(payout, chunk[payout.pk], changed)
                     refuse_stopped(payout)
                     text = act(payout)
                 except PayoutError as exc:
@@ -623,9 +625,9 @@ def refuse_other_digest(payout: Payout, seen: Seen) -> None:
         raise PayoutError(it_changed(payout, seen))
 
 
-def refuse_changed(payout: Payout, seen: Seen, last_change: int) -> None:
+def refuse_changed(payout: Payout, seen: Seen, changed: Collection[UUID]) -> None:
     """Raise PayoutError, saying what changed, if anything that people go by is another now."""
-    if (shown(payout), last_change) != (seen.shown, seen.event):
+    if payout.pk in changed or shown(payout) != seen.shown:
         raise PayoutError(it_changed(payout, seen))
 
 
@@ -642,8 +644,10 @@ def it_changed(payout: Payout, seen: Seen) -> str:
         _("It is now %(money)s to %(address)s.")
         % {"money": payout.money, "address": payout.address},
     ]
-    facts = zip(facts_beside(payout), shown(payout).split("."), seen.shown.split("."), strict=False)
-    sentences += [sentence % fact for (fact, sentence), now, then in facts if then not in ("", now)]
+    facts = zip(BESIDE, shown(payout).split("."), seen.shown.split("."), strict=False)
+    sentences += [
+        BESIDE[name] % getattr(payout, name) for name, now, then in facts if then not in ("", now)
+    ]
     return " ".join(sentences)
 
 
