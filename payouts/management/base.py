@@ -148,15 +148,22 @@ def act(
     """Let a person act on the payouts named, or only try it, and report what became of each.
 
     Each chunk is a transaction of its own: whoever stops it in the middle repeats it for the rest.
+    A right that is lost in between refuses the rest, and what was done before is told.
     """
-    found = find_payouts(payouts, limit)
-    actor = person(by)
-    outcomes: list[Outcome] = []
+    found, outcomes = find_payouts(payouts, limit), list[Outcome]()
     with refusals_as_errors(), progress_bar("payouts", len(found)) as show:
         for chunk in chunks(found):
-            with transaction.atomic():
-                outcomes += service(services.see(chunk), by=actor, source=Source.COMMAND)
-                transaction.set_rollback(dry_run)
+            try:
+                with transaction.atomic():
+                    actor = person(by)  # with the rights that they have by now
+                    outcomes += service(services.see(chunk), by=actor, source=Source.COMMAND)
+                    transaction.set_rollback(dry_run)
+            except (PayoutError, CommandError) as exc:
+                if not outcomes:
+                    raise
+                rest = found[len(outcomes) :]
+                outcomes += [Outcome(each.pk, each.number, False, str(exc)) for each in rest]
+                break
             show(len(outcomes))
     report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
 

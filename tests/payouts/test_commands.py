@@ -516,3 +516,25 @@ def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
 
     run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x")
     assert Payout.objects.filter(status="cancelled").count() == 5
+
+
+def test_g37_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_tells_what_was_done(
+    run_json, operator, monkeypatch
+):
+    monkeypatch.setattr("payouts.services.CHUNK", 2)
+    payouts = sorted([approved() for _ in range(3)], key=lambda payout: payout.number)
+    see = services.see
+
+    def see_and_lose_the_right(chunk):
+        if len(chunk) == 1:
+            operator.groups.clear()
+        return see(chunk)
+
+    monkeypatch.setattr(services, "see", see_and_lose_the_right)
+    names = [str(payout.number) for payout in payouts]
+    code, told = run_json("cancel_payouts", *names, "--by=olga", "--reason=Twice")
+
+    assert code == 2
+    assert [row["done"] for row in told["payouts"]] == [True, True, False]
+    assert "right" in told["payouts"][2]["text"]
+    assert [status_of(payout) for payout in payouts] == ["cancelled", "cancelled", "approved"]
