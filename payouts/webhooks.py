@@ -44,11 +44,16 @@ WHERE id = %s AND (watch_at > %s OR watch_at IS NULL AND remote_status <> %s AND
 STORE = """
 INSERT INTO payouts_webhookdelivery AS stored
     (digest, body, outcome, order_id, received_at, count)
-VALUES (%s, %s, %s, %s, %s, 1)
+VALUES (%s, %s, CASE
+    WHEN NOT %s THEN 'ignored'
+    WHEN EXISTS (SELECT 1 FROM payouts_attempt WHERE order_id = %s) THEN 'known'
+    ELSE 'foreign' END, %s, %s, 1)
 ON CONFLICT (digest) DO UPDATE
 SET count = stored.count + 1, repeated_at = excluded.received_at
-RETURNING count
+RETURNING count, outcome
 """
+
+FOUND = ("id", "order_id", "body", "uuid")
 
 refusals = itertools.count(1)
 
@@ -89,25 +94,21 @@ def read_body(request: HttpRequest) -> bytes:
 def take(raw: bytes, members: Mapping[str, object]) -> None:
     """Store a verified webhook, and have Heleket asked about its payout. A repeat only counts."""
     order_id = str(members.get("order_id") or "")[:100]
+    digest, is_payout = hashlib.sha256(raw).hexdigest(), members.get("type") == "payout"
     at = connection.ops.adapt_datetimefield_value(clock.now())
     with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(STORE, [digest, raw.decode(), is_payout, order_id, order_id, at])
+        if cursor.fetchone() != (1, "known"):
+            return
         attempt = find(order_id, cursor)
-        outcome = "known" if attempt else "foreign"
-        if members.get("type") != "payout":
-            attempt, outcome = None, "ignored"
-        digest = hashlib.sha256(raw).hexdigest()
-        cursor.execute(STORE, [digest, raw.decode(), outcome, order_id, at])
-        [count] = cursor.fetchone()
-        if attempt and count == 1 and not differs(attempt, members):
+        if not differs(attempt, members):
             ask_soon(attempt, str(members.get("status")), cursor, at)
 
 
-def find(order_id: str, cursor: CursorWrapper) -> Attempt | None:
+def find(order_id: str, cursor: CursorWrapper) -> Attempt:
+    """Return what a webhook is compared with, loaded no further."""
     cursor.execute(FIND, [order_id])
-    row = cursor.fetchone()
-    return (
-        Attempt(**dict(zip(("id", "order_id", "body", "uuid"), row, strict=True))) if row else None
-    )
+    return Attempt.from_db(connection.alias, FOUND, cursor.fetchone())
 
 
 def ask_soon(

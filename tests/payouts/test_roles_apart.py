@@ -204,6 +204,8 @@ def test_g42_while_both_stand_the_approval_does_not_count_at_the_claim(office):
         StaffFactory(roles=["Approver"]),
     )
     payout = PayoutFactory(status=PayoutStatus.APPROVED, approved_by=torn)
+    assert policy.people_who_may_approve([torn.pk, other.pk]) == {torn.pk, other.pk}
+
     make_torn(torn)
 
     assert policy.people_who_may_approve([torn.pk, other.pk]) == {other.pk}

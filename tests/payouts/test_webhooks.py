@@ -10,6 +10,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
@@ -225,6 +226,18 @@ def test_b3_a_replay_has_nobody_asked_again(client, office, payout):
         assert post(client, body).status_code == 200
     assert office.check() == 0
     assert len(office.questions()) == questions
+
+
+def test_a_repeat_takes_one_statement(client, payout):
+    body = signed(said())
+    assert post(client, body).status_code == 200
+
+    with CaptureQueriesContext(connection) as captured:
+        assert post(client, body).status_code == 200
+
+    first_words = [query["sql"].split()[0] for query in captured]
+    assert [word for word in first_words if word not in ("SAVEPOINT", "RELEASE")] == ["INSERT"]
+    assert WebhookDelivery.objects.get().count == 2
 
 
 def test_b4_a_signed_lie_has_heleket_asked_and_moves_nothing(client, office, payout):
