@@ -10,7 +10,7 @@ from django.http.request import validate_host
 PATH = "/webhooks/heleket/"
 
 
-@register()
+@register("webhooks")
 def check_callback(**_options: Any) -> list[CheckMessage]:
     """Without webhooks payouts end all the same, only later: this is never an error."""
     why = wrong_with(settings.HELEKET_CALLBACK_URL) if settings.HELEKET_MERCHANT_ID else ""

@@ -429,6 +429,24 @@ def test_heleket_check_tells_the_account_of_the_database(run_json, desk):
     assert database["values"]["installation"] == "test"
 
 
+@pytest.mark.parametrize(
+    ("url", "code", "state"),
+    [
+        ("https://testserver/webhooks/heleket/", 0, "ok"),
+        ("https://elsewhere.example/webhooks/heleket/", 2, "problem"),
+        ("", 2, "problem"),
+    ],
+)
+def test_g30_heleket_check_judges_the_callback_address(run_json, settings, url, code, state):
+    settings.HELEKET_CALLBACK_URL = url
+
+    ended, told = run_json("heleket_check")
+
+    [callback] = [each for each in told["findings"] if each["about"] == "callback"]
+    assert (ended, callback["state"]) == (code, state)
+    assert "HELEKET_CALLBACK_URL" in callback["sentence"]
+
+
 def test_g1_heleket_check_finds_the_database_of_another_account(run_json, desk):
     Gateway.objects.update(merchant_id="else")
 

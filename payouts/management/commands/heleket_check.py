@@ -2,6 +2,7 @@ from argparse import ArgumentParser
 from dataclasses import replace
 from typing import Any
 
+from django.core import checks
 from django.core.management.base import CommandError
 from django.forms import model_to_dict
 
@@ -45,7 +46,7 @@ class Command(heleket_check.Command):
     def find_out(self) -> Report:
         with self.open_client() as client:
             report = probe(client)
-            return replace(report, findings=[binding(client), *report.findings])
+            return replace(report, findings=[binding(client), callback(), *report.findings])
 
     def learn(self, username: str | None) -> None:
         if not username:
@@ -67,3 +68,10 @@ def binding(client: Client) -> Finding:
         return Finding("database", "error", str(exc))
     told = f"Belongs to {bound}, installation {bound.installation}."
     return Finding("database", "ok", told, model_to_dict(bound, BOUND))
+
+
+def callback() -> Finding:
+    """What `manage.py check` says of the address for Heleket's webhooks."""
+    if wrong := checks.run_checks(tags=["webhooks"]):
+        return Finding("callback", "problem", " ".join(each.msg for each in wrong))
+    return Finding("callback", "ok", "HELEKET_CALLBACK_URL leads to this desk.")
