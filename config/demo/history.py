@@ -112,7 +112,7 @@ class Story:
 
     def approve(self, *payouts: Payout, by: str = "") -> None:
         approver = self.staff[by or self.chance.choice(["amira", "arno"])]
-        seen = services.see(payouts)
+        seen = services.see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
         expect_done(services.approve_payouts(seen, by=approver, source=Source.ADMIN))
 
     def act(self, act: Act, payout: Payout, reason: str, by: str) -> None:
