@@ -101,12 +101,13 @@ def new_connection() -> sqlite3.Connection:
 
 @contextmanager
 def instead(mine: sqlite3.Connection) -> Iterator[None]:
-    """Let Django use this connection for a while."""
-    before, connection.connection = connection.connection, mine
+    """Let Django use this connection for a while, and not close it: a database in memory ends."""
+    usual, before = connection.settings_dict["NAME"], connection.connection
+    connection.settings_dict["NAME"], connection.connection = ":memory:", mine
     try:
         yield
     finally:
-        connection.connection = before
+        connection.settings_dict["NAME"], connection.connection = usual, before
 
 
 # PostgreSQL: the server copies a template
