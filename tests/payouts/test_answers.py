@@ -8,7 +8,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from heleket.sandbox.records import Answer
-from payouts import services
+from payouts import services, settlement
 from payouts.models import (
     Attempt,
     Discrepancy,
@@ -301,13 +301,14 @@ def test_b8_any_order_of_webhooks_and_questions_ends_in_heleket_s_truth(
 
 @pytest.mark.parametrize("fate", ["paid", "final_fail", "fail_then_paid", "p2p"])
 def test_b16_without_a_single_webhook_asking_ends_a_payout(office, fate):
-    """Heleket takes a day for each step, longer than the desk's longest pause between questions."""
+    """Heleket takes an hour for each step, longer than the longest wait between questions."""
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.set_fate(fate, order_id=payout.order_id("test"))
-    office.sandbox.pace_seconds = 86400
+    office.sandbox.pace_seconds = 3600
+    assert settlement.LONGEST_CHECK.total_seconds() < office.sandbox.pace_seconds
 
     office.submit()
-    office.work(days=5)
+    office.work(hours=5)
 
     remote = office.sandbox.find(payout.order_id("test"))
     assert remote.is_final
