@@ -28,6 +28,7 @@ from tests.sim import bugs
 pytestmark = pytest.mark.django_db
 
 Kind = Discrepancy.Kind
+INFO = "/v1/payout/info"
 
 
 @pytest.fixture
@@ -569,10 +570,11 @@ def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout)
     assert now(payout).due_at == office.clock()
 
 
-@pytest.mark.parametrize("fault", ["timeout", "drop"])
-def test_g24_a_hint_that_comes_before_a_lost_call_is_recorded_stays(office, payout, fault):
+@pytest.mark.parametrize("fault", ["timeout", "drop", None])
+def test_g24_a_hint_that_comes_before_a_call_is_recorded_stays(office, payout, fault):
     [call] = submission.claim(1, office.desk)
-    office.sandbox.faults.add(fault, path=CREATE)
+    if fault:
+        office.sandbox.faults.add(fault, path=CREATE)
     answer = submission.send(call, office.client, timeout=5)
     Payout.objects.update(due_at=office.clock())
 
@@ -587,6 +589,74 @@ def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(o
     office.work(minutes=2)
     assert now(payout).status == PayoutStatus.FAILED
     Attempt.objects.update(watch_at=office.clock())
+    [question] = checks.claim_watched(1, office.desk)
+    reply = checks.ask(question, office.client, timeout=5)
+    Attempt.objects.update(watch_at=office.clock())
+
+    checks.record([reply], office.desk)
+
+    assert Attempt.objects.get().watch_at == office.clock()
+
+
+def lost(office, **span):
+    office.sandbox.faults.add("drop", path=CREATE)
+    office.submit()
+    office.clock.forward(**span)
+
+
+def not_answered(office):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.sandbox.faults.add("503", path=INFO)
+    office.clock.forward(minutes=1)
+
+
+def of_other_terms(office):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.sandbox.payouts[0].amount += 1
+    office.clock.forward(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "bring",
+    [
+        lambda office: lost(office, seconds=31),
+        lambda office: lost(office, hours=1),
+        not_answered,
+        of_other_terms,
+    ],
+    ids=["not found, too early", "not found", "no answer", "other terms"],
+)
+def test_g24_a_hint_stays_whatever_an_older_answer_says(unchecked_office, bring):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    bring(office)
+    [question] = checks.claim(1, office.desk)
+    reply = checks.ask(question, office.client, timeout=5)
+    Payout.objects.update(due_at=office.clock())
+
+    checks.record([reply], office.desk)
+
+    assert now(payout).due_at == office.clock()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "span", "fault"),
+    [
+        ("Not enough funds", {}, None),
+        ("Not enough funds", {"hours": 1}, None),
+        ("Not enough funds", {}, "503"),
+        ("Minimum amount 10 USDT", {"hours": 1}, None),
+    ],
+    ids=["not found, too early", "not found", "no answer", "released"],
+)
+def test_g24_a_watch_stays_whatever_an_older_answer_says(office, payout, refusal, span, fault):
+    Liar(office, refusal)
+    office.submit()
+    office.clock.forward(**span)
+    Attempt.objects.update(watch_at=office.clock())
+    if fault:
+        office.sandbox.faults.add(fault, path=INFO)
     [question] = checks.claim_watched(1, office.desk)
     reply = checks.ask(question, office.client, timeout=5)
     Attempt.objects.update(watch_at=office.clock())
