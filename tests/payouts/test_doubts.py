@@ -129,6 +129,34 @@ def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched(office, pay
     assert (found.kind, found.is_critical) == (Kind.FOUND_LATE, True)
 
 
+def test_g26_a_cancel_takes_two_answers_a_quiet_time_apart(office, payout):
+    Liar(office, "Not enough funds")
+    office.submit()
+    office.clock.forward(hours=1)
+    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.APPROVED
+    office.clock.forward(seconds=1)
+    Attempt.objects.update(watch_at=office.clock())  # as a webhook does
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.APPROVED
+    office.clock.forward(seconds=office.desk.quiet)
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.CANCELLED
+
+
+def test_g26_a_cancel_after_a_final_failure_ends_the_next_try_at_once(office, payout):
+    office.sandbox.set_fate("final_fail")
+    office.submit()
+    office.work(minutes=2)
+    assert office.act("retry_payouts", payout, role="Operator", reason="Once more").done
+
+    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+
+    assert now(payout).status == PayoutStatus.CANCELLED
+
+
 def test_g26_a_cancel_after_a_refusal_in_unknown_words_waits_for_the_release_time(office, payout):
     Liar(office, "Your address is under review")
     office.submit()
