@@ -75,6 +75,19 @@ def test_g42_the_page_of_a_person_refuses_a_single_right_of_the_other_side(clien
     assert holdings() == before
 
 
+@pytest.mark.parametrize(
+    "name", [f"{act}_{what}" for act in ("add", "change", "delete") for what in ("user", "group")]
+)
+def test_g42_who_changes_people_or_roles_decides_nothing(client, boss, name):
+    person = StaffFactory(roles=["Approver"])
+    before = holdings()
+
+    refused = save(client, person, user_permissions=[right(name).pk])
+
+    assert "never manages users" in refused.content.decode()
+    assert holdings() == before
+
+
 def role_form(client, role, **changes):
     url = reverse("admin:auth_group_change", args=[role.pk])
     page = client.get(url)
@@ -185,6 +198,7 @@ def test_g42_a_superuser_may_be_given_anything():
     boss = UserFactory(is_superuser=True)
     boss.groups.set(Group.objects.all())
     assert boss.groups.count() == len(roles.ROLES)
+    assert policy.people_who_may_approve([boss.pk]) == {boss.pk}
 
 
 # While both stand
@@ -211,6 +225,20 @@ def test_g42_while_both_stand_the_approval_does_not_count_at_the_claim(office):
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
     assert Approval.objects.get(payout=payout).voided_at is not None
     assert not office.sandbox.calls
+
+
+@pytest.mark.parametrize("way", ["right", "role"])
+def test_g42_who_manages_by_a_right_or_another_role_approves_nothing(way):
+    torn = StaffFactory(roles=["Approver"])
+    table, column, held = "auth_user_user_permissions", "permission_id", right("change_user")
+    if way == "role":
+        table, column, held = "auth_user_groups", "group_id", Group.objects.create(name="Helpers")
+        held.permissions.add(right("change_user"))
+    trigger = f"{table}_apart" + ("" if connection.vendor == "postgresql" else "_0")
+    tamper(table, trigger, f"INSERT INTO {table} (user_id, {column}) VALUES ({torn.pk}, {held.pk})")
+
+    assert not policy.people_who_may_approve([torn.pk])
+    assert list(roles.people_with_both()) == [torn]
 
 
 def test_g42_a_check_and_the_list_of_people_name_who_has_both(client, boss):
