@@ -107,6 +107,18 @@ def test_g42_the_page_of_a_role_refuses_what_gives_its_members_both(client, boss
     assert holdings() == before
 
 
+def test_g42_the_page_of_a_role_looks_at_what_its_members_hold_alone(client, boss):
+    helpers = Group.objects.create(name="Helpers")
+    person = StaffFactory(username="torn", roles=["Helpers"])
+    person.user_permissions.add(right("change_user"))
+    before = holdings()
+
+    refused = role_form(client, helpers, permissions=[right("release_payout").pk])
+
+    assert f"decide about money: {person}." in refused.content.decode()
+    assert holdings() == before
+
+
 def test_g42_no_role_holds_both(client, boss):
     both = [right("change_user").pk, right("approve_payout").pk]
     before = holdings()
