@@ -334,6 +334,22 @@ def test_g48_what_heleket_said_of_an_earlier_try_holds_for_minutes_only(office, 
     assert office.submit() == 1
 
 
+def test_g48_what_heleket_said_before_the_approval_is_asked_again(office, payout):
+    Liar(office, "Not enough funds")
+    office.submit()
+    edit(office, payout)
+    office.clock.forward(seconds=office.desk.quiet)
+    office.check()
+    assert Attempt.objects.get().clear_at == office.clock()
+    office.clock.forward(seconds=30)
+
+    office.approve(payout)
+
+    assert office.submit() == 0
+    office.check()
+    assert office.submit() == 1
+
+
 def test_g48_a_next_try_that_goes_at_once_is_found(unchecked_office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     with bugs.plant(bugs.NEW_TRY_AT_ONCE), pytest.raises(AssertionError):
