@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -348,6 +349,23 @@ def test_g48_what_heleket_said_before_the_approval_is_asked_again(office, payout
     assert office.submit() == 0
     office.check()
     assert office.submit() == 1
+
+
+def test_g48_a_repeat_of_the_next_try_asks_about_the_earlier_one_as_well(office, payout):
+    office.desk = replace(office.desk, quiet=2 * submission.FRESH.total_seconds())
+    Liar(office, "Not enough funds")
+    office.submit()
+    edit(office, payout)
+    office.approve(payout)
+    office.sandbox.faults.add("drop", path=CREATE)
+
+    office.until(lambda: now(payout).status == PayoutStatus.CONFIRMED)
+
+    assert Attempt.objects.get(generation=2).calls == 2
+    sent = office.creates()[-1].at
+    first = payout.order_id("test", 1)
+    asked = [call.at for call in office.questions() if first in str(call.body)]
+    assert any(sent - submission.FRESH <= at <= sent for at in asked)
 
 
 def test_g48_a_next_try_that_goes_at_once_is_found(unchecked_office):
