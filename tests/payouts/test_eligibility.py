@@ -224,6 +224,19 @@ def test_g49_a_wish_to_cancel_cannot_be_taken_out_of_its_row(unchecked_office):
     assert not now(payout).may_repeat
 
 
+def test_g49_a_call_without_an_answer_cannot_be_made_a_first_one(unchecked_office):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.faults.add("drop")
+    office.submit()
+    Payout.objects.update(status="approved", waiting_for="worker", due_at=clock.now())
+
+    office.submit()
+
+    assert len(office.creates()) == 1
+    assert DeskEvent.objects.filter(act="forgery").count() == 1
+    assert now(payout).last_event == payout.events.count()
+
+
 # Repeats
 
 
