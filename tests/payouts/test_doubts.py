@@ -504,6 +504,18 @@ def test_g21_a_payout_that_alone_is_refused_waits_alone(office):
     assert now(late).status in (PayoutStatus.BROADCAST, PayoutStatus.CONFIRMED)
 
 
+def test_g21_words_nobody_knows_pause_all_whatever_went_through_before(office):
+    for _ in range(3):
+        PayoutFactory(status=PayoutStatus.APPROVED)
+    office.submit(limit=1)
+    Liar(office, *["Your address is under review"] * 2)
+
+    assert office.submit(limit=1) == 1
+
+    assert Pause.objects.get().cause == "unknown"
+    assert office.submit() == 0
+
+
 # Trouble on the way
 
 
