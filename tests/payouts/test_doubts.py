@@ -113,7 +113,7 @@ def test_g26_a_cancel_after_a_refusal_asks_heleket_first_and_finds_what_it_hid(
     assert len(office.sandbox.order_ids) == 1
 
 
-def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched(office, payout):
+def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched_for_a_month(office, payout):
     liar = Liar(office, "Not enough funds")
     office.submit()
     office.act("cancel_payouts", payout, role="Operator", reason="Twice")
@@ -122,8 +122,9 @@ def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched(office, pay
     assert now(payout).status == PayoutStatus.CANCELLED
     assert len(office.creates()) == 0
 
+    office.work(days=27)
     liar.execute()
-    office.work(days=1)
+    office.work(days=2)
 
     assert now(payout).status == PayoutStatus.CANCELLED
     found = Discrepancy.objects.get()
