@@ -137,7 +137,7 @@ def check_apart(
         checks.Warning(
             f"{person} manages users and decides about money.",
             hint="Take one of the roles away. Until then their approvals do not count.",
-            id="desk.W001",
+            id="desk.W002",
         )
         for person in people_with_both()
     ]

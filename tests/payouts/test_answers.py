@@ -1,5 +1,6 @@
 """What Heleket answers later: any order, any repetition, and words that are not final."""
 
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -8,7 +9,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from heleket.sandbox.records import Answer
-from payouts import services, settlement
+from payouts import checks, services, settlement
 from payouts.models import (
     Attempt,
     Discrepancy,
@@ -133,6 +134,20 @@ def test_b18_an_answer_about_another_payout_is_not_believed(office):
     stopped = now(first)
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.BROADCAST, "discrepancy")
     assert first.attempts.get().is_final is False
+    assert Discrepancy.objects.get().kind == Discrepancy.Kind.DIFFERENT
+
+
+def test_b18_an_answer_under_another_order_id_alone_is_not_believed(office, payout):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.clock.forward(minutes=1)
+    [question] = checks.claim(1, office.desk)
+    told = checks.ask(question, office.client, timeout=5).told
+    other = replace(told, order_id="another", status="paid", is_final=True)
+
+    checks.record([checks.Reply(question, other)], office.desk)
+
+    assert now(payout).status == PayoutStatus.BROADCAST
     assert Discrepancy.objects.get().kind == Discrepancy.Kind.DIFFERENT
 
 

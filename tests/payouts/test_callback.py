@@ -1,4 +1,5 @@
 import pytest
+from django.core import checks
 
 from config.checks import check_callback
 
@@ -16,6 +17,8 @@ def test_g30_both_spellings_of_the_callback_address_answer(client, db, address):
         ("http://testserver/webhooks/heleket/", "https"),
         ("https://elsewhere.example/webhooks/heleket/", "ALLOWED_HOSTS"),
         ("https://testserver/webhooks/", "must end with"),
+        ("https://testserver/webhooks/heleket/?a=1", "must end with"),
+        ("https://testserver/webhooks/heleket/#a", "must end with"),
         ("https://[::1", "cannot be read"),
         ("https://testserver/webhooks/heleket", ""),
     ],
@@ -24,3 +27,16 @@ def test_g30_check_says_what_is_wrong_with_the_callback_address(settings, url, w
     settings.PLAIN_HTTP, settings.HELEKET_CALLBACK_URL = False, url
     told = [message.msg for message in check_callback()]
     assert (why in told[0] and "HELEKET_CALLBACK_URL" in told[0]) if why else not told
+
+
+def test_g30_plain_http_is_for_a_desk_that_serves_its_own_machine(settings):
+    settings.PLAIN_HTTP = True
+    settings.HELEKET_CALLBACK_URL = "http://testserver/webhooks/heleket/"
+    assert not check_callback()
+
+
+def test_g30_check_asks_for_it_once_there_is_an_account(settings):
+    settings.HELEKET_CALLBACK_URL = ""
+    assert "HELEKET_CALLBACK_URL" in str(checks.run_checks())
+    settings.HELEKET_MERCHANT_ID = ""
+    assert "HELEKET_CALLBACK_URL" not in str(checks.run_checks())

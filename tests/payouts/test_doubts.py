@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -28,6 +29,7 @@ from tests.sim import bugs
 pytestmark = pytest.mark.django_db
 
 Kind = Discrepancy.Kind
+INFO = "/v1/payout/info"
 
 
 @pytest.fixture
@@ -111,7 +113,7 @@ def test_g26_a_cancel_after_a_refusal_asks_heleket_first_and_finds_what_it_hid(
     assert len(office.sandbox.order_ids) == 1
 
 
-def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched(office, payout):
+def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched_for_a_month(office, payout):
     liar = Liar(office, "Not enough funds")
     office.submit()
     office.act("cancel_payouts", payout, role="Operator", reason="Twice")
@@ -120,12 +122,41 @@ def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched(office, pay
     assert now(payout).status == PayoutStatus.CANCELLED
     assert len(office.creates()) == 0
 
+    office.work(days=27)
     liar.execute()
-    office.work(days=1)
+    office.work(days=2)
 
     assert now(payout).status == PayoutStatus.CANCELLED
     found = Discrepancy.objects.get()
     assert (found.kind, found.is_critical) == (Kind.FOUND_LATE, True)
+
+
+def test_g26_a_cancel_takes_two_answers_a_quiet_time_apart(office, payout):
+    Liar(office, "Not enough funds")
+    office.submit()
+    office.clock.forward(hours=1)
+    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.APPROVED
+    office.clock.forward(seconds=1)
+    Attempt.objects.update(watch_at=office.clock())  # as a webhook does
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.APPROVED
+    office.clock.forward(seconds=office.desk.quiet)
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.CANCELLED
+
+
+def test_g26_a_cancel_after_a_final_failure_ends_the_next_try_at_once(office, payout):
+    office.sandbox.set_fate("final_fail")
+    office.submit()
+    office.work(minutes=2)
+    assert office.act("retry_payouts", payout, role="Operator", reason="Once more").done
+
+    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+
+    assert now(payout).status == PayoutStatus.CANCELLED
 
 
 def test_g26_a_cancel_after_a_refusal_in_unknown_words_waits_for_the_release_time(office, payout):
@@ -305,6 +336,39 @@ def test_g48_what_heleket_said_of_an_earlier_try_holds_for_minutes_only(office, 
     assert office.submit() == 1
 
 
+def test_g48_what_heleket_said_before_the_approval_is_asked_again(office, payout):
+    Liar(office, "Not enough funds")
+    office.submit()
+    edit(office, payout)
+    office.clock.forward(seconds=office.desk.quiet)
+    office.check()
+    assert Attempt.objects.get().clear_at == office.clock()
+    office.clock.forward(seconds=30)
+
+    office.approve(payout)
+
+    assert office.submit() == 0
+    office.check()
+    assert office.submit() == 1
+
+
+def test_g48_a_repeat_of_the_next_try_asks_about_the_earlier_one_as_well(office, payout):
+    office.desk = replace(office.desk, quiet=2 * submission.FRESH.total_seconds())
+    Liar(office, "Not enough funds")
+    office.submit()
+    edit(office, payout)
+    office.approve(payout)
+    office.sandbox.faults.add("drop", path=CREATE)
+
+    office.until(lambda: now(payout).status == PayoutStatus.CONFIRMED)
+
+    assert Attempt.objects.get(generation=2).calls == 2
+    sent = office.creates()[-1].at
+    first = payout.order_id("test", 1)
+    asked = [call.at for call in office.questions() if first in str(call.body)]
+    assert any(sent - submission.FRESH <= at <= sent for at in asked)
+
+
 def test_g48_a_next_try_that_goes_at_once_is_found(unchecked_office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     with bugs.plant(bugs.NEW_TRY_AT_ONCE), pytest.raises(AssertionError):
@@ -441,6 +505,18 @@ def test_g21_a_payout_that_alone_is_refused_waits_alone(office):
     assert now(late).status in (PayoutStatus.BROADCAST, PayoutStatus.CONFIRMED)
 
 
+def test_g21_words_nobody_knows_pause_all_whatever_went_through_before(office):
+    for _ in range(3):
+        PayoutFactory(status=PayoutStatus.APPROVED)
+    office.submit(limit=1)
+    Liar(office, *["Your address is under review"] * 2)
+
+    assert office.submit(limit=1) == 1
+
+    assert Pause.objects.get().cause == "unknown"
+    assert office.submit() == 0
+
+
 # Trouble on the way
 
 
@@ -475,7 +551,7 @@ def test_g23_an_unreachable_gateway_is_probed_within_seconds_and_then_each_minut
     office.sandbox.faults.add("refuse_connection", rate=1.0)
     probes = []
     for second in range(600):
-        probes += [second] * office.submit()
+        probes += [second] if office.submit() else []  # the first round sends several
         office.clock.forward(seconds=1)
     assert DeskEvent.objects.filter(act="pause").count() == 1
     waits = [after - before for before, after in itertools.pairwise(probes)]
@@ -569,10 +645,11 @@ def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout)
     assert now(payout).due_at == office.clock()
 
 
-@pytest.mark.parametrize("fault", ["timeout", "drop"])
-def test_g24_a_hint_that_comes_before_a_lost_call_is_recorded_stays(office, payout, fault):
+@pytest.mark.parametrize("fault", ["timeout", "drop", None])
+def test_g24_a_hint_that_comes_before_a_call_is_recorded_stays(office, payout, fault):
     [call] = submission.claim(1, office.desk)
-    office.sandbox.faults.add(fault, path=CREATE)
+    if fault:
+        office.sandbox.faults.add(fault, path=CREATE)
     answer = submission.send(call, office.client, timeout=5)
     Payout.objects.update(due_at=office.clock())
 
@@ -587,6 +664,74 @@ def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(o
     office.work(minutes=2)
     assert now(payout).status == PayoutStatus.FAILED
     Attempt.objects.update(watch_at=office.clock())
+    [question] = checks.claim_watched(1, office.desk)
+    reply = checks.ask(question, office.client, timeout=5)
+    Attempt.objects.update(watch_at=office.clock())
+
+    checks.record([reply], office.desk)
+
+    assert Attempt.objects.get().watch_at == office.clock()
+
+
+def lost(office, **span):
+    office.sandbox.faults.add("drop", path=CREATE)
+    office.submit()
+    office.clock.forward(**span)
+
+
+def not_answered(office):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.sandbox.faults.add("503", path=INFO)
+    office.clock.forward(minutes=1)
+
+
+def of_other_terms(office):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.sandbox.payouts[0].amount += 1
+    office.clock.forward(minutes=1)
+
+
+@pytest.mark.parametrize(
+    "bring",
+    [
+        lambda office: lost(office, seconds=31),
+        lambda office: lost(office, hours=1),
+        not_answered,
+        of_other_terms,
+    ],
+    ids=["not found, too early", "not found", "no answer", "other terms"],
+)
+def test_g24_a_hint_stays_whatever_an_older_answer_says(unchecked_office, bring):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    bring(office)
+    [question] = checks.claim(1, office.desk)
+    reply = checks.ask(question, office.client, timeout=5)
+    Payout.objects.update(due_at=office.clock())
+
+    checks.record([reply], office.desk)
+
+    assert now(payout).due_at == office.clock()
+
+
+@pytest.mark.parametrize(
+    ("refusal", "span", "fault"),
+    [
+        ("Not enough funds", {}, None),
+        ("Not enough funds", {"hours": 1}, None),
+        ("Not enough funds", {}, "503"),
+        ("Minimum amount 10 USDT", {"hours": 1}, None),
+    ],
+    ids=["not found, too early", "not found", "no answer", "released"],
+)
+def test_g24_a_watch_stays_whatever_an_older_answer_says(office, payout, refusal, span, fault):
+    Liar(office, refusal)
+    office.submit()
+    office.clock.forward(**span)
+    Attempt.objects.update(watch_at=office.clock())
+    if fault:
+        office.sandbox.faults.add(fault, path=INFO)
     [question] = checks.claim_watched(1, office.desk)
     reply = checks.ask(question, office.client, timeout=5)
     Attempt.objects.update(watch_at=office.clock())

@@ -9,7 +9,7 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from payouts import clock, explain, services, submission
+from payouts import chain, clock, explain, services, submission
 from payouts.models import Approval, Attempt, DeskEvent, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.sim import bugs
@@ -84,12 +84,17 @@ def an_event_is_added(_office, payout):
     sql("UPDATE payouts_approval SET person_id = %s", event.person_id)
 
 
-def the_stored_request_goes_elsewhere(office, payout):
+def keep_a_request(office):
+    """Have one claimed that was not called: it goes back and is due again."""
     [call] = submission.claim(1, office.desk)
     submission.record([submission.Answer(call, submission.Unsent("Stopped"))], office.desk)
-    assert now(payout).status == PayoutStatus.APPROVED
-    sql("UPDATE payouts_attempt SET body = replace(body, %s, %s)", payout.address, OTHER)
+    assert Payout.objects.get().status == PayoutStatus.APPROVED
     office.clock.forward(minutes=1)
+
+
+def the_stored_request_goes_elsewhere(office, payout):
+    keep_a_request(office)
+    sql("UPDATE payouts_attempt SET body = replace(body, %s, %s)", payout.address, OTHER)
 
 
 FORGERIES = [
@@ -141,6 +146,49 @@ def test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
     assert len(alarms) == 1
 
 
+OTHER_MEMBERS = {
+    "amount": "5.00000001",
+    "currency": "USDC",
+    "network": "bsc",
+    "memo": "7",
+    "order_id": "another",
+    "is_subtract": False,
+}
+
+
+@pytest.mark.parametrize("name", OTHER_MEMBERS)
+def test_g49_a_stored_request_with_one_other_member_is_not_sent(unchecked_office, name):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    keep_a_request(office)
+    body = json.loads(Attempt.objects.get().body) | {name: OTHER_MEMBERS[name]}
+    sql("UPDATE payouts_attempt SET body = %s", json.dumps(body))
+
+    office.submit()
+
+    assert not office.sandbox.calls
+    assert now(payout).status == PayoutStatus.APPROVED
+    assert DeskEvent.objects.filter(act="forgery").count() == 1
+
+
+def test_g49_a_stored_request_under_another_order_id_is_not_sent(unchecked_office):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    keep_a_request(unchecked_office)
+    sql("UPDATE payouts_attempt SET order_id = 'another'")
+
+    unchecked_office.submit()
+
+    assert not unchecked_office.sandbox.calls
+    assert DeskEvent.objects.filter(act="forgery").count() == 1
+
+
+def test_g49_events_that_are_moved_to_another_payout_do_not_hold(db):
+    other, events = PayoutFactory(), list(PayoutFactory(status="approved").events.order_by("pk"))
+    assert chain.first_broken(events) is None
+    for event in events:
+        event.payout = other
+    assert chain.first_broken(events) == events[0]
+
+
 def test_g49_a_claim_that_believes_rows_is_found(unchecked_office, caplog):
     with bugs.plant(bugs.CLAIM_BELIEVES_ROWS), pytest.raises(AssertionError):
         test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
@@ -174,6 +222,19 @@ def test_g49_a_wish_to_cancel_cannot_be_taken_out_of_its_row(unchecked_office):
     assert len(office.creates()) == 1
     assert DeskEvent.objects.filter(act="forgery").count() == 1
     assert not now(payout).may_repeat
+
+
+def test_g49_a_call_without_an_answer_cannot_be_made_a_first_one(unchecked_office):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.faults.add("drop")
+    office.submit()
+    Payout.objects.update(status="approved", waiting_for="worker", due_at=clock.now())
+
+    office.submit()
+
+    assert len(office.creates()) == 1
+    assert DeskEvent.objects.filter(act="forgery").count() == 1
+    assert now(payout).last_event == payout.events.count()
 
 
 # Repeats

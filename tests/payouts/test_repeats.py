@@ -49,10 +49,10 @@ def ask():
 
     def ask(key="one", **changes):
         told = {"wallet": wallet, "currency": "usdt", "amount": Decimal("12.5")}
+        told["origin"] = Origin.MANUAL
         return services.request_payout(
             **told | {"client": wallet.client, "purpose": "Prize", "reference": "I-7"} | changes,
             idempotency_key=key,
-            origin=Origin.MANUAL,
             by=by,
             source=Source.ADMIN,
             installation="test",
@@ -80,6 +80,24 @@ def test_g25_the_same_request_again_gets_the_known_payout(ask, since):
 def test_g25_other_content_under_the_key_is_refused_with_its_number(ask, since, other):
     payout = ask()
     SINCE[since](payout)
+    before = all_rows()
+
+    with pytest.raises(PayoutError, match=f"already used .* {payout}"):
+        ask(**other)
+    assert all_rows() == before
+
+
+OF_ANOTHER_KIND = {
+    "wallet": lambda payout: {"wallet": WalletFactory(client=payout.client, memo="7")},
+    "coin": lambda _payout: {"currency": "USDC"},
+    "origin": lambda _payout: {"origin": Origin.API},
+}
+
+
+@pytest.mark.parametrize("kind", OF_ANOTHER_KIND)
+def test_g25_another_wallet_coin_or_origin_under_the_key_is_other_content(ask, kind):
+    payout = ask()
+    other = OF_ANOTHER_KIND[kind](payout)
     before = all_rows()
 
     with pytest.raises(PayoutError, match=f"already used .* {payout}"):

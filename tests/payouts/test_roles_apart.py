@@ -75,6 +75,19 @@ def test_g42_the_page_of_a_person_refuses_a_single_right_of_the_other_side(clien
     assert holdings() == before
 
 
+@pytest.mark.parametrize(
+    "name", [f"{act}_{what}" for act in ("add", "change", "delete") for what in ("user", "group")]
+)
+def test_g42_who_changes_people_or_roles_decides_nothing(client, boss, name):
+    person = StaffFactory(roles=["Approver"])
+    before = holdings()
+
+    refused = save(client, person, user_permissions=[right(name).pk])
+
+    assert "never manages users" in refused.content.decode()
+    assert holdings() == before
+
+
 def role_form(client, role, **changes):
     url = reverse("admin:auth_group_change", args=[role.pk])
     page = client.get(url)
@@ -86,6 +99,18 @@ def role_form(client, role, **changes):
 def test_g42_the_page_of_a_role_refuses_what_gives_its_members_both(client, boss):
     helpers = Group.objects.create(name="Helpers")
     person = StaffFactory(username="torn", roles=["User manager", "Helpers"])
+    before = holdings()
+
+    refused = role_form(client, helpers, permissions=[right("release_payout").pk])
+
+    assert f"decide about money: {person}." in refused.content.decode()
+    assert holdings() == before
+
+
+def test_g42_the_page_of_a_role_looks_at_what_its_members_hold_alone(client, boss):
+    helpers = Group.objects.create(name="Helpers")
+    person = StaffFactory(username="torn", roles=["Helpers"])
+    person.user_permissions.add(right("change_user"))
     before = holdings()
 
     refused = role_form(client, helpers, permissions=[right("release_payout").pk])
@@ -185,6 +210,7 @@ def test_g42_a_superuser_may_be_given_anything():
     boss = UserFactory(is_superuser=True)
     boss.groups.set(Group.objects.all())
     assert boss.groups.count() == len(roles.ROLES)
+    assert policy.people_who_may_approve([boss.pk]) == {boss.pk}
 
 
 # While both stand
@@ -215,6 +241,20 @@ def test_g42_while_both_stand_the_approval_does_not_count_at_the_claim(office):
     assert not office.sandbox.calls
 
 
+@pytest.mark.parametrize("way", ["right", "role"])
+def test_g42_who_manages_by_a_right_or_another_role_approves_nothing(way):
+    torn = StaffFactory(roles=["Approver"])
+    table, column, held = "auth_user_user_permissions", "permission_id", right("change_user")
+    if way == "role":
+        table, column, held = "auth_user_groups", "group_id", Group.objects.create(name="Helpers")
+        held.permissions.add(right("change_user"))
+    trigger = f"{table}_apart" + ("" if connection.vendor == "postgresql" else "_0")
+    tamper(table, trigger, f"INSERT INTO {table} (user_id, {column}) VALUES ({torn.pk}, {held.pk})")
+
+    assert not policy.people_who_may_approve([torn.pk])
+    assert list(roles.people_with_both()) == [torn]
+
+
 def test_g42_a_check_and_the_list_of_people_name_who_has_both(client, boss):
     torn = StaffFactory(username="torn", roles=["Approver"])
     assert "torn</a>" not in client.get(PEOPLE).content.decode().partition("desk-note")[2][:900]
@@ -222,7 +262,7 @@ def test_g42_a_check_and_the_list_of_people_name_who_has_both(client, boss):
 
     found = {each.id: each.msg for each in checks.run_checks(databases=["default"])}
 
-    assert found["desk.W001"].startswith("torn manages users and decides")
+    assert found["desk.W002"].startswith("torn manages users and decides")
     assert found["desk.I001"].startswith("boss is a superuser")
     assert not [each for each in checks.run_checks() if each.id.startswith("desk.")]
     page = client.get(PEOPLE)

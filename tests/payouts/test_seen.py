@@ -7,7 +7,12 @@ from django.urls import reverse
 
 from payouts import acts, desk, services
 from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus, Source
-from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    PayoutFactory,
+    PayoutServiceFactory,
+    StaffFactory,
+    WalletFactory,
+)
 from wallets.models import Client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -137,13 +142,23 @@ def test_g43_the_approval_of_another_person_does_not_make_a_page_stale(page):
 
 def test_g43_a_page_is_no_staler_for_an_act_of_the_worker(page, office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    outcome = page("ask", payout_at_heleket(office, payout), lambda _payout: office.ask_now())
-    assert outcome.done
-
-
-def payout_at_heleket(office, payout):
+    office.sandbox.faults.add("commit_then_drop")
     office.submit()
-    return Payout.objects.get(pk=payout.pk)
+    office.sandbox.set_fate("stuck", order_id=payout.order_id("test"))
+    lost = Payout.objects.get(pk=payout.pk)
+    assert page("ask", lost, lambda _payout: office.ask_now()).done
+    assert payout.events.filter(act="accept").exists()
+
+
+def test_g43_an_approval_that_the_claim_made_void_makes_a_page_stale(page, office):
+    def lose_its_approver(payout):
+        payout.approvals.get().person.groups.clear()
+        assert office.submit() == 0
+
+    outcome = page("cancel", PayoutFactory(status=PayoutStatus.APPROVED), lose_its_approver)
+
+    assert not outcome.done
+    assert "approval void (An approver no longer has the right" in outcome.text
 
 
 @pytest.mark.parametrize("part", ["shown", "event"])
@@ -218,6 +233,11 @@ def test_g45_another_wallet_with_the_same_address_is_a_change():
     payout = PayoutFactory()
     other = WalletFactory(client=payout.client, memo="7")
     assert edit(payout, wallet=other).wallet == other
+
+
+def test_g45_another_coin_alone_is_a_change():
+    PayoutServiceFactory(currency="USDC")
+    assert edit(PayoutFactory(), currency="USDC").currency == "USDC"
 
 
 @pytest.mark.parametrize("roles", [["Approver", "Operator"], ["Operator"]])

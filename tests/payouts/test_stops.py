@@ -1,7 +1,7 @@
 """A stop is an act of its own, and no page that was opened before it undoes it."""
 
 import pytest
-from django.contrib.auth.models import Group, User
+from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
 from payouts import people, switching
@@ -43,7 +43,8 @@ def no_staff(person, _boss):
 
 def state():
     rows = list(User.objects.order_by("pk").values())
-    return rows, list(User.groups.through.objects.values_list()), DeskEvent.objects.count()
+    held = [User.groups.through, User.user_permissions.through]
+    return rows, [list(each.objects.values_list()) for each in held], DeskEvent.objects.count()
 
 
 @pytest.mark.parametrize(
@@ -66,6 +67,34 @@ def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(client, boss, am
     again = client.post(person_url(amira), form | {"shown": refused.context["shown"]})
     assert told in again.content.decode()
     assert client.post(person_url(amira), fields_of(client, amira)).status_code == 302
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        (lambda amira: amira.user_permissions.clear(), "rights: payouts.view_payout → —"),
+        (lambda amira: update(amira, is_superuser=False), "superuser: True → False"),
+        (lambda amira: update(amira, first_name="Nina"), "name: Amira → Nina"),
+        (lambda amira: update(amira, email=""), "email: amira@example.com → —"),
+    ],
+    ids=["rights", "superuser", "name", "email"],
+)
+def test_g72_a_page_of_a_person_knows_all_that_it_showed(client, boss, amira, change, told):
+    view = Permission.objects.get(codename="view_payout")
+    amira.user_permissions.add(view)
+    update(amira, is_superuser=True, first_name="Amira", email="amira@example.com")
+    form = fields_of(client, amira) | {"user_permissions": [view.pk]}
+    change(amira)
+    before = state()
+
+    refused = client.post(person_url(amira), form)
+
+    assert told in refused.content.decode()
+    assert state() == before
+
+
+def update(person, **changes):
+    User.objects.filter(pk=person.pk).update(**changes)
 
 
 @pytest.mark.parametrize(

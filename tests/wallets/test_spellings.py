@@ -1,5 +1,6 @@
 import base64
 import hashlib
+from decimal import Decimal
 
 import pytest
 from bip_utils import Base58Decoder, Base58Encoder
@@ -8,9 +9,11 @@ from django.urls import reverse
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import heleket
 from payouts.admin.rows import search
-from payouts.models import Payout
+from payouts.models import Attempt, Payout
 from payouts.settlement import canonical as canonical_of_answer
+from payouts.settlement import difference
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
 from wallets.addresses import canonical, canonical_spellings, check_address
@@ -78,6 +81,16 @@ def test_g33_all_spellings_of_an_address_have_one_canonical_form(network, addres
         assert canonical(network, text) == address
         assert canonical_of_answer(network, text) == address
         assert address in canonical_spellings(text)
+
+
+@pytest.mark.parametrize(("network", "address"), ALL)
+def test_g33_an_answer_in_another_spelling_is_no_difference(network, address):
+    coin = {"currency": "USDT", "network": network}
+    body = heleket.payout_body(order_id="a", amount=Decimal(5), address=address, **coin)
+    attempt = Attempt(order_id="a", body=body.decode())
+    for text in spellings(network, address):
+        told = heleket.RemotePayout(uuid="u", status="process", is_final=False, address=text)
+        assert difference(attempt, told) is None
 
 
 WRITERS = {
