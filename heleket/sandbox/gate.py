@@ -29,7 +29,7 @@ class Gate:
             self._changed.wait_for(lambda: self.mode != place)
             self.waiting -= 1
 
-    def wait_for(self, count: int, *, timeout_seconds: float = 10) -> bool:
+    def wait_for(self, count: int, *, timeout_seconds: float = 60) -> bool:
         """Return when so many creates are held, or False if they never come."""
         with self._changed:
             return self._changed.wait_for(lambda: self.waiting >= count, timeout_seconds)

@@ -206,9 +206,11 @@ def test_a12_questions_that_are_not_asked_yet_are_asked_after_the_silence(
 
 
 def stop_when(worker, sandbox, waiting):
-    assert sandbox.gate.wait_for(waiting)
-    worker.stop()
-    sandbox.gate.set("open")
+    try:
+        assert sandbox.gate.wait_for(waiting)
+    finally:  # a worker that nobody stops would hang instead of failing
+        worker.stop()
+        sandbox.gate.set("open")
 
 
 def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, desk, sandbox):
