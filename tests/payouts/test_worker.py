@@ -188,6 +188,21 @@ def test_a12_what_is_not_called_yet_when_heleket_asks_for_silence_is_given_back(
     assert len(sandbox.order_ids) == 4
 
 
+def test_g74_what_is_claimed_and_not_called_when_failures_are_too_many_is_given_back(
+    approved, run, sandbox
+):
+    approved(4)
+    sandbox.faults.add("503", path="/v1/payout", rate=1, commit=False)
+
+    run(threads=1)
+
+    assert [call.path for call in sandbox.calls] == ["/v1/payout"] * 3
+    assert statuses() == [*["submitting"] * 3, "approved"]
+    back = Payout.objects.get(status="approved")
+    assert back.attempts.get().unanswered == []
+    assert "takes no calls now" in back.status_reason
+
+
 def test_a12_questions_that_are_not_asked_yet_are_asked_after_the_silence(
     approved, run, sandbox, clock
 ):
