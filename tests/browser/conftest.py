@@ -95,9 +95,8 @@ class Visitor:
 
 
 @pytest.fixture
-def visitor(browser, live_server, settings):
+def visitor(browser, live_server):
     """Return a function that opens a browser window, of a person of these roles if any."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # takes no time
     visitors = []
 
     def arrive(*roles, **options):
