@@ -536,7 +536,7 @@ def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
     assert Payout.objects.filter(status="cancelled").count() == 5
 
 
-def test_g37_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_tells_what_was_done(
+def test_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_tells_what_was_done(
     run_json, operator, monkeypatch
 ):
     monkeypatch.setattr("payouts.services.CHUNK", 2)

@@ -45,7 +45,9 @@ TESTS = Path(__file__).parent.parent
 def test_the_list_of_faults_names_all_files_with_tests_called_after_each():
     lines = (TESTS.parent / "docs" / "faults.md").read_text().splitlines()
     rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
-    faults = {row[0]: row[3] for row in rows if re.fullmatch(r"[A-G][0-9]+", row[0])}
+    listed = [(row[0], row[3]) for row in rows if re.fullmatch(r"[A-G][0-9]+", row[0])]
+    faults = dict(listed)
+    assert len(faults) == len(listed)
     assert len(faults) == 24 + 22 + 11 + 12 + 11 + 10 + 57
     tested = files_by_fault()
     assert tested.keys() <= faults.keys()
