@@ -79,7 +79,7 @@ def rounds():
 
 
 class Duel:
-    """Two acts on the same rows, round after round, until both have won often enough.
+    """Acts of two kinds on the same rows, round after round, until both have won often enough.
 
     Nobody knows where on this machine two acts meet: whoever loses gets more of a head start.
     """
@@ -90,8 +90,8 @@ class Duel:
     def __init__(self, ring):
         self.ring, self.head_start, self.wins = ring, 0.0, Counter()
 
-    def run(self, first, second):
-        return self.ring.run(first, second, head_start=self.head_start)
+    def run(self, first, *others):
+        return self.ring.run(first, *others, head_start=self.head_start)
 
     def won(self, *, first):
         self.wins[first] += 1

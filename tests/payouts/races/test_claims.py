@@ -1,6 +1,5 @@
 """Who claims while others claim, cancel or edit: PostgreSQL decides, one of them wins."""
 
-from collections import Counter
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +13,7 @@ from payouts.engine.worker import Worker
 from payouts.models import Attempt, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
-from tests.payouts.races.conftest import returned
+from tests.payouts.races.conftest import Duel, returned
 from tests.sim import bugs
 
 pytestmark = [
@@ -58,11 +57,9 @@ def test_a13_each_row_is_claimed_once_by_many_claimers(desk, make, ring, rounds)
 
 def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, rounds):
     rare = 0.001  # calls a second: one may be made, the next after a quarter of an hour
-    claims = [
-        partial(submission.claim, 2, replace(desk, calls_per_second=rare)),
-        partial(checks.claim, 2, replace(desk, calls_per_second=rare)),
-    ]
-    claimers, kinds = ring(4), Counter()
+    send = partial(submission.claim, 2, replace(desk, calls_per_second=rare))
+    ask = partial(checks.claim, 2, replace(desk, calls_per_second=rare))
+    duel = Duel(ring(4))
     make(4)
     submission.claim(2, desk)
     for _ in rounds:
@@ -70,9 +67,9 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, r
         Payout.objects.update(due_at=clock.now())
         make(1)
 
-        [call] = [call for calls in returned(claimers.run(*claims * 2)) for call in calls]
-        kinds[type(call)] += 1
-    assert len(kinds) == 2
+        [call] = [call for calls in returned(duel.run(send, send, ask, ask)) for call in calls]
+        duel.won(first=isinstance(call, submission.Call))
+    duel.assert_both_won()
 
 
 def test_f10_a_limit_checked_before_the_lock_is_found(desk, make, ring):
