@@ -318,6 +318,26 @@ def test_g48_after_a_call_without_an_answer_the_next_try_waits_for_the_release_t
     assert office.creates()[-1].at - called_at >= office.desk.release_time
 
 
+@pytest.mark.parametrize("act", ["edit", "retry"])
+def test_g48_heleket_is_asked_at_once_when_a_next_try_begins(office, payout, act):
+    """Whoever is to approve it learns of a hidden execution, and not only the claim."""
+    liar = Liar(office, ACTS[act])
+    office.submit()
+    office.clock.forward(hours=1)
+    assert office.check() == 1
+    liar.execute()
+
+    assert office.check() == 0
+    edit(office, payout) if act == "edit" else office.act(
+        "retry_payouts", payout, role="Operator", reason="Once more"
+    )
+    assert office.check() == 1
+
+    stopped = now(payout)
+    assert (stopped.status, stopped.waiting_for) == (PayoutStatus.PENDING, "discrepancy")
+    assert Discrepancy.objects.get().is_critical
+
+
 def test_g48_what_heleket_said_of_an_earlier_try_holds_for_minutes_only(office, payout):
     """Asked before the approval, or long ago, it is asked again before the next try goes."""
     Liar(office, "Not enough funds")
@@ -453,6 +473,52 @@ def test_g20_the_same_words_that_say_nothing_stop_a_payout_in_the_end(office, pa
     assert f"HTTP {answer.status}" in found.theirs
 
 
+def test_g20_heleket_s_last_words_stand_on_the_page(office, payout):
+    Liar(office, "Your address is under review")
+
+    office.submit()
+
+    said = now(payout)
+    assert "Your address is under review" in said.status_reason
+    assert "Your address is under review" in explain.explain(said).sentence
+
+
+def hear(office, texts):
+    """Have one payout answered in these words, one call for each, whatever it waits for."""
+    Liar(office, *texts)
+    for _ in texts:
+        Payout.objects.filter(status=PayoutStatus.SUBMITTING).update(
+            may_repeat=True, due_at=office.clock()
+        )
+        Pause.objects.all().delete()
+        assert office.submit() == 1
+        office.clock.forward(minutes=1)
+
+
+def test_g20_different_words_are_counted_apart(office, payout):
+    hear(office, ["Your address is under review", "Come again"] * 9)
+    assert not Discrepancy.objects.exists()
+
+    hear(office, ["Come again"])
+
+    assert "Come again" in Discrepancy.objects.get().theirs
+
+
+def test_g20_a_good_answer_begins_the_count_anew(office, payout):
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    true = office.sandbox.handle
+    for _ in range(2):
+        office.sandbox.handle = lambda *_: refused(409, error="conflict")
+        for _ in range(9):
+            office.ask_now()
+        office.sandbox.handle = true
+        office.ask_now()
+
+    assert not Discrepancy.objects.exists()
+    assert now(payout).waiting_for == "final_word"
+
+
 @pytest.mark.parametrize("fault", ["503", "timeout"])
 def test_g20_an_outage_of_any_length_opens_no_discrepancy(office, payout, fault):
     office.sandbox.faults.add(fault, rate=1.0, commit=False)
@@ -544,6 +610,20 @@ def test_g23_failures_recorded_beside_a_success_pause_nothing(office):
     submission.record(answers, office.desk)
 
     assert not Pause.objects.exists()
+
+
+def test_g23_a_success_begins_the_count_of_failures_anew(office):
+    for _ in range(8):
+        PayoutFactory(status=PayoutStatus.APPROVED)
+    for _ in range(4):
+        office.clock.forward(seconds=1)
+        office.sandbox.faults.add("refuse_connection", path=CREATE, times=1)
+        assert office.submit(limit=1) == 1
+        office.clock.forward(seconds=1)
+        assert office.submit(limit=1) == 1
+
+    assert not Pause.objects.exists()
+    assert not DeskEvent.objects.filter(act="pause").exists()
 
 
 def test_g23_an_unreachable_gateway_is_probed_within_seconds_and_then_each_minute(office):

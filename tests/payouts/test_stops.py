@@ -6,6 +6,7 @@ from django.urls import reverse
 
 from payouts import people, switching
 from payouts.controls.models import Switch
+from payouts.errors import NotAllowed, PayoutError
 from payouts.models import DeskEvent, Source
 from tests.factories import StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, person_url
@@ -175,6 +176,25 @@ def test_g72_nobody_stops_themselves_nor_a_superuser_without_being_one(client, b
     client.force_login(amira)
     assert client.post(act_url("disable", boss), {"reason": "x"}).status_code == 403
     assert not User.objects.filter(is_active=False).exists()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines"])
+def test_g72_the_act_itself_needs_a_reason_whatever_the_page_asks(boss, amira, reason):
+    before = state()
+
+    with pytest.raises(PayoutError):
+        people.disable(amira, reason=reason, by=boss)
+
+    assert state() == before
+
+
+def test_g72_the_act_itself_is_done_by_nobody_to_themselves(boss):
+    before = state()
+
+    with pytest.raises(NotAllowed):
+        people.disable(boss, reason="Tired", by=boss)
+
+    assert state() == before
 
 
 def test_g72_no_get_stops_anybody(client, boss, amira):
