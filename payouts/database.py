@@ -6,7 +6,7 @@ from typing import Any
 from django.db import InterfaceError, InternalError, OperationalError, connection
 
 # A server that only reads, and the time limits of a session. The driver calls these internal
-# errors, as it does what a trigger of ours raises; and that one never passes by itself.
+# errors, like all that it has no class for; and most of those never pass by themselves.
 PASSING_CODES = {"25006", "25P03", "25P04"}
 
 

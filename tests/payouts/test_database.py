@@ -3,7 +3,14 @@
 import select
 
 import pytest
-from django.db import DatabaseError, IntegrityError, OperationalError, connection, transaction
+from django.db import (
+    DatabaseError,
+    IntegrityError,
+    InternalError,
+    OperationalError,
+    connection,
+    transaction,
+)
 from django.test import Client
 from django.urls import reverse
 
@@ -54,6 +61,22 @@ def test_g73_a_session_that_a_limit_ended_is_an_outage(limit):
         assert database.has_failed(error_of("SELECT 1", on=other))
     finally:
         other.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize(
+    ("code", "passes"),
+    [("25006", True), ("25P03", True), ("25P04", True), ("P0001", False), ("XX000", False)],
+)
+def test_g73_an_internal_error_is_an_outage_by_its_code_alone(code, passes):
+    """A limit may end the session before or while a statement runs; the driver calls the second,
+    like any error that a server has no class for, internal."""
+    raising = f"DO $$ BEGIN RAISE EXCEPTION 'over' USING ERRCODE = '{code}'; END $$"
+    with transaction.atomic():
+        raised = error_of(raising)
+        transaction.set_rollback(True)
+    assert isinstance(raised, InternalError)
+    assert database.has_failed(raised) is passes
 
 
 def test_g73_a_rule_of_ours_that_is_broken_is_no_outage():

@@ -2,6 +2,7 @@
 
 import random
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_ident
 
 import pytest
@@ -9,10 +10,11 @@ from django.db import connection
 
 from payouts import submission, switching
 from payouts.controls.models import Switch
-from payouts.models import Source
-from tests.factories import StaffFactory, WalletFactory
+from payouts.models import Payout, PayoutStatus, Source
+from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import returned
 from tests.sim import bugs
+from wallets import stops
 from wallets.models import Client, Wallet
 from wallets.services import archive_wallets, close_client, freeze_wallets
 
@@ -88,6 +90,27 @@ def test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, rounds)
         assert max(late.values(), default=0) <= 1, late
         kept_waiting += late.total()
     assert kept_waiting
+
+
+def test_g71_a_claim_that_let_a_stop_pass_sees_it(desk, usdt, monkeypatch):
+    payout, pass_by = PayoutFactory(status=PayoutStatus.APPROVED), stops.let_stops_pass
+    by = StaffFactory(roles=["Operator"])
+
+    def stopped_meanwhile():
+        with ThreadPoolExecutor(1) as somebody:
+            somebody.submit(stop_them).result()
+        pass_by()
+
+    def stop_them():
+        try:
+            switching.pause(reason="Stop", by=by, source=Source.COMMAND)
+        finally:
+            connection.close()
+
+    monkeypatch.setattr(stops, "let_stops_pass", stopped_meanwhile)
+
+    assert submission.claim(1, desk) == []
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
 
 
 @pytest.mark.parametrize("stop", ["switch"], indirect=True)
