@@ -234,6 +234,40 @@ def test_g26_nothing_else_happens_to_a_payout_that_is_being_cancelled(office, pa
     assert Payout.objects.values().get() == before
 
 
+def test_g26_a_payout_that_is_being_cancelled_is_claimed_by_no_way(office, payout):
+    Liar(office, "Not enough funds")
+    office.submit()
+    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    Pause.objects.all().delete()
+    Payout.objects.update(due_at=office.clock())  # whatever made it due
+
+    assert submission.claim(1, office.desk) == []
+    assert submission.claim(1, office.desk, only=[payout.pk]) == []
+    assert Attempt.objects.get().calls == 1
+
+
+def test_g26_the_month_of_watching_begins_when_heleket_has_cleared_it(office, payout):
+    liar = Liar(office, "Not enough funds")
+    office.submit()
+    office.clock.forward(days=40)
+    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    assert office.check() == 1
+    office.clock.forward(seconds=office.desk.quiet)
+    assert office.check() == 1
+    assert now(payout).status == PayoutStatus.CANCELLED
+
+    office.clock.forward(days=29)
+    assert office.check() == 1
+    office.clock.forward(hours=23)
+    assert office.check() == 0
+    liar.execute()
+    office.clock.forward(hours=1)
+    assert office.check() == 1
+
+    found = Discrepancy.objects.get()
+    assert (found.kind, found.is_critical) == (Kind.FOUND_LATE, True)
+
+
 # A later try
 
 
@@ -711,18 +745,21 @@ def test_g74_an_outage_drags_few_payouts_into_the_unknown(office, fault):
 # A webhook's hint while an answer is recorded
 
 
-def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout):
-    """The reply was asked for before the webhook came: it must not take back what that made due."""
+@pytest.mark.parametrize("ahead", [0, 4])
+def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout, ahead):
+    """The reply was asked for before the webhook came: it must not take back what that made due,
+    also if the clock of the web process is a little ahead."""
     office.submit()
     office.sandbox.set_fate("stuck", order_id=payout.order_id("test"))
     office.clock.forward(minutes=1)
     [question] = checks.claim(1, office.desk)
     reply = checks.ask(question, office.client, timeout=5)
-    Payout.objects.update(due_at=office.clock())  # as a webhook does
+    hint = office.clock() + timedelta(seconds=ahead)
+    Payout.objects.update(due_at=hint)  # as a webhook does
 
     checks.record([reply], office.desk)
 
-    assert now(payout).due_at == office.clock()
+    assert now(payout).due_at == hint
 
 
 @pytest.mark.parametrize("fault", ["timeout", "drop", None])
@@ -738,7 +775,10 @@ def test_g24_a_hint_that_comes_before_a_call_is_recorded_stays(office, payout, f
     assert now(payout).due_at == office.clock()
 
 
-def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(office, payout):
+@pytest.mark.parametrize("ahead", [0, 4])
+def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(
+    office, payout, ahead
+):
     office.sandbox.set_fate("final_fail")
     office.submit()
     office.work(minutes=2)
@@ -746,11 +786,12 @@ def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(o
     Attempt.objects.update(watch_at=office.clock())
     [question] = checks.claim_watched(1, office.desk)
     reply = checks.ask(question, office.client, timeout=5)
-    Attempt.objects.update(watch_at=office.clock())
+    hint = office.clock() + timedelta(seconds=ahead)
+    Attempt.objects.update(watch_at=hint)
 
     checks.record([reply], office.desk)
 
-    assert Attempt.objects.get().watch_at == office.clock()
+    assert Attempt.objects.get().watch_at == hint
 
 
 def lost(office, **span):

@@ -255,6 +255,21 @@ def test_g42_who_manages_by_a_right_or_another_role_approves_nothing(way):
     assert list(roles.people_with_both()) == [torn]
 
 
+@pytest.mark.parametrize("name", ["Approver", "Operator", "Policy manager"])
+def test_g42_a_role_counts_by_its_name_alone_on_either_side(name):
+    """Its rights may come later."""
+    for each in (name, "User manager"):
+        group(each).permissions.clear()
+    torn = StaffFactory(roles=[name])
+
+    with pytest.raises(IntegrityError, match="never manages users"), transaction.atomic():
+        torn.groups.add(group("User manager"))
+    assert not roles.are_apart([name, "User manager"], [])
+    make_torn(torn)
+
+    assert list(roles.people_with_both()) == [torn]
+
+
 def test_g42_a_check_and_the_list_of_people_name_who_has_both(client, boss):
     torn = StaffFactory(username="torn", roles=["Approver"])
     assert "torn</a>" not in client.get(PEOPLE).content.decode().partition("desk-note")[2][:900]

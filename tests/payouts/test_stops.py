@@ -94,6 +94,19 @@ def test_g72_a_page_of_a_person_knows_all_that_it_showed(client, boss, amira, ch
     assert state() == before
 
 
+def test_g72_a_page_of_a_person_opened_before_a_role_was_renamed_is_refused(client, boss, amira):
+    helpers = Group.objects.create(name="Helpers")
+    amira.groups.set([helpers])
+    form = fields_of(client, amira)
+    Group.objects.filter(pk=helpers.pk).update(name="Tellers")
+    before = state()
+
+    refused = client.post(person_url(amira), form | {"first_name": "Amira"})
+
+    assert "roles: Helpers → Tellers" in refused.content.decode()
+    assert state() == before
+
+
 def update(person, **changes):
     User.objects.filter(pk=person.pk).update(**changes)
 
