@@ -240,10 +240,12 @@ def test_g26_a_payout_that_is_being_cancelled_is_claimed_by_no_way(office, payou
     office.act("cancel_payouts", payout, role="Operator", reason="Twice")
     Pause.objects.all().delete()
     Payout.objects.update(due_at=office.clock())  # whatever made it due
+    before = Payout.objects.values().get()
 
     assert submission.claim(1, office.desk) == []
     assert submission.claim(1, office.desk, only=[payout.pk]) == []
     assert Attempt.objects.get().calls == 1
+    assert Payout.objects.values().get() == before  # nor does it go back to the approvers
 
 
 def test_g26_the_month_of_watching_begins_when_heleket_has_cleared_it(office, payout):
