@@ -141,7 +141,7 @@ def test_g25_another_clash_in_the_database_is_not_the_same_request(ask):
 
 
 @pytest.mark.parametrize(
-    "key", ["", "   ", "\u00a0\u2003", "\u200b\u2060", "\u3164", "api: \u00ad"]
+    "key", ["", "   ", "\u00a0\u2003", "\u200b\u2060", "\u3164", "api:", "api: ", "api: \u00ad"]
 )
 def test_g36_a_key_with_nothing_to_see_in_it_is_no_key(ask, key):
     with pytest.raises(PayoutError, match=r"key|character|begin"):
