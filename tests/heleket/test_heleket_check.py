@@ -103,6 +103,7 @@ def test_g34_odd_entries_are_named_and_something_to_look_at(gateway, check_json)
     code, findings, _ = check_json()
 
     assert code == 2
+    assert [findings[name]["state"] for name in ("services", "balance")] == ["problem"] * 2
     assert findings["services"]["sentence"] == (
         "2 services on 2 networks are available. "
         "Heleket's entry 4 (BSC/USDT) cannot be used: max_amount is not a number."
