@@ -14,9 +14,14 @@ LOOK_ALIKE = [
     ("C-7", "C\u22127"),
     ("Anna Kowal", "Anna\u00a0 Kowal"),  # other blanks
     ("Anna Kowal", "Anna\u3164Kowal"),
+    ("Anna Kowal", "Anna\u1680Kowal"),
+    ("Anna Kowal", "Anna\u2028Kowal"),
+    ("Anna Kowal", "Anna\tKowal"),
     ("kilo", "\u212ailo"),  # the Kelvin sign
     ("C-7", "\uff23\uff0d\uff17"),  # full width
     ("amira", "ami\u200bra\u200d"),  # nothing to see
+    ("amira", "ami\u034fra\u17b4"),
+    ("amira", "ami\ufe0fra\U000e0100"),
     ("Strasse", "Straße"),
 ]
 
