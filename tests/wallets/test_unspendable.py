@@ -113,13 +113,22 @@ def test_g32_an_account_off_the_curve_is_a_doubt_and_a_key_is_none():
 
 
 def test_g32_points_are_told_as_another_implementation_tells_them():
-    edges = [bytes(32), b"\x01" + bytes(31), (2**255 - 20).to_bytes(32, "little")]
-    for number in [*numbers(), *edges, bytes(31)]:
+    edges = [0, 1, 2**255 - 20]
+    for number in [*numbers(), *map(little, edges), bytes(31)]:
         known = Ed25519PublicKey.IsValidBytes(number)
         assert on_ed25519(number) == known, number.hex()
         known = Secp256k1PublicKey.IsValidBytes(b"\x02" + number)
         assert len(number) != 32 or on_secp256k1(number) == known, number.hex()
     assert on_ed25519(Base58Decoder.Decode(KEY))
+
+
+PRIME = 2**255 - 19
+
+
+@pytest.mark.parametrize("number", [PRIME, PRIME + 1, PRIME + 3, 1 + 2**255, PRIME - 1 + 2**255])
+def test_g32_a_number_too_large_or_a_sign_of_zero_is_no_point(number):
+    """The other implementation takes them; RFC 8032, 5.1.3, refuses them: no key is so written."""
+    assert not on_ed25519(little(number))
 
 
 @pytest.mark.django_db
@@ -182,6 +191,10 @@ def page_of(wallet):
 def numbers(count=200):
     chance = random.Random(32)
     return [chance.randbytes(32) for _ in range(count)]
+
+
+def little(number):
+    return number.to_bytes(32, "little")
 
 
 def monero_key(seed):
