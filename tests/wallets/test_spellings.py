@@ -39,6 +39,7 @@ SPELLED = {
     "xmr": "888tNkZrPN6JsEgekjMnABU4TBzc2Dt29EPAvkRxbANsAnjyPbb3iQ1YBRk1"
     "UXcdRsiKc9dhwMVgN5S9cQUiyoogDavup3H",
 }
+BITCOIN_CASH_SCRIPT = "bitcoincash:ppm2qsznhks23z7629mms6s4cwef74vcwvn0h829pq"
 LITECOIN = "ltc1qw508d6qejxtdg4y5r3zarvary0c5xw7kgmn4n9"
 
 
@@ -53,7 +54,8 @@ def spellings(network, address):
         yield address.upper()
     elif network == "bch":
         bare = address.partition(":")[2]
-        legacy = Base58Encoder.CheckEncode(b"\x00" + decode_cashaddr(bare, "bitcoincash")[1:])
+        version, *number = decode_cashaddr(bare, "bitcoincash")
+        legacy = Base58Encoder.CheckEncode(bytes([5 if version else 0, *number]))
         yield from [address.upper(), bare, bare.upper(), legacy]
     elif network == "ltc":
         yield Base58Encoder.CheckEncode(b"\x05" + Base58Decoder.CheckDecode(address)[1:])
@@ -67,7 +69,7 @@ def spellings(network, address):
         yield Base58Decoder.CheckDecode(address).hex()
 
 
-ALL = [*SPELLED.items(), ("ltc", LITECOIN)]
+ALL = [*SPELLED.items(), ("bch", BITCOIN_CASH_SCRIPT), ("ltc", LITECOIN)]
 
 
 def test_g33_every_network_is_spelled():
