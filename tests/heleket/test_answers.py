@@ -89,6 +89,11 @@ UNKNOWN = {
     "wrong content type": (200, ACCEPTED, {"Content-Type": "text/html; charset=utf-8"}),
     "compressed in another way": (200, gzip.compress(ACCEPTED), JSON | {"Content-Encoding": "br"}),
     "compressed and cut": (200, gzip.compress(ACCEPTED)[:-9], JSON | {"Content-Encoding": "gzip"}),
+    "compressed, and more": (
+        200,
+        gzip.compress(ACCEPTED) + ACCEPTED,
+        JSON | {"Content-Encoding": "gzip"},
+    ),
     "deep": (200, b"[" * 100_000),
 }
 
