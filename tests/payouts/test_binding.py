@@ -180,6 +180,14 @@ def test_g29_another_heleket_under_a_new_name_is_not_taken_for_ours(
     assert Gateway.objects.get().host == "localhost:9000"
 
 
+def test_g29_a_heleket_that_has_our_order_as_another_payout_is_not_taken_for_ours(
+    rebind, desk, heleket_client
+):
+    sent(heleket_client, desk)
+    Attempt.objects.update(uuid="of-the-account-that-was")
+    refused(rebind, "1 payout may still be paid", **MOVED)
+
+
 def test_g29_nothing_changes_for_the_account_that_it_has(rebind, desk):
     before = facts()
     assert "already" in rebind()
