@@ -225,14 +225,13 @@ def database(name: str, default: str) -> dict[str, Any]:
         raise refused(name, "is empty; without it the desk keeps its data in a SQLite file")
     url = text(name, default)
     if not url.startswith("sqlite://"):
-        scheme, user, host, rest = url_of(name, url, POSTGRES).groups()
+        *_, rest = url_of(name, url, POSTGRES).groups()
         if not (rest or "").partition("?")[0].strip("/"):
             raise refused(name, "names no database")
-        # The parser takes a plus for a blank.
-        plain = f"{user}@".replace("+", "%2B") if user else ""
-        url = f"{scheme}://{plain}{host}{rest}"
     else:
-        url = url.replace("+", "%2B").replace("#", "%23")
+        url = url.replace("#", "%23")
+    address, mark, options = url.partition("?")
+    url = address.replace("+", "%2B") + mark + options  # the parser takes a plus for a blank
     try:
         return dict(environ.Env.db_url_config(url))
     except (ValueError, SyntaxError):

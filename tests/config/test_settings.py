@@ -182,6 +182,7 @@ def test_g38_a_password_is_read_as_it_is_written(read, written, password):
         ("postgresql://desk:x@[::1]:5433/desk", "::1", "desk"),
         ("postgres://desk:x@one:5432,two:5433/desk?sslmode=require", "one,two", "desk"),
         ("postgres:///desk", "", "desk"),
+        ("postgres://desk:x@one/de+sk", "one", "de+sk"),
         ("sqlite:////srv/de+sk #1/desk.sqlite3", "", "/srv/de+sk #1/desk.sqlite3"),
     ],
 )
