@@ -650,11 +650,14 @@ def test_g22_an_address_that_drops_packets_leaves_time_for_the_next(
 def test_g22_an_address_that_accepts_and_says_nothing_leaves_time_too(make_client, resolved):
     with Server(answering(ACCEPTED), certificate="loopback.pem") as server:
         port = int(server.url.rpartition(":")[2])
-        with socket.create_server(("127.0.0.2", port)):
+        with socket.create_server(("127.0.0.2", port)) as silent:
+            hanging_up = threading.Timer(3, silent.close)  # on whoever would wait for ever
+            hanging_up.start()
             resolved("127.0.0.2", "127.0.0.1", port=port)
             client = make_client(base_url="https://127.0.0.1", ca_file=CA_FILE, timeout_seconds=0.6)
 
             assert client.create_payout(sized(3)).uuid == PAYOUT["uuid"]
+            hanging_up.cancel()
 
         client.close()
         ((head, _),) = server.requests
