@@ -369,6 +369,7 @@ def test_the_answer_after_a_lost_one_is_its_own(make_client, body):
 # An answer belongs to its call
 
 HINTS = b"HTTP/1.1 103 Early Hints\r\nLink: </a.css>; rel=preload\r\nContent-Length: 9\r\n\r\n"
+TYPE = b"Content-Type: application/json\r\n"
 CONTINUE, PROCESSING = b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 102 Processing\r\n\r\n"
 FUNDS = http(refusal("Not enough funds"), "422 Unprocessable Content")
 LATE = (b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n", FUNDS, ACCEPTED, b"x")
@@ -524,11 +525,18 @@ def chunked(answer):
     return head + coding + b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
 
 
-def test_g17_an_answer_whose_end_is_told_twice_is_believed_only_with_our_name(pay_two):
-    with Server(around(chunked)) as server:
+def broken_head(answer):
+    """A line without a colon, behind which nobody reads on: who knows what it hides?"""
+    length = b"Content-Length: %d\r\n" % len(answer.partition(b"\r\n\r\n")[2])
+    return answer.replace(TYPE, TYPE + length + b"nonsense\r\n")
+
+
+@pytest.mark.parametrize("write", [chunked, broken_head])
+def test_g17_an_answer_whose_end_is_in_doubt_is_believed_only_with_our_name(pay_two, write):
+    with Server(around(write)) as server:
         assert pay_two(server) == ["its own", "its own"]
         assert server.connections == 2
-    with Server(around(lambda answer: chunked(FUNDS))) as server:
+    with Server(around(lambda answer: write(FUNDS))) as server:
         assert pay_two(server) == ["OutcomeUnknown", "its own"]
         assert server.connections == 2
 
@@ -571,6 +579,45 @@ def test_g17_answers_without_end_are_bounded(call):
 
     with Server(flood) as server, pytest.raises(heleket.OutcomeUnknown, match="too large"):
         call(server)
+
+
+ODD_HEADERS = {
+    "no type": b"",
+    "type in capitals": b"CONTENT-TYPE:APPLICATION/JSON ; CHARSET=UTF-8\r\n",
+    "type twice": TYPE * 2,
+    "not Latin": TYPE + "X-Note: заметка\r\n".encode(),
+    "no text": TYPE + b"X-Note: \xff\xfe\x80\r\n",
+    "no value": TYPE + b"X-Note:\r\nRetry-After:\r\n",
+    "odd time": TYPE + b"Retry-After: soon\r\nDate: today\r\n",
+    "length twice": TYPE + b"Content-Length: %d\r\n",
+}
+
+
+@pytest.mark.parametrize("odd", ODD_HEADERS.values(), ids=ODD_HEADERS)
+def test_g17_odd_headers_lose_no_answer(pay_two, odd):
+    def write(answer):
+        length = len(answer.partition(b"\r\n\r\n")[2])
+        return answer.replace(TYPE, odd.replace(b"%d", b"%d" % length))
+
+    with Server(around(write, times=2)) as server:
+        assert pay_two(server, timeout_seconds=2) == ["its own", "its own"]
+
+
+def test_g17_a_header_in_capitals_is_read(call):
+    with Server(answering(http(b"", "503 Busy", ["RETRY-AFTER: 7"]))) as server:
+        with pytest.raises(heleket.OutcomeUnknown) as caught:
+            call(server)
+        assert caught.value.retry_after == 7
+
+
+def test_g17_an_answer_without_headers_ends_with_its_connection(pay_two):
+    def serve(server, connection):
+        answer = answer_to(server.read_request(connection)).partition(b"\r\n\r\n")[2]
+        connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n" + answer)
+
+    with Server(serve) as server:
+        assert pay_two(server, timeout_seconds=2) == ["its own", "its own"]
+        assert server.connections == 2
 
 
 def test_a_folded_header_spoils_nothing(call):
