@@ -27,6 +27,7 @@ CRAFTED = [
     "a/b",
     "🌷",
 ]
+ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 FEW = ["abc", "-1", "9" * 30, "9" * 5000, "1\x00"]  # for pages that take long
 FINE = {200, 302, 400, 404}
 MODELS = ["client", "wallet", "payoutservice"]
@@ -59,6 +60,13 @@ def test_g36_crafted_ids_of_an_act(client, name):
         assert client.get(url, {"ids": text}).status_code in FINE
         assert client.post(url, {"ids": [text], "certain": [text]}).status_code in FINE
     assert client.post(url, {"ids": CRAFTED, "certain": CRAFTED}).status_code == 200
+
+
+def test_g36_an_id_in_other_digits_names_no_wallet(client):
+    wallet = Wallet.objects.get()
+    told = {"ids": str(wallet.pk).translate(ARABIC), "reason": "x"}
+    for name in ACTS:
+        client.post(reverse("admin:wallets_wallet_act", args=[name]), told)
 
 
 @pytest.mark.parametrize("model", MODELS)
