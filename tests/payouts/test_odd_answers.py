@@ -47,7 +47,9 @@ def written(office):
 
 
 @pytest.mark.parametrize(
-    "odd", [{"amount": "129"}, ["a"], True, "1." + "1" * 30, "1." + "1" * 9, "x" * 300, "a\0b"], ids=repr
+    "odd",
+    [{"amount": "129"}, ["a"], True, "1." + "1" * 30, "1." + "1" * 9, "x" * 300, "a\0b"],
+    ids=repr,
 )
 def test_g18_a_paid_payout_is_confirmed_whatever_is_odd_beside_it(office, payout, written, odd):
     written(lambda result: result | dict.fromkeys(SIDE, odd))

@@ -2,18 +2,20 @@
 
 from dataclasses import replace
 from functools import partial
+from threading import Event
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from payouts import checks, clock, services, submission
+from payouts import checks, clock, rebinding, services, submission
 from payouts.controls.models import Pace
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
-from payouts.models import Attempt, Payout, PayoutStatus, Source
+from payouts.models import Attempt, Gateway, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import Duel, returned
+from tests.payouts.test_binding import client_of
 from tests.sim import bugs
 
 pytestmark = [
@@ -103,6 +105,43 @@ def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):
     assert second == []
     assert [call.payout_id for call in submission.claim(1, desk)] == [held.pk]
     assert_chains_hold()
+
+
+def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
+    desk, make, ring, sandbox, monkeypatch
+):
+    """The call of such a claim goes to the account before, which alone can tell of it."""
+    make(1)
+    operator = StaffFactory(roles=["Operator"])
+    pair, choose, has_ended, pids = ring(2), submission.choose, Event(), []
+
+    def linger(*args):
+        chosen = choose(*args)
+        pair.barrier.wait()
+        with connection.cursor() as cursor:
+            while not has_ended.is_set():
+                cursor.execute("SELECT pg_sleep(0.003), pg_blocking_pids(%s) <> '{}'", pids)
+                if cursor.fetchone()[1]:
+                    break
+        return chosen
+
+    def rebind():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            pids.extend(cursor.fetchone())
+        pair.barrier.wait()
+        try:
+            with client_of(sandbox, host="localhost:9000") as client:
+                rebinding.rebind(client, reason="Moved", by=operator, source=Source.COMMAND)
+        finally:
+            has_ended.set()
+
+    monkeypatch.setattr(submission, "choose", linger)
+    told, calls = pair.run(rebind, partial(submission.claim, 1, desk))
+
+    assert "1 payout may still be paid" in str(told)
+    assert Gateway.objects.get().host == desk.host
+    assert len(calls) == 1
 
 
 def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, duel, rounds):
