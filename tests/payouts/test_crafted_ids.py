@@ -168,5 +168,8 @@ def test_g36_the_estimate_and_the_choice_of_a_client(client, payout, name):
 
 def test_g36_what_a_page_of_a_stop_had_shown(client, person):
     url = reverse("admin:auth_user_enable", args=[person.pk])
+    kept_out = User.objects.filter(pk=person.pk, is_active=False)
+    User.objects.filter(pk=person.pk).update(is_active=False)
     for odd in ODD:
         assert client.post(url, {"seen": odd, "reason": "x"}).context["form"].errors
+    assert kept_out.update(is_active=True)
