@@ -561,8 +561,10 @@ def test_g17_a_connection_is_kept_after_chunks(pay_two):
         lambda answer: b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n",
         lambda answer: ACCEPTED.replace(b"200 OK", b"101 Switching Protocols"),
         lambda answer: ACCEPTED.replace(b"200 OK", b"204 No Content"),
+        lambda answer: answer.replace(b"\r\n\r\n", b"\r\nContent-Length: 5\r\n\r\n"),
+        lambda answer: answer.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: gzip\r\n\r\n"),
     ],
-    ids=["body", "head", "longer than it is", "bad chunk", "101", "204"],
+    ids=["body", "head", "too long", "bad chunk", "101", "204", "two lengths", "another coding"],
 )
 def test_g17_no_call_follows_a_cut_or_odd_answer_on_its_connection(pay_two, cut):
     with Server(around(cut)) as server:
