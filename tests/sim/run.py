@@ -12,7 +12,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Q
 
-from payouts import switching
+from payouts import checks, switching
+from payouts import clock as money_clock
 from payouts.controls.models import Pace, Switch
 from payouts.errors import PayoutError
 from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutEvent, Source
@@ -164,7 +165,7 @@ def calm(world: World) -> None:
     for _ in range(ROUNDS):
         world.gateway.run_due()
         courier.go_round()
-        for job in (machines.check, submit):  # an answer lets a later try go at once
+        for job in (check, submit):  # an answer lets a later try go at once
             for _ in range(MOST_JOBS):
                 if not job(world, 20):
                     break
@@ -178,8 +179,16 @@ def calm(world: World) -> None:
             world.note(f"{entry.order_id}: {entry.delta} {entry.currency}")
 
 
+# A claim costs far more than to see that there is nothing to be claimed.
+
+
+def check(world: World, most: int) -> int:
+    now = money_clock.now()
+    is_due = Payout.objects.askable().due(now).exists() or checks.watched(now).exists()
+    return machines.check(world, most) if is_due else 0
+
+
 def submit(world: World, most: int) -> int:
-    """A claim costs far more than to see that nothing is there to be sent."""
     return machines.submit(world, most) if Payout.objects.sendable().exists() else 0
 
 
