@@ -45,7 +45,7 @@ class WalletFactory(DjangoModelFactory):
     class Meta:
         model = Wallet
 
-    client = factory.SubFactory(ClientFactory)
+    client = factory.SubFactory(ClientFactory, created_by=factory.SelfAttribute("..added_by"))
     network = "tron"
     address = "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"
     status = WalletStatus.ACTIVE
@@ -77,7 +77,8 @@ class StaffFactory(UserFactory):
 
     @factory.post_generation
     def roles(self, create, names, **_kwargs):
-        self.groups.set(Group.objects.filter(name__in=names or []))
+        if names:
+            self.groups.add(*Group.objects.filter(name__in=names))
 
 
 class PayoutFactory(DjangoModelFactory):

@@ -16,7 +16,7 @@ from tests.factories import StaffFactory
 from tests.payouts.invariants import check_invariants
 from tests.payouts.rounds import check_due, submit_due
 
-MOMENT = timedelta(seconds=30)
+MOMENT, HOUR = timedelta(seconds=30), timedelta(hours=1)
 
 
 @dataclass
@@ -35,11 +35,14 @@ class Office:
     def check(self, limit=100):
         return check_due(limit, self.client, self.desk)
 
-    def work(self, **span):
-        """Let time pass, and the worker do all that is due in each half minute that matters."""
+    def work(self, *, every=MOMENT, **span):
+        """Let time pass, and the worker do all that is due in each half minute that matters.
+
+        In longer rounds where days have to pass and nobody counts the calls.
+        """
         end = self.clock() + timedelta(**span)
         while self.clock() < end:
-            moments, soon = [at for at in self.next_moments() if at], self.clock() + MOMENT
+            moments, soon = [at for at in self.next_moments() if at], self.clock() + every
             is_quiet = all(at > soon for at in moments)
             self.clock.time = min([end, *moments]) if is_quiet else min(end, soon)
             self.sandbox.run_due()
@@ -49,10 +52,10 @@ class Office:
 
     def next_moments(self):
         yield from Payout.objects.under_way().values_list("due_at", flat=True)
-        pauses = Pause.objects.filter(currency="").values_list("probe_at", flat=True)
         approved = Payout.objects.sendable().filter(status="approved")
-        if approved.exists():
-            yield from pauses or approved.values_list("due_at", flat=True)
+        if waits := list(approved.values_list("due_at", flat=True)):
+            pauses = Pause.objects.filter(currency="").values_list("probe_at", flat=True)
+            yield from pauses or waits
         yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
         yield from (payout.next_step_at for payout in self.sandbox.payouts)
         yield from (held.due_at for held in self.sandbox.held_requests)

@@ -10,6 +10,7 @@ from heleket.webhooks import sign_webhook
 from payouts import checks, services, submission
 from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory
+from tests.payouts.conftest import HOUR
 from wallets.models import Wallet, WalletStatus
 
 pytestmark = pytest.mark.django_db
@@ -71,7 +72,7 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
     stopped = now(payout)
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.SUBMITTING, "discrepancy")
     Pause.objects.all().delete()
-    office.work(days=2)
+    office.work(days=2, every=2 * HOUR)
     assert not office.creates()
     assert now(payout).status == PayoutStatus.SUBMITTING
 
@@ -81,7 +82,7 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
         by=office.person("Operator"),
         source=Source.ADMIN,
     )
-    office.work(hours=30)
+    office.work(hours=30, every=HOUR)
     refused = outcome is TOO_SMALL
     assert now(payout).status == (PayoutStatus.FAILED if refused else PayoutStatus.CONFIRMED)
 
@@ -169,7 +170,7 @@ def test_b14_the_same_difference_found_again_is_not_written_down_again(office, p
     told = acts(payout)
     assert now(payout).waiting_for == "discrepancy"
 
-    office.work(days=3)
+    office.work(days=3, every=HOUR)
 
     assert acts(payout) == told
     assert Discrepancy.objects.count() == 1
@@ -306,9 +307,9 @@ def test_a6_a_payout_found_late_is_shown_once_and_stays_closed(office, payout):
     office.sandbox.faults.add("delayed")
     office.submit()
     office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
-    office.work(hours=25)
+    office.work(hours=25, every=HOUR)
     office.sandbox.execute_held()
-    office.work(days=2)
+    office.work(days=2, every=HOUR)
     services.close_discrepancy(
         Discrepancy.objects.get(),
         reason="The client sent it back",
@@ -316,7 +317,7 @@ def test_a6_a_payout_found_late_is_shown_once_and_stays_closed(office, payout):
         source=Source.ADMIN,
     )
 
-    office.work(days=5)
+    office.work(days=5, every=6 * HOUR)
 
     assert Discrepancy.objects.filter(closed_at=None).count() == 0
     assert Discrepancy.objects.count() == 1

@@ -24,6 +24,7 @@ from payouts.models import (
     Source,
 )
 from tests.factories import PayoutFactory
+from tests.payouts.conftest import HOUR
 from tests.sim import bugs
 
 pytestmark = pytest.mark.django_db
@@ -108,7 +109,7 @@ def test_g26_a_cancel_after_a_refusal_asks_heleket_first_and_finds_what_it_hid(
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.APPROVED, "discrepancy")
     found = Discrepancy.objects.get()
     assert (found.kind, found.is_critical) == (Kind.FOUND_LATE, True)
-    office.work(days=3)
+    office.work(days=3, every=HOUR)
     assert now(payout).status == PayoutStatus.APPROVED
     assert len(office.sandbox.order_ids) == 1
 
@@ -165,7 +166,7 @@ def test_g26_a_cancel_after_a_refusal_in_unknown_words_waits_for_the_release_tim
     called_at = office.clock()
     office.act("cancel_payouts", payout, role="Operator", reason="Twice")
 
-    office.work(hours=23)
+    office.work(hours=23, every=HOUR)
     assert now(payout).status == PayoutStatus.SUBMITTING
     office.work(hours=2)
 
@@ -329,7 +330,7 @@ def test_g48_an_execution_that_comes_after_the_next_try_is_found_and_shown(unche
     assert any(called_at + office.desk.quiet_time <= at <= sent.at for at in asked)
 
     liar.execute()
-    office.work(days=1)
+    office.work(days=1, every=HOUR)
     found = Discrepancy.objects.get()
     assert (found.kind, found.is_critical) == (Kind.FOUND_LATE, True)
     assert found.attempt.generation == 1
@@ -343,7 +344,7 @@ def test_g48_after_a_call_without_an_answer_the_next_try_waits_for_the_release_t
         office.clock.forward(seconds=30)
         office.check()
     Liar(office, "Minimum amount 10 USDT")
-    office.work(hours=25)
+    office.work(hours=27, every=HOUR)
     assert now(payout).status == PayoutStatus.FAILED
     retry(office, payout)
 
@@ -496,7 +497,8 @@ def test_g20_the_same_words_that_say_nothing_stop_a_payout_in_the_end(office, pa
     assert now(payout).status == PayoutStatus.SUBMITTING
     assert now(payout).status_reason in explain.explain(now(payout)).sentence
 
-    office.work(days=4)
+    office.work(days=1)
+    office.work(days=3, every=6 * HOUR)
 
     assert len(creates) == 10
     waits = [after - before for before, after in itertools.pairwise(creates)]
@@ -559,7 +561,7 @@ def test_g20_a_good_answer_begins_the_count_anew(office, payout):
 def test_g20_an_outage_of_any_length_opens_no_discrepancy(office, payout, fault):
     office.sandbox.faults.add(fault, rate=1.0, commit=False)
     office.submit()
-    office.work(days=2)
+    office.work(days=2, every=HOUR)
     assert not Discrepancy.objects.exists()
     assert len(office.creates()) <= 40
 
@@ -598,7 +600,7 @@ def test_g21_a_payout_that_alone_is_refused_waits_alone(office):
     office.until(lambda: all(now(each).submitted_at for each in good))
     assert office.clock() - start <= timedelta(seconds=90)
 
-    office.work(hours=3)
+    office.work(hours=3, every=HOUR)
     assert {now(each).status for each in good} == {PayoutStatus.CONFIRMED}
     assert now(bad).status == PayoutStatus.SUBMITTING
     assert DeskEvent.objects.filter(act="pause").count() == 1

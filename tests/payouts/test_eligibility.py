@@ -12,6 +12,7 @@ from django.db import connection
 from payouts import chain, clock, explain, services, submission
 from payouts.models import Approval, Attempt, DeskEvent, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
+from tests.payouts.conftest import HOUR
 from tests.sim import bugs
 from wallets.models import Client, PayoutService, Wallet
 
@@ -323,7 +324,7 @@ def test_g50_one_that_should_be_cancelled_meanwhile_ends_as_cancelled(office, ca
     office.work(hours=1)
     office.act("cancel_payouts", payout, role="Operator", reason="Stop")
 
-    office.work(hours=26)
+    office.work(hours=26, every=HOUR)
 
     assert now(payout).status == PayoutStatus.CANCELLED
     assert len(office.creates()) == 1

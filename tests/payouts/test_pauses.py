@@ -16,6 +16,7 @@ from payouts.models import (
     Source,
 )
 from tests.factories import PayoutFactory, PayoutServiceFactory, WalletFactory
+from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
 
 pytestmark = pytest.mark.django_db
@@ -129,7 +130,7 @@ def test_g15_an_unknown_refusal_about_every_payout_ends_none(office):
     assert Pause.objects.get().text == "Your address is under review"
 
     office.sandbox.faults.clear()
-    office.work(hours=8)
+    office.work(hours=8, every=HOUR)
     assert {now(each).status for each in payouts} == {PayoutStatus.CONFIRMED}
 
 
@@ -176,7 +177,7 @@ def test_a20_in_submitting_a_cancel_waits_for_the_release_time(office, payout):
     called_at = office.clock()
 
     assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
-    office.work(hours=23)
+    office.work(hours=23, every=HOUR)
     assert now(payout).status == PayoutStatus.SUBMITTING
     assert acts(payout).count("ask_to_cancel") == 1
     office.work(hours=2)
@@ -193,7 +194,7 @@ def test_a20_an_ended_try_is_asked_about_for_thirty_days_and_no_more(office, pay
     office.submit()
     office.sandbox.drop_requests = False
     office.act("cancel_payouts", payout, role="Operator", reason="Twice")
-    office.work(hours=25)
+    office.work(hours=25, every=HOUR)
     asked = len(office.questions())
 
     office.work(days=29)

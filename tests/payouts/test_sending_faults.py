@@ -20,6 +20,7 @@ from payouts.models import (
     PayoutStatus,
 )
 from tests.factories import PayoutFactory
+from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
 
 pytestmark = pytest.mark.django_db
@@ -121,11 +122,11 @@ def test_a6_a_cancelled_payout_that_arrives_late_is_found_and_shown(office, payo
     office.sandbox.faults.add("delayed")
     office.submit()
     office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
-    office.work(hours=25)
+    office.work(hours=25, every=HOUR)
     assert now(payout).status == PayoutStatus.CANCELLED
 
     office.sandbox.execute_held()
-    office.work(days=2)
+    office.work(days=2, every=4 * HOUR)
 
     assert now(payout).status == PayoutStatus.CANCELLED
     found = Discrepancy.objects.get()
@@ -187,7 +188,7 @@ def test_a7_a_refused_repeat_fails_only_after_the_release_time(office, payout):
     office.submit()
     refused_at = office.clock()
 
-    office.work(hours=23)
+    office.work(hours=23, every=HOUR)
     assert now(payout).status == PayoutStatus.SUBMITTING
     office.work(hours=2)
 
@@ -332,7 +333,7 @@ def test_a15_d8_another_payout_under_our_order_id_is_not_believed(office, payout
     found = Discrepancy.objects.get()
     assert (found.kind, found.is_critical) == (Discrepancy.Kind.DIFFERENT, True)
     assert Attempt.objects.get().uuid is None
-    office.work(days=2)
+    office.work(days=2, every=4 * HOUR)
     assert len(office.creates()) == 1
     assert now(payout).status == PayoutStatus.SUBMITTING
     assert Discrepancy.objects.count() == 1

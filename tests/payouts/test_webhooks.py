@@ -28,6 +28,7 @@ from payouts.models import (
 )
 from payouts.webhooks import heleket_webhook
 from tests.factories import PayoutFactory
+from tests.payouts.conftest import HOUR
 
 pytestmark = pytest.mark.django_db
 
@@ -326,7 +327,7 @@ def test_a6_a_webhook_about_a_payout_ended_as_never_sent_has_it_looked_up(client
     office.sandbox.faults.add("delayed")
     office.submit()
     office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
-    office.work(hours=25)
+    office.work(hours=25, every=HOUR)
     office.sandbox.execute_held()
 
     post(client, signed(said(uuid=office.sandbox.payouts[0].uuid)))
