@@ -1,3 +1,4 @@
+import gc
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -20,6 +21,13 @@ def pytest_collection_modifyitems(items):
         if marker and marker.kwargs.get("transaction"):
             kwargs = marker.kwargs | {"serialized_rollback": True}
             item.add_marker(pytest.mark.django_db(**kwargs), append=False)
+
+
+def pytest_collection_finish():
+    """Nothing that was imported and collected is garbage before the end: look among new things."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -18,6 +18,7 @@ import celery.bin.worker
 import celery.concurrency.prefork
 import celery.worker.components
 import celery.worker.consumer
+import Crypto.Hash.keccak
 import django.contrib.admin
 import django.contrib.auth.hashers
 import django.core.management.commands.migrate
