@@ -18,7 +18,7 @@ from tests.payouts.processes.harness import until
 
 pytestmark = pytest.mark.processes
 
-SIZE = int(os.environ.get("BACKLOG", "1000"))
+SIZE = int(os.environ.get("BACKLOG", "500"))
 WORKERS, THREADS = 2, 8
 LIST = "/admin/payouts/payout/"
 SLOWER_AT_MOST = 20  # times: workers, gateway and database share the CPUs with the Admin
