@@ -216,10 +216,10 @@ def exact_amount(amount: Decimal) -> Decimal:
 
 
 def key_of(text: str) -> str:
-    """Return an idempotency key. One that ends behind its source ("api:") is as good as none: all
+    """Return an idempotency key. One that is its source alone ("api:") is as good as none: all
     requests that lack theirs would be taken for one."""
     key = needed(text, _("The idempotency key is missing."), at_most=200)
-    if key.endswith(":"):
+    if key.find(":") == len(key) - 1:
         raise PayoutError(_("The idempotency key is blank."))
     return key
 
