@@ -206,17 +206,20 @@ def disable(person: User, *, reason: str, by: User) -> None:
 
 def enable(person: User, *, seen: int, reason: str, by: User) -> None:
     """Let a person in again, unless they were stopped once more since `seen`, see `last_stop`."""
-    if last_stop(person) != seen:
-        raise PayoutError(_("They were stopped again since you opened this page. Open it again."))
-    set_active(person, True, reason=reason, by=by)
+    set_active(person, True, reason=reason, by=by, seen=seen)
 
 
-def set_active(person: User, active: bool, *, reason: str, by: User) -> None:
+def set_active(
+    person: User, active: bool, *, reason: str, by: User, seen: int | None = None
+) -> None:
     if person.pk == by.pk:
         raise NotAllowed(_("Nobody does this to themselves."))
     reason = needed(reason, _("Say why."))
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=person.pk)
+        if active and last_stop(locked) != seen:
+            told = _("They were stopped again since you opened this page. Open it again.")
+            raise PayoutError(told)
         if locked.is_active == active:
             raise PayoutError(_("It is so already."))
         locked.is_active = active

@@ -22,12 +22,15 @@ def pause(*, reason: str, by: User, source: Source) -> bool:
     return turn("pause", is_on=False, reason=reason, by=by, source=source)
 
 
-def resume(*, reason: str, by: User, source: Source) -> bool:
-    """Let calls start again, and tell whether that is new. Raises as `pause` does."""
-    return turn("resume", is_on=True, reason=reason, by=by, source=source)
+def resume(*, reason: str, by: User, source: Source, seen: str | None = None) -> bool:
+    """Let calls start again, and tell whether that is new. Raises as `pause` does, and if sending
+    was paused again since somebody saw it paused at `seen`."""
+    return turn("resume", is_on=True, reason=reason, by=by, source=source, seen=seen)
 
 
-def turn(act: str, *, is_on: bool, reason: str, by: User, source: Source) -> bool:
+def turn(
+    act: str, *, is_on: bool, reason: str, by: User, source: Source, seen: str | None = None
+) -> bool:
     require_right(by)
     reason = needed(reason, _("Say why."))
     with transaction.atomic():
@@ -35,6 +38,9 @@ def turn(act: str, *, is_on: bool, reason: str, by: User, source: Source) -> boo
         switch = Switch.objects.select_for_update().get(pk=1)
         if switch.is_on == is_on:
             return False
+        if seen is not None and str(switch.turned_at) != seen:
+            told = _("Sending was paused again since you opened this page: %s")
+            raise PayoutError(told % switch.reason)
         switch.is_on, switch.turned_at, switch.turned_by = is_on, clock.now(), by
         switch.reason = reason
         switch.save()

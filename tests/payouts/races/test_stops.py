@@ -6,11 +6,14 @@ from concurrent.futures import ThreadPoolExecutor
 from threading import Event, get_ident
 
 import pytest
+from django.contrib.auth.models import User
 from django.db import connection
+from django.urls import reverse
 
-from payouts import submission, switching
+from payouts import people, submission, switching
 from payouts.controls.models import Switch
-from payouts.models import Payout, PayoutStatus, Source
+from payouts.errors import PayoutError
+from payouts.models import DeskEvent, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import returned
 from tests.sim import bugs
@@ -92,22 +95,44 @@ def test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, rounds)
     assert kept_waiting
 
 
-def test_g71_a_claim_that_let_a_stop_pass_sees_it(desk, usdt, monkeypatch):
-    payout, pass_by = PayoutFactory(status=PayoutStatus.APPROVED), stops.let_stops_pass
-    by = StaffFactory(roles=["Operator"])
+def meanwhile(act):
+    """Let somebody else do something, on a connection of their own."""
 
-    def stopped_meanwhile():
-        with ThreadPoolExecutor(1) as somebody:
-            somebody.submit(stop_them).result()
-        pass_by()
-
-    def stop_them():
+    def go():
         try:
-            switching.pause(reason="Stop", by=by, source=Source.COMMAND)
+            act()
         finally:
             connection.close()
 
-    monkeypatch.setattr(stops, "let_stops_pass", stopped_meanwhile)
+    with ThreadPoolExecutor(1) as somebody:
+        somebody.submit(go).result()
+
+
+@pytest.fixture
+def stopped_in_between(monkeypatch):
+    """Have something done between the look of an act and its lock, once."""
+
+    def prepare(owner, name, act):
+        usual, acts = getattr(owner, name), [act]
+
+        def late(*args, **kwargs):
+            if acts:
+                meanwhile(acts.pop())
+            return usual(*args, **kwargs)
+
+        monkeypatch.setattr(owner, name, late)
+
+    return prepare
+
+
+def test_g71_a_claim_that_let_a_stop_pass_sees_it(desk, usdt, stopped_in_between):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    by = StaffFactory(roles=["Operator"])
+
+    def stop():
+        switching.pause(reason="Stop", by=by, source=Source.COMMAND)
+
+    stopped_in_between(stops, "let_stops_pass", stop)
 
     assert submission.claim(1, desk) == []
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
@@ -117,3 +142,43 @@ def test_g71_a_claim_that_let_a_stop_pass_sees_it(desk, usdt, monkeypatch):
 def test_g71_a_stop_that_queues_behind_the_claims_is_found(press, stop):
     with bugs.plant(bugs.STOP_BEHIND_CLAIMS), pytest.raises(AssertionError):
         test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, range(500))
+
+
+def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_between):
+    boss, person = StaffFactory(is_superuser=True), StaffFactory()
+    people.disable(person, reason="Lost her phone", by=boss)
+    seen = people.last_stop(person)
+
+    def let_in_and_stop():
+        people.enable(person, seen=seen, reason="Found it", by=boss)
+        people.disable(person, reason="Lost it again", by=boss)
+
+    stopped_in_between(people, "needed", let_in_and_stop)
+
+    with pytest.raises(PayoutError, match="stopped again"):
+        people.enable(person, seen=seen, reason="Found it", by=boss)
+
+    assert not User.objects.get(pk=person.pk).is_active
+    assert DeskEvent.objects.last().act == "disable"
+
+
+def test_g72_what_is_paused_again_while_it_is_resumed_stays_paused(client, stopped_in_between):
+    operator = StaffFactory(roles=["Operator"])
+    turn = {"by": operator, "source": Source.ADMIN}
+    switching.pause(reason="Wrong rate", **turn)
+    client.force_login(operator)
+    url = reverse("admin:controls_switch_turn")
+    page = client.get(url, secure=True).context["form"].initial
+
+    def resume_and_pause():
+        switching.resume(reason="Mended", **turn)
+        switching.pause(reason="A break-in", **turn)
+
+    stopped_in_between(switching, "needed", resume_and_pause)
+
+    answer = client.post(url, page | {"reason": "Mended"}, secure=True)
+
+    assert "paused again" in answer.content.decode()
+    assert "A break-in" in answer.content.decode()
+    assert not Switch.objects.get(pk=1).is_on
+    assert DeskEvent.objects.last().act == "pause"
