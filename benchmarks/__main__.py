@@ -43,15 +43,15 @@ def main() -> None:
             "rounds": rounds,
         }
         print(json.dumps(machine))
+        RESULTS.mkdir(exist_ok=True)
+        path = RESULTS / f"{machine['at'].replace(':', '')}.json"
         for name in options.only or NAMES:
             print(f"{name}:", flush=True)
             stage.empty()
             measured += importlib.import_module(f"benchmarks.{name}").run(rounds)
+            told = {**machine, "figures": [figure.as_json() for figure in measured]}
+            path.write_text(json.dumps(told, indent=2))  # a later one may fail
     Console(width=110).print(figures.table(measured))
-    RESULTS.mkdir(exist_ok=True)
-    told = {**machine, "figures": [figure.as_json() for figure in measured]}
-    path = RESULTS / f"{machine['at'].replace(':', '')}.json"
-    path.write_text(json.dumps(told, indent=2))
     print(path)
     if options.publish:
         publish(measured, machine)

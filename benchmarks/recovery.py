@@ -18,7 +18,9 @@ LOST = 1000
 WORKERS, KILLED_THREADS = 5, 100  # each has as many calls under way as it has claimed ahead
 THREADS, LATENCY = 16, 0.1
 IDEAL = LOST * LATENCY / THREADS  # one question each
-TIMEOUT = "3"  # seconds; a lease is 8 and the quiet time 6
+# Seconds, in which a worker has all its calls under way before it is killed: the first of them must
+# not have ended by itself. A lease is 16 and the quiet time 12.
+TIMEOUT = "6"
 
 
 def run(rounds: int) -> list[Figure]:
