@@ -561,7 +561,7 @@ def test_g20_a_good_answer_begins_the_count_anew(office, payout):
 def test_g20_an_outage_of_any_length_opens_no_discrepancy(office, payout, fault):
     office.sandbox.faults.add(fault, rate=1.0, commit=False)
     office.submit()
-    office.work(days=2, every=HOUR)
+    office.work(days=2)
     assert not Discrepancy.objects.exists()
     assert len(office.creates()) <= 40
 
@@ -600,7 +600,7 @@ def test_g21_a_payout_that_alone_is_refused_waits_alone(office):
     office.until(lambda: all(now(each).submitted_at for each in good))
     assert office.clock() - start <= timedelta(seconds=90)
 
-    office.work(hours=3, every=HOUR)
+    office.work(hours=3)
     assert {now(each).status for each in good} == {PayoutStatus.CONFIRMED}
     assert now(bad).status == PayoutStatus.SUBMITTING
     assert DeskEvent.objects.filter(act="pause").count() == 1

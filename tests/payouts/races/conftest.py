@@ -10,6 +10,8 @@ from django.db import connection
 from tests.factories import PayoutServiceFactory
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "60"))
+# Take a moment, and tell whether that connection waits for another one's lock.
+LOOK = "SELECT pg_sleep(0.003), pg_blocking_pids(%s) <> '{}'"
 
 
 class Ring:

@@ -14,7 +14,7 @@ from payouts.engine.worker import Worker
 from payouts.models import Attempt, Gateway, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
-from tests.payouts.races.conftest import Duel, returned
+from tests.payouts.races.conftest import LOOK, Duel, returned
 from tests.payouts.test_binding import client_of
 from tests.sim import bugs
 
@@ -120,7 +120,7 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
         pair.barrier.wait()
         with connection.cursor() as cursor:
             while not has_ended.is_set():
-                cursor.execute("SELECT pg_sleep(0.003), pg_blocking_pids(%s) <> '{}'", pids)
+                cursor.execute(LOOK, pids)
                 if cursor.fetchone()[1]:
                     break
         return chosen

@@ -15,7 +15,7 @@ from payouts.controls.models import Switch
 from payouts.errors import PayoutError
 from payouts.models import DeskEvent, Payout, PayoutStatus, Source
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.races.conftest import returned
+from tests.payouts.races.conftest import LOOK, returned
 from tests.sim import bugs
 from wallets import stops
 from wallets.models import Client, Wallet
@@ -27,7 +27,6 @@ pytestmark = [
 ]
 
 CLAIMERS = 16
-LOOK = "SELECT pg_sleep(0.003), pg_blocking_pids(%s) <> '{}'"
 
 
 @pytest.fixture
