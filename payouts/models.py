@@ -151,7 +151,7 @@ class Payout(ReadAgain):
     origin = models.CharField(_("origin"), max_length=10, choices=Origin)
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
-    fingerprint = models.CharField(max_length=64, null=True)  # of the request, as asked
+    fingerprint = models.CharField(max_length=64)  # of the request, as asked
     reference_amount = AmountField(null=True)
     reference_rate = AmountField(null=True)
 
@@ -488,7 +488,7 @@ class Attempt(models.Model):
     created_at = models.DateTimeField()
 
     calls = models.PositiveIntegerField(default=0)
-    unsent = models.PositiveIntegerField(null=True)  # calls of which nothing can have left us
+    unsent = models.PositiveIntegerField(default=0)  # calls of which nothing can have left us
     unanswered = models.JSONField(
         default=list
     )  # numbers of the calls without an answer of their own
@@ -498,7 +498,7 @@ class Attempt(models.Model):
     not_found_count = models.PositiveIntegerField(default=0)
     refusal = models.TextField(default="")
     # Heleket's words that say nothing of the payout, with how often each came.
-    unclear = models.JSONField(null=True)
+    unclear = models.JSONField(default=dict)
     # From here on it counts as never executed; Heleket is asked all the same for a month.
     released_at = models.DateTimeField(null=True)
     # When Heleket last said that it will pay nothing for it: not found late enough, or failed.
@@ -539,7 +539,7 @@ class Attempt(models.Model):
     @property
     def was_called(self) -> bool:
         """Whether anything of it can have reached Heleket."""
-        return self.calls > (self.unsent or 0)
+        return self.calls > self.unsent
 
     @property
     def has_failed(self) -> bool:
@@ -772,7 +772,7 @@ class Pause(models.Model):
     since = models.DateTimeField()
     probe_at = models.DateTimeField()
     tries = models.PositiveIntegerField(default=1)
-    failures = models.PositiveIntegerField(default=1, db_default=1)  # in a row, no success between
+    failures = models.PositiveIntegerField(default=1)  # in a row, no success between
 
     objects = StandingPauses()
     counted = models.Manager["Pause"]()  # also those of too few failures

@@ -17,8 +17,7 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.db.models import Q, prefetch_related_objects
-from django.db.models.functions import Coalesce
+from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -239,12 +238,8 @@ def fingerprint(asked: Payout) -> str:
 
 
 def same_request(known: Payout, asked: Payout) -> Payout:
-    """Return the payout stored under this key if it was asked for what is asked for now.
-
-    A payout from before requests had fingerprints is compared as it is: for one that was never
-    edited that is the same, and of an edited one nothing else is left to compare with.
-    """
-    if (known.fingerprint or fingerprint(known)) != asked.fingerprint:
+    """Return the payout stored under this key if it was asked for what is asked for now."""
+    if known.fingerprint != asked.fingerprint:
         raise PayoutError(
             _("This key was already used for another payout, %(payout)s. Nothing was changed.")
             % {"payout": known}
@@ -489,7 +484,7 @@ def ask_about_calls(payouts: Iterable[Payout]) -> None:
     The answers to what is under way come by themselves.
     """
     idle = [payout.pk for payout in payouts if payout.status != PayoutStatus.SUBMITTING]
-    tries = Attempt.objects.filter(payout__in=idle).exclude(calls=Coalesce("unsent", 0))
+    tries = Attempt.objects.filter(payout__in=idle).exclude(calls=F("unsent"))
     over = Q(is_final=True, remote_status__in=FINAL_FAILURES)
     if tries.exclude(over).update(watch_at=clock.now()):
         bell.ring("watch")

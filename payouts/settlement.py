@@ -208,7 +208,7 @@ def apply_not_executed(attempt: Attempt, trouble: heleket.Unavailable) -> None:
     if is_refused_key(trouble):
         pauses.pause(Pause.Cause.UNAUTHORIZED, trouble.message)
     else:
-        attempt.unsent = (attempt.unsent or 0) + 1
+        attempt.unsent += 1
     if proves_nothing(payout):
         stay_lost(attempt, "not_executed", trouble.message)
     elif payout.status == PayoutStatus.SUBMITTING:
@@ -251,13 +251,13 @@ def count_unclear(attempt: Attempt, trouble: heleket.HeleketError) -> None:
     if not says_nothing(trouble):
         return
     words = f"HTTP {trouble.status_code}: {trouble.message}"
-    heard = attempt.unclear or {}
+    heard = attempt.unclear
     times = heard.get(words, 0) + 1
     if times < UNCLEAR_IS_STRANGE:
         kept = dict(list(heard.items())[-UNCLEAR_IS_STRANGE:])
         attempt.unclear = {**kept, words: times}
         return
-    attempt.unclear = None
+    attempt.unclear = {}
     ours = f"asked and sent {times} times"
     open_discrepancy(attempt, Kind.UNCLEAR, ours, words)
 
@@ -273,7 +273,7 @@ def says_nothing(trouble: heleket.HeleketError) -> bool:
 def apply_unsent(attempt: Attempt, reason: str) -> None:
     """The call was never made."""
     payout = attempt.payout
-    attempt.unsent = (attempt.unsent or 0) + 1
+    attempt.unsent += 1
     if payout.status != PayoutStatus.SUBMITTING:
         return
     if proves_nothing(payout):
@@ -641,7 +641,7 @@ def keep_facts(attempt: Attempt, remote: heleket.RemotePayout, source: Source) -
         if value is not None and value != getattr(attempt, name):
             setattr(attempt, name, value)
             attempt.sources = {**attempt.sources, name: str(source)}
-    attempt.unclear = None
+    attempt.unclear = {}
     if attempt.has_failed:
         attempt.clear_at = clock.now()
 

@@ -4,11 +4,11 @@ Used by migrations. SQLite drops a table's triggers when a migration rebuilds th
 migration has to create them again.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from django.db import migrations
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations.operations.base import Operation
 
 FUNCTION = """
 CREATE OR REPLACE FUNCTION desk_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
@@ -16,18 +16,43 @@ BEGIN RAISE EXCEPTION '%% of %% is refused: %%', TG_OP, TG_TABLE_NAME, TG_ARGV[0
 USING ERRCODE = 'integrity_constraint_violation'; END $$
 """
 
+Act = Callable[[BaseDatabaseSchemaEditor], None]
 
-def never_deleted(table: str) -> migrations.RunPython:
+
+class Trigger(Operation):
+    """Create a trigger. Unlike RunPython it needs no models, which would be built for each."""
+
+    def __init__(self, name: str, create: Act, drop: Act) -> None:
+        self.name, self.create, self.drop = name, create, drop
+
+    def state_forwards(self, _app_label: str, _state: Any) -> None:
+        """No model changes."""
+
+    def database_forwards(
+        self, _app_label: str, editor: BaseDatabaseSchemaEditor, *_states: Any
+    ) -> None:
+        self.create(editor)
+
+    def database_backwards(
+        self, _app_label: str, editor: BaseDatabaseSchemaEditor, *_states: Any
+    ) -> None:
+        self.drop(editor)
+
+    def describe(self) -> str:
+        return f"Create trigger {self.name}"
+
+
+def never_deleted(table: str) -> Trigger:
     """Refuse DELETE."""
     return refuse(f"{table}_kept", table, "DELETE", "", "it is kept for ever")
 
 
-def never_changed(table: str) -> migrations.RunPython:
+def never_changed(table: str) -> Trigger:
     """Refuse UPDATE."""
     return refuse(f"{table}_fixed", table, "UPDATE", "", "rows are only added")
 
 
-def columns_never_changed(table: str, columns: Sequence[str]) -> migrations.RunPython:
+def columns_never_changed(table: str, columns: Sequence[str]) -> Trigger:
     """Refuse an UPDATE that gives one of these columns another value."""
     return refuse(f"{table}_fixed", table, "UPDATE", changed(columns), "what it says is fixed")
 
@@ -36,10 +61,10 @@ def changed(columns: Sequence[str]) -> str:
     return " OR ".join(f"OLD.{name} IS DISTINCT FROM NEW.{name}" for name in columns)
 
 
-def refuse(name: str, table: str, event: str, when: str, why: str) -> migrations.RunPython:
+def refuse(name: str, table: str, event: str, when: str, why: str) -> Trigger:
     condition = f" WHEN ({when})" if when else ""
 
-    def create(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+    def create(editor: BaseDatabaseSchemaEditor) -> None:
         head = f"CREATE TRIGGER {name} BEFORE {event} ON {table} FOR EACH ROW"
         if editor.connection.vendor == "postgresql":
             editor.execute(FUNCTION, params=())
@@ -48,25 +73,23 @@ def refuse(name: str, table: str, event: str, when: str, why: str) -> migrations
             condition_here = condition.replace("IS DISTINCT FROM", "IS NOT")
             editor.execute(f"{head}{condition_here} BEGIN SELECT RAISE(ABORT, '{why}'); END")
 
-    def drop(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+    def drop(editor: BaseDatabaseSchemaEditor) -> None:
         on_table = f" ON {table}" if editor.connection.vendor == "postgresql" else ""
         editor.execute(f"DROP TRIGGER {name}{on_table}")
 
-    return migrations.RunPython(create, drop)
+    return Trigger(name, create, drop)
 
 
 ONE_AT_A_TIME = 0x6170617274  # "apart"
 
 
-def refuse_if(
-    name: str, table: str, events: Sequence[str], condition: str, why: str
-) -> migrations.RunPython:
+def refuse_if(name: str, table: str, events: Sequence[str], condition: str, why: str) -> Trigger:
     """Refuse what leaves the database in a condition, which may look at other rows and tables.
 
     Two transactions at once would each see only its own half, so they come one after the other.
     """
 
-    def create(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+    def create(editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "postgresql":
             editor.execute(
                 f"CREATE OR REPLACE FUNCTION desk_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
@@ -86,7 +109,7 @@ def refuse_if(
                 f"BEGIN SELECT RAISE(ABORT, '{why}') WHERE {condition}; END"
             )
 
-    def drop(_apps: Any, editor: BaseDatabaseSchemaEditor) -> None:
+    def drop(editor: BaseDatabaseSchemaEditor) -> None:
         if editor.connection.vendor == "postgresql":
             editor.execute(f"DROP TRIGGER {name} ON {table}")
             editor.execute(f"DROP FUNCTION desk_{name}()")
@@ -94,4 +117,4 @@ def refuse_if(
         for number in range(len(events)):
             editor.execute(f"DROP TRIGGER {name}_{number}")
 
-    return migrations.RunPython(create, drop)
+    return Trigger(name, create, drop)

@@ -91,9 +91,8 @@ class Folded(models.TextField):  # type: ignore[type-arg]  # generic in the stub
         del kwargs["editable"]
         return name, path, args, {**kwargs, "of": self.of}
 
-    def pre_save(self, row: models.Model, add: bool) -> Any:
-        if add or not self.unique:  # what is unique never changes, and may carry a mark
-            setattr(row, self.attname, folded(getattr(row, self.of)))
+    def pre_save(self, row: models.Model, add: bool) -> Any:  # noqa: ARG002  # given by name
+        setattr(row, self.attname, folded(getattr(row, self.of)))
         return getattr(row, self.attname)
 
 
@@ -122,9 +121,8 @@ class Client(models.Model):
         default=True,
         help_text=gettext_lazy("Nothing is paid to a client who is not active."),
     )
-    # Null where code wrote that does not know it; with a mark where look-alikes were there before.
-    folded_id = Folded("external_id", unique=True, null=True)
-    folded_name = Folded("name", db_index=True, default="", db_default="")
+    folded_id = Folded("external_id", unique=True)
+    folded_name = Folded("name", db_index=True)
     created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,

@@ -4,12 +4,16 @@ from payouts import triggers
 
 APPROVAL = ["payout_id", "person_id", "decided_at", "decision", "digest", "policy_version"]
 ATTEMPT = ["payout_id", "generation", "order_id", "gateway_host", "merchant_id", "body"]
-PAYOUT = ["number", "client_id", "idempotency_key", "origin", "requested_at", "requested_by_id"]
+PAYOUT = [
+    *("number", "client_id", "idempotency_key", "fingerprint"),
+    *("origin", "requested_at", "requested_by_id"),
+]
 WEBHOOK = ["digest", "body", "order_id", "received_at"]
 
 
 class Migration(migrations.Migration):
-    """Events are only added; what was decided, sent and received stays as it was written."""
+    """Events are only added; what was decided, sent and received stays as it was written, and
+    a login that was given up stays given up."""
 
     dependencies = [("payouts", "0001_initial")]
     operations = [
@@ -28,4 +32,6 @@ class Migration(migrations.Migration):
         triggers.columns_never_changed("payouts_webhookdelivery", WEBHOOK),
         triggers.never_deleted("payouts_webhookdelivery"),
         triggers.never_deleted("payouts_discrepancy"),
+        triggers.never_changed("payouts_login"),
+        triggers.never_deleted("payouts_login"),
     ]

@@ -99,8 +99,8 @@ def remove_groups(apps, schema_editor):
 class Migration(migrations.Migration):
     dependencies = [
         ("payouts", "0002_records_stay"),
-        ("controls", "0002_switch_row"),
-        ("wallets", "0002_wallet_keeps_destination"),
+        ("controls", "0001_initial"),
+        ("wallets", "0001_initial"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]

@@ -118,15 +118,6 @@ def test_g25_a_repeat_compared_with_the_present_row_is_found(ask):
         test_g25_what_it_was_edited_to_is_not_what_was_asked(ask)
 
 
-def test_g25_a_payout_from_before_fingerprints_is_compared_as_it_is(ask):
-    old = PayoutFactory(idempotency_key="old", reference="I-7", amount=Decimal("12.5"))
-    told = {"wallet": old.wallet, "client": old.client}
-
-    assert ask("old", **told).pk == old.pk
-    with pytest.raises(PayoutError, match="already used"):
-        ask("old", **told, amount=Decimal(4))
-
-
 def test_g25_blanks_around_a_key_make_no_other_key(ask):
     assert ask(" one ").pk == ask("one").pk == Payout.objects.get().pk
 

@@ -267,6 +267,6 @@ REPEAT_COMPARED = Bug(
     "repeat compared with the present row",
     "I13",
     "payouts.services.same_request",
-    "(known.fingerprint or fingerprint(known))",
-    "fingerprint(known)",
+    "known.fingerprint != ",
+    "fingerprint(known) != ",
 )

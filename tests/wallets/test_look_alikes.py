@@ -1,8 +1,6 @@
-import importlib
 import unicodedata
 
 import pytest
-from django.apps import apps
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
@@ -193,32 +191,6 @@ def test_g79_a_name_changed_to_one_that_looks_the_same_is_confirmed(client, staf
     seen = ben.history.first().pk
     again = client.post(url, {"name": "ANN LEE", "group": "vip", "seen": seen})
     assert again.status_code == 302
-
-
-@pytest.mark.django_db
-def test_g79_clients_that_look_alike_already_are_kept():
-    ids = ["C-1", "c-1", "C\u20111", "D-1"]
-    for external_id in ids:
-        made = Client.objects.create(
-            external_id=f"x{len(external_id)}{external_id}"[::-1], name="A"
-        )
-        Client.objects.filter(pk=made.pk).update(
-            external_id=external_id, folded_id=None, folded_name=""
-        )
-    migration = importlib.import_module("wallets.migrations.0005_fold_clients")
-
-    for _ in range(2):  # what was broken off is done again
-        migration.fold(apps, None)
-
-    rows = list(Client.objects.order_by("pk"))
-    assert [row.external_id for row in rows] == ids
-    assert {row.folded_name for row in rows} == {"a"}
-    marks = [row.folded_id for row in rows]
-    assert (marks[0], marks[3]) == ("c-1", "d-1")
-    assert marks[1:3] == [f"c-1\x1f{row.pk}" for row in rows[1:3]]
-    rows[1].name = "B"
-    rows[1].save()  # a mark stays
-    assert Client.objects.get(pk=rows[1].pk).folded_id == marks[1]
 
 
 @pytest.mark.django_db

@@ -38,6 +38,6 @@ def drop(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("wallets", "0001_clients_and_wallets")]
+    dependencies = [("wallets", "0001_initial")]
 
     operations = [migrations.RunPython(create, drop)]

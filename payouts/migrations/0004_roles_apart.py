@@ -61,7 +61,7 @@ class Migration(migrations.Migration):
     a role's rights and its name, and the end of being a superuser, who holds everything anyway."""
 
     dependencies = [
-        ("payouts", "0010_logins_stay"),
+        ("payouts", "0003_roles"),
         ("auth", "0012_alter_user_first_name_max_length"),
         ("contenttypes", "0002_remove_content_type_name"),
     ]
