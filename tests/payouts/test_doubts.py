@@ -722,14 +722,14 @@ def run(office, threads=8):
 
 @pytest.mark.parametrize("fault", ["503", "html_502", "timeout"])
 def test_g74_an_outage_drags_few_payouts_into_the_unknown(office, fault):
-    payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(60)]
+    payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(25)]
     office.sandbox.faults.add(fault, rate=1.0, commit=False)
 
     run(office, threads=2)
 
     statuses = [now(each).status for each in payouts]
     assert statuses.count("submitting") <= 5
-    assert statuses.count("approved") >= 55
+    assert statuses.count("approved") >= 20
     assert Pause.objects.get().cause == "no_answer"
     begun = len(office.creates())
     office.work(minutes=15)
@@ -741,9 +741,9 @@ def test_g74_an_outage_drags_few_payouts_into_the_unknown(office, fault):
     office.sandbox.faults.clear()
     office.work(minutes=10)
     sent = Payout.objects.exclude(submitted_at=None).filter(status__in=["confirmed", "broadcast"])
-    assert sent.count() >= 59 - 12  # all but the few that were called and are still asked about
+    assert sent.count() >= 24 - 12  # all but the few that were called and are still asked about
     office.work(hours=3)
-    assert Payout.objects.filter(status="confirmed").count() == 59
+    assert Payout.objects.filter(status="confirmed").count() == 24
 
 
 # A webhook's hint while an answer is recorded

@@ -18,7 +18,7 @@ from tests.payouts.processes.harness import until
 
 pytestmark = pytest.mark.processes
 
-ROWS = int(os.environ.get("FULL_ROWS", "20000"))
+ROWS = int(os.environ.get("FULL_ROWS", "5000"))
 BLOCKED_AT_MOST = "1s"
 
 # What the first release brought; a desk has its data from then on.
