@@ -7,10 +7,12 @@ from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from audit import chain
+from audit.models import Channel
 from benchmarks import stage
 from benchmarks.figures import Figure, in_turn, ratios
-from payouts import chain, services
-from payouts.models import Approval, Payout, PayoutEvent, PayoutStatus, Source
+from payouts import services
+from payouts.models import Approval, Payout, PayoutEvent, PayoutStatus
 
 ONE_STATEMENT = """
 WITH chosen AS (
@@ -78,7 +80,7 @@ def run(rounds: int) -> list[Figure]:
 
 
 def desk(seen, by) -> None:
-    services.approve_payouts(seen, by=by, source=Source.ADMIN)
+    services.approve_payouts(seen, by=by, source=Channel.ADMIN)
 
 
 def one_statement(seen, by) -> None:
@@ -113,7 +115,7 @@ def approve_one(payout: Payout, by) -> None:
         number=payout.last_event,
         at=now,
         person=by,
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
         act="approve",
         from_status="pending",
         to_status=payout.status,

@@ -94,7 +94,7 @@ def send_one(poster: Poster) -> bool:
 def save(payout, act: str, before: str) -> None:
     from django.utils import timezone
 
-    from payouts import chain
+    from audit import chain
     from payouts.models import PayoutEvent
 
     previous = payout.events.order_by("-number").first()

@@ -11,7 +11,8 @@ from datetime import datetime, timedelta
 from django.utils import timezone
 
 from benchmarks import stage
-from payouts.models import Attempt, Pause, Payout, PayoutEvent, PayoutStatus
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus
 
 WARM_UP, WATCH = 1.0, 2.5  # seconds
 

@@ -50,7 +50,7 @@ class Bare:
             payout_key=settings.HELEKET_API_KEY,
             payment_key=settings.HELEKET_PAYMENT_API_KEY,
         )
-        self.client = heleket.Client(
+        self.client = heleket.HeleketClient(
             base_url=settings.HELEKET_PROJECT_URL,
             merchant_id=settings.HELEKET_MERCHANT_ID,
             payout_key=settings.HELEKET_API_KEY,

@@ -264,8 +264,10 @@ def wallets():
 
 def pending_payouts(count: int, wallets):
     """Store payouts as `request_payout` does, but many at once."""
-    from payouts import clock, door
-    from payouts.models import Payout, PayoutMaker, PayoutNumber, Source
+    from audit import clock
+    from audit.models import Channel
+    from payouts import transitions
+    from payouts.models import Payout, PayoutMaker, PayoutNumber
 
     maker, now = wallets[0].added_by, clock.now()
     numbers = PayoutNumber.objects.bulk_create(PayoutNumber() for _ in range(count))
@@ -290,7 +292,7 @@ def pending_payouts(count: int, wallets):
         )
         payout.tell("request", money=payout.money, network=payout.network, address=payout.address)
         payouts.append(payout)
-    door.add(payouts, by=maker, source=Source.ADMIN)
+    transitions.add(payouts, by=maker, source=Channel.ADMIN)
     parts = (PayoutMaker.Part.REQUESTED, PayoutMaker.Part.WALLET)
     PayoutMaker.objects.bulk_create(
         PayoutMaker(payout=payout, person=maker, part=part) for payout in payouts for part in parts
@@ -302,13 +304,13 @@ def approved_payouts(count: int) -> None:
     """Store payouts that a worker may send, and have the planner know them."""
     from django.db import connection
 
+    from audit.models import Channel
     from payouts import services
-    from payouts.models import Source
 
     by, destinations = approver(), wallets()
     for _ in range(0, count, services.CHUNK):
         seen = services.see(pending_payouts(services.CHUNK, destinations))
-        outcomes = services.approve_payouts(seen, by=by, source=Source.ADMIN)
+        outcomes = services.approve_payouts(seen, by=by, source=Channel.ADMIN)
         if refused := [each.text for each in outcomes if not each.done]:
             raise RuntimeError(f"not approved: {refused[0]}")
     with connection.cursor() as cursor:

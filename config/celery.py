@@ -10,7 +10,7 @@ from celery import Celery
 from django.conf import settings
 
 from config import environment
-from payouts.bell import JOBS, RING_LASTS, task_name
+from payouts.wakeups import JOBS, RING_LASTS, task_name
 
 environment.read_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")

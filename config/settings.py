@@ -33,9 +33,13 @@ INSTALLED_APPS = [
     "simple_history",
     "config",
     "payouts.engine",
+    "payouts.admin",
     "payouts",
     "payouts.controls",
+    "payouts.gateway",
+    "payouts.staff",
     "wallets",
+    "audit",
     "heleket",
 ]
 
@@ -270,8 +274,8 @@ UNFOLD = {
                     link(
                         gettext_lazy("Desk"),
                         "power_settings_new",
-                        "admin:controls_switch_changelist",
-                        "controls.view_switch",
+                        "admin:payouts_controls_switch_changelist",
+                        "payouts_controls.view_switch",
                     ),
                     link(
                         gettext_lazy("Webhooks"),
@@ -282,8 +286,8 @@ UNFOLD = {
                     link(
                         gettext_lazy("Desk events"),
                         "history",
-                        "admin:payouts_deskevent_changelist",
-                        "payouts.view_deskevent",
+                        "admin:audit_deskevent_changelist",
+                        "audit.view_deskevent",
                     ),
                 ],
             },

@@ -1,9 +1,9 @@
-"""A client of Heleket's payout API. `Client` makes the calls, `webhooks.verify` reads webhooks.
+"""A client of Heleket's payout API: `HeleketClient` calls, `webhooks.verify` reads webhooks.
 
 It knows nothing of the desk: it can be used, and tested, on its own.
 """
 
-from heleket.client import BASE_URL, NOT_FOUND_TEXTS, Client, payout_body
+from heleket.client import BASE_URL, NOT_FOUND_TEXTS, HeleketClient, payout_body
 from heleket.errors import (
     HeleketError,
     InvalidBaseUrl,
@@ -33,7 +33,7 @@ __all__ = [
     "Balance",
     "Calculation",
     "Cancellation",
-    "Client",
+    "HeleketClient",
     "HeleketError",
     "InvalidBaseUrl",
     "InvalidSignature",

@@ -103,7 +103,7 @@ def _plain(amount: Decimal) -> str:
     return text
 
 
-class Client:
+class HeleketClient:
     """A session with one Heleket merchant, for use by many threads. Close it after use.
 
     The payout key signs everything but balances, which take the payment key. Every call ends by its

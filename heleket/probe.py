@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from heleket.client import Client
+from heleket.client import HeleketClient
 from heleket.errors import HeleketError, MissingCredentials, PayoutNotFound, RequestRejected
 from heleket.types import RemoteService
 
@@ -40,7 +40,7 @@ class Report:
         return 1 if "error" in states else 2 if "problem" in states else 0
 
 
-def probe(client: Client) -> Report:
+def probe(client: HeleketClient) -> Report:
     """Ask Heleket for everything that payouts will depend on."""
     odd: list[str] = []
     try:
@@ -70,7 +70,7 @@ def _services(available: Sequence[RemoteService], odd: Sequence[str]) -> Finding
     return Finding("services", state, " ".join([sentence, *odd]), values)
 
 
-def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
+def _look_for_made_up_payout(client: HeleketClient) -> tuple[Finding, str]:
     """Learn what "not found" reads like: only these words ever allow a payout to be sent again."""
     try:
         client.get_payout(order_id=f"check-{secrets.token_hex(12)}")
@@ -90,7 +90,7 @@ def _look_for_made_up_payout(client: Client) -> tuple[Finding, str]:
     return Finding("not found", "error", "Heleket knows a payout that nobody made."), ""
 
 
-def _balance(client: Client) -> Finding:
+def _balance(client: HeleketClient) -> Finding:
     odd: list[str] = []
     try:
         balances = client.get_balance(on_odd=odd.append)
@@ -113,7 +113,7 @@ def _balance(client: Client) -> Finding:
     return Finding("balance", state, " ".join([known, *odd]), {"balances": values})
 
 
-def _calculation(client: Client, available: Sequence[RemoteService]) -> Finding:
+def _calculation(client: HeleketClient, available: Sequence[RemoteService]) -> Finding:
     """Compare the side of the fee: public texts contradict each other about `is_subtract`."""
     service = next((item for item in available if item.network.upper() in ADDRESSES), None)
     if service is None:

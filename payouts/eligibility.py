@@ -13,7 +13,8 @@ from decimal import Decimal
 from enum import Enum, auto
 from uuid import UUID
 
-from payouts import chain, policy
+from audit import chain
+from payouts import policy
 from payouts.models import (
     Approval,
     Attempt,

@@ -11,9 +11,10 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from payouts import clock
-from payouts.controls.models import Pace, Switch
-from payouts.models import Pause, Payout, PayoutStatus, WaitingFor
+from audit import clock
+from payouts.controls.models import Switch
+from payouts.gateway.models import Pause, RateLimit
+from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.services import Outcome
 
 
@@ -38,12 +39,12 @@ class States:
 
     switch: Switch
     pauses: tuple[Pause, ...]
-    pace: Pace
+    pace: RateLimit
 
     @classmethod
     def now(cls) -> "States":
         pauses = tuple(Pause.objects.order_by("since"))
-        return cls(Switch.objects.get(pk=1), pauses, Pace.objects.get(pk=1))
+        return cls(Switch.objects.get(pk=1), pauses, RateLimit.objects.get(pk=1))
 
     def pause_for(self, payout: Payout) -> Pause | None:
         theirs = (each for each in self.pauses if each.currency in ("", payout.currency))
@@ -176,7 +177,7 @@ def silence(states: States) -> Told:
     return told, _("Nobody has to act."), calls_go_on(states.pace)
 
 
-def calls_go_on(pace: Pace) -> str:
+def calls_go_on(pace: RateLimit) -> str:
     told = _("Heleket asks us to call less often; calls go on at %s.")
     return told % at_time(pace.silent_until)
 

@@ -9,23 +9,19 @@ from datetime import datetime
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
-from django.db import connection, models
+from django.db import models
 from django.db.models import Q
-from django.utils.functional import cached_property
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
-from payouts import chain, clock
+from audit import clock
+from audit.models import Event
 from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
 from wallets.models import Client, ReadAgain, Wallet
 
 PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
 LAST_GENERATION = 99
 FINAL_FAILURES = frozenset({"fail", "system_fail", "cancel"})  # Heleket's words
-LOGIN = "login"  # in an event's data: the person's, as it was on that day
-DESK_CHAIN_LOCK = 0x6465736B  # "desk"
 
 
 class PayoutStatus(models.TextChoices):
@@ -75,16 +71,6 @@ class Origin(models.TextChoices):
     BONUS = "bonus", _("bonus rule")
     API = "api", _("API")
     IMPORT = "import", _("import")
-
-
-class Source(models.TextChoices):
-    ADMIN = "admin", _("Admin")
-    API = "api", _("API")
-    COMMAND = "command", _("command line")
-    WORKER = "worker", _("worker")
-    WEBHOOK = "webhook", _("webhook")
-    CHECK = "check", _("check")
-    RECONCILE = "reconcile", _("reconciliation")
 
 
 @dataclass(frozen=True)
@@ -552,66 +538,6 @@ class Attempt(models.Model):
         return not self.was_called or self.has_failed or self.released_at is not None
 
 
-def known_as(person: User | None, login: str | None) -> str:
-    if person is None:
-        return gettext("the system")
-    name = person.get_username()
-    if login in (None, name):
-        return name
-    return gettext("%(then)s (now %(now)s)") % {"then": login, "now": name}
-
-
-class Event(models.Model):
-    """One act, by a person or the system. Rows are only added: triggers refuse all else."""
-
-    number = models.PositiveIntegerField()
-    at = models.DateTimeField()
-    person = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    source = models.CharField(max_length=10, choices=Source)
-    act = models.CharField(max_length=20)
-    reason = models.TextField(default="")
-    data = models.TextField(
-        default=""
-    )  # a JSON object as text, so that it is read as it was sealed
-    hash = models.CharField(max_length=64)
-
-    class Meta:
-        abstract = True
-        default_permissions = ("view",)
-
-    def __str__(self) -> str:
-        return f"{self.number} {self.act}"
-
-    @cached_property
-    def facts(self) -> dict[str, str]:
-        told: dict[str, str] = json.loads(self.data or "{}")
-        return told
-
-    @property
-    def login(self) -> str | None:
-        """The person's login of that day. Events from before logins were kept have none."""
-        return self.facts.get(LOGIN)
-
-    @property
-    def who(self) -> str:
-        """Name who did it by the login of that day, and by the one of today if that is another."""
-        return known_as(self.person, self.login)
-
-    def told(self) -> list[Any]:
-        """What the chain seals."""
-        return [
-            self.number,
-            chain.stamp(self.at),
-            self.person_id,
-            self.source,
-            self.act,
-            self.reason,
-            self.data,
-        ]
-
-
 class PayoutEvent(Event):
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="events")
     from_status = models.CharField(max_length=10, default="")
@@ -622,38 +548,6 @@ class PayoutEvent(Event):
 
     def told(self) -> list[Any]:
         return [str(self.payout_id), *super().told(), self.from_status, self.to_status]
-
-
-class DeskEventQuerySet(models.QuerySet["DeskEvent"]):
-    def lock_chain(self) -> "DeskEvent | None":
-        """Keep others from appending until this transaction ends, and return the last event."""
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DESK_CHAIN_LOCK])
-        return self.order_by("-number").first()
-
-
-class DeskEvent(Event):
-    """An act that belongs to no payout: the switch, the binding, a pause of Heleket's."""
-
-    objects = DeskEventQuerySet.as_manager()
-
-    class Meta(Event.Meta):
-        constraints = [models.UniqueConstraint("number", name="one_desk_event_per_number")]
-
-
-class Login(models.Model):
-    """A login that a person has or had. It is never given to another one, nor one like it."""
-
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    text = models.CharField(max_length=150)
-    folded = models.CharField(max_length=600, unique=True)  # folding may lengthen it
-
-    class Meta:
-        default_permissions = ()
-
-    def __str__(self) -> str:
-        return self.text
 
 
 class WebhookDelivery(models.Model):
@@ -720,70 +614,3 @@ class Discrepancy(models.Model):
 
     def __str__(self) -> str:
         return self.get_kind_display()
-
-
-class Gateway(models.Model):
-    """The one gateway account this database belongs to. Its row is made once Heleket has signed
-    the desk in for the first time."""
-
-    host = models.CharField(max_length=255)
-    merchant_id = models.CharField(max_length=64)
-    installation = models.CharField(max_length=4)
-    bound_at = models.DateTimeField()
-    not_found_text = models.CharField(max_length=200, default="")
-
-    class Meta:
-        default_permissions = ("view",)
-        constraints = [models.CheckConstraint(name="one_gateway", condition=Q(id=1))]
-
-    def __str__(self) -> str:
-        return f"{self.merchant_id} at {self.host}"
-
-
-class StandingPauses(models.Manager["Pause"]):
-    """Those that hold up payouts. Of some causes one failure says too little."""
-
-    def get_queryset(self) -> models.QuerySet["Pause"]:
-        too_few = Q()
-        for cause, enough in Pause.ENOUGH.items():
-            too_few |= Q(cause=cause, failures__lt=enough)
-        return super().get_queryset().exclude(too_few)
-
-
-class Pause(models.Model):
-    """Heleket cannot take requests, or not in one currency: why, and when to try one again."""
-
-    class Cause(models.TextChoices):
-        FUNDS = "funds", _("Not enough funds at Heleket")
-        FORBIDDEN = "forbidden", _("Heleket has blocked payouts")
-        TERMINAL = "terminal", _("Heleket is being worked on")
-        UNAUTHORIZED = "unauthorized", _("Heleket refuses our key")
-        SLOW_DOWN = "slow_down", _("Heleket asks us to slow down")
-        UNREACHABLE = "unreachable", _("Heleket cannot be reached")
-        NO_ANSWER = "no_answer", _("Heleket does not answer what is sent")
-        UNKNOWN = "unknown", _("Heleket refuses with a text we do not know")
-
-    # How many failures in a row it takes: one connection may break among many that hold.
-    ENOUGH = {Cause.UNREACHABLE: 2, Cause.NO_ANSWER: 3}
-
-    cause = models.CharField(max_length=12, choices=Cause)
-    currency = models.CharField(max_length=12, default="")  # of funds; empty is all
-    text = models.TextField()
-    since = models.DateTimeField()
-    probe_at = models.DateTimeField()
-    tries = models.PositiveIntegerField(default=1)
-    failures = models.PositiveIntegerField(default=1)  # in a row, no success between
-
-    objects = StandingPauses()
-    counted = models.Manager["Pause"]()  # also those of too few failures
-
-    class Meta:
-        default_permissions = ("view",)
-        constraints = [models.UniqueConstraint("cause", "currency", name="one_pause_per_cause")]
-
-    def __str__(self) -> str:
-        return self.get_cause_display()
-
-    @property
-    def stands(self) -> bool:
-        return self.failures >= self.ENOUGH.get(Pause.Cause(self.cause), 1)

@@ -6,8 +6,8 @@ from functools import cache
 from django.contrib.auth.models import User
 from django.db.models import QuerySet
 
-from payouts import roles
 from payouts.models import Approval, Payout
+from payouts.staff import roles
 
 POLICY_VERSION = 1
 APPROVALS_NEEDED = 1

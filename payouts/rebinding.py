@@ -12,12 +12,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import heleket
-from payouts import clock, desk, door
+from audit import clock
+from audit.events import log_event
+from audit.models import Channel
+from audit.refusals import Refused, require
+from audit.texts import needed
 from payouts.controls.models import Switch
-from payouts.errors import PayoutError
-from payouts.models import Attempt, Discrepancy, Gateway, Payout, PayoutStatus, Source
-from payouts.services import needed
-from payouts.switching import require_right
+from payouts.gateway import accounts
+from payouts.gateway.models import Binding
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from wallets import stops
 
 NAMES = ["host", "merchant_id", "installation"]
@@ -36,7 +39,7 @@ class Rebinding:
 
 
 def rebind(
-    client: heleket.Client, *, reason: str, by: User, source: Source, dry_run: bool = False
+    client: heleket.HeleketClient, *, reason: str, by: User, source: Channel, dry_run: bool = False
 ) -> Rebinding:
     """Bind the database to the account of this client, which Heleket must sign in.
 
@@ -46,16 +49,18 @@ def rebind(
 
     Raises NotAllowed, and PayoutError if it cannot be: then nothing was changed.
     """
-    require_right(by)
+    require(by, "payouts_controls.turn_switch")
     reason = needed(reason, _("Say why."))
     refuse_unbound()
-    desk.require_signed_in(client)
+    accounts.require_signed_in(client)
     is_known = knows_our_newest(client)
     with transaction.atomic():
         stops.overtake_claims()  # no claim begins meanwhile
         switch = Switch.objects.select_for_update().get(pk=1)
-        bound = Gateway.objects.select_for_update().get(pk=1)
-        moved = Rebinding({name: getattr(bound, name) for name in NAMES}, desk.account_of(client))
+        bound = Binding.objects.select_for_update().get(pk=1)
+        moved = Rebinding(
+            {name: getattr(bound, name) for name in NAMES}, accounts.identity_of(client)
+        )
         if not moved.is_new:
             return moved
         refuse_other_installation(moved)
@@ -64,21 +69,21 @@ def rebind(
             refuse_while_sending(switch)
         if not (is_same_merchant and is_known):
             refuse_unfinished()
-        Gateway.objects.filter(pk=1).update(
+        Binding.objects.filter(pk=1).update(
             host=client.host, merchant_id=client.merchant_id, bound_at=clock.now()
         )
         old = {f"old_{name}": value for name, value in moved.before.items()}
-        door.tell_desk("rebind", reason, by=by, source=source, **moved.after, **old)
+        log_event("rebind", reason, by=by, source=source, **moved.after, **old)
         transaction.set_rollback(dry_run)
     return moved
 
 
 def refuse_unbound() -> None:
-    if not Gateway.objects.exists():
-        raise PayoutError(_("The database is bound to no account yet; the first worker binds it."))
+    if not Binding.objects.exists():
+        raise Refused(_("The database is bound to no account yet; the first worker binds it."))
 
 
-def knows_our_newest(client: heleket.Client) -> bool:
+def knows_our_newest(client: heleket.HeleketClient) -> bool:
     """Tell whether Heleket has our newest payout there, under the id that we know.
 
     An address that answers to our key and has it is the account that has been there all along.
@@ -94,14 +99,14 @@ def knows_our_newest(client: heleket.Client) -> bool:
 
 def refuse_other_installation(moved: Rebinding) -> None:
     if moved.before["installation"] != moved.after["installation"]:
-        raise PayoutError(
+        raise Refused(
             _("INSTALLATION never changes: set it to “%s” again.") % moved.before["installation"]
         )
 
 
 def refuse_while_sending(switch: Switch) -> None:
     if switch.is_on:
-        raise PayoutError(
+        raise Refused(
             _("Pause sending first, and restart web, worker and Celery before it goes on.")
         )
 
@@ -110,7 +115,7 @@ def refuse_unfinished() -> None:
     """Raise PayoutError while something is left that only the present account can tell about."""
     count = unfinished()
     if count:
-        raise PayoutError(
+        raise Refused(
             ngettext(
                 "%(count)d payout may still be paid, or is still watched, by the present account, "
                 "and the new one cannot tell of it. Wait until it has ended.",

@@ -15,14 +15,16 @@ from typing import Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from payouts import bell, clock, door, policy
-from payouts.errors import NotAllowed, PayoutError
+from audit import clock
+from audit.models import Channel
+from audit.refusals import NotAllowed, Refused, require
+from audit.texts import needed, optional
+from payouts import policy, transitions, wakeups
 from payouts.models import (
     FINAL_FAILURES,
     LAST_GENERATION,
@@ -36,12 +38,11 @@ from payouts.models import (
     PayoutMaker,
     PayoutNumber,
     PayoutStatus,
-    Source,
     WaitingFor,
 )
 from wallets.amounts import exact, format_amount, parse_amount
 from wallets.coins import decimals_of
-from wallets.models import Client, PayoutService, Wallet, WalletStatus, one_line
+from wallets.models import Client, PayoutService, Wallet, WalletStatus
 
 CHUNK = 1000
 BEFORE_HELEKET = (*WITHOUT_CALL, PayoutStatus.SUBMITTING)
@@ -135,12 +136,6 @@ def shown(payout: Payout) -> str:
     return ".".join(hashlib.sha256(fact.encode()).hexdigest()[:16] for fact in facts)
 
 
-def require(by: User, *permissions: str) -> None:
-    """Raise NotAllowed unless the person is active and has one of the rights at this moment."""
-    if not (by.is_active and any(by.has_perm(f"payouts.{name}") for name in permissions)):
-        raise NotAllowed(_("You do not have the right to do this."))
-
-
 # Request and edit
 
 
@@ -154,7 +149,7 @@ def request_payout(
     idempotency_key: str,
     origin: Origin,
     by: User | None,
-    source: Source,
+    source: Channel,
     installation: str,
     reference: str = "",
     trigger: str = "",
@@ -166,7 +161,7 @@ def request_payout(
     also when the key was used for other content.
     """
     if by is not None:
-        require(by, "add_payout")
+        require(by, "payouts.add_payout")
     now, key = clock.now(), key_of(idempotency_key)
     payout = Payout(
         id=Payout.id_for(installation, client, key),
@@ -197,7 +192,7 @@ def request_payout(
     try:
         with transaction.atomic():
             payout.number = PayoutNumber.objects.create().pk
-            door.add([payout], by=by, source=source)
+            transitions.add([payout], by=by, source=source)
             add_makers(payout, makers)
     except IntegrityError:
         known = Payout.objects.filter(pk=payout.pk).first()
@@ -211,7 +206,7 @@ def exact_amount(amount: Decimal) -> Decimal:
     try:
         return exact(amount)
     except ValueError as exc:
-        raise PayoutError(str(exc)) from exc
+        raise Refused(str(exc)) from exc
 
 
 def key_of(text: str) -> str:
@@ -219,7 +214,7 @@ def key_of(text: str) -> str:
     requests that lack theirs would be taken for one."""
     key = needed(text, _("The idempotency key is missing."), at_most=200)
     if key.find(":") == len(key) - 1:
-        raise PayoutError(_("The idempotency key is blank."))
+        raise Refused(_("The idempotency key is blank."))
     return key
 
 
@@ -240,7 +235,7 @@ def fingerprint(asked: Payout) -> str:
 def same_request(known: Payout, asked: Payout) -> Payout:
     """Return the payout stored under this key if it was asked for what is asked for now."""
     if known.fingerprint != asked.fingerprint:
-        raise PayoutError(
+        raise Refused(
             _("This key was already used for another payout, %(payout)s. Nothing was changed.")
             % {"payout": known}
         )
@@ -250,44 +245,26 @@ def same_request(known: Payout, asked: Payout) -> Payout:
 def refuse_unless_payable(client: Client, wallet: Wallet, currency: str, amount: Decimal) -> None:
     """Raise PayoutError if this cannot be paid as it stands."""
     if not client.is_active:
-        raise PayoutError(_("%(client)s is not an active client.") % {"client": client})
+        raise Refused(_("%(client)s is not an active client.") % {"client": client})
     if wallet.client_id != client.pk:
-        raise PayoutError(_("This wallet belongs to another client."))
+        raise Refused(_("This wallet belongs to another client."))
     if wallet.status != WalletStatus.ACTIVE:
-        raise PayoutError(
+        raise Refused(
             _("This wallet is not active: it is %(status)s.")
             % {"status": wallet.get_status_display()}
         )
     try:
         parse_amount(format_amount(amount), decimals=decimals_of(wallet.network, currency))
     except ValueError as exc:
-        raise PayoutError(str(exc)) from exc
+        raise Refused(str(exc)) from exc
     service = PayoutService.objects.filter(network=wallet.network, currency=currency).first()
     if service is None:
-        raise PayoutError(
+        raise Refused(
             _("Heleket does not pay %(currency)s on %(network)s, as far as the desk knows.")
             % {"currency": currency, "network": wallet.network}
         )
     if refusal := service.refusal_for(amount):
-        raise PayoutError(str(refusal))
-
-
-def needed(text: str, refusal: str, *, at_most: int = 1000) -> str:
-    """Return one line of text that is fit to be stored and shown, or raise PayoutError."""
-    if not (text := optional(text, at_most=at_most)):
-        raise PayoutError(refusal)
-    return text
-
-
-def optional(text: str, *, at_most: int = 1000) -> str:
-    text = text.strip()
-    if len(text) > at_most:
-        raise PayoutError(_("Write at most %(count)d characters.") % {"count": at_most})
-    try:
-        one_line(text)
-    except ValidationError as exc:
-        raise PayoutError(exc.messages[0]) from exc
-    return text
+        raise Refused(str(refusal))
 
 
 def edit_payout(
@@ -300,16 +277,16 @@ def edit_payout(
     reference: str = "",
     reason: str,
     by: User,
-    source: Source,
+    source: Channel,
 ) -> Payout:
     """Change what is paid where, before it is sent. Who edits is a maker; approvals are void.
 
     What is on hold stays on hold. An edit that changes nothing is refused: it would void them too.
     """
-    require(by, "edit_payout")
+    require(by, "payouts.edit_payout")
     reason = needed(reason, _("Say why it is changed."))
     currency = currency.upper()
-    with door.change([seen.id], by=by, source=source) as payouts:
+    with transitions.change([seen.id], by=by, source=source) as payouts:
         payout = only(payouts)
         refuse_other_digest(payout, seen)
         refuse_changed(payout, seen, changed_since([payout], {payout.pk: seen}))
@@ -322,7 +299,7 @@ def edit_payout(
         payout.purpose = needed(purpose, _("Say what the payout is for."), at_most=200)
         payout.reference = optional(reference, at_most=100)
         if content(payout) == as_it_was:
-            raise PayoutError(_("Nothing changed: it is as you want it already."))
+            raise Refused(_("Nothing changed: it is as you want it already."))
         refuse_unless_payable(payout.client, wallet, currency, payout.amount)
         start_new_generation_if_tried(payout)
         payout.edit(reason, **{f"old_{name}": value for name, value in before.items()})
@@ -346,7 +323,7 @@ def start_new_generation_if_tried(payout: Payout) -> None:
 
 def only(payouts: Sequence[Payout]) -> Payout:
     if not payouts:
-        raise PayoutError(_("This payout does not exist."))
+        raise Refused(_("This payout does not exist."))
     return payouts[0]
 
 
@@ -356,9 +333,9 @@ Begin = Callable[[list[Payout]], Callable[[Payout], str]]
 Finish = Callable[[list[Payout]], None]
 
 
-def approve_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
+def approve_payouts(seen: Sequence[Seen], *, by: User, source: Channel) -> list[Outcome]:
     """Approve what `by` has seen. Makers never approve, superusers included."""
-    require(by, "approve_payout")
+    require(by, "payouts.approve_payout")
 
     def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
         makers = makers_of(payouts)
@@ -369,7 +346,7 @@ def approve_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[O
         def act(payout: Payout) -> str:
             refuse_unless(payout, PayoutStatus.PENDING)
             if payout.wallet_id not in payable:
-                raise PayoutError(_("Its wallet or its client is not active."))
+                raise Refused(_("Its wallet or its client is not active."))
             refuse_maker(by, makers.get(payout.pk, []))
             payout.approve(digest=payout.digest(), policy=policy.POLICY_VERSION)
             return _("Approved. It will be sent.")
@@ -382,9 +359,11 @@ def approve_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[O
     return act_on(seen, begin, finish, by=by, source=source)
 
 
-def reject_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+def reject_payouts(
+    seen: Sequence[Seen], *, reason: str, by: User, source: Channel
+) -> list[Outcome]:
     """End payouts that should not be paid."""
-    require(by, "reject_payout")
+    require(by, "payouts.reject_payout")
     reason = needed(reason, _("Say why it is rejected."))
 
     def begin(payouts: list[Payout]) -> Callable[[Payout], str]:
@@ -406,12 +385,12 @@ def reject_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Sourc
     return act_on(seen, begin, finish, by=by, source=source)
 
 
-def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Channel) -> list[Outcome]:
     """Set payouts aside. What was approved must be approved again after the release.
 
     It is a stop, so nothing but another digest keeps it from what was seen.
     """
-    require(by, "hold_payout")
+    require(by, "payouts.hold_payout")
     reason = needed(reason, _("Say why it is put on hold."))
 
     def act(payout: Payout) -> str:
@@ -424,10 +403,10 @@ def hold_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source)
 
 
 def release_payouts(
-    seen: Sequence[Seen], *, reason: str = "", by: User, source: Source
+    seen: Sequence[Seen], *, reason: str = "", by: User, source: Channel
 ) -> list[Outcome]:
     """Bring held payouts back to the approvers."""
-    require(by, "release_payout")
+    require(by, "payouts.release_payout")
 
     reason = optional(reason)
 
@@ -439,13 +418,15 @@ def release_payouts(
     return act_on(seen, lambda _payouts: act, void(_("Released.")), by=by, source=source)
 
 
-def cancel_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+def cancel_payouts(
+    seen: Sequence[Seen], *, reason: str, by: User, source: Channel
+) -> list[Outcome]:
     """End payouts that were never called, exactly; of others, store that they should end.
 
     Nothing of these is sent any more and Heleket is asked: one becomes `cancelled` only once
     Heleket's answers have shown that it never had it. In `broadcast` it is refused.
     """
-    require(by, "cancel_payout", "cancel_own_payout")
+    require(by, "payouts.cancel_payout", "payouts.cancel_own_payout")
     reason = needed(reason, _("Say why it is cancelled."))
     any_of_them = by.has_perm("payouts.cancel_payout")
 
@@ -456,7 +437,7 @@ def cancel_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Sourc
             if not any_of_them and payout.requested_by_id != by.pk:
                 raise NotAllowed(_("You may only cancel payouts that you requested yourself."))
             if payout.status == PayoutStatus.BROADCAST:
-                raise PayoutError(at_heleket(payout))
+                raise Refused(at_heleket(payout))
             refuse_unless(payout, *BEFORE_HELEKET)
             if payout.pk in called:
                 return ask_to_cancel(payout, reason)
@@ -487,7 +468,7 @@ def ask_about_calls(payouts: Iterable[Payout]) -> None:
     tries = Attempt.objects.filter(payout__in=idle).exclude(calls=F("unsent"))
     over = Q(is_final=True, remote_status__in=FINAL_FAILURES)
     if tries.exclude(over).update(watch_at=clock.now()):
-        bell.ring("watch")
+        wakeups.ring("watch")
 
 
 def ask_to_cancel(payout: Payout, reason: str) -> str:
@@ -510,12 +491,12 @@ def at_heleket(payout: Payout) -> str:
     ) % {"status": attempt.remote_status or "?", "uuid": attempt.uuid or "?"}
 
 
-def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source) -> list[Outcome]:
+def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Channel) -> list[Outcome]:
     """Bring payouts that were not paid back to the approvers, under a new `order_id`.
 
     Who retries is a maker from then on: one person alone never has money sent again.
     """
-    require(by, "retry_payout")
+    require(by, "payouts.retry_payout")
     reason = needed(reason, _("Say why it is tried again."))
 
     def act(payout: Payout) -> str:
@@ -533,9 +514,9 @@ def retry_payouts(seen: Sequence[Seen], *, reason: str, by: User, source: Source
     return act_on(seen, lambda _payouts: act, finish, by=by, source=source)
 
 
-def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
+def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Channel) -> list[Outcome]:
     """Make approved payouts due, whatever they were waiting for by themselves."""
-    require(by, "send_payout")
+    require(by, "payouts.send_payout")
 
     def act(payout: Payout) -> str:
         refuse_unless(payout, PayoutStatus.APPROVED)
@@ -546,9 +527,9 @@ def hurry_payouts(seen: Sequence[Seen], *, by: User, source: Source) -> list[Out
     return act_on(seen, lambda _payouts: act, by=by, source=source)
 
 
-def ask_soon(seen: Sequence[Seen], *, by: User, source: Source) -> list[Outcome]:
+def ask_soon(seen: Sequence[Seen], *, by: User, source: Channel) -> list[Outcome]:
     """Make payouts under way due for a question to Heleket."""
-    require(by, "ask_payout")
+    require(by, "payouts.ask_payout")
 
     def act(payout: Payout) -> str:
         refuse_unless(payout, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
@@ -571,7 +552,7 @@ def act_on(
     finish: Finish = lambda _payouts: None,
     *,
     by: User,
-    source: Source,
+    source: Channel,
     digest_alone: bool = False,
 ) -> list[Outcome]:
     """Act on each seen payout that is still what was seen; a transaction per chunk.
@@ -582,7 +563,7 @@ def act_on(
     outcomes: dict[UUID, Outcome] = {}
     for start in range(0, len(seen), CHUNK):
         chunk = {each.id: each for each in seen[start : start + CHUNK]}
-        with door.change(chunk, by=by, source=source) as payouts:
+        with transitions.change(chunk, by=by, source=source) as payouts:
             prefetch_related_objects(payouts, "client")
             changed = set() if digest_alone else changed_since(payouts, chunk)
             act, done = begin(payouts), []
@@ -593,7 +574,7 @@ def act_on(
                         refuse_changed(payout, chunk[payout.pk], changed)
                     refuse_stopped(payout)
                     text = act(payout)
-                except PayoutError as exc:
+                except Refused as exc:
                     outcomes[payout.pk] = Outcome(payout.pk, payout.number, False, str(exc))
                 else:
                     outcomes[payout.pk] = Outcome(payout.pk, payout.number, True, text)
@@ -608,7 +589,7 @@ def act_on(
 
 def refuse_unless(payout: Payout, *statuses: PayoutStatus) -> None:
     if payout.status not in statuses:
-        raise PayoutError(
+        raise Refused(
             _("Not possible any more: it is “%(status)s”.")
             % {"status": payout.get_status_display()}
         )
@@ -617,13 +598,13 @@ def refuse_unless(payout: Payout, *statuses: PayoutStatus) -> None:
 def refuse_other_digest(payout: Payout, seen: Seen) -> None:
     """Raise PayoutError, saying what it is now, if other content is paid than was on the page."""
     if payout.digest() != seen.digest:
-        raise PayoutError(it_changed(payout, seen))
+        raise Refused(it_changed(payout, seen))
 
 
 def refuse_changed(payout: Payout, seen: Seen, changed: Collection[UUID]) -> None:
     """Raise PayoutError, saying what changed, if anything that people go by is another now."""
     if payout.pk in changed or shown(payout) != seen.shown:
-        raise PayoutError(it_changed(payout, seen))
+        raise Refused(it_changed(payout, seen))
 
 
 def it_changed(payout: Payout, seen: Seen) -> str:
@@ -648,16 +629,16 @@ def it_changed(payout: Payout, seen: Seen) -> str:
 
 def refuse_stopped(payout: Payout) -> None:
     if payout.waiting_for == WaitingFor.DISCREPANCY:
-        raise PayoutError(_("An open discrepancy stops this payout. Close the discrepancy first."))
+        raise Refused(_("An open discrepancy stops this payout. Close the discrepancy first."))
     if payout.cancel_asked_at and payout.status in WITHOUT_CALL:
-        raise PayoutError(
+        raise Refused(
             _("It is being cancelled; until Heleket has answered, nothing else is possible.")
         )
 
 
 def refuse_maker(by: User, hands: Sequence[Hand]) -> None:
     if not hands:
-        raise PayoutError(_("No person is known to have requested it, so nobody may approve it."))
+        raise Refused(_("No person is known to have requested it, so nobody may approve it."))
     if parts := [str(Part(part).label) for person, part in hands if person == by.pk]:
         raise NotAllowed(
             _("You may not approve it, because you had a hand in it: you %(parts)s.")
@@ -667,7 +648,7 @@ def refuse_maker(by: User, hands: Sequence[Hand]) -> None:
 
 def refuse_last_generation(payout: Payout) -> None:
     if payout.generation >= LAST_GENERATION:
-        raise PayoutError(
+        raise Refused(
             _("This payout was tried %(count)d times. Request a new one.")
             % {"count": payout.generation}
         )
@@ -717,16 +698,16 @@ def void_approvals(payouts: Iterable[Payout], reason: str) -> None:
     standing.update(voided_at=clock.now(), void_reason=reason)
 
 
-def close_discrepancy(discrepancy: Discrepancy, *, reason: str, by: User, source: Source) -> None:
+def close_discrepancy(discrepancy: Discrepancy, *, reason: str, by: User, source: Channel) -> None:
     """Close it in the name of `by`; its payout goes on, and Heleket is asked about it again."""
-    require(by, "close_discrepancy")
+    require(by, "payouts.close_discrepancy")
     reason = needed(reason, _("Say why it is closed."))
-    with door.change(
+    with transitions.change(
         [discrepancy.payout_id] if discrepancy.payout_id else [], by=by, source=source
     ) as payouts:
         still_open = Discrepancy.objects.filter(pk=discrepancy.pk, closed_at=None)
         if not still_open.update(closed_at=clock.now(), closed_by=by, close_reason=reason):
-            raise PayoutError(_("This discrepancy is closed already."))
+            raise Refused(_("This discrepancy is closed already."))
         for payout in payouts:
             payout.tell("close_discrepancy", reason, kind=discrepancy.kind)
             if not payout.discrepancies.filter(closed_at=None).exists():

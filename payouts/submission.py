@@ -16,20 +16,16 @@ from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 import heleket
-from payouts import clock, door, explain, pauses, services, settlement
-from payouts.controls import pace
+from audit import clock
+from audit.events import log_event
+from audit.models import Channel
+from payouts import explain, recording, services, transitions
 from payouts.controls.models import Switch
-from payouts.desk import Desk
 from payouts.eligibility import Eligibility, Says, Verdict
-from payouts.models import (
-    Attempt,
-    Pause,
-    Payout,
-    PayoutQuerySet,
-    PayoutStatus,
-    Source,
-    WaitingFor,
-)
+from payouts.gateway import breaker, rate_limit
+from payouts.gateway.accounts import GatewayAccount
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Payout, PayoutQuerySet, PayoutStatus, WaitingFor
 from payouts.services import Outcome, Seen
 from wallets import stops
 from wallets.models import Wallet
@@ -80,26 +76,28 @@ class Answer:
 # Claim
 
 
-def claim(limit: int, desk: Desk, *, only: Collection[UUID] | None = None) -> list[Call]:
+def claim(
+    limit: int, account: GatewayAccount, *, only: Collection[UUID] | None = None
+) -> list[Call]:
     """Take up to `limit` due payouts, or those of `only`, and commit to one call for each."""
-    lease_ends = clock.monotonic() + desk.lease
+    lease_ends = clock.monotonic() + account.lease
     with transaction.atomic(durable=True):
         if limit < 1:
             return []
         stops.let_stops_pass()
         if not Switch.objects.get(pk=1).is_on:
             return []
-        most = pace.room(limit, desk.calls_per_second)
+        most = rate_limit.room(limit, account.calls_per_second)
         chosen, probes = choose(most, only) if most else ([], {})
         if not chosen:
             return []
-        with door.change(chosen, by=None, source=Source.WORKER) as payouts:
-            calls = {call.payout_id: call for call in take(payouts, desk, lease_ends)}
+        with transitions.change(chosen, by=None, source=Channel.WORKER) as payouts:
+            calls = {call.payout_id: call for call in take(payouts, account, lease_ends)}
         if only is None:  # a person's probe does not put off the next one
-            pauses.let_one_through(
+            breaker.let_one_through(
                 pause for pause, some in probes.items() if calls.keys() & set(some)
             )
-        pace.spend(len(calls), desk.calls_per_second)
+        rate_limit.spend(len(calls), account.calls_per_second)
         return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
@@ -162,13 +160,13 @@ def hold_wallets(ids: set[int]) -> None:
             )
 
 
-def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]:
+def take(payouts: Sequence[Payout], account: GatewayAccount, lease_ends: float) -> list[Call]:
     """Check locked payouts once more; store the attempts of those that may go, and return calls."""
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
     stored = Attempt.objects.filter(payout__in=payouts).order_by("pk").select_for_update()
     for attempt in sorted(stored, key=lambda each: each.generation):
         attempts[attempt.payout_id].append(attempt)
-    eligibility = Eligibility(payouts, attempts, desk.installation)
+    eligibility = Eligibility(payouts, attempts, account.installation)
     going, asked = [], list[Attempt]()
     for payout in payouts:
         if not is_sendable(payout) or not may_go(payout, eligibility.of(payout)):
@@ -176,16 +174,16 @@ def take(payouts: Sequence[Payout], desk: Desk, lease_ends: float) -> list[Call]
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
         if earlier := unclear_tries(payout, tries if is_new else tries[:-1]):
-            ask_first(payout, earlier, desk)
+            ask_first(payout, earlier, account)
             asked += earlier
             continue
         try:
-            attempt = new_attempt(payout, desk) if is_new else tries.pop()
+            attempt = new_attempt(payout, account) if is_new else tries.pop()
         except Exception as exc:
             logger.exception("%s cannot be sent", payout)
             park(payout, WaitingFor.WORKER, f"It cannot be sent: {exc}")
             continue
-        start_call(payout, attempt, desk)
+        start_call(payout, attempt, account)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
@@ -213,10 +211,10 @@ def unclear_tries(payout: Payout, earlier: Sequence[Attempt]) -> list[Attempt]:
     return [each for each in earlier if each.clear_at is None or each.clear_at < fresh]
 
 
-def ask_first(payout: Payout, earlier: Sequence[Attempt], desk: Desk) -> None:
+def ask_first(payout: Payout, earlier: Sequence[Attempt], account: GatewayAccount) -> None:
     """Have Heleket asked about earlier tries, as soon as its answer can prove something."""
     for each in earlier:
-        at = max(clock.now(), settlement.may_arrive_until(each, desk))
+        at = max(clock.now(), recording.may_arrive_until(each, account))
         each.watch_at = min(each.watch_at or at, at)
     park(payout, WaitingFor.ANSWER, "Heleket has to say first that it pays no earlier try of it.")
 
@@ -248,7 +246,7 @@ def alarm(payout: Payout, reason: str) -> None:
     """Tell people once that somebody wrote to a payout's rows past the desk."""
     if payout.status_reason != reason:
         logger.critical("%s is not sent: %s", payout, reason)
-        door.tell_desk("forgery", reason, by=None, source=Source.WORKER, payout=payout)
+        log_event("forgery", reason, by=None, source=Channel.WORKER, payout=payout)
 
 
 def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
@@ -263,8 +261,8 @@ def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
     payout.wait_for(waiting_for, due_at=clock.now() + wait)
 
 
-def new_attempt(payout: Payout, desk: Desk) -> Attempt:
-    order_id = payout.order_id(desk.installation)
+def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:
+    order_id = payout.order_id(account.installation)
     body = heleket.payout_body(
         order_id=order_id,
         amount=payout.amount,
@@ -272,26 +270,26 @@ def new_attempt(payout: Payout, desk: Desk) -> Attempt:
         network=payout.network,
         address=payout.address,
         memo=payout.memo,
-        url_callback=desk.callback_url,
+        url_callback=account.callback_url,
     )
     return Attempt(
         payout=payout,
         generation=payout.generation,
         order_id=order_id,
-        gateway_host=desk.host,
-        merchant_id=desk.merchant_id,
+        gateway_host=account.host,
+        merchant_id=account.merchant_id,
         body=body.decode("ascii"),
         created_at=clock.now(),
     )
 
 
-def start_call(payout: Payout, attempt: Attempt, desk: Desk) -> None:
+def start_call(payout: Payout, attempt: Attempt, account: GatewayAccount) -> None:
     """Count one more unanswered call, with a lease and the quiet time that follows it."""
     now = clock.now()
     attempt.calls += 1
     attempt.unanswered = [*attempt.unanswered, attempt.calls]
-    attempt.lease_until = now + timedelta(seconds=desk.lease)
-    attempt.quiet_until = attempt.lease_until + desk.quiet_time
+    attempt.lease_until = now + timedelta(seconds=account.lease)
+    attempt.quiet_until = attempt.lease_until + account.quiet_time
     attempt.not_found_at = attempt.released_at = attempt.clear_at = attempt.watch_at = None
     if payout.status == PayoutStatus.APPROVED:
         payout.claim(order_id=attempt.order_id, call=attempt.calls)
@@ -303,13 +301,13 @@ def start_call(payout: Payout, attempt: Attempt, desk: Desk) -> None:
 
 def store_attempts(attempts: Sequence[Attempt], asked: Sequence[Attempt]) -> None:
     Attempt.objects.bulk_create([each for each in attempts if each.pk is None])
-    settlement.save_attempts([*(each for each in attempts if each.calls > 1), *asked])
+    recording.save_attempts([*(each for each in attempts if each.calls > 1), *asked])
 
 
 # Call
 
 
-def send(call: Call, client: heleket.Client, *, timeout: float) -> Answer:
+def send(call: Call, client: heleket.HeleketClient, *, timeout: float) -> Answer:
     """Make one call of at most `timeout` seconds. Touches neither database nor lock."""
     try:
         return Answer(call, create(call, client, timeout))
@@ -317,7 +315,9 @@ def send(call: Call, client: heleket.Client, *, timeout: float) -> Answer:
         return Answer(call, exc)
 
 
-def create(call: Call, client: heleket.Client, timeout: float) -> heleket.RemotePayout | Unsent:
+def create(
+    call: Call, client: heleket.HeleketClient, timeout: float
+) -> heleket.RemotePayout | Unsent:
     if call.lease_ends - clock.monotonic() < timeout:
         return Unsent("Too little was left of the lease.")
     return client.create_payout(call.body, deadline=time.monotonic() + timeout)
@@ -326,45 +326,47 @@ def create(call: Call, client: heleket.Client, timeout: float) -> heleket.Remote
 # Record
 
 
-def record(answers: Sequence[Answer], desk: Desk) -> None:
+def record(answers: Sequence[Answer], account: GatewayAccount) -> None:
     """Store what Heleket said. An answer that is stored already changes nothing."""
 
     def store(some: Sequence[Answer]) -> None:
         ids = [answer.call.attempt_id for answer in some]
-        with settlement.settle(ids, source=Source.WORKER) as attempts:
-            owners = settlement.owners_of(answer.outcome for answer in some)
+        with recording.settle(ids, source=Channel.WORKER) as attempts:
+            owners = recording.owners_of(answer.outcome for answer in some)
             for answer in some:
                 attempt = attempts[answer.call.attempt_id]
                 if answer.call.number in attempt.unanswered:
-                    apply(attempt, answer, owners, desk)
-            pauses.lift(
+                    apply(attempt, answer, owners, account)
+            breaker.lift(
                 (attempts[answer.call.attempt_id].payout.currency, answer.call.claimed_at)
                 for answer in some
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
             count_failures(some)
 
-    settlement.heed(answer.outcome for answer in answers)
-    settlement.together_or_each(answers, store)
+    recording.heed(answer.outcome for answer in answers)
+    recording.together_or_each(answers, store)
 
 
-def apply(attempt: Attempt, answer: Answer, owners: Mapping[str, str], desk: Desk) -> None:
+def apply(
+    attempt: Attempt, answer: Answer, owners: Mapping[str, str], account: GatewayAccount
+) -> None:
     told, call = answer.outcome, answer.call
-    if isinstance(told, heleket.HeleketError) and not settlement.is_clear(told):
-        settlement.apply_no_answer(attempt, call.number, told, desk)
+    if isinstance(told, heleket.HeleketError) and not recording.is_clear(told):
+        recording.apply_no_answer(attempt, call.number, told, account)
         return
-    settlement.answered(attempt, call.number, desk)
+    recording.answered(attempt, call.number, account)
     match told:
         case heleket.RemotePayout():
-            settlement.apply_remote(
-                attempt, told, owners, source=Source.WORKER, asked_at=call.claimed_at
+            recording.apply_remote(
+                attempt, told, owners, source=Channel.WORKER, asked_at=call.claimed_at
             )
         case heleket.RequestRejected():
-            settlement.apply_refusal(attempt, told)
+            recording.apply_refusal(attempt, told)
         case heleket.Unavailable():
-            settlement.apply_not_executed(attempt, told)
+            recording.apply_not_executed(attempt, told)
         case Unsent():
-            settlement.apply_unsent(attempt, told.reason)
+            recording.apply_unsent(attempt, told.reason)
 
 
 def count_failures(answers: Sequence[Answer]) -> None:
@@ -373,11 +375,11 @@ def count_failures(answers: Sequence[Answer]) -> None:
         return
     failed = defaultdict(list)
     for answer in answers:
-        if cause := settlement.trouble_of(answer.outcome):
+        if cause := recording.trouble_of(answer.outcome):
             failed[cause].append(answer)
     for cause, some in failed.items():
         last = max(answer.call.claimed_at for answer in some)
-        pauses.count_failures(cause, str(some[-1].outcome), len(some), claimed_at=last)
+        breaker.count_failures(cause, str(some[-1].outcome), len(some), claimed_at=last)
 
 
 class Streak:
@@ -391,24 +393,29 @@ class Streak:
         """Count an answer, and mark it if it is one too many. May be called by many threads."""
         if isinstance(answer.outcome, heleket.RemotePayout):
             self.failures.clear()
-        if not (cause := settlement.trouble_of(answer.outcome)):
+        if not (cause := recording.trouble_of(answer.outcome)):
             return answer
         self.failures[cause] += 1
         return replace(answer, breaks_off=self.failures[cause] >= Pause.ENOUGH[cause])
+
+
+def calls_out() -> int:
+    """Count the calls that may still be made or answered: claimed, no answer, within the lease."""
+    return Attempt.objects.filter(lease_until__gt=clock.now()).exclude(unanswered=[]).count()
 
 
 # All three
 
 
 def send_now(
-    seen: Seen, client: heleket.Client, desk: Desk, *, by: User, source: Source
+    seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, by: User, source: Channel
 ) -> Outcome:
     """Send one approved payout at a person's word and tell what Heleket said."""
     [outcome] = services.hurry_payouts([seen], by=by, source=source)
     if not outcome.done:
         return outcome
-    for call in claim(1, desk, only=[seen.id]):
-        record([send(call, client, timeout=desk.timeout)], desk)
+    for call in claim(1, account, only=[seen.id]):
+        record([send(call, client, timeout=account.timeout)], account)
         return explain.outcome_of(seen.id)
     # A worker that heard of it may have been faster.
     is_sent = Payout.objects.filter(pk=seen.id, status__in=SENT).exists()

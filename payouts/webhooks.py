@@ -17,11 +17,13 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
+from audit import clock
+from audit.models import Channel
 from heleket import InvalidSignature
 from heleket.answers import read_payout
 from heleket.webhooks import MAX_BODY_BYTES, verify
-from payouts import bell, clock, settlement
-from payouts.models import Attempt, Discrepancy, Source
+from payouts import recording, wakeups
+from payouts.models import Attempt, Discrepancy
 
 logger = logging.getLogger(__name__)
 
@@ -118,11 +120,11 @@ def ask_soon(
     is watched as never sent, or if Heleket announces another status than we know."""
     cursor.execute(PULL_FORWARD, [at, attempt.pk, at])
     if cursor.rowcount:
-        bell.ring("check")
+        wakeups.ring("check")
         return
     cursor.execute(WATCH_NOW, [at, attempt.pk, at, status])
     if cursor.rowcount:
-        bell.ring("watch")
+        wakeups.ring("watch")
 
 
 def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
@@ -131,10 +133,10 @@ def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
         told = read_payout(members)
     except ValueError:  # nothing in it to compare
         return False
-    ours_and_theirs = settlement.difference(attempt, told)
+    ours_and_theirs = recording.difference(attempt, told)
     if ours_and_theirs:
-        with settlement.settle([attempt.pk], source=Source.WEBHOOK) as attempts:
-            settlement.open_discrepancy(
+        with recording.settle([attempt.pk], source=Channel.WEBHOOK) as attempts:
+            recording.open_discrepancy(
                 attempts[attempt.pk],
                 Discrepancy.Kind.DIFFERENT,
                 *ours_and_theirs,

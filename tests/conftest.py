@@ -8,9 +8,9 @@ from django.db import transaction
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
 
 import heleket
+from audit import clock as money_clock
 from heleket.sandbox import Gateway
-from payouts import clock as money_clock
-from payouts import desk as desks
+from payouts.gateway import accounts
 from tests.factories import PayoutServiceFactory
 
 
@@ -97,7 +97,7 @@ def sandbox(clock):
 
 @pytest.fixture
 def heleket_client(sandbox):
-    with heleket.Client(
+    with heleket.HeleketClient(
         base_url=settings.HELEKET_PROJECT_URL,
         merchant_id=settings.HELEKET_MERCHANT_ID,
         payout_key=settings.HELEKET_API_KEY,
@@ -108,11 +108,11 @@ def heleket_client(sandbox):
 
 
 @pytest.fixture
-def desk(db, sandbox, heleket_client):
+def account(db, sandbox, heleket_client):
     """The desk of this database; the call by which it was bound is not among those of the test."""
-    desk = desks.open_desk(heleket_client)
+    account = accounts.open_account(heleket_client)
     sandbox.calls.clear()
-    return desk
+    return account
 
 
 @pytest.fixture

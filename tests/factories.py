@@ -7,7 +7,9 @@ from django.db import transaction
 from django.utils import timezone
 from factory.django import DjangoModelFactory
 
-from payouts import clock, door, policy, services
+from audit import clock
+from audit.models import Channel
+from payouts import policy, services, transitions
 from payouts.models import (
     USUAL_WAIT,
     Approval,
@@ -17,7 +19,6 @@ from payouts.models import (
     PayoutMaker,
     PayoutNumber,
     PayoutStatus,
-    Source,
 )
 from wallets.models import Client, PayoutService, Wallet, WalletStatus
 
@@ -111,12 +112,12 @@ class PayoutFactory(DjangoModelFactory):
         payout = model_class(*args, **kwargs)
         payout.tell("request")
         payout.wait_for(USUAL_WAIT.get(payout.status, ""))
-        events = door.events_of([payout], by=payout.requested_by, source=Source.ADMIN)
+        events = transitions.events_of([payout], by=payout.requested_by, source=Channel.ADMIN)
         if is_approved:
             approver = approved_by or StaffFactory(roles=["Approver"])
             payout.approve(digest=payout.digest(), policy=policy.POLICY_VERSION)
-            links = door.next_links(
-                payout, events[-1].hash, by=approver, source=Source.ADMIN, at=clock.now()
+            links = transitions.next_links(
+                payout, events[-1].hash, by=approver, source=Channel.ADMIN, at=clock.now()
             )
             events += links
         with transaction.atomic():

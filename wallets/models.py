@@ -1,6 +1,5 @@
 """Who is paid and where: clients, their wallets, and what Heleket can pay at what price."""
 
-import unicodedata
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -16,40 +15,12 @@ from django.utils.translation import gettext_lazy
 from django_fsm import FSMField, transition
 from simple_history.models import HistoricalRecords
 
+from audit.texts import folded, one_line, refuse_mixed_scripts, stored
 from wallets.addresses import check_address
 from wallets.amounts import UNIT, AmountField, format_amount
 from wallets.coins import NETWORKS, network_name
 from wallets.errors import InvalidAddress
-from wallets.names import BLANKS, folded, plain, refuse_mixed_scripts, stored
 from wallets.unspendable import doubt_about
-
-
-def one_line(text: str) -> None:
-    """Raise ValidationError, with the character's name, unless all of one line can be seen.
-
-    What cannot be seen tells two ids apart that look the same, and control characters and the marks
-    that reverse the reading direction show another text than the one that is stored.
-    """
-    for place, character in enumerate(text, 1):
-        if is_unseen(character):
-            raise ValidationError(
-                _("Use one line of text that can be seen: character %(place)d is %(name)s."),
-                code="unseen",
-                params={"place": place, "name": name_of(character)},
-            )
-    if text and not (text[0].strip() and text[-1].strip()):
-        raise ValidationError(_("Remove the blank at the beginning or the end."), code="unseen")
-
-
-def is_unseen(character: str) -> bool:
-    kind = unicodedata.category(character)
-    if kind in ("Cc", "Cf", "Cs", "Zl", "Zp") or not plain(character):
-        return True
-    return unicodedata.normalize("NFKC", character) in BLANKS
-
-
-def name_of(character: str) -> str:
-    return unicodedata.name(character, "") or f"U+{ord(character):04X}"
 
 
 class ReadAgain(models.Model):

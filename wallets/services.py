@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from django_fsm import TransitionNotAllowed
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
+from audit.texts import one_line, stored
 from heleket import RemoteService
 from wallets import stops
 from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
 from wallets.coins import is_known
 from wallets.errors import InvalidAddress, WalletError
-from wallets.models import Client, PayoutService, Wallet, one_line
-from wallets.names import stored
+from wallets.models import Client, PayoutService, Wallet
 
 Row = TypeVar("Row", bound=models.Model)
 

@@ -130,7 +130,7 @@ def _loss_on_solana(address: str) -> str:
 
 
 def _loss_of_account(network: str, address: str) -> str:
-    account = account_of(network, address)
+    account = identity_of(network, address)
     if int.from_bytes(account, "big") < SMALLEST or account in KEYLESS_HASHES:
         return str(NO_KEY)
     if address.startswith("bc1p") and not on_secp256k1(account):
@@ -138,7 +138,7 @@ def _loss_of_account(network: str, address: str) -> str:
     return ""
 
 
-def account_of(network: str, address: str) -> bytes:
+def identity_of(network: str, address: str) -> bytes:
     """Return the hash or key in a canonical address of any network but Solana and Monero."""
     if network == "ton":
         return decode_ton(address)[2:]

@@ -16,10 +16,10 @@ from django.utils import timezone
 from rich.progress import track
 
 import heleket
+from audit import clock
 from config import environment
 from config.demo import history, people, place
 from heleket.sandbox import Gateway
-from payouts import clock
 from wallets.models import Client, Wallet
 
 # What SQLite has to tell whose file this is: "demo". A desk of real money has none.
@@ -108,8 +108,8 @@ def fill() -> None:
     gateway.save(place.STATE)
 
 
-def client_of(gateway: Gateway) -> heleket.Client:
-    return heleket.Client(
+def client_of(gateway: Gateway) -> heleket.HeleketClient:
+    return heleket.HeleketClient(
         base_url=settings.HELEKET_PROJECT_URL,
         merchant_id=settings.HELEKET_MERCHANT_ID,
         payout_key=settings.HELEKET_API_KEY,

@@ -17,11 +17,12 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 import heleket
+from audit.models import Channel
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
-from payouts import checks, services, submission, webhooks
-from payouts.desk import Desk, open_desk
-from payouts.models import Discrepancy, Origin, Payout, Source
+from payouts import polling, services, submission, webhooks
+from payouts.gateway.accounts import GatewayAccount, open_account
+from payouts.models import Discrepancy, Origin, Payout
 from payouts.services import Outcome
 from wallets.models import PayoutService, Wallet
 from wallets.services import sync_services
@@ -62,8 +63,8 @@ class Story:
 
     clock: Clock
     gateway: Gateway
-    client: heleket.Client
-    desk: Desk
+    client: heleket.HeleketClient
+    account: GatewayAccount
     staff: dict[str, User]
     wallets: dict[str, list[Wallet]]  # by the coin they are paid in
     chance: random.Random
@@ -93,7 +94,7 @@ class Story:
             idempotency_key=f"demo-{self.chance.getrandbits(64):016x}",
             origin=Origin.MANUAL,
             by=self.staff[by or self.chance.choice(["rosa", "rosa", "rafael"])],
-            source=Source.ADMIN,
+            source=Channel.ADMIN,
             installation=settings.INSTALLATION,
         )
 
@@ -113,11 +114,11 @@ class Story:
     def approve(self, *payouts: Payout, by: str = "") -> None:
         approver = self.staff[by or self.chance.choice(["amira", "arno"])]
         seen = services.see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
-        expect_done(services.approve_payouts(seen, by=approver, source=Source.ADMIN))
+        expect_done(services.approve_payouts(seen, by=approver, source=Channel.ADMIN))
 
     def act(self, act: Act, payout: Payout, reason: str, by: str) -> None:
         seen = services.see([Payout.objects.get(pk=payout.pk)])
-        expect_done(act(seen, reason=reason, by=self.staff[by], source=Source.ADMIN))
+        expect_done(act(seen, reason=reason, by=self.staff[by], source=Channel.ADMIN))
 
     # What the worker and Heleket do
 
@@ -132,16 +133,16 @@ class Story:
 
     def send(self) -> None:
         self.wait(seconds=self.chance.uniform(1, 5))
-        calls = submission.claim(EVERYTHING, self.desk)
-        timeout = self.desk.timeout
+        calls = submission.claim(EVERYTHING, self.account)
+        timeout = self.account.timeout
         answers = [submission.send(call, self.client, timeout=timeout) for call in calls]
-        submission.record(answers, self.desk)
+        submission.record(answers, self.account)
 
     def ask(self) -> None:
-        questions = checks.claim(EVERYTHING, self.desk)
-        timeout = self.desk.timeout
-        replies = [checks.ask(question, self.client, timeout=timeout) for question in questions]
-        checks.record(replies, self.desk)
+        questions = polling.claim(EVERYTHING, self.account)
+        timeout = self.account.timeout
+        replies = [polling.ask(question, self.client, timeout=timeout) for question in questions]
+        polling.record(replies, self.account)
 
     def receive_webhooks(self) -> None:
         for delivery in self.gateway.take_webhooks():
@@ -182,7 +183,9 @@ def expect_done(outcomes: Iterable[Outcome]) -> None:
             raise RuntimeError(f"The story goes otherwise: {outcome.text}")
 
 
-def begin(clock: Clock, gateway: Gateway, client: heleket.Client, staff: dict[str, User]) -> Story:
+def begin(
+    clock: Clock, gateway: Gateway, client: heleket.HeleketClient, staff: dict[str, User]
+) -> Story:
     """Bind the desk to the sandbox, read its catalogue and put money on its balances."""
     sync_services(client.list_services(), now=clock.now)
     for coin in gateway.balances:
@@ -195,7 +198,7 @@ def begin(clock: Clock, gateway: Gateway, client: heleket.Client, staff: dict[st
         clock=clock,
         gateway=gateway,
         client=client,
-        desk=open_desk(client),
+        account=open_account(client),
         staff=staff,
         wallets=wallets,
         chance=random.Random(DAYS),  # noqa: S311  # the same story every time
@@ -282,7 +285,7 @@ def is_edited(story: Story) -> None:
         purpose=payout.purpose,
         reason="The advance of 50 was forgotten.",
         by=story.staff["rosa"],
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
     story.wait(minutes=30)
     story.approve(Payout.objects.get(pk=payout.pk))
@@ -347,7 +350,7 @@ def vanishes_for_a_while(story: Story) -> None:
         open_one,
         reason="Heleket moved a database; their support sees the payout again.",
         by=story.staff["omar"],
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
     story.gateway.set_fate("paid", order_id=story.order_id(payout))
     story.work(rounds=4)

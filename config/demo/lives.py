@@ -18,11 +18,13 @@ from django.contrib.auth.models import User
 from django.db.models import Model
 
 import heleket
+from audit import chain, clock
+from audit.models import Channel
 from config.demo.history import PURPOSES, Clock, filled_in, worth
 from heleket.sandbox.catalogue import PRICES
 from heleket.signing import sign
-from payouts import chain, clock, door, policy, settlement, submission
-from payouts.desk import Desk
+from payouts import policy, recording, submission, transitions
+from payouts.gateway.accounts import GatewayAccount
 from payouts.models import (
     Approval,
     Attempt,
@@ -31,7 +33,6 @@ from payouts.models import (
     Payout,
     PayoutEvent,
     PayoutMaker,
-    Source,
     WaitingFor,
     WebhookDelivery,
 )
@@ -56,7 +57,7 @@ class World:
     wallets: list[Wallet]
     weights: list[float]  # cumulative: some are paid every day, most a few times a year
     services: dict[tuple[str, str], PayoutService]
-    desk: Desk
+    account: GatewayAccount
     clock: Clock
     start: datetime
     end: datetime
@@ -67,7 +68,7 @@ class Entry:
     """How payouts come in: who asks, who else had a hand in it, under which key."""
 
     origin: Origin
-    source: Source
+    source: Channel
     by: str | None
     hands: list[tuple[str, Part]]
     key: str
@@ -75,12 +76,12 @@ class Entry:
 
 
 ENTRIES = [
-    Entry(Origin.MANUAL, Source.ADMIN, "rosa", [], "form:{nonce:032x}", 30),
-    Entry(Origin.MANUAL, Source.ADMIN, "rafael", [], "form:{nonce:032x}", 20),
-    Entry(Origin.IMPORT, Source.COMMAND, "rosa", [("rafael", Part.IMPORTED)], FILE_AND_LINE, 27),
-    Entry(Origin.API, Source.API, None, [("uma", Part.KEY)], "{nonce:032x}", 15),
-    Entry(Origin.SCHEDULED, Source.COMMAND, None, [("rosa", Part.PLANNED)], "plan-{line}", 6),
-    Entry(Origin.BONUS, Source.COMMAND, None, [("rafael", Part.PLANNED)], "rule-{line}", 2),
+    Entry(Origin.MANUAL, Channel.ADMIN, "rosa", [], "form:{nonce:032x}", 30),
+    Entry(Origin.MANUAL, Channel.ADMIN, "rafael", [], "form:{nonce:032x}", 20),
+    Entry(Origin.IMPORT, Channel.COMMAND, "rosa", [("rafael", Part.IMPORTED)], FILE_AND_LINE, 27),
+    Entry(Origin.API, Channel.API, None, [("uma", Part.KEY)], "{nonce:032x}", 15),
+    Entry(Origin.SCHEDULED, Channel.COMMAND, None, [("rosa", Part.PLANNED)], "plan-{line}", 6),
+    Entry(Origin.BONUS, Channel.COMMAND, None, [("rafael", Part.PLANNED)], "rule-{line}", 2),
 ]
 SHARES = list(itertools.accumulate(entry.share for entry in ENTRIES))
 
@@ -113,10 +114,12 @@ class Life:
         later = world.clock.now + timedelta(seconds=self.chance.uniform(least, most))
         world.clock.now = min(later, world.end)
 
-    def write(self, source: Source, by: User | None = None) -> None:
+    def write(self, source: Channel, by: User | None = None) -> None:
         """Seal what was told into the chain."""
         last = self.events[-1].hash if self.events else ""
-        self.events += door.next_links(self.payout, last, by=by, source=source, at=clock.now())
+        self.events += transitions.next_links(
+            self.payout, last, by=by, source=source, at=clock.now()
+        )
 
     def person(self, *logins: str) -> User:
         return self.world.staff[self.chance.choice(logins)]
@@ -152,32 +155,32 @@ class Life:
         self.wait(120, 6 * 3600)
         by = self.person("amira", "arno")
         self.payout.approve(digest=self.payout.digest(), policy=policy.POLICY_VERSION)
-        self.write(Source.ADMIN, by)
+        self.write(Channel.ADMIN, by)
         self.decide(Approval.Decision.APPROVED, by)
 
     def reject(self) -> None:
         self.wait(300, 24 * 3600)
         by = self.person("amira", "arno")
         self.payout.reject(self.chance.choice(REASONS["reject"]))
-        self.write(Source.ADMIN, by)
+        self.write(Channel.ADMIN, by)
         self.decide(Approval.Decision.REJECTED, by)
 
     def hold(self) -> None:
         self.wait(300, 8 * 3600)
         self.payout.hold(self.chance.choice(REASONS["hold"]))
-        self.write(Source.ADMIN, self.person("amira", "arno"))
+        self.write(Channel.ADMIN, self.person("amira", "arno"))
         self.void_approvals("Put on hold.")
 
     def release(self) -> None:
         self.wait(3600, 48 * 3600)
         self.payout.release("The client confirmed by phone.")
-        self.write(Source.ADMIN, self.person("amira", "arno"))
+        self.write(Channel.ADMIN, self.person("amira", "arno"))
         self.void_approvals("Released.")
 
     def cancel(self) -> None:
         self.wait(1, 4 * 3600)
         self.payout.cancel(self.chance.choice(REASONS["cancel"]))
-        self.write(Source.ADMIN, self.person("omar"))
+        self.write(Channel.ADMIN, self.person("omar"))
         self.void_approvals("Cancelled.")
 
     def edit(self) -> None:
@@ -185,14 +188,14 @@ class Life:
         by, before = self.person("rosa", "rafael"), self.payout.money
         self.payout.amount *= 2
         self.payout.edit(self.chance.choice(REASONS["edit"]), old_money=before)
-        self.write(Source.ADMIN, by)
+        self.write(Channel.ADMIN, by)
         self.void_approvals("The payout was changed.")
         self.add_makers([(by.pk, Part.EDITED)])
 
     def retry(self) -> None:
         self.wait(3600, 72 * 3600)
         self.payout.retry("Heleket's support says: try again.")
-        self.write(Source.ADMIN, self.person("omar"))
+        self.write(Channel.ADMIN, self.person("omar"))
         self.void_approvals("Tried again.")
 
     # What the worker and Heleket do
@@ -204,51 +207,51 @@ class Life:
     def send(self) -> None:
         self.wait(1, 20)
         payout = self.payout
-        self.attempts.append(submission.new_attempt(payout, self.world.desk))
+        self.attempts.append(submission.new_attempt(payout, self.world.account))
         payout.tries = self.attempts
         service = self.world.services[payout.network, payout.currency]
         self.fee = service.fee_for(payout.amount)
         self.call()
 
     def call(self) -> None:
-        submission.start_call(self.payout, self.attempt, self.world.desk)
-        self.write(Source.WORKER)
+        submission.start_call(self.payout, self.attempt, self.world.account)
+        self.write(Channel.WORKER)
 
     def lose_answer(self) -> None:
         self.wait(45, 46)
         trouble = heleket.OutcomeUnknown("No answer came in time.")
-        settlement.apply_no_answer(self.attempt, self.attempt.calls, trouble, self.world.desk)
-        self.write(Source.WORKER)
+        recording.apply_no_answer(self.attempt, self.attempt.calls, trouble, self.world.account)
+        self.write(Channel.WORKER)
 
     def is_answered(self) -> None:
-        settlement.answered(self.attempt, self.attempt.calls, self.world.desk)
+        recording.answered(self.attempt, self.attempt.calls, self.world.account)
 
     def is_refused(self, text: str) -> None:
         self.wait(0.2, 2)
         self.is_answered()
         self.payout.fail(text, order_id=self.attempt.order_id)
         self.attempt.refusal = self.attempt.answer = text
-        self.write(Source.WORKER)
+        self.write(Channel.WORKER)
 
     def is_put_back(self, text: str, waiting_for: WaitingFor) -> None:
         self.wait(0.2, 2)
         self.is_answered()
-        settlement.put_back(self.attempt, text, waiting_for)
-        self.write(Source.WORKER)
+        recording.put_back(self.attempt, text, waiting_for)
+        self.write(Channel.WORKER)
 
     def is_accepted(self) -> None:
         self.wait(0.2, 2)
         self.is_answered()
-        self.hear("process", Source.WORKER)
+        self.hear("process", Channel.WORKER)
 
     def is_told(self, status: str, *, is_final: bool = True) -> None:
         """Heleket comes to this status, says so by webhook, and is asked."""
         self.wait(40, 400)
         self.announce(status, is_final)
         self.wait(0.5, 5)
-        self.hear(status, Source.CHECK, is_final=is_final)
+        self.hear(status, Channel.CHECK, is_final=is_final)
 
-    def hear(self, status: str, source: Source, *, is_final: bool = False) -> None:
+    def hear(self, status: str, source: Channel, *, is_final: bool = False) -> None:
         """Heleket answers to our own call."""
         payout, members = self.payout, self.members(status, is_final)
         remote = heleket.RemotePayout(
@@ -262,7 +265,7 @@ class Life:
             commission=self.fee,
             answer=chain.ENCODER.encode(members),
         )
-        settlement.move_on(self.attempt, remote, source)
+        recording.move_on(self.attempt, remote, source)
         self.write(source)
 
     def announce(self, status: str, is_final: bool) -> None:
@@ -313,7 +316,7 @@ class Life:
         self.discrepancies.append(found)
         self.payout.tell("discrepancy", str(kind.label), ours=ours, theirs=theirs)
         self.payout.stop()
-        self.write(Source.CHECK)
+        self.write(Channel.CHECK)
 
     def is_cleared_up(self) -> None:
         self.wait(3600, 72 * 3600)
@@ -323,7 +326,7 @@ class Life:
             found.close_reason = reason
             self.payout.tell("close_discrepancy", reason, kind=found.kind)
         self.payout.go_on()
-        self.write(Source.ADMIN, by)
+        self.write(Channel.ADMIN, by)
 
 
 def begin(world: World, number: int, at: datetime, chance: Random) -> Life:
@@ -419,7 +422,7 @@ def loses_its_answer(life: Life) -> None:
     life.send()
     life.lose_answer()
     life.wait(30, 60)
-    life.hear("process", Source.CHECK)
+    life.hear("process", Channel.CHECK)
     life.is_told("paid")
 
 
@@ -471,14 +474,14 @@ def waits_for_service(life: Life) -> None:
     life.approve()
     refusal = "Heleket does not pay it at the moment."
     submission.park(life.payout, WaitingFor.SERVICE, refusal)
-    life.write(Source.WORKER)
+    life.write(Channel.WORKER)
 
 
 def waits_for_wallet(life: Life) -> None:
     """Its answer was lost, and meanwhile somebody looks into its wallet."""
     waits_for_answer(life)
     submission.park(life.payout, WaitingFor.WALLET, "The wallet is frozen.")
-    life.write(Source.WORKER)
+    life.write(Channel.WORKER)
 
 
 def waits_for_funds(life: Life) -> None:

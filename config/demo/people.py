@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 
-from payouts.roles import ROLES
+from payouts.staff.roles import ROLES
 from wallets import services
 from wallets.models import Client, WalletStatus
 

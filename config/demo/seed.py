@@ -27,20 +27,14 @@ from django.core.management.color import no_style
 from django.db import connection, transaction
 from django.db.models import AutoField, JSONField, Model
 
+from audit import clock
 from config.demo import crowd, fill, lives, people
 from config.demo.history import Clock
 from heleket import sandbox
-from payouts import clock, pauses
-from payouts.desk import open_desk
-from payouts.models import (
-    Attempt,
-    Discrepancy,
-    Gateway,
-    Pause,
-    Payout,
-    PayoutNumber,
-    WaitingFor,
-)
+from payouts.gateway import breaker
+from payouts.gateway.accounts import open_account
+from payouts.gateway.models import Binding, Pause
+from payouts.models import Attempt, Discrepancy, Payout, PayoutNumber, WaitingFor
 from wallets.models import PayoutService, Wallet
 from wallets.services import sync_services
 
@@ -61,8 +55,8 @@ def refuse_filled_database() -> None:
 
 def made_this_database() -> bool:
     """Tell whether it is bound to the account that does not exist."""
-    bound = Gateway._meta.db_table in connection.introspection.table_names()
-    return bound and Gateway.objects.filter(merchant_id=settings.HELEKET_MERCHANT_ID).exists()
+    bound = Binding._meta.db_table in connection.introspection.table_names()
+    return bound and Binding.objects.filter(merchant_id=settings.HELEKET_MERCHANT_ID).exists()
 
 
 def build(rows: int, seed: int, end: datetime) -> Iterator[int]:
@@ -95,14 +89,14 @@ def make_world(rows: int, chance: Random, made_up_clock: Clock, end: datetime) -
     )
     with fill.client_of(gateway) as client:
         sync_services(client.list_services(), now=start)
-        desk = open_desk(client)
+        account = open_account(client)
     wallets = list(Wallet.objects.active().select_related("client").order_by("pk"))
     return lives.World(
         staff=staff,
         wallets=wallets,
         weights=list(itertools.accumulate(chance.paretovariate(1.2) for _ in wallets)),
         services={(each.network, each.currency): each for each in PayoutService.objects.all()},
-        desk=desk,
+        account=account,
         clock=made_up_clock,
         start=start,
         end=end,
@@ -170,7 +164,7 @@ def finish() -> None:
     poor = Payout.objects.filter(waiting_for=WaitingFor.FUNDS).order_by("currency")
     with transaction.atomic():
         for currency in poor.values_list("currency", flat=True).distinct():
-            pauses.pause(Pause.Cause.FUNDS, "Not enough funds", currency=currency)
+            breaker.pause(Pause.Cause.FUNDS, "Not enough funds", currency=currency)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {PayoutNumber._meta.db_table} (id) "  # noqa: S608

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from http import HTTPStatus
 from http.client import RemoteDisconnected
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
 from requests import PreparedRequest, Response
@@ -24,10 +24,17 @@ from urllib3.exceptions import (
 )
 from urllib3.exceptions import SSLError as HandshakeError
 
-from heleket.sandbox.records import Answer, Link, reason
+from heleket.sandbox.records import Answer, Headers, Link, reason
 
-if TYPE_CHECKING:
-    from heleket.sandbox.gateway import Gateway
+
+class Answers(Protocol):
+    """What stands behind a session."""
+
+    sleep: Callable[[float], None]
+
+    def handle(
+        self, method: str, path: str, query: str, headers: Headers, body: bytes, /
+    ) -> Answer: ...
 
 
 class SandboxAdapter(HTTPAdapter):
@@ -36,7 +43,7 @@ class SandboxAdapter(HTTPAdapter):
     The read timeout is for the answer as a whole, and passes without any waiting.
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
+    def __init__(self, gateway: Answers) -> None:
         super().__init__()
         self._gateway = gateway
 

@@ -12,18 +12,15 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import parse_qs
 
 from heleket.sandbox import rules
 from heleket.sandbox.catalogue import FIAT
-from heleket.sandbox.records import Answer, Entry, Payout, Refused, Request
+from heleket.sandbox.merchant import Merchant
+from heleket.sandbox.records import CREATE, Answer, Entry, Payout, Refused, Request
 from heleket.sandbox.rules import money
 
-if TYPE_CHECKING:
-    from heleket.sandbox.gateway import Gateway
-
-CREATE = "/v1/payout"
 PER_PAGE = 15
 THEIR_ZONE = timezone(timedelta(hours=3))
 DATE_FORMAT = "%Y-%m-%d %H:%M:%S"
@@ -40,7 +37,7 @@ class Endpoint:
 
     method: str
     keys: tuple[str, ...]
-    answer: Callable[["Gateway", Request], Any]
+    answer: Callable[[Merchant, Request], Any]
 
 
 def find(request: Request) -> Endpoint | None:
@@ -51,7 +48,7 @@ def find(request: Request) -> Endpoint | None:
     return endpoint if endpoint and endpoint.method == request.method else None
 
 
-def terms(gateway: "Gateway", request: Request) -> Json:
+def terms(gateway: Merchant, request: Request) -> Json:
     """Return the fields of a request, its amount as a text if numbers are taken, too."""
     amount = request.fields.get("amount")
     if not gateway.number_amounts or isinstance(amount, bool | None):
@@ -59,7 +56,7 @@ def terms(gateway: "Gateway", request: Request) -> Json:
     return {**request.fields, "amount": str(amount)}
 
 
-def create(gateway: "Gateway", request: Request) -> Json:
+def create(gateway: Merchant, request: Request) -> Json:
     fields = terms(gateway, request)
     required = ["amount", "currency", "order_id", "address", "is_subtract"]
     required += rules.conditional(fields, gateway.services)
@@ -72,7 +69,7 @@ def create(gateway: "Gateway", request: Request) -> Json:
     return shown(gateway, gateway.open_payout(fields, quote))
 
 
-def check_funds(gateway: "Gateway", quote: rules.Quote) -> None:
+def check_funds(gateway: Merchant, quote: rules.Quote) -> None:
     balance = gateway.balances.get(quote.debit_currency)
     if balance is None:
         raise Refused(message="Wallet not found")
@@ -84,7 +81,7 @@ def check_funds(gateway: "Gateway", quote: rules.Quote) -> None:
     raise Refused(message="Not enough funds")
 
 
-def shown(gateway: "Gateway", payout: Payout) -> Json:
+def shown(gateway: Merchant, payout: Payout) -> Json:
     """Return a payout as create and info show it: its own order id is not part of that."""
     content: Json = {
         "uuid": payout.uuid,
@@ -107,7 +104,7 @@ def shown(gateway: "Gateway", payout: Payout) -> Json:
     return content
 
 
-def shaped(gateway: "Gateway", amount: Decimal, currency: str) -> object:
+def shaped(gateway: Merchant, amount: Decimal, currency: str) -> object:
     """Write one of the amounts that come in different shapes."""
     shapes: Json = {
         "string": money(amount),
@@ -118,7 +115,7 @@ def shaped(gateway: "Gateway", amount: Decimal, currency: str) -> object:
     return shapes[gateway.balance_shape]
 
 
-def info(gateway: "Gateway", request: Request) -> Json:
+def info(gateway: Merchant, request: Request) -> Json:
     fields = request.fields
     rules.validate(fields, [], rules.look_up(gateway.longest_order_id))
     if all(fields.get(name) in rules.MISSING for name in ("uuid", "order_id")):
@@ -130,21 +127,21 @@ def info(gateway: "Gateway", request: Request) -> Json:
     return shown(gateway, payout)
 
 
-def look_up(gateway: "Gateway", fields: rules.Fields) -> Payout | None:
+def look_up(gateway: Merchant, fields: rules.Fields) -> Payout | None:
     """The order id decides if both are given."""
     if fields.get("order_id") in rules.MISSING:
         return gateway.find_uuid(fields.get("uuid"))
     return gateway.find(fields["order_id"])
 
 
-def about_another(gateway: "Gateway", request: Request) -> Answer | None:
+def about_another(gateway: Merchant, request: Request) -> Answer | None:
     """Answer about another payout than the one that was asked for, if there is one."""
     asked = look_up(gateway, request.fields)
     other = next((payout for payout in gateway.payouts if payout is not asked), None)
     return Answer.json(200, {"state": 0, "result": shown(gateway, other)}) if other else None
 
 
-def history(gateway: "Gateway", request: Request) -> Json:
+def history(gateway: Merchant, request: Request) -> Json:
     rules.validate(request.fields, [], rules.PERIOD)
     cursor = read_cursor(request.query)
     forward = cursor.get("_pointsToNextItems", True)
@@ -165,7 +162,7 @@ def history(gateway: "Gateway", request: Request) -> Json:
     }
 
 
-def matching(gateway: "Gateway", fields: rules.Fields, cursor: Json) -> Iterator[Payout]:
+def matching(gateway: Merchant, fields: rules.Fields, cursor: Json) -> Iterator[Payout]:
     """Yield the payouts of the period, newest first, or upwards from a previous page's cursor."""
     first, last = moment(fields, "date_from"), moment(fields, "date_to")
     start = cursor.get("id", len(gateway.payouts) + 1)
@@ -205,7 +202,7 @@ def write_cursor(payout: Payout, points_to_next: bool) -> str:
     return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
 
 
-def listed(gateway: "Gateway", payout: Payout) -> Json:
+def listed(gateway: Merchant, payout: Payout) -> Json:
     content = shown(gateway, payout)
     return {name: content[name] for name in LISTED} | {
         "created_at": payout.created_at.astimezone(THEIR_ZONE).isoformat(timespec="seconds"),
@@ -213,17 +210,17 @@ def listed(gateway: "Gateway", payout: Payout) -> Json:
     }
 
 
-def calc(gateway: "Gateway", request: Request) -> Json:
+def calc(gateway: Merchant, request: Request) -> Json:
     return calculated(gateway, request, ["amount", "currency", "address", "is_subtract"])
 
 
-def calculate(gateway: "Gateway", request: Request) -> Json:
+def calculate(gateway: Merchant, request: Request) -> Json:
     """The official clients call this one without an address. No is_subtract counts as false."""
     result = calculated(gateway, request, ["amount", "currency"])
     return {**result, "amount": result["payout_amount"]}
 
 
-def calculated(gateway: "Gateway", request: Request, required: list[str]) -> Json:
+def calculated(gateway: Merchant, request: Request, required: list[str]) -> Json:
     fields = terms(gateway, request)
     required = required + rules.conditional(fields, gateway.services)
     rules.validate(fields, required, rules.TERMS)
@@ -235,7 +232,7 @@ def calculated(gateway: "Gateway", request: Request, required: list[str]) -> Jso
     }
 
 
-def services(gateway: "Gateway", _request: Request) -> list[Json]:
+def services(gateway: Merchant, _request: Request) -> list[Json]:
     return [
         {
             "network": service.network.upper(),
@@ -255,7 +252,7 @@ def services(gateway: "Gateway", _request: Request) -> list[Json]:
     ]
 
 
-def balance(gateway: "Gateway", _request: Request) -> list[Json]:
+def balance(gateway: Merchant, _request: Request) -> list[Json]:
     def wallets(owner: str, balances: dict[str, Decimal]) -> list[Json]:
         return [
             {
@@ -271,7 +268,7 @@ def balance(gateway: "Gateway", _request: Request) -> list[Json]:
     return [{"balance": {"merchant": wallets("merchant", merchant), "user": wallets("user", user)}}]
 
 
-def rates(gateway: "Gateway", request: Request) -> list[Json]:
+def rates(gateway: Merchant, request: Request) -> list[Json]:
     source = request.path.split("/")[3].upper()
     prices = FIAT | gateway.prices
     if source not in prices:
@@ -283,15 +280,15 @@ def rates(gateway: "Gateway", request: Request) -> list[Json]:
     ]
 
 
-def to_personal(gateway: "Gateway", request: Request) -> Json:
+def to_personal(gateway: Merchant, request: Request) -> Json:
     return transfer(gateway, request, direction=-1)
 
 
-def to_business(gateway: "Gateway", request: Request) -> Json:
+def to_business(gateway: Merchant, request: Request) -> Json:
     return transfer(gateway, request, direction=1)
 
 
-def transfer(gateway: "Gateway", request: Request, direction: int) -> Json:
+def transfer(gateway: Merchant, request: Request, direction: int) -> Json:
     """Move money between the business balance, which payouts use, and the owner's own."""
     fields = terms(gateway, request)
     rules.validate(fields, ["amount", "currency"], rules.TRANSFER)
@@ -315,7 +312,7 @@ def transfer(gateway: "Gateway", request: Request, direction: int) -> Json:
     }
 
 
-def refund(_gateway: "Gateway", request: Request) -> Json:
+def refund(_gateway: Merchant, request: Request) -> Json:
     """Refunds concern invoices, and the sandbox has none."""
     fields = request.fields
     rules.validate(fields, ["address", "is_subtract"], {"is_subtract": rules.boolean})
@@ -325,12 +322,12 @@ def refund(_gateway: "Gateway", request: Request) -> Json:
     raise Refused(message="Payment was not found")
 
 
-def resend(_gateway: "Gateway", _request: Request) -> Json:
+def resend(_gateway: Merchant, _request: Request) -> Json:
     """Only webhooks of invoices can be sent again, and the sandbox has no invoices."""
     raise Refused(message="Payment not found")
 
 
-def test_webhook(gateway: "Gateway", request: Request) -> list[Json]:
+def test_webhook(gateway: Merchant, request: Request) -> list[Json]:
     """Send a webhook that looks real; nothing is stored."""
     fields = {**request.fields, "status": request.fields.get("status") or "paid"}
     rules.validate(fields, ["url_callback", "currency", "network"], rules.TEST_WEBHOOK)

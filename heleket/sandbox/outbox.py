@@ -1,28 +1,38 @@
 """Webhooks: how they are written, what goes wrong with them, and when they are tried again."""
 
 import json
+import threading
 from collections import deque
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any, Protocol
 
 from heleket.sandbox import lives
 from heleket.sandbox.catalogue import made_up_txid
-from heleket.sandbox.faults import Fault
+from heleket.sandbox.faults import Fault, Faults
 from heleket.sandbox.records import Delivery, Payout
 from heleket.sandbox.rules import Fields, money
 from heleket.webhooks import sign_webhook
-
-if TYPE_CHECKING:
-    from heleket.sandbox.gateway import Gateway
 
 HISTORY_KEPT = 500
 GIVE_UP_AFTER = timedelta(hours=24)
 LONGEST_PAUSE_SECONDS = 3600.0
 LATE_SECONDS = 60.0
 Members = dict[str, Any]
+
+
+class Sender(Protocol):
+    """The merchant whose webhooks these are."""
+
+    payout_key: str
+    payment_key: str
+    now: Callable[[], datetime]
+    lock: threading.RLock
+    faults: Faults
+
+    def made_up_uuid(self, name: str) -> str: ...
 
 
 class Outbox:
@@ -32,8 +42,8 @@ class Outbox:
     them; otherwise somebody takes them (a courier, a test).
     """
 
-    def __init__(self, gateway: "Gateway") -> None:
-        self._gateway = gateway
+    def __init__(self, sender: Sender) -> None:
+        self._sender = sender
         self._withheld: dict[str, Delivery] = {}
         self.waiting: list[Delivery] = []
         self.history: deque[Delivery] = deque(maxlen=HISTORY_KEPT)
@@ -48,7 +58,7 @@ class Outbox:
     def imitate(self, fields: Fields, payout: Payout | None) -> None:
         """Write a test webhook, about a payout or a made-up one."""
         status = fields["status"]
-        content = all_members(payout) if payout else made_up(fields, self._gateway)
+        content = all_members(payout) if payout else made_up(fields, self._sender)
         content |= {"status": status, "is_final": status not in ("process", "check"), "txid": None}
         if status == "paid":
             content["txid"] = made_up_txid(content["uuid"], content["network"])
@@ -56,7 +66,7 @@ class Outbox:
 
     def _queue(self, url: str, content: Members) -> None:
         """Put a webhook in line, unless a fault delays or loses it."""
-        now, uuid, order_id = self._gateway.now(), content["uuid"], content["order_id"]
+        now, uuid, order_id = self._sender.now(), content["uuid"], content["order_id"]
         body = self._written(content)
         delivery = Delivery(url, body, uuid, order_id, content["status"], now, now)
         self.history.appendleft(delivery)
@@ -78,18 +88,16 @@ class Outbox:
     def _written(self, content: Members) -> bytes:
         order_id = content["order_id"]
         wrong = self._strikes("webhook_wrong_key", order_id)
-        body = sign_webhook(
-            content, self._gateway.payment_key if wrong else self._gateway.payout_key
-        )
+        body = sign_webhook(content, self._sender.payment_key if wrong else self._sender.payout_key)
         if self._strikes("webhook_reserialised", order_id):
             return json.dumps(json.loads(body), indent=2).encode()
         return body
 
     def _strikes(self, name: str, order_id: str | None) -> Fault | None:
-        return self._gateway.faults.for_webhook(name, order_id)
+        return self._sender.faults.for_webhook(name, order_id)
 
     def take_due(self) -> list[Delivery]:
-        now = self._gateway.now()
+        now = self._sender.now()
         due = [delivery for delivery in self.waiting if delivery.due_at <= now]
         if due:
             self.waiting = [delivery for delivery in self.waiting if delivery.due_at > now]
@@ -97,19 +105,21 @@ class Outbox:
 
     def hand_over(self) -> None:
         if self.deliver:
-            for delivery in self._gateway.take_webhooks():
+            with self._sender.lock:
+                due = self.take_due()
+            for delivery in due:
                 self.deliver(delivery)
 
     def settle(self, delivery: Delivery, outcome: str, *, accepted: bool) -> None:
         """Note how a try ended; what was not accepted is tried again after a growing pause."""
-        with self._gateway.lock:
+        with self._sender.lock:
             delivery.tries += 1
             delivery.outcome = outcome
             if accepted:
                 return
             doubled: float = self.first_pause_seconds * 2 ** min(delivery.tries - 1, 30)
             pause = timedelta(seconds=min(doubled, LONGEST_PAUSE_SECONDS))
-            delivery.due_at = self._gateway.now() + pause
+            delivery.due_at = self._sender.now() + pause
             if delivery.due_at - delivery.made_at > GIVE_UP_AFTER:
                 delivery.outcome = f"given up: {outcome}"
                 return
@@ -151,11 +161,11 @@ def all_members(payout: Payout) -> Members:
     }
 
 
-def made_up(fields: Fields, gateway: "Gateway") -> Members:
+def made_up(fields: Fields, sender: Sender) -> Members:
     currency = fields["currency"]
     return {
         "type": "payout",
-        "uuid": gateway.made_up_uuid("test webhook"),
+        "uuid": sender.made_up_uuid("test webhook"),
         "order_id": "test-webhook",
         "amount": money(Decimal(10)),
         "merchant_amount": money(Decimal(11)),

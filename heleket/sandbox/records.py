@@ -9,6 +9,8 @@ from functools import cached_property
 from http.client import responses
 from typing import Any, Protocol
 
+CREATE = "/v1/payout"  # the path of the one call that moves money
+
 
 class Headers(Protocol):
     """Header names in lower case, or any mapping that ignores their case."""

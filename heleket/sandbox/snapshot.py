@@ -1,23 +1,21 @@
-"""A gateway as JSON text, so that its payouts and money outlive a restart."""
+"""A merchant as JSON text, so that its payouts and money outlive a restart."""
 
 import json
 from dataclasses import asdict, fields
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 from heleket.sandbox.catalogue import Service
+from heleket.sandbox.merchant import Merchant
 from heleket.sandbox.records import Call, Delivery, Entry, Payout
-
-if TYPE_CHECKING:
-    from heleket.sandbox.gateway import Gateway
 
 Record = TypeVar("Record", Call, Delivery, Entry, Payout, Service)
 
 BYTES = "surrogateescape"  # whatever was sent comes back as the same bytes
 
 
-def dump(gateway: "Gateway") -> str:
+def dump(gateway: Merchant) -> str:
     """Write payouts and what asked for them, money, services, fates and webhooks; no keys."""
     state = {
         "seed": gateway.seed,
@@ -40,8 +38,8 @@ def written(value: object) -> str:
     return value.decode(errors=BYTES) if isinstance(value, bytes) else str(value)
 
 
-def restore(gateway: "Gateway", text: str) -> "Gateway":
-    """Fill a new gateway."""
+def restore(gateway: Merchant, text: str) -> None:
+    """Fill a new merchant."""
     state = json.loads(text)
     gateway.seed = state["seed"]
     gateway.prices = decimals(state["prices"])
@@ -56,7 +54,6 @@ def restore(gateway: "Gateway", text: str) -> "Gateway":
     gateway.ledger.balances = decimals(state["balances"])
     gateway.ledger.personal = decimals(state["personal"])
     gateway.outbox.extend(read(Delivery, row) for row in state["webhooks"])
-    return gateway
 
 
 def decimals(row: dict[str, str]) -> dict[str, Decimal]:

@@ -1,5 +1,0 @@
-"""Where finance works: each module registers its pages."""
-
-from payouts.admin import desk, payouts, records, staff
-
-__all__ = ["desk", "payouts", "records", "staff"]

@@ -9,12 +9,16 @@ from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
-from payouts import clock, explain, switching
+from audit import clock
+from audit.models import Channel
+from audit.refusals import Refused
+from payouts import explain, submission
+from payouts.admin.forms import SwitchForm
 from payouts.admin.frame import DeskAdmin, StaffRequest, require
-from payouts.controls.models import Pace, Switch
-from payouts.errors import PayoutError
-from payouts.forms import SwitchForm
-from payouts.models import Gateway, Pause, Payout, PayoutStatus, Source
+from payouts.controls import switch
+from payouts.controls.models import Switch
+from payouts.gateway.models import Binding, Pause, RateLimit
+from payouts.models import Payout, PayoutStatus
 
 COUNTED = 10_000
 
@@ -24,50 +28,52 @@ class SwitchAdmin(DeskAdmin):
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
         return [
-            path("", view(self.show), name="controls_switch_changelist"),
-            path("turn/", view(self.turn), name="controls_switch_turn"),
+            path("", view(self.show), name="payouts_controls_switch_changelist"),
+            path("turn/", view(self.turn), name="payouts_controls_switch_turn"),
         ]
 
     def show(self, request: StaffRequest) -> HttpResponse:
-        require(request, "controls.view_switch")
-        may, pace = request.user.has_perm, Pace.objects.get(pk=1)
+        require(request, "payouts_controls.view_switch")
+        may, pace = request.user.has_perm, RateLimit.objects.get(pk=1)
         context = {
             "switch": Switch.objects.select_related("turned_by").get(pk=1),
-            "may_turn": may("controls.turn_switch"),
+            "may_turn": may("payouts_controls.turn_switch"),
             "silence": explain.calls_go_on(pace) if pace.is_silent else "",
-            "gateway": Gateway.objects.first() if may("payouts.view_gateway") else None,
-            "sees_gateway": may("payouts.view_gateway"),
-            "pauses": Pause.objects.order_by("since") if may("payouts.view_pause") else None,
+            "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
+            "sees_gateway": may("payouts_gateway.view_binding"),
+            "pauses": Pause.objects.order_by("since")
+            if may("payouts_gateway.view_pause")
+            else None,
             "waits": what_waits(),
         }
         return self.page(request, "desk", _("Desk"), opts=None, **context)
 
     def turn(self, request: StaffRequest) -> HttpResponse:
         """Pause or resume, whichever the confirmation said."""
-        require(request, "controls.turn_switch")
+        require(request, "payouts_controls.turn_switch")
         switch = Switch.objects.get(pk=1)
         shown = {"to": "paused" if switch.is_on else "on", "seen": str(switch.turned_at)}
         form = SwitchForm(request.POST or None, initial=shown)
         if request.method == "POST" and form.is_valid() and self.save_turn(request, form):
-            return redirect("admin:controls_switch_changelist")
+            return redirect("admin:payouts_controls_switch_changelist")
         title = _("Pause sending?") if switch.is_on else _("Resume sending?")
         return self.page(request, "turn", title, opts=None, switch=switch, form=form)
 
     def save_turn(self, request: Any, form: SwitchForm) -> bool:
         pause = form.cleaned_data["to"] == "paused"
-        asked = {"by": request.user, "source": Source.ADMIN, "reason": form.cleaned_data["reason"]}
+        asked = {"by": request.user, "source": Channel.ADMIN, "reason": form.cleaned_data["reason"]}
         try:
             if pause:
-                switching.pause(**asked)
+                switch.pause(**asked)
             else:
-                switching.resume(**asked, seen=form.cleaned_data["seen"])
-        except PayoutError as exc:
+                switch.resume(**asked, seen=form.cleaned_data["seen"])
+        except Refused as exc:
             form.add_error(None, str(exc))
             return False
         told = _("Sending goes on.")
         if pause:
             told = _("Sending is paused: no new call starts. Still under way: %d.")
-            told = told % switching.calls_out()
+            told = told % submission.calls_out()
         messages.success(request, told)
         return True
 

@@ -20,15 +20,16 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 from unfold.decorators import display
 
-from payouts import acts, clock, costs, dossier, services
-from payouts.admin import rows
-from payouts.admin.frame import DeskAdmin, StaffRequest, require
-from payouts.errors import PayoutError
-from payouts.forms import AddForm, ConfirmForm, EditForm
-from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus, Source
+from audit import clock
+from audit.models import Channel
+from audit.refusals import Refused
+from payouts import services
+from payouts.admin import acts, costs, dossier, rows
+from payouts.admin.forms import AddForm, ConfirmForm, EditForm
+from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, require
+from payouts.admin.templatetags.payouts import ago, money
+from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus
 from payouts.services import Seen
-from payouts.templatetags.payouts import ago, money
-from wallets.admin import LONGEST_ID
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.coins import network_name
 from wallets.models import Client, PayoutService, Wallet
@@ -195,7 +196,7 @@ class PayoutAdmin(DeskAdmin):
     ) -> HttpResponse:
         try:
             confirmation = acts.prepare(act, chosen, request.user)
-        except PayoutError as exc:
+        except Refused as exc:
             messages.error(request, str(exc))
             return redirect("admin:payouts_payout_changelist")
         form = form or ConfirmForm(act=act)
@@ -220,7 +221,7 @@ class PayoutAdmin(DeskAdmin):
     ) -> HttpResponse:
         try:
             outcomes = acts.perform(act, seen, reason=reason, by=request.user)
-        except PayoutError as exc:
+        except Refused as exc:
             messages.error(request, str(exc))
             return redirect("admin:payouts_payout_changelist")
         payouts = Payout.objects.select_related("client").in_bulk([each.id for each in outcomes])
@@ -258,8 +259,8 @@ class PayoutAdmin(DeskAdmin):
         if seen is None or seen.id != payout.pk:
             seen = Seen(payout.pk, "")  # which no payout is
         try:
-            changed = services.edit_payout(seen, **told, by=request.user, source=Source.ADMIN)
-        except PayoutError as exc:
+            changed = services.edit_payout(seen, **told, by=request.user, source=Channel.ADMIN)
+        except Refused as exc:
             form.add_error(None, str(exc))
             return False
         done = _("%s was changed. It waits for approval.")
@@ -315,10 +316,10 @@ class PayoutAdmin(DeskAdmin):
                 idempotency_key=form.key_of(nonce),
                 origin=Origin.MANUAL,
                 by=request.user,
-                source=Source.ADMIN,
+                source=Channel.ADMIN,
                 installation=settings.INSTALLATION,
             )
-        except PayoutError as exc:
+        except Refused as exc:
             form.add_error(None, str(exc))
             return None
         messages.success(request, _("%s was requested. It waits for approval.") % payout)

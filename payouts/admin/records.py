@@ -12,13 +12,14 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
+from audit.models import Channel, DeskEvent
+from audit.refusals import Refused
 from payouts import services
+from payouts.admin.dossier import pretty, without_login
+from payouts.admin.forms import CloseForm
 from payouts.admin.frame import DeskAdmin, StaffRequest, require
-from payouts.dossier import pretty, without_login
-from payouts.errors import PayoutError
-from payouts.forms import CloseForm
-from payouts.models import DeskEvent, Discrepancy, Source, WebhookDelivery
-from payouts.templatetags.payouts import ago
+from payouts.admin.templatetags.payouts import ago
+from payouts.models import Discrepancy, WebhookDelivery
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -66,9 +67,9 @@ class DiscrepancyAdmin(DeskAdmin):
         if request.method == "POST" and form.is_valid():
             try:
                 services.close_discrepancy(
-                    found, **form.cleaned_data, by=request.user, source=Source.ADMIN
+                    found, **form.cleaned_data, by=request.user, source=Channel.ADMIN
                 )
-            except PayoutError as exc:
+            except Refused as exc:
                 form.add_error(None, str(exc))
             else:
                 messages.success(request, _("Closed. It is kept with your name and your reason."))

@@ -16,11 +16,11 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RadioFilter
 from unfold.utils import display_for_label
 
-from payouts import clock
+from audit import clock
 from payouts.admin.frame import BoundedList, BoundedPaginator, StaffRequest
+from payouts.admin.templatetags.payouts import TONES
 from payouts.explain import States, explain
 from payouts.models import Attempt, Discrepancy, PayoutQuerySet, PayoutStatus
-from payouts.templatetags.payouts import TONES
 from wallets.addresses import canonical_spellings
 from wallets.coins import NETWORKS
 from wallets.models import Client, PayoutService

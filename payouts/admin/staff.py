@@ -24,11 +24,10 @@ from unfold.forms import (
     UserCreationForm,
 )
 
-from payouts import people, roles
-from payouts.admin.frame import StaffRequest
-from payouts.errors import PayoutError
-from payouts.forms import PersonActForm
-from wallets.admin import LONGEST_ID, CarefulList, is_too_long
+from audit.refusals import Refused
+from payouts.admin.forms import PersonActForm
+from payouts.admin.frame import LONGEST_ID, CarefulList, StaffRequest, is_too_long
+from payouts.staff import people, roles
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -138,7 +137,7 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             response: HttpResponse = super().changeform_view(request, *args, **kwargs)
-        except (PayoutError, IntegrityError) as exc:  # somebody was faster than the form's checks
+        except (Refused, IntegrityError) as exc:  # somebody was faster than the form's checks
             messages.error(request, str(exc))
             return redirect(request.get_full_path())
         return response
@@ -234,7 +233,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-ar
                     people.enable(person, **told, by=request.user)
                 else:
                     people.disable(person, reason=told["reason"], by=request.user)
-            except PayoutError as exc:
+            except Refused as exc:
                 form.add_error(None, str(exc))
             else:
                 done = _("%s may come in again.") if active else _("%s is kept out from now on.")

@@ -10,9 +10,10 @@ from typing import Any
 from django.db.models import QuerySet
 
 import heleket
-from payouts import checks, clock, submission
-from payouts.controls import pace
-from payouts.desk import Desk, is_still_ours
+from audit import clock
+from payouts import polling, submission
+from payouts.gateway import rate_limit
+from payouts.gateway.accounts import GatewayAccount, is_still_ours
 from payouts.models import Payout
 
 logger = logging.getLogger("payouts.worker")
@@ -41,8 +42,8 @@ class Job:
 
 
 def submit(
-    client: heleket.Client,
-    desk: Desk,
+    client: heleket.HeleketClient,
+    account: GatewayAccount,
     threads: int,
     may_begin: Callable[[], bool] | None = None,
 ) -> Job:
@@ -50,23 +51,25 @@ def submit(
     return Job(
         name="submit",
         threads=threads,
-        claim=while_ours(desk, partial(submission.claim, desk=desk)),
-        call=lambda call: streak.judge(submission.send(call, client, timeout=desk.timeout)),
-        record=partial(submission.record, desk=desk),
+        claim=while_ours(account, partial(submission.claim, account=account)),
+        call=lambda call: streak.judge(submission.send(call, client, timeout=account.timeout)),
+        record=partial(submission.record, account=account),
         not_called=not_sent,
         asks_silence=asks_silence,
-        is_held_up=held_up(desk, lambda now: Payout.objects.sendable().due(now)),
+        is_held_up=held_up(account, lambda now: Payout.objects.sendable().due(now)),
         may_begin=may_begin,
     )
 
 
-def while_ours(desk: Desk, claim: Callable[[int], Sequence[Any]]) -> Callable[[int], Sequence[Any]]:
+def while_ours(
+    account: GatewayAccount, claim: Callable[[int], Sequence[Any]]
+) -> Callable[[int], Sequence[Any]]:
     """Claim nothing once the database is bound to another account than this process works for."""
     is_said = False
 
     def claim_while_ours(most: int) -> Sequence[Any]:
         nonlocal is_said
-        if is_still_ours(desk):
+        if is_still_ours(account):
             is_said = False
             return claim(most)
         if not is_said:
@@ -78,16 +81,16 @@ def while_ours(desk: Desk, claim: Callable[[int], Sequence[Any]]) -> Callable[[i
 
 
 def held_up(
-    desk: Desk, due: Callable[[datetime], QuerySet[Any]]
+    account: GatewayAccount, due: Callable[[datetime], QuerySet[Any]]
 ) -> Callable[[datetime], bool] | None:
     """Where there is a rate: whether something is due, for which there may have been no room."""
-    rate = desk.calls_per_second
+    rate = account.calls_per_second
     if not rate:
         return None
-    return lambda began: pace.was_full(began, rate) and due(clock.now()).exists()
+    return lambda began: rate_limit.was_full(began, rate) and due(clock.now()).exists()
 
 
-def asks_silence(result: submission.Answer | checks.Reply) -> bool:
+def asks_silence(result: submission.Answer | polling.Reply) -> bool:
     if isinstance(result, submission.Answer):
         return result.breaks_off or isinstance(result.outcome, heleket.TooManyRequests)
     return isinstance(result.told, heleket.TooManyRequests)
@@ -98,39 +101,39 @@ def not_sent(call: submission.Call) -> submission.Answer:
     return submission.Answer(call, submission.Unsent(reason))
 
 
-def check(client: heleket.Client, desk: Desk, threads: int) -> Job:
+def check(client: heleket.HeleketClient, account: GatewayAccount, threads: int) -> Job:
     return Job(
         name="check",
         threads=threads,
-        claim=while_ours(desk, partial(checks.claim, desk=desk)),
-        call=partial(checks.ask, client=client, timeout=desk.timeout),
-        record=partial(checks.record, desk=desk),
+        claim=while_ours(account, partial(polling.claim, account=account)),
+        call=partial(polling.ask, client=client, timeout=account.timeout),
+        record=partial(polling.record, account=account),
         asks_silence=asks_silence,
-        is_held_up=held_up(desk, lambda now: Payout.objects.askable().due(now)),
+        is_held_up=held_up(account, lambda now: Payout.objects.askable().due(now)),
     )
 
 
-def watch(client: heleket.Client, desk: Desk) -> Job:
+def watch(client: heleket.HeleketClient, account: GatewayAccount) -> Job:
     """Ask about what is not under way: earlier tries, and what was ended or put back."""
     return Job(
         name="watch",
         threads=1,
-        claim=while_ours(desk, partial(checks.claim_watched, desk=desk)),
-        call=partial(checks.ask, client=client, timeout=desk.timeout),
-        record=partial(checks.record, desk=desk),
+        claim=while_ours(account, partial(polling.claim_watched, account=account)),
+        call=partial(polling.ask, client=client, timeout=account.timeout),
+        record=partial(polling.record, account=account),
         asks_silence=asks_silence,
-        is_held_up=held_up(desk, checks.watched),
+        is_held_up=held_up(account, polling.watched),
     )
 
 
 def all_jobs(
-    client: heleket.Client,
-    desk: Desk,
+    client: heleket.HeleketClient,
+    account: GatewayAccount,
     threads: int,
     may_send: Callable[[], bool] | None = None,
 ) -> list[Job]:
     return [
-        submit(client, desk, threads, may_send),
-        check(client, desk, threads),
-        watch(client, desk),
+        submit(client, account, threads, may_send),
+        check(client, account, threads),
+        watch(client, account),
     ]

@@ -12,7 +12,8 @@ from datetime import datetime
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
-from payouts import bell, clock
+from audit import clock
+from payouts import wakeups
 from payouts.models import Attempt, Payout, PayoutQuerySet, PayoutStatus
 
 logger = logging.getLogger(__name__)
@@ -51,5 +52,5 @@ def make_due() -> datetime:
     Payout.objects.filter(pk__in=[each.pk for each in locked.only("pk")]).update(due_at=now)
     if count := lost().due(now).count():
         logger.info("asks Heleket about %d calls without an answer before it sends", count)
-        bell.ring("check")
+        wakeups.ring("check")
     return now

@@ -11,12 +11,13 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 import heleket
-from payouts import bell, database
-from payouts.desk import Desk, open_client, open_desk
+from audit import database
+from payouts import wakeups
 from payouts.engine import jobs
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, outage
-from payouts.errors import WrongDesk
+from payouts.gateway import accounts
+from payouts.gateway.accounts import GatewayAccount, WrongAccount
 
 logger = logging.getLogger("payouts.worker")
 
@@ -34,17 +35,17 @@ def stop(**_signal: Any) -> None:
     stopping[0] = 1
 
 
-@shared_task(name=bell.task_name("submit"))
+@shared_task(name=wakeups.task_name("submit"))
 def submit() -> None:
     work("submit")
 
 
-@shared_task(name=bell.task_name("check"))
+@shared_task(name=wakeups.task_name("check"))
 def check() -> None:
     work("check")
 
 
-@shared_task(name=bell.task_name("watch"))
+@shared_task(name=wakeups.task_name("watch"))
 def watch() -> None:
     work("watch")
 
@@ -52,8 +53,8 @@ def watch() -> None:
 def work(name: str) -> None:
     """Do what is due of one job, and leave it to the next ring if that cannot be."""
     try:
-        work_for(*account(), name)
-    except (WrongDesk, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
+        work_for(*signed_in(), name)
+    except (WrongAccount, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
         logger.error("%s", exc)  # noqa: TRY400  # a sentence for people, who need no traceback
     except Exception as exc:
         if not database.has_failed(exc):
@@ -61,16 +62,16 @@ def work(name: str) -> None:
         outage.get_over(exc)
 
 
-def work_for(client: heleket.Client, desk: Desk, name: str) -> None:
+def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) -> None:
     """Work for some seconds at most, and until each answer is recorded; ring if there is more."""
-    every = jobs.all_jobs(client, desk, THREADS, may_send)
+    every = jobs.all_jobs(client, account, THREADS, may_send)
     [job] = (each for each in every if each.name == name)
     worker = Worker([job], seconds=ROUND_SECONDS)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
     if done.total():
         logger.info("recorded %d %s", done.total(), name)
     if not worker.is_dry and not outage.failures:
-        bell.ring(name)
+        wakeups.ring(name)
 
 
 def may_send() -> bool:
@@ -89,7 +90,7 @@ def first_questions() -> FirstQuestions:
 
 
 @cache
-def account() -> tuple[heleket.Client, Desk]:
+def signed_in() -> tuple[heleket.HeleketClient, GatewayAccount]:
     """The client and the desk of this process, made at its first ring: after a fork."""
-    client = open_client()
-    return client, open_desk(client)
+    client = accounts.heleket_client()
+    return client, accounts.open_account(client)

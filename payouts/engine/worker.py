@@ -20,7 +20,7 @@ from typing import Any
 
 from django.db import connection
 
-from payouts import clock, database
+from audit import clock, database
 from payouts.engine.jobs import Job
 
 logger = logging.getLogger(__name__)

@@ -1,10 +1,5 @@
-"""What the desk's commands share: how they find payouts and people, and how they report.
+"""What commands about payouts share: how they find them, act on many, and report on each."""
 
-Exit codes: 0 done, 1 error and nothing was changed, 2 done but something was refused or found.
-"""
-
-import argparse
-import json
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -12,35 +7,32 @@ from dataclasses import asdict
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser, OutputWrapper
 from django.db import transaction
 from django.db.models import Q
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import heleket
+from audit.models import Channel
+from audit.refusals import Refused
 from payouts import services
-from payouts.desk import Desk, open_client, open_desk
-from payouts.errors import PayoutError
-from payouts.models import Attempt, Payout, Source
+from payouts.gateway import accounts
+from payouts.gateway.accounts import GatewayAccount
+from payouts.models import Attempt, Payout
 from payouts.services import Outcome
+from payouts.staff.command_line import (
+    FINDINGS,
+    add_person,
+    add_report_options,
+    person,
+    positive,
+    progress_bar,
+    refusals_as_errors,
+    write_json,
+)
 
 EXIT_CODES = "Exit code: 0 done, 1 error, 2 done but something was refused or found."
-FINDINGS = 2
 
 Item = TypeVar("Item")
-
-
-def positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
-def add_report_options(parser: CommandParser) -> None:
-    parser.add_argument("--format", choices=["text", "json"], default="text", help="how to report")
 
 
 def add_change_options(parser: CommandParser) -> None:
@@ -51,27 +43,11 @@ def add_change_options(parser: CommandParser) -> None:
     add_report_options(parser)
 
 
-def add_person(parser: argparse.ArgumentParser, *, required: bool = True) -> None:
-    parser.add_argument(
-        "--by",
-        required=required,
-        metavar="USERNAME",
-        help="who does this; their rights are checked and their name is kept in the history",
-    )
-
-
 def add_act_options(parser: CommandParser) -> None:
     parser.add_argument("payouts", nargs="+", metavar="PAYOUT", help="a number (12, P-12) or an id")
     parser.add_argument("--reason", required=True, help="kept in the history")
     add_person(parser)
     add_change_options(parser)
-
-
-def person(username: str) -> User:
-    found = User.objects.filter(username=username, is_active=True).first()
-    if found is None:
-        raise CommandError(f"There is no active user called “{username}”.")
-    return found
 
 
 def key_of(name: str) -> int | UUID:
@@ -120,19 +96,10 @@ def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
 
 
 @contextmanager
-def refusals_as_errors() -> Iterator[None]:
-    """End the command with the sentence of a refusal that concerns all of it."""
-    try:
-        yield
-    except (PayoutError, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
-        raise CommandError(str(exc)) from exc
-
-
-@contextmanager
-def account() -> Iterator[tuple[heleket.Client, Desk]]:
+def signed_in() -> Iterator[tuple[heleket.HeleketClient, GatewayAccount]]:
     """Yield a client and the desk, if settings and database belong together."""
-    with refusals_as_errors(), open_client() as client:
-        yield client, open_desk(client, source=Source.COMMAND)
+    with refusals_as_errors(), accounts.heleket_client() as client:
+        yield client, accounts.open_account(client, source=Channel.COMMAND)
 
 
 def act(
@@ -156,9 +123,9 @@ def act(
             try:
                 with transaction.atomic():
                     actor = person(by)  # with the rights that they have by now
-                    outcomes += service(services.see(chunk), by=actor, source=Source.COMMAND)
+                    outcomes += service(services.see(chunk), by=actor, source=Channel.COMMAND)
                     transaction.set_rollback(dry_run)
-            except (PayoutError, CommandError) as exc:
+            except (Refused, CommandError) as exc:
                 if not outcomes:
                     raise
                 rest = found[len(outcomes) :]
@@ -185,22 +152,3 @@ def report(
 def in_total(outcomes: Sequence[Outcome]) -> str:
     done = sum(each.done for each in outcomes)
     return f"{done} done, {len(outcomes) - done} not."
-
-
-def write_json(out: OutputWrapper, report: Any) -> None:
-    out.write(json.dumps(report, indent=2, default=str))
-
-
-@contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows how many are done: a bar on a terminal, else nothing."""
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
-    )
-    console = Console(stderr=True)
-    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
-        task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)

@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from payouts import triggers
+from audit import triggers
 
 APPROVAL = ["payout_id", "person_id", "decided_at", "decision", "digest", "policy_version"]
 ATTEMPT = ["payout_id", "generation", "order_id", "gateway_host", "merchant_id", "body"]
@@ -12,15 +12,12 @@ WEBHOOK = ["digest", "body", "order_id", "received_at"]
 
 
 class Migration(migrations.Migration):
-    """Events are only added; what was decided, sent and received stays as it was written, and
-    a login that was given up stays given up."""
+    """Events are only added; what was decided, sent and received stays as it was written."""
 
     dependencies = [("payouts", "0001_initial")]
     operations = [
         triggers.never_changed("payouts_payoutevent"),
         triggers.never_deleted("payouts_payoutevent"),
-        triggers.never_changed("payouts_deskevent"),
-        triggers.never_deleted("payouts_deskevent"),
         triggers.never_changed("payouts_payoutmaker"),
         triggers.never_deleted("payouts_payoutmaker"),
         triggers.columns_never_changed("payouts_approval", APPROVAL),
@@ -32,6 +29,4 @@ class Migration(migrations.Migration):
         triggers.columns_never_changed("payouts_webhookdelivery", WEBHOOK),
         triggers.never_deleted("payouts_webhookdelivery"),
         triggers.never_deleted("payouts_discrepancy"),
-        triggers.never_changed("payouts_login"),
-        triggers.never_deleted("payouts_login"),
     ]

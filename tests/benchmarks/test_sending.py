@@ -2,15 +2,15 @@ import pytest
 from django.utils import timezone
 
 from benchmarks import sending
-from payouts import pauses
-from payouts.models import Pause
+from payouts.gateway import breaker
+from payouts.gateway.models import Pause
 
 
 @pytest.mark.django_db
 def test_a_slice_that_came_to_nothing_tells_what_workers_warned_of_and_which_pauses_stand():
     assert "No pause stands." in sending.why_nothing([])
 
-    pauses.pause(Pause.Cause.FORBIDDEN, "You are forbidden")
+    breaker.pause(Pause.Cause.FORBIDDEN, "You are forbidden")
     [pause] = Pause.objects.all()
     now = timezone.now()
     written = f"{now} INFO payouts.worker: recorded 5 submit\n{now} ERROR x: Heleket is gone\n"

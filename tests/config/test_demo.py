@@ -134,7 +134,7 @@ def first(tmp_path_factory):
         seen = SimpleNamespace(
             project=project,
             environs=[Path(f"/proc/{pid}/environ").read_text() for pid in children.values()],
-            host=demo.ask("SELECT host FROM payouts_gateway"),
+            host=demo.ask("SELECT host FROM payouts_gateway_binding"),
             statuses=statuses(demo),
             paid=approve_one(demo),
         )

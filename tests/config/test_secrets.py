@@ -20,11 +20,10 @@ from django.views.decorators.debug import sensitive_post_parameters
 from config.error_reports import WithoutSecrets
 from heleket.sandbox.server import Server
 from heleket.webhooks import sign_webhook
-from payouts.desk import open_desk
+from payouts.gateway.accounts import heleket_client, open_account
 from payouts.models import Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
-from wallets.gateway import heleket_client
 
 ROOT = Path(__file__).parents[2]
 PASSWORD = "a password of its own"
@@ -107,7 +106,7 @@ class Breaker:
 def pages(payout):
     """Name some page of each kind, with what is posted there."""
     yield "/admin/", None
-    for model in ("payouts_payout", "payouts_deskevent", "controls_switch", "wallets_wallet"):
+    for model in ("payouts_payout", "audit_deskevent", "payouts_controls_switch", "wallets_wallet"):
         yield reverse(f"admin:{model}_changelist"), None
     yield reverse("admin:payouts_payout_change", args=[payout.pk]), None
     yield reverse("admin:payouts_payout_add"), {"password": PASSWORD, "amount": "5"}
@@ -191,7 +190,7 @@ def test_e9_no_log_line_of_the_lowest_level_tells_a_secret(
     settings.HELEKET_PROJECT_URL = server.url
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     with heleket_client() as client:
-        desk = open_desk(client)
+        desk = open_account(client)
         for fault in [*FAULTS, *[None] * 12]:
             if fault:
                 sandbox.faults.add(fault)

@@ -15,15 +15,15 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from audit import clock
 from config import environment
 from config.demo import seed
 from config.demo.history import Clock
 from heleket.webhooks import verify
-from payouts import clock
+from payouts.gateway.models import Binding
 from payouts.models import (
     Attempt,
     Discrepancy,
-    Gateway,
     Payout,
     PayoutEvent,
     PayoutNumber,
@@ -141,7 +141,7 @@ def contents(path):
 @pytest.mark.parametrize(("merchant", "is_ours"), [("live-merchant", False), (None, True)])
 def test_g1_only_what_was_seeded_is_served(db, merchant, is_ours):
     assert not seed.made_this_database()
-    Gateway.objects.create(
+    Binding.objects.create(
         pk=1,
         host="gateway",
         merchant_id=merchant or environment.MADE_UP["HELEKET_MERCHANT_ID"],

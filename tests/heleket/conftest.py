@@ -25,7 +25,7 @@ def make_client():
 
     def make(**options):
         keys = {"payout_key": PAYOUT_KEY, "payment_key": PAYMENT_KEY}
-        clients.append(heleket.Client(**({"merchant_id": MERCHANT} | keys | options)))
+        clients.append(heleket.HeleketClient(**({"merchant_id": MERCHANT} | keys | options)))
         return clients[-1]
 
     yield make

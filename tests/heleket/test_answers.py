@@ -655,7 +655,7 @@ def test_a_key_in_a_refusal_does_not_reach_its_message(scripted, body):
 
 def create(script):
     keys = {"payout_key": PAYOUT_KEY, "payment_key": PAYMENT_KEY}
-    with heleket.Client(merchant_id=MERCHANT, adapter=script, **keys) as client:
+    with heleket.HeleketClient(merchant_id=MERCHANT, adapter=script, **keys) as client:
         return client.create_payout(b"{}")
 
 

@@ -4,8 +4,8 @@ from urllib.parse import urlsplit
 import pytest
 from django.core.management import CommandError, call_command
 
-from heleket.management.commands.heleket_check import Command
 from heleket.signing import sign
+from payouts.gateway.management.commands.heleket_check import Command
 from tests.heleket.wire import PAYMENT_KEY, PAYOUT, PAYOUT_KEY, Server, http, refusal, success
 
 SERVICES = [
@@ -32,6 +32,9 @@ WELL = {
 }
 
 
+pytestmark = pytest.mark.django_db
+
+
 @pytest.fixture
 def gateway(settings):
     """Run a gateway that answers by path; a test changes `answers`."""
@@ -48,6 +51,8 @@ def gateway(settings):
         settings.HELEKET_API_KEY = PAYOUT_KEY
         settings.HELEKET_PAYMENT_API_KEY = PAYMENT_KEY
         settings.HELEKET_TIMEOUT_SECONDS = 5.0
+        settings.HELEKET_CALLBACK_URL = "https://desk.example/webhooks/heleket/"
+        settings.ALLOWED_HOSTS = ["desk.example"]
         yield server
 
 
@@ -243,5 +248,5 @@ def test_both_missing_credentials_are_named(gateway, check, settings):
 def test_a24_an_unsafe_url_is_refused(gateway, check, settings):
     settings.HELEKET_PROJECT_URL = f"http://gateway.example:{urlsplit(gateway.url).port}"
 
-    with pytest.raises(CommandError, match=r"HELEKET_PROJECT_URL: .* must be https"):
+    with pytest.raises(CommandError, match="gateway URL must be https"):
         check()

@@ -7,10 +7,12 @@ from django.conf import settings
 
 import config.celery
 import heleket
+from audit.models import Channel
 from heleket.sandbox import Gateway
-from payouts import bell, services
-from payouts.desk import Desk
-from payouts.models import Attempt, Pause, Payout, Source
+from payouts import services, wakeups
+from payouts.gateway.accounts import GatewayAccount
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Payout
 from tests.conftest import Clock
 from tests.factories import StaffFactory
 from tests.payouts.invariants import check_invariants
@@ -24,16 +26,16 @@ class Office:
     """A desk at work in a test: the worker's two jobs, the clock, and Heleket behind it."""
 
     sandbox: Gateway
-    client: heleket.Client
-    desk: Desk
+    client: heleket.HeleketClient
+    account: GatewayAccount
     clock: Clock
     people: dict = field(default_factory=dict)
 
     def submit(self, limit=100):
-        return submit_due(limit, self.client, self.desk)
+        return submit_due(limit, self.client, self.account)
 
     def check(self, limit=100):
-        return check_due(limit, self.client, self.desk)
+        return check_due(limit, self.client, self.account)
 
     def work(self, *, every=MOMENT, **span):
         """Let time pass, and the worker do all that is due in each half minute that matters.
@@ -81,7 +83,7 @@ class Office:
         """One person's act on one payout as it stands, with its outcome."""
         service = getattr(services, name)
         seen = services.see([Payout.objects.get(pk=payout.pk)])
-        [outcome] = service(seen, by=self.person(role), source=Source.ADMIN, **options)
+        [outcome] = service(seen, by=self.person(role), source=Channel.ADMIN, **options)
         return outcome
 
     def approve(self, payout):
@@ -97,9 +99,9 @@ class Office:
 
 
 @pytest.fixture
-def unchecked_office(sandbox, heleket_client, desk, clock, usdt):
+def unchecked_office(sandbox, heleket_client, account, clock, usdt):
     """A desk with a service to pay with."""
-    return Office(sandbox, heleket_client, desk, clock)
+    return Office(sandbox, heleket_client, account, clock)
 
 
 @pytest.fixture
@@ -118,7 +120,7 @@ def ring_at(settings, monkeypatch):
 
     def use(url):
         settings.CELERY_BROKER_URL = url
-        monkeypatch.setattr(bell, "_silent_until", 0.0)
+        monkeypatch.setattr(wakeups, "_silent_until", 0.0)
         app = Celery("test", broker=url)  # and with that this thread's current one
         for name in ("broker_transport_options", "task_default_queue"):
             app.conf[name] = config.celery.app.conf[name]

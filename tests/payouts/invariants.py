@@ -12,17 +12,10 @@ from itertools import groupby, pairwise
 
 from django.db.models import F
 
+from audit import chain
+from audit.models import DeskEvent
 from heleket.sandbox.lives import FAILURES
-from payouts import chain
-from payouts.models import (
-    Approval,
-    Attempt,
-    DeskEvent,
-    Payout,
-    PayoutEvent,
-    PayoutMaker,
-    PayoutStatus,
-)
+from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutMaker, PayoutStatus
 
 ARROWS = {
     "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}

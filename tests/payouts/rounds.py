@@ -1,19 +1,19 @@
 """One round of the worker's jobs, one call after the other, for tests that need no threads."""
 
-from payouts import checks, submission
+from payouts import polling, submission
 
 
-def submit_due(limit, client, desk):
+def submit_due(limit, client, account):
     """Send up to `limit` due payouts and return how many were called."""
-    calls = submission.claim(limit, desk)
+    calls = submission.claim(limit, account)
     for call in calls:
-        submission.record([submission.send(call, client, timeout=desk.timeout)], desk)
+        submission.record([submission.send(call, client, timeout=account.timeout)], account)
     return len(calls)
 
 
-def check_due(limit, client, desk):
+def check_due(limit, client, account):
     """Ask about up to `limit` due payouts, or watched ones, and return how many were asked."""
-    questions = checks.claim(limit, desk) or checks.claim_watched(limit, desk)
+    questions = polling.claim(limit, account) or polling.claim_watched(limit, account)
     for question in questions:
-        checks.record([checks.ask(question, client, timeout=desk.timeout)], desk)
+        polling.record([polling.ask(question, client, timeout=account.timeout)], account)
     return len(questions)

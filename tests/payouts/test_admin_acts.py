@@ -6,10 +6,13 @@ import pytest
 from django.urls import reverse
 
 import heleket
-from payouts import acts, desk, services
-from payouts.controls.models import Pace
-from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus, Source
-from payouts.roles import ROLES
+from audit.models import Channel
+from payouts import services
+from payouts.admin import acts
+from payouts.gateway import accounts
+from payouts.gateway.models import RateLimit
+from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.staff.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -29,7 +32,7 @@ MAY = {
 
 @pytest.fixture(autouse=True)
 def gateway(monkeypatch, heleket_client):
-    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
 
 def act_url(name):
@@ -220,7 +223,7 @@ def edit(payout, **changes):
         purpose="Prize",
         reason="Typing error",
         by=StaffFactory(roles=["Requester"]),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
 
 
@@ -269,7 +272,7 @@ def test_c7_one_bad_row_is_told_apart_from_its_neighbours(client, log_in):
     shown = tokens(*payouts)
     rejecter = StaffFactory(roles=["Approver"])
     services.reject_payouts(
-        services.see(payouts[:1]), reason="No invoice", by=rejecter, source=Source.ADMIN
+        services.see(payouts[:1]), reason="No invoice", by=rejecter, source=Channel.ADMIN
     )
 
     response = client.post(act_url("approve"), {"seen": shown})
@@ -369,7 +372,7 @@ def test_a12_a_confirmation_heeds_a_silence_and_its_own_429_begins_one(client, l
         assert calculated.costs is None
         assert note in calculated.note
         assert len(sandbox.calls) == 1
-    assert Pace.objects.get().is_silent
+    assert RateLimit.objects.get().is_silent
     assert [each.act for each in payout.events.all()] == ["request"]
 
 
@@ -382,10 +385,10 @@ def test_a12_a_confirmation_heeds_a_silence_and_its_own_429_begins_one(client, l
     ],
 )
 def test_without_heleket_the_pages_say_so_in_a_sentence(client, log_in, monkeypatch, trouble, told):
-    def open_client():
+    def heleket_client():
         raise trouble
 
-    monkeypatch.setattr(desk, "open_client", open_client)
+    monkeypatch.setattr(accounts, "heleket_client", heleket_client)
     log_in("Operator", "Approver")
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
@@ -397,7 +400,7 @@ def test_without_heleket_the_pages_say_so_in_a_sentence(client, log_in, monkeypa
     assert Payout.objects.get().status == PayoutStatus.APPROVED
 
 
-def test_a_process_set_up_for_another_desk_sends_nothing(client, log_in, desk, settings):
+def test_a_process_set_up_for_another_desk_sends_nothing(client, log_in, account, settings):
     log_in("Operator")
     settings.INSTALLATION = "copy"
     payout = PayoutFactory(status=PayoutStatus.APPROVED)

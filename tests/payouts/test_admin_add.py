@@ -6,9 +6,9 @@ from uuid import uuid4
 import pytest
 from django.urls import reverse
 
-from payouts import desk
+from payouts.gateway import accounts
 from payouts.models import Payout, PayoutStatus
-from payouts.roles import ROLES
+from payouts.staff.roles import ROLES
 from tests.factories import (
     ClientFactory,
     PayoutFactory,
@@ -26,7 +26,7 @@ ESTIMATE = reverse("admin:payouts_payout_estimate")
 
 @pytest.fixture(autouse=True)
 def gateway(monkeypatch, heleket_client):
-    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
 
 @pytest.fixture

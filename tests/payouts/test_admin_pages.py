@@ -10,37 +10,36 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from payouts import desk, services
+from audit.models import Channel, DeskEvent
+from payouts import services
 from payouts.admin import rows
 from payouts.admin.payouts import PayoutAdmin
-from payouts.controls import pace
 from payouts.controls.models import Switch
+from payouts.gateway import accounts, rate_limit
 from payouts.models import (
     Approval,
     Attempt,
-    DeskEvent,
     Discrepancy,
     Payout,
     PayoutEvent,
     PayoutMaker,
     PayoutStatus,
-    Source,
     WebhookDelivery,
 )
-from payouts.roles import ROLES
+from payouts.staff.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
 from tests.payouts.rounds import submit_due
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 LIST = reverse("admin:payouts_payout_changelist")
-DESK = reverse("admin:controls_switch_changelist")
-TURN = reverse("admin:controls_switch_turn")
+DESK = reverse("admin:payouts_controls_switch_changelist")
+TURN = reverse("admin:payouts_controls_switch_turn")
 
 
 @pytest.fixture(autouse=True)
 def gateway(monkeypatch, heleket_client):
-    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
 
 @pytest.fixture
@@ -59,7 +58,7 @@ def page_of(payout):
 
 def sent(heleket_client, **more):
     payout = PayoutFactory(status=PayoutStatus.APPROVED, **more)
-    submit_due(1, heleket_client, desk.open_desk(heleket_client))
+    submit_due(1, heleket_client, accounts.open_account(heleket_client))
     return Payout.objects.get(pk=payout.pk)
 
 
@@ -271,7 +270,7 @@ def test_the_page_costs_the_same_whatever_the_length_of_its_history(client, log_
         for act in [services.hold_payouts, services.release_payouts]:
             by = StaffFactory(roles=["Approver"])
             seen = services.see(Payout.objects.filter(pk=payout.pk))
-            assert act(seen, reason="Wait", by=by, source=Source.ADMIN)[0].done
+            assert act(seen, reason="Wait", by=by, source=Channel.ADMIN)[0].done
 
     assert queries() == few
 
@@ -371,7 +370,7 @@ def test_no_page_changes_anything_when_it_is_read(client, log_in, heleket_client
         reverse("admin:payouts_discrepancy_changelist"),
         reverse("admin:payouts_discrepancy_change", args=[found.pk]),
         reverse("admin:payouts_discrepancy_close", args=[found.pk]),
-        reverse("admin:payouts_deskevent_changelist"),
+        reverse("admin:audit_deskevent_changelist"),
         reverse("admin:payouts_webhookdelivery_changelist"),
     ]
     with CaptureQueriesContext(connection) as captured:
@@ -388,12 +387,12 @@ def test_c10_each_role_reads_only_what_it_may(client, log_in, role):
     rights = {
         LIST: "payouts.view_payout",
         page_of(found.payout): "payouts.view_payout",
-        DESK: "controls.view_switch",
-        TURN: "controls.turn_switch",
+        DESK: "payouts_controls.view_switch",
+        TURN: "payouts_controls.turn_switch",
         reverse("admin:payouts_discrepancy_changelist"): "payouts.view_discrepancy",
         reverse("admin:payouts_discrepancy_change", args=[found.pk]): "payouts.view_discrepancy",
         reverse("admin:payouts_discrepancy_close", args=[found.pk]): "payouts.close_discrepancy",
-        reverse("admin:payouts_deskevent_changelist"): "payouts.view_deskevent",
+        reverse("admin:audit_deskevent_changelist"): "audit.view_deskevent",
         reverse("admin:payouts_webhookdelivery_changelist"): "payouts.view_webhookdelivery",
         reverse("admin:auth_user_changelist"): "auth.view_user",
         reverse("admin:auth_group_changelist"): "auth.view_group",
@@ -486,7 +485,7 @@ def test_the_desk_page_counts_what_waits(client, log_in):
 def test_a12_the_desk_page_says_when_calls_go_on(client, log_in, clock):
     log_in("Operator")
     assert "call less often" not in client.get(DESK).content.decode()
-    pace.fall_silent(600)
+    rate_limit.fall_silent(600)
 
     told = "Heleket asks us to call less often; calls go on at 09:10:00."
     assert told in client.get(DESK).content.decode()

@@ -8,17 +8,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from audit.models import Channel
 from heleket.sandbox.records import Answer
-from payouts import checks, services, settlement
-from payouts.models import (
-    Attempt,
-    Discrepancy,
-    Pause,
-    Payout,
-    PayoutStatus,
-    Source,
-    WebhookDelivery,
-)
+from payouts import polling, recording, services
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus, WebhookDelivery
 from tests.factories import PayoutFactory
 from tests.payouts.invariants import statuses_told
 
@@ -141,11 +135,11 @@ def test_b18_an_answer_under_another_order_id_alone_is_not_believed(office, payo
     office.sandbox.set_fate("stuck")
     office.submit()
     office.clock.forward(minutes=1)
-    [question] = checks.claim(1, office.desk)
-    told = checks.ask(question, office.client, timeout=5).told
+    [question] = polling.claim(1, office.account)
+    told = polling.ask(question, office.client, timeout=5).told
     other = replace(told, order_id="another", status="paid", is_final=True)
 
-    checks.record([checks.Reply(question, other)], office.desk)
+    polling.record([polling.Reply(question, other)], office.account)
 
     assert now(payout).status == PayoutStatus.BROADCAST
     assert Discrepancy.objects.get().kind == Discrepancy.Kind.DIFFERENT
@@ -158,7 +152,7 @@ def test_g10_heleket_s_id_of_one_payout_is_never_taken_for_another(office):
     office.submit()
     office.clock.forward(minutes=1)
     office.sandbox.faults.add("swapped", order_id=second.order_id("test"))
-    Payout.objects.filter(pk=first.pk).update(due_at=office.clock() + office.desk.release_time)
+    Payout.objects.filter(pk=first.pk).update(due_at=office.clock() + office.account.release_time)
 
     office.check()
 
@@ -176,7 +170,7 @@ def test_g10_of_two_equal_payouts_one_id_confirms_only_one(unchecked_office):
     office.submit()
     office.sandbox.force_status("paid", is_final=True, order_id=first.order_id("test"))
     office.sandbox.faults.add("swapped", order_id=second.order_id("test"))
-    Payout.objects.filter(pk=first.pk).update(due_at=office.clock() + office.desk.release_time)
+    Payout.objects.filter(pk=first.pk).update(due_at=office.clock() + office.account.release_time)
     office.clock.forward(minutes=1)
     office.check()
     assert now(second).status == PayoutStatus.CONFIRMED
@@ -219,7 +213,7 @@ def test_b14_another_address_stops_the_payout_and_a_person_lets_it_go_on(office,
 
     remote.address = true
     services.close_discrepancy(
-        found, reason="Asked support", by=office.person("Operator"), source=Source.ADMIN
+        found, reason="Asked support", by=office.person("Operator"), source=Channel.ADMIN
     )
     office.work(minutes=1)
     assert now(payout).status == PayoutStatus.CONFIRMED
@@ -320,7 +314,7 @@ def test_b16_without_a_single_webhook_asking_ends_a_payout(office, fate):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.set_fate(fate, order_id=payout.order_id("test"))
     office.sandbox.pace_seconds = 3600
-    assert settlement.LONGEST_CHECK.total_seconds() < office.sandbox.pace_seconds
+    assert recording.LONGEST_CHECK.total_seconds() < office.sandbox.pace_seconds
 
     office.submit()
     office.work(hours=5)

@@ -6,9 +6,11 @@ import pytest
 from django.conf import settings
 
 import heleket
+from audit.models import Channel
 from heleket.webhooks import sign_webhook
-from payouts import checks, services, submission
-from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutStatus, Source
+from payouts import polling, services, submission
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
 from wallets.models import Wallet, WalletStatus
@@ -37,7 +39,7 @@ def acts(payout):
 
 
 def send(call, office):
-    return submission.send(call, office.client, timeout=office.desk.timeout)
+    return submission.send(call, office.client, timeout=office.account.timeout)
 
 
 def post_webhook(client, **changes):
@@ -63,11 +65,11 @@ def post_webhook(client, **changes):
 def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
     client, office, payout, outcome
 ):
-    [call] = submission.claim(1, office.desk)
+    [call] = submission.claim(1, office.account)
     post_webhook(client, amount="6.00000000")
     assert now(payout).waiting_for == "discrepancy"
 
-    submission.record([submission.Answer(call, outcome)], office.desk)
+    submission.record([submission.Answer(call, outcome)], office.account)
 
     stopped = now(payout)
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.SUBMITTING, "discrepancy")
@@ -80,7 +82,7 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
         Discrepancy.objects.get(),
         reason="Asked support",
         by=office.person("Operator"),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
     office.work(hours=30, every=HOUR)
     refused = outcome is TOO_SMALL
@@ -89,10 +91,10 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
 
 @pytest.mark.parametrize("outcome", [NOT_SENT, UNREACHABLE])
 def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office, payout, outcome):
-    [call] = submission.claim(1, office.desk)
+    [call] = submission.claim(1, office.account)
     assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
 
-    submission.record([submission.Answer(call, outcome)], office.desk)
+    submission.record([submission.Answer(call, outcome)], office.account)
 
     cancelled = now(payout)
     assert (cancelled.status, cancelled.waiting_for) == (PayoutStatus.CANCELLED, "")
@@ -105,10 +107,10 @@ def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office
 def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_heleket_is_asked(
     office, payout
 ):
-    [call] = submission.claim(1, office.desk)
+    [call] = submission.claim(1, office.account)
     assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
 
-    submission.record([submission.Answer(call, NO_FUNDS)], office.desk)
+    submission.record([submission.Answer(call, NO_FUNDS)], office.account)
 
     assert (now(payout).status, now(payout).waiting_for) == (PayoutStatus.APPROVED, "answer")
     office.work(hours=1)
@@ -117,24 +119,24 @@ def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_helek
     assert cancelled.due_at is None
     assert acts(payout)[-2:] == ["put_back", "cancel"]
     first, second, *_later = office.questions()
-    assert second.at - first.at >= office.desk.quiet_time
+    assert second.at - first.at >= office.account.quiet_time
     assert office.creates() == []
 
 
 @pytest.mark.parametrize("fate", ["paid", "final_fail"])
 def test_b7_an_answer_from_before_the_final_word_does_not_contradict_it(office, payout, fate):
     office.sandbox.set_fate(fate)
-    [call] = submission.claim(1, office.desk)
+    [call] = submission.claim(1, office.account)
     late = send(call, office)
     assert late.outcome.status == "process"
-    [question] = checks.claim(1, office.desk, only=[payout.pk])
-    late_reply = checks.ask(question, office.client, timeout=office.desk.timeout)
+    [question] = polling.claim(1, office.account, only=[payout.pk])
+    late_reply = polling.ask(question, office.client, timeout=office.account.timeout)
     office.work(minutes=5)
     ended = now(payout)
     assert ended.status == (PayoutStatus.CONFIRMED if fate == "paid" else PayoutStatus.FAILED)
 
-    submission.record([late], office.desk)
-    checks.record([late_reply], office.desk)
+    submission.record([late], office.account)
+    polling.record([late_reply], office.account)
 
     assert not Discrepancy.objects.exists()
     assert now(payout).status == ended.status
@@ -145,15 +147,15 @@ def test_b7_an_answer_from_before_the_final_word_does_not_take_it_back(office, p
     """It says paid, but not finally: recorded late, it must not undo "final" on a paid payout."""
     office.submit()
     attempt = Attempt.objects.get()
-    question = checks.Question(attempt.pk, attempt.order_id, office.clock(), False)
+    question = polling.Question(attempt.pk, attempt.order_id, office.clock(), False)
     office.sandbox.force_status("paid", is_final=False, order_id=attempt.order_id)
-    late_reply = checks.ask(question, office.client, timeout=5)
+    late_reply = polling.ask(question, office.client, timeout=5)
     office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
-    checks.record([checks.ask(question, office.client, timeout=5)], office.desk)
+    polling.record([polling.ask(question, office.client, timeout=5)], office.account)
     known = Attempt.objects.values().get()
     assert (now(payout).status, known["is_final"]) == (PayoutStatus.CONFIRMED, True)
 
-    checks.record([late_reply], office.desk)
+    polling.record([late_reply], office.account)
 
     assert Attempt.objects.values().get() == known
     assert not Discrepancy.objects.exists()
@@ -165,7 +167,7 @@ def test_b14_the_same_difference_found_again_is_not_written_down_again(office, p
     office.sandbox.payouts[0].amount += 1
     [seen] = services.see([payout])
     by = office.person("Operator")
-    services.ask_soon([seen], by=by, source=Source.ADMIN)
+    services.ask_soon([seen], by=by, source=Channel.ADMIN)
     assert office.check() == 1  # a worker was faster
     told = acts(payout)
     assert now(payout).waiting_for == "discrepancy"
@@ -184,9 +186,9 @@ def test_b12_paid_but_not_final_contradicts_a_failure(office, payout):
     assert now(payout).status == PayoutStatus.FAILED
     order_id = Attempt.objects.get().order_id
     office.sandbox.force_status("paid", is_final=False, order_id=order_id)
-    question = checks.Question(Attempt.objects.get().pk, order_id, office.clock(), False)
+    question = polling.Question(Attempt.objects.get().pk, order_id, office.clock(), False)
 
-    checks.record([checks.ask(question, office.client, timeout=5)], office.desk)
+    polling.record([polling.ask(question, office.client, timeout=5)], office.account)
 
     assert Discrepancy.objects.get().kind == Discrepancy.Kind.CONTRADICTION
     assert now(payout).status == PayoutStatus.FAILED
@@ -197,11 +199,11 @@ def test_b11_texts_that_are_longer_than_ours_do_not_hide_heleket_s_word(office, 
     attempt = Attempt.objects.get()
     office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
     office.clock.forward(minutes=1)
-    [question] = checks.claim(1, office.desk)
+    [question] = polling.claim(1, office.account)
     told = heleket.RemotePayout(
         uuid=attempt.uuid, status="paid", is_final=True, txid="t" * 255, payer_currency="C" * 255
     )
-    checks.record([checks.Reply(question, told)], office.desk)
+    polling.record([polling.Reply(question, told)], office.account)
     assert now(payout).status == PayoutStatus.CONFIRMED
 
 
@@ -221,9 +223,9 @@ def test_a12_a_call_made_before_a_pause_does_not_end_it(office):
     for _ in range(3):
         PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.faults.add("429_retry_after", times=1, seconds=300, path="/v1/payout")
-    calls = submission.claim(2, office.desk)
+    calls = submission.claim(2, office.account)
 
-    submission.record([send(call, office) for call in calls], office.desk)
+    submission.record([send(call, office) for call in calls], office.account)
 
     assert Pause.objects.get().cause == "slow_down"
     assert office.submit() == 0
@@ -233,18 +235,18 @@ def test_a12_a_call_made_before_a_pause_does_not_end_it(office):
 
 
 def test_a14_the_lost_answer_of_an_earlier_call_does_not_shorten_the_quiet_time(office, payout):
-    [first] = submission.claim(1, office.desk)
+    [first] = submission.claim(1, office.account)
     while not now(payout).may_repeat:
         office.clock.forward(seconds=30)
         office.check()
-    [second] = submission.claim(1, office.desk)
+    [second] = submission.claim(1, office.account)
     quiet_until = Attempt.objects.get().quiet_until
 
-    submission.record([submission.Answer(first, NO_ANSWER)], office.desk)
+    submission.record([submission.Answer(first, NO_ANSWER)], office.account)
 
     assert Attempt.objects.get().quiet_until == quiet_until
-    submission.record([submission.Answer(second, NO_ANSWER)], office.desk)
-    assert Attempt.objects.get().quiet_until == office.clock() + 2 * office.desk.quiet_time
+    submission.record([submission.Answer(second, NO_ANSWER)], office.account)
+    assert Attempt.objects.get().quiet_until == office.clock() + 2 * office.account.quiet_time
 
 
 def test_a6_a_lost_payout_is_asked_about_while_its_wallet_is_frozen(office, payout):
@@ -314,7 +316,7 @@ def test_a6_a_payout_found_late_is_shown_once_and_stays_closed(office, payout):
         Discrepancy.objects.get(),
         reason="The client sent it back",
         by=office.person("Operator"),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
 
     office.work(days=5, every=6 * HOUR)

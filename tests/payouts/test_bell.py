@@ -11,12 +11,14 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 import config.celery
+from audit.models import Channel
 from config import environment
 from heleket.webhooks import sign_webhook
-from payouts import bell, services, switching
-from payouts.controls import pace
+from payouts import services, wakeups
+from payouts.controls import switch
 from payouts.engine import jobs, tasks
-from payouts.models import Attempt, Payout, PayoutStatus, Source
+from payouts.gateway import rate_limit
+from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
@@ -52,16 +54,16 @@ def see(*payouts):
     return services.see(Payout.objects.filter(pk__in=[each.pk for each in payouts]))
 
 
-def test_each_job_has_a_bell_and_a_task(desk, heleket_client):
-    names = [each.name for each in jobs.all_jobs(heleket_client, desk, 1)]
-    assert list(bell.JOBS) == names
-    assert [getattr(tasks, name).name for name in names] == list(map(bell.task_name, names))
+def test_each_job_has_a_bell_and_a_task(account, heleket_client):
+    names = [each.name for each in jobs.all_jobs(heleket_client, account, 1)]
+    assert list(wakeups.JOBS) == names
+    assert [getattr(tasks, name).name for name in names] == list(map(wakeups.task_name, names))
     assert set(config.celery.app.conf.beat_schedule) == set(names)
 
 
 def test_a_desk_rings_in_a_queue_of_its_own(settings, broker):
     """Other applications may use the broker, and so may another desk."""
-    bell.send("submit")
+    wakeups.send("submit")
     with config.celery.app.connection_for_read("memory://") as connection:
         queue = connection.SimpleQueue(f"payouts-{settings.INSTALLATION}")
         assert queue.get_nowait().headers["task"] == "payouts.submit"
@@ -77,7 +79,7 @@ def test_an_approval_of_many_rings_once(office, broker, commit):
     pending = [PayoutFactory() for _ in range(3)]
 
     with commit():
-        services.approve_payouts(see(*pending), by=office.person("Approver"), source=Source.ADMIN)
+        services.approve_payouts(see(*pending), by=office.person("Approver"), source=Channel.ADMIN)
         assert broker() == []
 
     assert broker() == ["payouts.submit"]
@@ -86,9 +88,9 @@ def test_an_approval_of_many_rings_once(office, broker, commit):
 def test_f10_a_ring_without_work_ends_and_rings_for_nobody_when_the_rate_is_used_up(
     office, broker, commit, monkeypatch
 ):
-    paced = replace(office.desk, calls_per_second=2)
-    monkeypatch.setattr(tasks, "account", lambda: (office.client, paced))
-    pace.spend(8, 2)
+    paced = replace(office.account, calls_per_second=2)
+    monkeypatch.setattr(tasks, "signed_in", lambda: (office.client, paced))
+    rate_limit.spend(8, 2)
     for task in (tasks.submit, tasks.check, tasks.watch):
         with commit():
             task()
@@ -121,14 +123,14 @@ def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, com
 
 
 def test_sending_that_goes_on_rings_for_what_has_waited(office, broker, commit):
-    operator = {"by": office.person("Operator"), "source": Source.ADMIN, "reason": "Update"}
+    operator = {"by": office.person("Operator"), "source": Channel.ADMIN, "reason": "Update"}
     with commit():
-        switching.pause(**operator)
+        switch.pause(**operator)
     assert broker() == []
 
     for expected in (["payouts.submit"], []):  # it goes on already
         with commit():
-            switching.resume(**operator)
+            switch.resume(**operator)
         assert broker() == expected
 
 
@@ -159,7 +161,7 @@ def test_a_webhook_rings_for_a_question(office, broker, commit, client):
 
 def test_f7_what_is_rolled_back_rings_for_nobody(office, broker, commit):
     first, second = PayoutFactory(), PayoutFactory()
-    approver = {"by": office.person("Approver"), "source": Source.ADMIN}
+    approver = {"by": office.person("Approver"), "source": Channel.ADMIN}
 
     with commit():
         try:
@@ -193,7 +195,7 @@ def test_f7_a_broker_that_does_not_answer_is_left_alone_for_a_while(
     assert len(tried) == 1
     assert "connection refused" in caplog.text
 
-    monkeypatch.setattr(bell, "_silent_until", 0.0)  # the while is over
+    monkeypatch.setattr(wakeups, "_silent_until", 0.0)  # the while is over
     office.approve(payouts[2])
     assert broker() == ["payouts.submit"]
 

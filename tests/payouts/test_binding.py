@@ -8,12 +8,17 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 import heleket
-from payouts import acts, rebinding, services, switching
-from payouts import desk as desks
+from audit.models import Channel, DeskEvent
+from audit.refusals import Refused
+from payouts import rebinding, services
+from payouts.admin import acts
+from payouts.controls import switch
 from payouts.engine import jobs
 from payouts.engine.management.commands import worker
-from payouts.errors import NotBound, PayoutError
-from payouts.models import Attempt, DeskEvent, Discrepancy, Gateway, Payout, PayoutStatus, Source
+from payouts.gateway import accounts
+from payouts.gateway.accounts import NotBound
+from payouts.gateway.models import Binding
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 
@@ -23,7 +28,7 @@ FAULTS = ["unauthorized", "forbidden", "500", "refuse_connection", "garbage"]
 
 
 def client_of(sandbox, *, host="127.0.0.1:8010", merchant_id=None, key=None):
-    return heleket.Client(
+    return heleket.HeleketClient(
         base_url=f"http://{host}",
         merchant_id=merchant_id or settings.HELEKET_MERCHANT_ID,
         payout_key=key or settings.HELEKET_API_KEY,
@@ -39,7 +44,7 @@ def operator(db):
 def facts():
     return [
         list(model.objects.order_by("pk").values())
-        for model in (Gateway, DeskEvent, Payout, Attempt)
+        for model in (Binding, DeskEvent, Payout, Attempt)
     ]
 
 
@@ -52,45 +57,45 @@ def test_g29_nothing_is_bound_before_heleket_signs_us_in(sandbox, heleket_client
     sandbox.faults.add(fault, path="/v1/payout/services")
 
     with pytest.raises(NotBound, match="Heleket has not signed us in"):
-        desks.open_desk(heleket_client)
+        accounts.open_account(heleket_client)
 
-    assert not Gateway.objects.exists()
+    assert not Binding.objects.exists()
     assert not DeskEvent.objects.exists()
     assert not sandbox.order_ids
     assert Payout.objects.get().status == payout.status
 
-    desks.open_desk(heleket_client)
-    assert Gateway.objects.get().merchant_id == settings.HELEKET_MERCHANT_ID
+    accounts.open_account(heleket_client)
+    assert Binding.objects.get().merchant_id == settings.HELEKET_MERCHANT_ID
 
 
 @pytest.mark.parametrize("wrong", [{"merchant_id": "mistyped"}, {"key": "mistyped"}])
 def test_g29_a_typo_at_the_first_start_binds_nothing(sandbox, wrong):
     with client_of(sandbox, **wrong) as client, pytest.raises(NotBound):
-        desks.open_desk(client)
-    assert not Gateway.objects.exists()
+        accounts.open_account(client)
+    assert not Binding.objects.exists()
 
 
-def test_g29_a_bound_desk_opens_while_heleket_is_down(sandbox, heleket_client, desk):
+def test_g29_a_bound_desk_opens_while_heleket_is_down(sandbox, heleket_client, account):
     sandbox.faults.add("refuse_connection", rate=1)
-    assert desks.open_desk(heleket_client) == desk
+    assert accounts.open_account(heleket_client) == account
     assert not sandbox.calls
 
 
 def test_g29_a_binding_names_the_person_who_caused_it(heleket_client, monkeypatch, operator):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    monkeypatch.setattr(desks, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
     outcome = acts.perform_now(acts.ACTS["send"].now, services.see([payout])[0], operator)
 
     assert outcome.done, outcome.text
     event = DeskEvent.objects.get(act="bind")
-    assert (event.person, event.source) == (operator, Source.ADMIN)
+    assert (event.person, event.source) == (operator, Channel.ADMIN)
 
 
 def test_g29_a_command_binds_as_a_command(heleket_client, monkeypatch):
-    monkeypatch.setattr(desks, "heleket_client", lambda **_options: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
     call_command("submit_payouts", stdout=StringIO())
-    assert DeskEvent.objects.get(act="bind").source == Source.COMMAND
+    assert DeskEvent.objects.get(act="bind").source == Channel.COMMAND
 
 
 def test_g29_a_worker_waits_until_heleket_signs_it_in(sandbox, heleket_client, monkeypatch, caplog):
@@ -102,7 +107,7 @@ def test_g29_a_worker_waits_until_heleket_signs_it_in(sandbox, heleket_client, m
 
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
     assert len([line for line in caplog.messages if "Nothing is sent" in line]) == 8
-    assert DeskEvent.objects.get(act="bind").source == Source.WORKER
+    assert DeskEvent.objects.get(act="bind").source == Channel.WORKER
 
 
 # Following the account
@@ -114,7 +119,7 @@ def rebind(sandbox, monkeypatch, operator):
 
     def rebind(*options, **settings):
         client = client_of(sandbox, **settings)
-        monkeypatch.setattr(desks, "heleket_client", lambda **_options: client)
+        monkeypatch.setattr(accounts, "heleket_client", lambda: client)
         out = StringIO()
         call_command("rebind_gateway", "--by=olga", "--reason=Moved", *options, stdout=out)
         return out.getvalue()
@@ -129,9 +134,9 @@ def refused(rebind, why, **settings):
     assert facts() == before
 
 
-def sent(heleket_client, desk):
+def sent(heleket_client, account):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, account)
     return payout
 
 
@@ -139,9 +144,9 @@ MOVED = {"host": "localhost:9000"}
 
 
 def test_g29_a_new_host_name_of_the_same_heleket_is_followed(
-    rebind, desk, heleket_client, sandbox, operator
+    rebind, account, heleket_client, sandbox, operator
 ):
-    sent(heleket_client, desk)
+    sent(heleket_client, account)
 
     told = json.loads(rebind("--format=json", **MOVED))
 
@@ -152,49 +157,49 @@ def test_g29_a_new_host_name_of_the_same_heleket_is_followed(
         "before": {"host": "127.0.0.1:8010", **account},
         "after": {"host": "localhost:9000", **account},
     }
-    assert Gateway.objects.get().host == "localhost:9000"
+    assert Binding.objects.get().host == "localhost:9000"
     event = DeskEvent.objects.get(act="rebind")
-    assert (event.person, event.source, event.reason) == (operator, Source.COMMAND, "Moved")
+    assert (event.person, event.source, event.reason) == (operator, Channel.COMMAND, "Moved")
     assert json.loads(event.data)["old_host"] == "127.0.0.1:8010"
     with client_of(sandbox, **MOVED) as client:
         sandbox.advance()
-        assert check_due(1, client, desks.open_desk(client)) is not None
+        assert check_due(1, client, accounts.open_account(client)) is not None
 
 
-def test_g29_a_dry_run_checks_all_and_changes_nothing(rebind, desk, heleket_client):
-    sent(heleket_client, desk)
+def test_g29_a_dry_run_checks_all_and_changes_nothing(rebind, account, heleket_client):
+    sent(heleket_client, account)
     before = facts()
     assert "it would leave" in rebind("--dry-run", **MOVED)
     assert facts() == before
 
 
 def test_g29_another_heleket_under_a_new_name_is_not_taken_for_ours(
-    rebind, desk, heleket_client, sandbox
+    rebind, account, heleket_client, sandbox
 ):
-    payout = sent(heleket_client, desk)
+    payout = sent(heleket_client, account)
     sandbox.faults.add("terminal", rate=1, path="/v1/payout/info")
     refused(rebind, "1 payout may still be paid", **MOVED)
 
     Payout.objects.filter(pk=payout.pk).update(status=PayoutStatus.CONFIRMED)
     rebind(**MOVED)
-    assert Gateway.objects.get().host == "localhost:9000"
+    assert Binding.objects.get().host == "localhost:9000"
 
 
 def test_g29_a_heleket_that_has_our_order_as_another_payout_is_not_taken_for_ours(
-    rebind, desk, heleket_client
+    rebind, account, heleket_client
 ):
-    sent(heleket_client, desk)
+    sent(heleket_client, account)
     Attempt.objects.update(uuid="of-the-account-that-was")
     refused(rebind, "1 payout may still be paid", **MOVED)
 
 
-def test_g29_nothing_changes_for_the_account_that_it_has(rebind, desk):
+def test_g29_nothing_changes_for_the_account_that_it_has(rebind, account):
     before = facts()
     assert "already" in rebind()
     assert facts() == before
 
 
-def test_g29_an_account_that_does_not_sign_us_in_is_refused(rebind, desk, sandbox):
+def test_g29_an_account_that_does_not_sign_us_in_is_refused(rebind, account, sandbox):
     refused(rebind, "has not signed us in", key="mistyped", **MOVED)
 
 
@@ -202,7 +207,7 @@ def test_g29_a_database_that_is_not_bound_is_refused(rebind):
     refused(rebind, "bound to no account yet", **MOVED)
 
 
-def test_g29_another_installation_is_refused(rebind, desk, settings):
+def test_g29_another_installation_is_refused(rebind, account, settings):
     settings.INSTALLATION = "else"
     refused(rebind, "INSTALLATION never changes", **MOVED)
 
@@ -212,14 +217,14 @@ def move_to_another_merchant(sandbox):
     return {"merchant_id": "another"}
 
 
-def test_g29_another_merchant_takes_over_only_a_paused_desk(rebind, desk, sandbox, operator):
+def test_g29_another_merchant_takes_over_only_a_paused_desk(rebind, account, sandbox, operator):
     other = move_to_another_merchant(sandbox)
     refused(rebind, "Pause sending first", **other)
 
-    switching.pause(reason="x", by=operator, source=Source.COMMAND)
+    switch.pause(reason="x", by=operator, source=Channel.COMMAND)
     PayoutFactory(status=PayoutStatus.APPROVED)  # never called: it may go through any account
     assert "belongs to another at" in rebind(**other)
-    assert Gateway.objects.get().merchant_id == "another"
+    assert Binding.objects.get().merchant_id == "another"
 
 
 def submitting(payout):
@@ -249,28 +254,28 @@ def differs(payout):
     "leave", [lambda _payout: None, submitting, called, watched, unanswered, differs]
 )
 def test_g29_another_merchant_takes_over_nothing_that_is_unfinished(
-    rebind, desk, heleket_client, sandbox, operator, leave
+    rebind, account, heleket_client, sandbox, operator, leave
 ):
-    leave(sent(heleket_client, desk))
-    switching.pause(reason="x", by=operator, source=Source.COMMAND)
+    leave(sent(heleket_client, account))
+    switch.pause(reason="x", by=operator, source=Channel.COMMAND)
     refused(rebind, "1 payout may still be paid", **move_to_another_merchant(sandbox))
 
 
-def test_g29_rebinding_needs_a_person_with_the_right_and_a_reason(rebind, desk, sandbox):
+def test_g29_rebinding_needs_a_person_with_the_right_and_a_reason(rebind, account, sandbox):
     anna = StaffFactory(roles=["Approver"])
     before = facts()
     with client_of(sandbox, **MOVED) as client:
         for by, reason in [(anna, "x"), (StaffFactory(roles=["Operator"]), " ")]:
-            with pytest.raises(PayoutError):
-                rebinding.rebind(client, reason=reason, by=by, source=Source.COMMAND)
+            with pytest.raises(Refused):
+                rebinding.rebind(client, reason=reason, by=by, source=Channel.COMMAND)
     assert facts() == before
 
 
 def test_g29_a_process_of_the_account_before_sends_and_asks_nothing_more(
-    rebind, desk, heleket_client, sandbox, caplog
+    rebind, account, heleket_client, sandbox, caplog
 ):
-    sent(heleket_client, desk)
-    old = jobs.all_jobs(heleket_client, desk, threads=1)
+    sent(heleket_client, account)
+    old = jobs.all_jobs(heleket_client, account, threads=1)
     rebind(**MOVED)
     PayoutFactory(status=PayoutStatus.APPROVED)
     Payout.objects.under_way().update(due_at=Payout.objects.first().requested_at)

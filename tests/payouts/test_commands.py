@@ -8,10 +8,12 @@ import pytest
 from django.core.management import CommandError, call_command
 
 import heleket
-from payouts import desk as desks
+from audit.models import DeskEvent
 from payouts import services, submission
 from payouts.controls.models import Switch
-from payouts.models import DeskEvent, Gateway, Payout, PayoutStatus
+from payouts.gateway import accounts
+from payouts.gateway.models import Binding
+from payouts.models import Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -20,7 +22,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 @pytest.fixture
 def run(heleket_client, monkeypatch):
     """Run a command over the sandbox; returns its exit code and what it printed."""
-    monkeypatch.setattr(desks, "heleket_client", lambda **_options: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
     def run(*arguments):
         out, code = StringIO(), 0
@@ -76,7 +78,7 @@ def test_submit_sends_what_is_due(run_json, sandbox):
     assert status_of(payout) == PayoutStatus.BROADCAST
 
 
-def test_submit_as_a_dry_run_sends_nothing(run_json, sandbox, desk):
+def test_submit_as_a_dry_run_sends_nothing(run_json, sandbox, account):
     payout = approved()
     before = facts()
 
@@ -102,7 +104,7 @@ def test_submit_keeps_to_its_limit(run_json, sandbox):
     assert len(told["payouts"]) == len(sandbox.order_ids) == 2
 
 
-def test_submit_reports_what_was_not_sent(run, desk, sandbox):
+def test_submit_reports_what_was_not_sent(run, account, sandbox):
     sandbox.faults.add("forbidden")
     payout = approved()
 
@@ -150,16 +152,16 @@ def test_missing_credentials_are_named_and_nothing_is_sent(command, settings, us
         call_command(command)
 
     assert status_of(payout) == PayoutStatus.APPROVED
-    assert not Gateway.objects.exists()
+    assert not Binding.objects.exists()
 
 
 @pytest.mark.parametrize("command", ["worker", "submit_payouts", "check_payouts"])
 @pytest.mark.parametrize("name", ["host", "merchant_id", "installation"])
 def test_g1_the_database_of_another_account_sends_and_asks_nothing(
-    command, name, run, desk, sandbox
+    command, name, run, account, sandbox
 ):
     payout = approved()
-    Gateway.objects.update(**{name: "else"})
+    Binding.objects.update(**{name: "else"})
 
     with pytest.raises(CommandError, match="belongs to else"):
         run(command)
@@ -347,14 +349,14 @@ def test_pause_stops_sending_until_resume(run, run_json, operator, sandbox):
 
 
 def test_g14_pause_waits_for_calls_and_says_how_many(
-    run, operator, sandbox, clock, heleket_client, desk, monkeypatch
+    run, operator, sandbox, clock, heleket_client, account, monkeypatch
 ):
     approved()
     approved()
-    calls = submission.claim(2, desk)
+    calls = submission.claim(2, account)
     monkeypatch.setattr(
         "payouts.management.commands.pause_payouts.time.sleep",
-        lambda _seconds: answer_next(calls, heleket_client, desk),
+        lambda _seconds: answer_next(calls, heleket_client, account),
     )
 
     code, text = run("pause_payouts", "--by=olga", "--reason=x")
@@ -364,13 +366,13 @@ def test_g14_pause_waits_for_calls_and_says_how_many(
     assert calls == []
 
 
-def answer_next(calls, client, desk):
-    submission.record([submission.send(calls.pop(), client, timeout=desk.timeout)], desk)
+def answer_next(calls, client, account):
+    submission.record([submission.send(calls.pop(), client, timeout=account.timeout)], account)
 
 
-def test_g14_pause_ends_with_the_lease_of_a_lost_call(run, operator, clock, desk, monkeypatch):
+def test_g14_pause_ends_with_the_lease_of_a_lost_call(run, operator, clock, account, monkeypatch):
     approved()
-    submission.claim(2, desk)
+    submission.claim(2, account)
     monkeypatch.setattr(
         "payouts.management.commands.pause_payouts.time.sleep",
         lambda _seconds: clock.forward(seconds=30),
@@ -380,9 +382,9 @@ def test_g14_pause_ends_with_the_lease_of_a_lost_call(run, operator, clock, desk
     assert Payout.objects.get().attempts.get().lease_until <= clock()
 
 
-def test_pause_does_not_wait_if_told_so(run, operator, clock, desk):
+def test_pause_does_not_wait_if_told_so(run, operator, clock, account):
     approved()
-    submission.claim(2, desk)
+    submission.claim(2, account)
 
     _code, text = run("pause_payouts", "--by=olga", "--reason=x", "--no-wait")
 
@@ -419,7 +421,7 @@ def test_the_switch_needs_a_person_with_the_right_and_a_reason(command, operator
 # heleket_check
 
 
-def test_heleket_check_tells_the_account_of_the_database(run_json, desk):
+def test_heleket_check_tells_the_account_of_the_database(run_json, account):
     code, told = run_json("heleket_check")
 
     assert code == 0
@@ -447,8 +449,8 @@ def test_g30_heleket_check_judges_the_callback_address(run_json, settings, url, 
     assert "HELEKET_CALLBACK_URL" in callback["sentence"]
 
 
-def test_g1_heleket_check_finds_the_database_of_another_account(run_json, desk):
-    Gateway.objects.update(merchant_id="else")
+def test_g1_heleket_check_finds_the_database_of_another_account(run_json, account):
+    Binding.objects.update(merchant_id="else")
 
     code, told = run_json("heleket_check")
 
@@ -458,33 +460,33 @@ def test_g1_heleket_check_finds_the_database_of_another_account(run_json, desk):
 
 def test_heleket_check_binds_nothing(run_json):
     assert run_json("heleket_check")[0] == 0
-    assert not Gateway.objects.exists()
+    assert not Binding.objects.exists()
 
 
-def test_heleket_check_learns_how_heleket_says_not_found(run, operator, desk, sandbox, capsys):
+def test_heleket_check_learns_how_heleket_says_not_found(run, operator, account, sandbox, capsys):
     sandbox.faults.add("not_found_text", rate=1, text="No such payout")
 
     run("heleket_check", "--learn", "--by=olga")
 
     assert "Restart worker and Celery" in capsys.readouterr().err  # their clients know the old ones
-    assert Gateway.objects.get().not_found_text == "No such payout"
+    assert Binding.objects.get().not_found_text == "No such payout"
     event = DeskEvent.objects.get(act="learn_not_found")
     assert (event.person, event.reason) == (operator, "No such payout")
 
 
 @pytest.mark.parametrize("text", ["The terminal was not found", "Not enough funds: 3", ""])
-def test_g6_words_of_other_refusals_are_never_learned(run, operator, desk, sandbox, text):
+def test_g6_words_of_other_refusals_are_never_learned(run, operator, account, sandbox, text):
     sandbox.faults.add("terminal", rate=1, path="/v1/payout/info", text=text or None)
     before = facts()
 
     with pytest.raises(CommandError, match="refuses something else"):
         run("heleket_check", "--learn", "--by=olga")
 
-    assert Gateway.objects.get().not_found_text == ""
+    assert Binding.objects.get().not_found_text == ""
     assert facts() == before
 
 
-def test_learning_needs_a_person_with_the_right(run, desk, sandbox):
+def test_learning_needs_a_person_with_the_right(run, account, sandbox):
     StaffFactory(username="anna", roles=["Approver"])
     sandbox.faults.add("not_found_text", rate=1, text="No such payout")
 
@@ -493,13 +495,13 @@ def test_learning_needs_a_person_with_the_right(run, desk, sandbox):
     with pytest.raises(CommandError, match="do not have the right"):
         run("heleket_check", "--learn", "--by=anna")
 
-    assert Gateway.objects.get().not_found_text == ""
+    assert Binding.objects.get().not_found_text == ""
 
 
-def test_learned_words_reach_the_client(settings, desk):
-    Gateway.objects.update(not_found_text="No such payout")
+def test_learned_words_reach_the_client(settings, account):
+    Binding.objects.update(not_found_text="No such payout")
 
-    with desks.open_client() as client:
+    with accounts.heleket_client() as client:
         assert client.not_found_texts == heleket.NOT_FOUND_TEXTS | {"No such payout"}
 
 

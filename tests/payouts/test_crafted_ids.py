@@ -4,8 +4,10 @@ import pytest
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
-from payouts import acts, desk
-from payouts.models import DeskEvent, Payout, PayoutEvent
+from audit.models import DeskEvent
+from payouts.admin import acts
+from payouts.gateway import accounts
+from payouts.models import Payout, PayoutEvent
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, person_url
 
@@ -31,7 +33,7 @@ FEW = ["9" * 23, "9" * 5000, "-1", "1\0"]  # for pages that take long
 
 @pytest.fixture(autouse=True)
 def boss(client, monkeypatch, heleket_client):
-    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
     person = UserFactory(is_superuser=True)
     client.force_login(person)
     return person
@@ -115,7 +117,7 @@ QUERIES = {
     ],
     "payouts_discrepancy": ["state", "kind__exact", "p"],
     "payouts_webhookdelivery": ["q"],
-    "payouts_deskevent": ["source__exact"],
+    "audit_deskevent": ["source__exact"],
     "auth_user": ["q", "groups__id__exact", "is_active__exact", "p", "id__in"],
     "auth_group": ["q", "id"],
 }

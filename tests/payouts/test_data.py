@@ -11,10 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import heleket
-from payouts import desk as desks
+from audit.models import Channel
+from audit.refusals import Refused
 from payouts import services
-from payouts.errors import PayoutError, WrongDesk
-from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutStatus, Source
+from payouts.gateway import accounts
+from payouts.gateway.accounts import WrongAccount
+from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutStatus
 from tests.factories import (
     ClientFactory,
     PayoutFactory,
@@ -49,7 +51,7 @@ def request_one(wallet):
             "idempotency_key": "one",
             "origin": Origin.MANUAL,
             "by": StaffFactory(roles=["Requester"]),
-            "source": Source.ADMIN,
+            "source": Channel.ADMIN,
             "installation": "test",
         }
         return services.request_payout(**known | changes)
@@ -58,7 +60,7 @@ def request_one(wallet):
 
 
 def assert_refused(make, match=None, **changes):
-    with pytest.raises(PayoutError, match=match) as refusal:
+    with pytest.raises(Refused, match=match) as refusal:
         make(**changes)
     assert str(refusal.value)
     assert not Payout.objects.exists()
@@ -219,7 +221,7 @@ def test_i13_the_same_request_is_the_same_payout_and_another_one_is_refused(requ
     first = request_one(by=by)
 
     assert request_one(by=by).pk == first.pk
-    with pytest.raises(PayoutError, match="already used"):
+    with pytest.raises(Refused, match="already used"):
         request_one(amount=Decimal(6))
     assert Payout.objects.count() == PayoutEvent.objects.count() == 1
     assert Payout.objects.get().amount == 5
@@ -233,14 +235,14 @@ def test_g1_a_database_of_another_account_sends_and_asks_nothing(office, sandbox
     url, merchant = settings.HELEKET_PROJECT_URL, settings.HELEKET_MERCHANT_ID
     if name == "installation":
         settings.INSTALLATION = "live"
-    other = heleket.Client(
+    other = heleket.HeleketClient(
         base_url="https://api.heleket.com" if name == "host" else url,
         merchant_id="another" if name == "merchant" else merchant,
         payout_key=settings.HELEKET_API_KEY,
         adapter=sandbox.adapter(),
     )
-    with other, pytest.raises(WrongDesk, match="Nothing is sent"):
-        desks.open_desk(other)
+    with other, pytest.raises(WrongAccount, match="Nothing is sent"):
+        accounts.open_account(other)
     assert not sandbox.calls
 
 
@@ -262,4 +264,6 @@ def test_a24_the_environment_does_not_reach_the_client(office, monkeypatch, tmp_
 def test_a24_signed_requests_go_by_https_or_stay_on_this_machine():
     for url in ("http://api.heleket.com", "http://10.0.0.1", "ftp://127.0.0.1", "https://x/y"):
         with pytest.raises(heleket.InvalidBaseUrl):
-            heleket.Client(base_url=url, merchant_id="m", payout_key=settings.HELEKET_API_KEY)
+            heleket.HeleketClient(
+                base_url=url, merchant_id="m", payout_key=settings.HELEKET_API_KEY
+            )

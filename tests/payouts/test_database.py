@@ -14,9 +14,9 @@ from django.db import (
 from django.test import Client
 from django.urls import reverse
 
-from payouts import database
+from audit import database
+from audit.models import DeskEvent
 from payouts.controls.models import Switch
-from payouts.models import DeskEvent
 from tests.factories import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -37,8 +37,8 @@ def error_of(*statements, on=connection):
 @pytest.mark.parametrize(
     "statements",
     [
-        ("SET TRANSACTION READ ONLY", "UPDATE controls_switch SET is_on = is_on"),
-        ("SET TRANSACTION READ ONLY", "SELECT 1 FROM controls_switch FOR SHARE"),
+        ("SET TRANSACTION READ ONLY", "UPDATE payouts_controls_switch SET is_on = is_on"),
+        ("SET TRANSACTION READ ONLY", "SELECT 1 FROM payouts_controls_switch FOR SHARE"),
         ("SET LOCAL statement_timeout = '1ms'", "SELECT pg_sleep(10)"),
     ],
     ids=["writes", "locks", "takes long"],
@@ -83,7 +83,7 @@ def test_g73_a_rule_of_ours_that_is_broken_is_no_outage():
     """It never passes: whoever waits for that waits for ever."""
     DeskEvent.objects.create(number=1, act="resume", at="2026-01-01T00:00:00Z", source="admin")
     with transaction.atomic():
-        refused = error_of("UPDATE payouts_deskevent SET act = 'pause'")
+        refused = error_of("UPDATE audit_deskevent SET act = 'pause'")
         transaction.set_rollback(True)
     assert not database.has_failed(refused)
     assert not database.has_failed(IntegrityError("duplicate key"))
@@ -97,7 +97,7 @@ def test_g73_a_web_process_leaves_a_server_that_only_reads_with_its_first_error(
     client.force_login(UserFactory(is_superuser=True, is_staff=True))
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-    turn, pause = reverse("admin:controls_switch_turn"), {"to": "paused", "reason": "Stop"}
+    turn, pause = reverse("admin:payouts_controls_switch_turn"), {"to": "paused", "reason": "Stop"}
 
     assert client.post(turn, pause, secure=True).status_code == 500
     assert Switch.objects.get().is_on

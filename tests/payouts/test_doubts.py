@@ -8,21 +8,14 @@ from decimal import Decimal
 
 import pytest
 
+from audit.models import Channel, DeskEvent
 from heleket.sandbox.faults import CREATE
 from heleket.sandbox.records import Answer
-from payouts import checks, explain, services, submission
+from payouts import explain, polling, services, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
-from payouts.models import (
-    Approval,
-    Attempt,
-    DeskEvent,
-    Discrepancy,
-    Pause,
-    Payout,
-    PayoutStatus,
-    Source,
-)
+from payouts.gateway.models import Pause
+from payouts.models import Approval, Attempt, Discrepancy, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
 from tests.sim import bugs
@@ -79,7 +72,7 @@ def edit(office, payout, **changes):
         **asked | changes,
         reason="Less",
         by=office.person("Requester"),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
 
 
@@ -144,7 +137,7 @@ def test_g26_a_cancel_takes_two_answers_a_quiet_time_apart(office, payout):
     Attempt.objects.update(watch_at=office.clock())  # as a webhook does
     assert office.check() == 1
     assert now(payout).status == PayoutStatus.APPROVED
-    office.clock.forward(seconds=office.desk.quiet)
+    office.clock.forward(seconds=office.account.quiet)
     assert office.check() == 1
     assert now(payout).status == PayoutStatus.CANCELLED
 
@@ -171,7 +164,7 @@ def test_g26_a_cancel_after_a_refusal_in_unknown_words_waits_for_the_release_tim
     office.work(hours=2)
 
     assert now(payout).status == PayoutStatus.CANCELLED
-    assert now(payout).finished_at - called_at >= office.desk.release_time
+    assert now(payout).finished_at - called_at >= office.account.release_time
 
 
 def test_g26_a_refusal_that_ended_a_payout_and_hid_its_execution_is_found(office, payout):
@@ -243,8 +236,8 @@ def test_g26_a_payout_that_is_being_cancelled_is_claimed_by_no_way(office, payou
     Payout.objects.update(due_at=office.clock())  # whatever made it due
     before = Payout.objects.values().get()
 
-    assert submission.claim(1, office.desk) == []
-    assert submission.claim(1, office.desk, only=[payout.pk]) == []
+    assert submission.claim(1, office.account) == []
+    assert submission.claim(1, office.account, only=[payout.pk]) == []
     assert Attempt.objects.get().calls == 1
     assert Payout.objects.values().get() == before  # nor does it go back to the approvers
 
@@ -255,7 +248,7 @@ def test_g26_the_month_of_watching_begins_when_heleket_has_cleared_it(office, pa
     office.clock.forward(days=40)
     office.act("cancel_payouts", payout, role="Operator", reason="Twice")
     assert office.check() == 1
-    office.clock.forward(seconds=office.desk.quiet)
+    office.clock.forward(seconds=office.account.quiet)
     assert office.check() == 1
     assert now(payout).status == PayoutStatus.CANCELLED
 
@@ -325,9 +318,9 @@ def test_g48_an_execution_that_comes_after_the_next_try_is_found_and_shown(unche
 
     office.until(lambda: now(payout).status == PayoutStatus.CONFIRMED)
     sent = office.creates()[0]
-    assert sent.at - called_at >= office.desk.quiet_time
+    assert sent.at - called_at >= office.account.quiet_time
     asked = [call.at for call in office.questions() if payout.order_id("test", 1) in str(call.body)]
-    assert any(called_at + office.desk.quiet_time <= at <= sent.at for at in asked)
+    assert any(called_at + office.account.quiet_time <= at <= sent.at for at in asked)
 
     liar.execute()
     office.work(days=1, every=HOUR)
@@ -352,7 +345,7 @@ def test_g48_after_a_call_without_an_answer_the_next_try_waits_for_the_release_t
 
     assert now(payout).status == PayoutStatus.CONFIRMED
     assert office.sandbox.order_ids == [payout.order_id("test", 2)]
-    assert office.creates()[-1].at - called_at >= office.desk.release_time
+    assert office.creates()[-1].at - called_at >= office.account.release_time
 
 
 @pytest.mark.parametrize("act", ["edit", "retry"])
@@ -397,7 +390,7 @@ def test_g48_what_heleket_said_before_the_approval_is_asked_again(office, payout
     Liar(office, "Not enough funds")
     office.submit()
     edit(office, payout)
-    office.clock.forward(seconds=office.desk.quiet)
+    office.clock.forward(seconds=office.account.quiet)
     office.check()
     assert Attempt.objects.get().clear_at == office.clock()
     office.clock.forward(seconds=30)
@@ -410,7 +403,7 @@ def test_g48_what_heleket_said_before_the_approval_is_asked_again(office, payout
 
 
 def test_g48_a_repeat_of_the_next_try_asks_about_the_earlier_one_as_well(office, payout):
-    office.desk = replace(office.desk, quiet=2 * submission.FRESH.total_seconds())
+    office.account = replace(office.account, quiet=2 * submission.FRESH.total_seconds())
     Liar(office, "Not enough funds")
     office.submit()
     edit(office, payout)
@@ -641,11 +634,11 @@ def test_g23_one_connection_that_fails_among_many_pauses_nothing(office):
 def test_g23_failures_recorded_beside_a_success_pause_nothing(office):
     for _ in range(4):
         PayoutFactory(status=PayoutStatus.APPROVED)
-    calls = submission.claim(4, office.desk)
+    calls = submission.claim(4, office.account)
     office.sandbox.faults.add("refuse_connection", path=CREATE, times=3)
     answers = [submission.send(call, office.client, timeout=5) for call in calls]
 
-    submission.record(answers, office.desk)
+    submission.record(answers, office.account)
 
     assert not Pause.objects.exists()
 
@@ -716,7 +709,7 @@ def test_g27_a_payout_that_reaches_nobody_is_tried_ever_more_rarely(office, payo
 
 
 def run(office, threads=8):
-    worker = Worker([jobs.submit(office.client, office.desk, threads)])
+    worker = Worker([jobs.submit(office.client, office.account, threads)])
     worker.run(once=True)
 
 
@@ -756,25 +749,25 @@ def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout,
     office.submit()
     office.sandbox.set_fate("stuck", order_id=payout.order_id("test"))
     office.clock.forward(minutes=1)
-    [question] = checks.claim(1, office.desk)
-    reply = checks.ask(question, office.client, timeout=5)
+    [question] = polling.claim(1, office.account)
+    reply = polling.ask(question, office.client, timeout=5)
     hint = office.clock() + timedelta(seconds=ahead)
     Payout.objects.update(due_at=hint)  # as a webhook does
 
-    checks.record([reply], office.desk)
+    polling.record([reply], office.account)
 
     assert now(payout).due_at == hint
 
 
 @pytest.mark.parametrize("fault", ["timeout", "drop", None])
 def test_g24_a_hint_that_comes_before_a_call_is_recorded_stays(office, payout, fault):
-    [call] = submission.claim(1, office.desk)
+    [call] = submission.claim(1, office.account)
     if fault:
         office.sandbox.faults.add(fault, path=CREATE)
     answer = submission.send(call, office.client, timeout=5)
     Payout.objects.update(due_at=office.clock())
 
-    submission.record([answer], office.desk)
+    submission.record([answer], office.account)
 
     assert now(payout).due_at == office.clock()
 
@@ -788,12 +781,12 @@ def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(
     office.work(minutes=2)
     assert now(payout).status == PayoutStatus.FAILED
     Attempt.objects.update(watch_at=office.clock())
-    [question] = checks.claim_watched(1, office.desk)
-    reply = checks.ask(question, office.client, timeout=5)
+    [question] = polling.claim_watched(1, office.account)
+    reply = polling.ask(question, office.client, timeout=5)
     hint = office.clock() + timedelta(seconds=ahead)
     Attempt.objects.update(watch_at=hint)
 
-    checks.record([reply], office.desk)
+    polling.record([reply], office.account)
 
     assert Attempt.objects.get().watch_at == hint
 
@@ -831,11 +824,11 @@ def of_other_terms(office):
 def test_g24_a_hint_stays_whatever_an_older_answer_says(unchecked_office, bring):
     office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
     bring(office)
-    [question] = checks.claim(1, office.desk)
-    reply = checks.ask(question, office.client, timeout=5)
+    [question] = polling.claim(1, office.account)
+    reply = polling.ask(question, office.client, timeout=5)
     Payout.objects.update(due_at=office.clock())
 
-    checks.record([reply], office.desk)
+    polling.record([reply], office.account)
 
     assert now(payout).due_at == office.clock()
 
@@ -857,11 +850,11 @@ def test_g24_a_watch_stays_whatever_an_older_answer_says(office, payout, refusal
     Attempt.objects.update(watch_at=office.clock())
     if fault:
         office.sandbox.faults.add(fault, path=INFO)
-    [question] = checks.claim_watched(1, office.desk)
-    reply = checks.ask(question, office.client, timeout=5)
+    [question] = polling.claim_watched(1, office.account)
+    reply = polling.ask(question, office.client, timeout=5)
     Attempt.objects.update(watch_at=office.clock())
 
-    checks.record([reply], office.desk)
+    polling.record([reply], office.account)
 
     assert Attempt.objects.get().watch_at == office.clock()
 
@@ -874,7 +867,7 @@ def test_send_now_during_a_pause_does_not_put_off_the_next_probe(office, payout)
     for _ in range(3):
         [seen] = services.see([now(payout)])
         submission.send_now(
-            seen, office.client, office.desk, by=office.person("Operator"), source=Source.ADMIN
+            seen, office.client, office.account, by=office.person("Operator"), source=Channel.ADMIN
         )
         assert len(office.creates()) > 1
 

@@ -9,8 +9,10 @@ import pytest
 from django.conf import settings
 from django.db import connection
 
-from payouts import chain, clock, explain, services, submission
-from payouts.models import Approval, Attempt, DeskEvent, Payout, PayoutEvent, PayoutStatus
+from audit import chain, clock
+from audit.models import DeskEvent
+from payouts import explain, services, submission
+from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
 from tests.sim import bugs
@@ -87,8 +89,8 @@ def an_event_is_added(_office, payout):
 
 def keep_a_request(office):
     """Have one claimed that was not called: it goes back and is due again."""
-    [call] = submission.claim(1, office.desk)
-    submission.record([submission.Answer(call, submission.Unsent("Stopped"))], office.desk)
+    [call] = submission.claim(1, office.account)
+    submission.record([submission.Answer(call, submission.Unsent("Stopped"))], office.account)
     assert Payout.objects.get().status == PayoutStatus.APPROVED
     office.clock.forward(minutes=1)
 
@@ -136,7 +138,7 @@ def test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
     assert (after, stopped.events.count()) == (before, events)
     told = explain.explain(stopped)
     assert stopped.status_reason in told.sentence
-    assert stopped.due_at >= clock.now() + office.desk.quiet_time
+    assert stopped.due_at >= clock.now() + office.account.quiet_time
     office.clock.forward(hours=2)
     office.submit()
     assert len(office.creates()) == 1
@@ -290,7 +292,7 @@ CAUSES = [
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda each: each.__name__)
 def test_g50_a_repeat_that_may_not_be_paid_is_asked_about_and_released(unchecked_office, cause):
     office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
-    office.desk = replace(office.desk, release=4 * 3600)
+    office.account = replace(office.account, release=4 * 3600)
     office.sandbox.faults.add("drop")
     office.submit()
     cause(payout)

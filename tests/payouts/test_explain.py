@@ -2,9 +2,10 @@
 
 import pytest
 
-from payouts import checks, explain, services, submission
+from audit.models import Channel
+from payouts import explain, polling, services, submission
 from payouts.controls.models import Switch
-from payouts.models import Payout, PayoutStatus, Source, WaitingFor
+from payouts.models import Payout, PayoutStatus, WaitingFor
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 from wallets.models import Wallet
@@ -37,10 +38,10 @@ def test_an_approved_payout_waits_for_the_switch_while_sending_is_paused(clock):
 
 
 def test_an_approved_payout_waits_for_funds_until_heleket_takes_one(
-    sandbox, heleket_client, desk, clock
+    sandbox, heleket_client, account, clock
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
-    submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, account)
 
     told = explain.explain(Payout.objects.get(pk=payout.pk))
 
@@ -48,11 +49,11 @@ def test_an_approved_payout_waits_for_funds_until_heleket_takes_one(
     assert "Not enough funds" in told.sentence
 
 
-def test_send_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clock, operator):
+def test_send_now_ends_with_what_heleket_said(sandbox, heleket_client, account, clock, operator):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
     )
 
     assert outcome.done
@@ -60,12 +61,12 @@ def test_send_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clo
     assert Payout.objects.get().status == PayoutStatus.BROADCAST
 
 
-def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, desk, clock, operator):
+def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, account, clock, operator):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     Switch.objects.update(is_on=False, reason="audit")
 
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
     )
 
     assert not outcome.done
@@ -75,19 +76,19 @@ def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, desk, clock
 
 
 def test_a13_send_now_is_done_when_a_worker_was_faster(
-    sandbox, heleket_client, desk, clock, operator, monkeypatch
+    sandbox, heleket_client, account, clock, operator, monkeypatch
 ):
     """The act itself rings for a worker, which may claim it before the one who asked."""
     payout, hurry = PayoutFactory(status=PayoutStatus.APPROVED), services.hurry_payouts
 
     def hurry_and_be_heard(*args, **options):
         outcomes = hurry(*args, **options)
-        submit_due(1, heleket_client, desk)
+        submit_due(1, heleket_client, account)
         return outcomes
 
     monkeypatch.setattr(services, "hurry_payouts", hurry_and_be_heard)
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
     )
 
     assert outcome.done
@@ -95,13 +96,13 @@ def test_a13_send_now_is_done_when_a_worker_was_faster(
 
 
 def test_send_now_is_not_done_when_the_payout_goes_back_to_the_approvers(
-    sandbox, heleket_client, desk, clock, operator
+    sandbox, heleket_client, account, clock, operator
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     Wallet.objects.update(status="frozen")
 
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
     )
 
     assert not outcome.done
@@ -109,14 +110,14 @@ def test_send_now_is_not_done_when_the_payout_goes_back_to_the_approvers(
     assert sandbox.order_ids == []
 
 
-def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, clock, operator):
+def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, account, clock, operator):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, account)
     clock.forward(minutes=5)
     sandbox.run_due()
 
-    outcome = checks.ask_now(
-        services.see([payout])[0], heleket_client, desk, by=operator, source=Source.ADMIN
+    outcome = polling.ask_now(
+        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
     )
 
     assert "paid" in outcome.text
@@ -124,22 +125,24 @@ def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, desk, cloc
 
 
 def test_a_lost_payout_whose_wallet_is_frozen_waits_for_the_wallet_until_it_is_cancelled(
-    sandbox, heleket_client, desk, clock, operator
+    sandbox, heleket_client, account, clock, operator
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     sandbox.drop_requests = True
-    submit_due(1, heleket_client, desk)
+    submit_due(1, heleket_client, account)
     sandbox.drop_requests = False
     Wallet.objects.update(status="frozen")
     for _ in range(20):
         clock.forward(minutes=1)
-        check_due(1, heleket_client, desk)
-        submit_due(1, heleket_client, desk)
+        check_due(1, heleket_client, account)
+        submit_due(1, heleket_client, account)
     lost = Payout.objects.get(pk=payout.pk)
     assert explain.explain(lost).waiting_for == WaitingFor.WALLET
     assert sandbox.order_ids == []
 
-    services.cancel_payouts(services.see([lost]), reason="frozen", by=operator, source=Source.ADMIN)
+    services.cancel_payouts(
+        services.see([lost]), reason="frozen", by=operator, source=Channel.ADMIN
+    )
 
     lost = Payout.objects.get(pk=payout.pk)
     assert explain.explain(lost).waiting_for == WaitingFor.ANSWER

@@ -7,9 +7,14 @@ from django.contrib.auth.models import User
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
-from payouts import chain, door, people, services
-from payouts.errors import PayoutError
-from payouts.models import DeskEvent, Login, Payout, PayoutEvent, Source
+from audit import chain
+from audit.events import log_event
+from audit.models import Channel, DeskEvent
+from audit.refusals import Refused
+from payouts import services
+from payouts.models import Payout, PayoutEvent
+from payouts.staff import people
+from payouts.staff.models import Login
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
 from tests.payouts.test_records import tamper
 
@@ -64,7 +69,7 @@ def all_logins():
 
 def approved_by(person):
     payout = PayoutFactory()
-    services.approve_payouts(services.see([payout]), by=person, source=Source.ADMIN)
+    services.approve_payouts(services.see([payout]), by=person, source=Channel.ADMIN)
     return Payout.objects.get(pk=payout.pk)
 
 
@@ -106,7 +111,7 @@ def test_g78_the_list_of_desk_events_keeps_it_too(client, manager):
     rename(client, manager, "ulla")
     client.force_login(StaffFactory(roles=["Auditor"]))
 
-    page = client.get(reverse("admin:payouts_deskevent_changelist")).content.decode()
+    page = client.get(reverse("admin:audit_deskevent_changelist")).content.decode()
 
     assert "uma (now ulla)" in page
 
@@ -125,7 +130,7 @@ def test_g78_the_login_of_the_day_is_sealed():
 
 def test_g78_events_from_before_name_who_it_is_today_and_those_of_the_system_nobody():
     payout = PayoutFactory()
-    door.tell_desk("note", by=None, source=Source.WORKER)
+    log_event("note", by=None, source=Channel.WORKER)
     old = PayoutEvent(person=payout.requested_by, act="request", data='{"money": "5 USDT"}')
 
     assert (old.login, old.who) == (None, payout.requested_by.username)
@@ -194,14 +199,17 @@ def test_g79_a_login_is_stored_composed(client, manager):
 def test_g79_two_at_once_cannot_take_look_alikes(client, manager):
     """The form saw neither; the database has one row for what both fold to."""
     people.keep_login(UserFactory(username="nina"), "nina")
-    with pytest.raises(PayoutError, match="looks like"):
+    with pytest.raises(Refused, match="looks like"):
         people.keep_login(UserFactory(username="Nina"), "Nina")
 
 
 def test_g78_logins_of_the_past_are_never_deleted():
     login = Login.objects.create(person=UserFactory(username="nina"), text="nina", folded="nina")
     before = list(Login.objects.values())
-    for change in ("DELETE FROM payouts_login", "UPDATE payouts_login SET folded = 'x'"):
+    for change in (
+        "DELETE FROM payouts_staff_login",
+        "UPDATE payouts_staff_login SET folded = 'x'",
+    ):
         with pytest.raises(DatabaseError), transaction.atomic(), connection.cursor() as cursor:
             cursor.execute(f"{change} WHERE id = %s", [login.pk])
     assert list(Login.objects.values()) == before

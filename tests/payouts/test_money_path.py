@@ -2,34 +2,35 @@
 
 import pytest
 
+from audit.models import Channel
 from payouts import services
-from payouts.models import Payout, PayoutStatus, Source
+from payouts.models import Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 
-def submit(heleket_client, desk):
-    return submit_due(10, heleket_client, desk)
+def submit(heleket_client, account):
+    return submit_due(10, heleket_client, account)
 
 
-def check(heleket_client, desk):
-    return check_due(10, heleket_client, desk)
+def check(heleket_client, account):
+    return check_due(10, heleket_client, account)
 
 
-def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, desk, clock):
+def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, account, clock):
     payout = PayoutFactory()
     approver = StaffFactory(roles=["Approver"])
 
-    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Source.ADMIN)
+    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Channel.ADMIN)
     assert outcome.done, outcome
-    assert submit(heleket_client, desk) == 1
+    assert submit(heleket_client, account) == 1
     assert Payout.objects.get().status == PayoutStatus.BROADCAST
 
     clock.forward(minutes=5)
     sandbox.run_due()
-    assert check(heleket_client, desk) == 1
+    assert check(heleket_client, account) == 1
 
     paid = Payout.objects.get()
     assert paid.status == PayoutStatus.CONFIRMED
@@ -43,33 +44,33 @@ def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, desk,
     assert sandbox.order_ids == [paid.attempts.get().order_id]
 
 
-def test_a4_a_lost_answer_never_pays_twice(sandbox, heleket_client, desk, clock):
+def test_a4_a_lost_answer_never_pays_twice(sandbox, heleket_client, account, clock):
     PayoutFactory(status=PayoutStatus.APPROVED)
     sandbox.lose_answers = True
 
-    submit(heleket_client, desk)
-    submit(heleket_client, desk)
+    submit(heleket_client, account)
+    submit(heleket_client, account)
 
     payout = Payout.objects.get()
     assert payout.status == PayoutStatus.SUBMITTING
     assert sandbox.order_ids == [payout.attempts.get().order_id]
 
     clock.forward(minutes=1)
-    check(heleket_client, desk)
+    check(heleket_client, account)
     assert Payout.objects.get().status == PayoutStatus.BROADCAST
 
 
-def test_a5_a_lost_request_is_repeated_with_the_same_bytes(sandbox, heleket_client, desk, clock):
+def test_a5_a_lost_request_is_repeated_with_the_same_bytes(sandbox, heleket_client, account, clock):
     PayoutFactory(status=PayoutStatus.APPROVED)
     sandbox.drop_requests = True
-    submit(heleket_client, desk)
+    submit(heleket_client, account)
     sandbox.drop_requests = False
 
     asked = 0
     for _ in range(60):
         clock.forward(seconds=30)
-        asked += check(heleket_client, desk)
-        if submit(heleket_client, desk):
+        asked += check(heleket_client, account)
+        if submit(heleket_client, account):
             break
 
     payout = Payout.objects.get()

@@ -7,7 +7,8 @@ import pytest
 import heleket
 from heleket.sandbox.records import Answer
 from heleket.webhooks import sign_webhook
-from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutStatus
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db

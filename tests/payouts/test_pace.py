@@ -6,12 +6,14 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from payouts import checks, clock, explain, services, submission
-from payouts.controls import pace
-from payouts.controls.models import Pace
+from audit import clock
+from audit.models import Channel, DeskEvent
+from payouts import explain, polling, services, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
-from payouts.models import Attempt, DeskEvent, Payout, PayoutStatus, Source
+from payouts.gateway import rate_limit
+from payouts.gateway.models import RateLimit
+from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
@@ -28,7 +30,7 @@ def now(payout):
 @pytest.fixture
 def paced(office):
     """The office, calling Heleket twice a second at most: three at once, then two a second."""
-    office.desk = replace(office.desk, calls_per_second=2)
+    office.account = replace(office.account, calls_per_second=2)
     return office
 
 
@@ -41,16 +43,16 @@ def test_f10_submissions_and_questions_share_the_rate(paced):
     paced.clock.forward(seconds=1)
 
     Payout.objects.under_way().update(due_at=paced.clock())
-    questions = checks.claim(100, paced.desk)
+    questions = polling.claim(100, paced.account)
     assert len(questions) == 2
-    assert checks.claim_watched(100, paced.desk) == []
+    assert polling.claim_watched(100, paced.account) == []
     assert paced.submit() == 0
     paced.clock.forward(seconds=60)
     assert paced.submit() == 3  # time that nobody used does not add up
 
 
 def test_f10_a_rate_below_one_call_a_second_is_kept_too(office):
-    office.desk = replace(office.desk, calls_per_second=0.1)
+    office.account = replace(office.account, calls_per_second=0.1)
     approved(4)
     called = []
     for second in range(25):
@@ -74,13 +76,13 @@ def test_f10_questions_about_earlier_tries_count(paced):
     assert paced.check() == 1
     assert paced.submit() == 1
     assert len(paced.sandbox.calls) - before == 2
-    assert Pace.objects.get().free_at - paced.clock() == timedelta(seconds=1)
+    assert RateLimit.objects.get().free_at - paced.clock() == timedelta(seconds=1)
 
 
 def test_f10_calls_beyond_the_rate_are_made_up_for(paced):
     """A slower rate may have been set meanwhile."""
     approved(1)
-    pace.spend(8, 2)
+    rate_limit.spend(8, 2)
     waited = 0
     while not paced.submit():
         paced.clock.forward(seconds=0.5)
@@ -88,11 +90,11 @@ def test_f10_calls_beyond_the_rate_are_made_up_for(paced):
     assert waited == 3
 
 
-def test_f10_a_run_goes_on_until_all_is_sent(desk, heleket_client, sandbox, usdt):
+def test_f10_a_run_goes_on_until_all_is_sent(account, heleket_client, sandbox, usdt):
     """The rate does not look like the end of the work, and nothing claimed waits for a thread."""
     approved(12)
     with clock.replaced(clock.database_now):
-        paced = replace(desk, calls_per_second=8)
+        paced = replace(account, calls_per_second=8)
         worker = Worker([jobs.submit(heleket_client, paced, 2)])
         most = []
         [lane] = worker.lanes
@@ -110,18 +112,18 @@ def after_one_round(job):
 
 
 def all_jobs(office):
-    return jobs.all_jobs(office.client, office.desk, 2)
+    return jobs.all_jobs(office.client, office.account, 2)
 
 
 def test_f10_without_room_a_job_with_nothing_to_do_ends_at_once(paced):
-    pace.spend(8, 2)
+    rate_limit.spend(8, 2)
     assert all(after_one_round(job).is_dry for job in all_jobs(paced))
 
 
 def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
     sent, _waiting = approved(2)
     paced.submit(limit=1)
-    pace.spend(8, 2)
+    rate_limit.spend(8, 2)
     Payout.objects.filter(pk=sent.pk).update(due_at=paced.clock())
     Attempt.objects.update(watch_at=paced.clock())
 
@@ -132,7 +134,7 @@ def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
 
 def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced):
     approved(1)
-    pace.spend(4, 2)
+    rate_limit.spend(4, 2)
     job = all_jobs(paced)[0]
 
     def claim(most):
@@ -201,7 +203,7 @@ def test_a12_a_silence_is_a_minute_or_half_an_hour_at_most(office, fault, second
     office.sandbox.faults.add(fault, seconds=999_999, path="/v1/payout/info")
     office.ask_now()
 
-    assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=seconds)
+    assert RateLimit.objects.get().silent_until - office.clock() == timedelta(seconds=seconds)
 
 
 def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
@@ -211,13 +213,13 @@ def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
         office.sandbox.faults.add("429_retry_after", seconds=wait, path="/v1/payout/info")
     office.ask_now()
 
-    assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=300)
+    assert RateLimit.objects.get().silent_until - office.clock() == timedelta(seconds=300)
 
 
 def test_f6_what_a_clock_wrote_that_was_days_ahead_stops_nothing(paced):
     approved(6)
     ahead = paced.clock() + timedelta(days=3)
-    Pace.objects.update(silent_until=ahead, free_at=ahead)
+    RateLimit.objects.update(silent_until=ahead, free_at=ahead)
 
     assert paced.submit() == 3
     assert paced.submit() == 0  # the rate is kept from here on
@@ -262,7 +264,7 @@ def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
     office.act("cancel_payouts", cancelled, role="Operator", reason="Twice")
     assert "Heleket is asked at" in explain.explain(now(sent)).next
     with transaction.atomic():
-        pace.fall_silent(20 * 60)
+        rate_limit.fall_silent(20 * 60)
 
     for payout in (lost, sent, cancelled):
         told = explain.explain(now(payout))
@@ -285,7 +287,7 @@ def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office)
     office.check()
 
     assert now(payout).status == PayoutStatus.APPROVED
-    assert Pace.objects.get().silent_until - office.clock() == timedelta(seconds=90)
+    assert RateLimit.objects.get().silent_until - office.clock() == timedelta(seconds=90)
 
 
 def test_a12_nobody_calls_by_hand_while_heleket_wants_silence(office):
@@ -295,10 +297,10 @@ def test_a12_nobody_calls_by_hand_while_heleket_wants_silence(office):
     office.ask_now()
     calls = len(office.sandbox.calls)
     seen_sent, seen_waiting = services.see([now(sent), now(waiting)])
-    by_hand = {"by": office.person("Operator"), "source": Source.ADMIN}
+    by_hand = {"by": office.person("Operator"), "source": Channel.ADMIN}
 
-    checks.ask_now(seen_sent, office.client, office.desk, **by_hand)
-    told = submission.send_now(seen_waiting, office.client, office.desk, **by_hand)
+    polling.ask_now(seen_sent, office.client, office.account, **by_hand)
+    told = submission.send_now(seen_waiting, office.client, office.account, **by_hand)
 
     assert not told.done
     assert "call less often" in told.text

@@ -5,16 +5,10 @@ from decimal import Decimal
 
 import pytest
 
-from payouts import services, settlement, submission
-from payouts.models import (
-    Attempt,
-    DeskEvent,
-    Discrepancy,
-    Pause,
-    Payout,
-    PayoutStatus,
-    Source,
-)
+from audit.models import Channel, DeskEvent
+from payouts import recording, services, submission
+from payouts.gateway.models import Pause
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from tests.factories import PayoutFactory, PayoutServiceFactory, WalletFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
@@ -136,14 +130,14 @@ def test_g15_an_unknown_refusal_about_every_payout_ends_none(office):
 
 def test_f9_a_payout_that_cannot_be_written_down_does_not_hold_up_the_others(office, monkeypatch):
     payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(3)]
-    poisoned, keep_facts = payouts[1].order_id("test"), settlement.keep_facts
+    poisoned, keep_facts = payouts[1].order_id("test"), recording.keep_facts
 
     def refuse(attempt, *args):
         if attempt.order_id == poisoned:
             raise ValueError("poison")
         keep_facts(attempt, *args)
 
-    monkeypatch.setattr(settlement, "keep_facts", refuse)
+    monkeypatch.setattr(recording, "keep_facts", refuse)
     office.work(minutes=10)
 
     assert [now(each).status for each in payouts] == ["confirmed", "submitting", "confirmed"]
@@ -184,7 +178,7 @@ def test_a20_in_submitting_a_cancel_waits_for_the_release_time(office, payout):
 
     cancelled = now(payout)
     assert cancelled.status == PayoutStatus.CANCELLED
-    assert cancelled.finished_at - called_at >= office.desk.release_time
+    assert cancelled.finished_at - called_at >= office.account.release_time
     assert len(office.creates()) == 1
     assert office.sandbox.order_ids == []
 
@@ -339,7 +333,7 @@ def test_other_content_after_a_try_gets_an_order_id_of_its_own(office, payout):
         purpose="Prize",
         reason="Less",
         by=office.person("Requester"),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
     assert now(payout).status == PayoutStatus.PENDING
     office.approve(payout)
@@ -376,7 +370,7 @@ def test_a17_a_payout_sent_by_hand_probes_a_pause_for_funds_at_once(office):
 
     [seen] = services.see([Payout.objects.get(pk=payout.pk)])
     told = submission.send_now(
-        seen, office.client, office.desk, by=office.person("Operator"), source=Source.ADMIN
+        seen, office.client, office.account, by=office.person("Operator"), source=Channel.ADMIN
     )
 
     assert told.done
@@ -395,7 +389,7 @@ def test_a12_a_payout_sent_by_hand_waits_while_heleket_asks_to_slow_down(office)
 
     [seen] = services.see([Payout.objects.filter(status=PayoutStatus.APPROVED).get()])
     told = submission.send_now(
-        seen, office.client, office.desk, by=office.person("Operator"), source=Source.ADMIN
+        seen, office.client, office.account, by=office.person("Operator"), source=Channel.ADMIN
     )
 
     assert not told.done

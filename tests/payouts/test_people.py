@@ -5,8 +5,10 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Group, User
 
-from payouts import roles, services, switching
-from payouts.errors import NotAllowed, PayoutError
+from audit.models import Channel
+from audit.refusals import NotAllowed, Refused
+from payouts import services
+from payouts.controls import switch
 from payouts.models import (
     Approval,
     Discrepancy,
@@ -15,8 +17,8 @@ from payouts.models import (
     PayoutEvent,
     PayoutMaker,
     PayoutStatus,
-    Source,
 )
+from payouts.staff import roles
 from tests.factories import PayoutFactory, StaffFactory, UserFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt", "clock")]
@@ -25,7 +27,7 @@ ADDRESS = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"
 
 
 def approve(payouts, by):
-    return services.approve_payouts(services.see(payouts), by=by, source=Source.ADMIN)
+    return services.approve_payouts(services.see(payouts), by=by, source=Channel.ADMIN)
 
 
 def all_rows():
@@ -40,7 +42,7 @@ def superuser():
 def edit(payout, by, **changes):
     known = {"wallet": payout.wallet, "currency": "USDT", "amount": Decimal(5), "purpose": "Prize"}
     return services.edit_payout(
-        *services.see([payout]), reason="Typo", by=by, source=Source.ADMIN, **known | changes
+        *services.see([payout]), reason="Typo", by=by, source=Channel.ADMIN, **known | changes
     )
 
 
@@ -73,7 +75,7 @@ def test_g7_requesting_adding_the_wallet_and_handing_in_make_makers():
         idempotency_key="one",
         origin=Origin.IMPORT,
         by=by,
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
         installation="test",
         hands=[(importer.pk, PayoutMaker.Part.IMPORTED)],
     )
@@ -113,7 +115,7 @@ def test_c2_the_same_click_twice_approves_once():
     payout, by = PayoutFactory(), StaffFactory(roles=["Approver"])
     seen = services.see([payout])
 
-    answers = [services.approve_payouts(seen, by=by, source=Source.ADMIN) for _ in range(2)]
+    answers = [services.approve_payouts(seen, by=by, source=Channel.ADMIN) for _ in range(2)]
 
     assert [outcome.done for [outcome] in answers] == [True, False]
     assert Approval.objects.count() == 1
@@ -130,7 +132,7 @@ def test_c3_g8_what_changed_since_it_was_seen_is_refused_and_says_what_it_is_now
     by = StaffFactory(roles=["Approver", "Operator"])
     reason = {} if act == "approve_payouts" else {"reason": "Because"}
 
-    refused, done = getattr(services, act)(seen, by=by, source=Source.ADMIN, **reason)
+    refused, done = getattr(services, act)(seen, by=by, source=Channel.ADMIN, **reason)
 
     assert (refused.done, done.done) == (False, True)
     assert "7.25 USDT" in refused.text
@@ -143,7 +145,7 @@ def test_c3_an_edit_of_what_changed_is_refused():
     payout, by = PayoutFactory(), StaffFactory(roles=["Requester"])
     edit(payout, by, amount=Decimal(4))
 
-    with pytest.raises(PayoutError, match="It is now 4 USDT"):
+    with pytest.raises(Refused, match="It is now 4 USDT"):
         edit(payout, by, amount=Decimal(3))
     assert Payout.objects.get().amount == 4
 
@@ -165,7 +167,7 @@ def test_c4_who_lost_the_right_since_the_page_was_shown_is_refused(loss):
     before = all_rows()
 
     with pytest.raises(NotAllowed):
-        services.approve_payouts(seen, by=User.objects.get(pk=by.pk), source=Source.ADMIN)
+        services.approve_payouts(seen, by=User.objects.get(pk=by.pk), source=Channel.ADMIN)
     assert all_rows() == before
 
 
@@ -274,7 +276,7 @@ def try_to(act, by):
     if act in bulk:
         name, options = bulk[act]
         seen = services.see([payout])
-        [outcome] = getattr(services, name)(seen, by=by, source=Source.ADMIN, **options)
+        [outcome] = getattr(services, name)(seen, by=by, source=Channel.ADMIN, **options)
         return outcome.done
     if act == "edit":
         edit(payout, by, amount=Decimal(4))
@@ -288,16 +290,16 @@ def try_to(act, by):
             idempotency_key="another",
             origin=Origin.MANUAL,
             by=by,
-            source=Source.ADMIN,
+            source=Channel.ADMIN,
             installation="test",
         )
     elif act == "close":
         found = Discrepancy.objects.create(
             kind="vanished", key="k", payout=payout, opened_at=payout.requested_at
         )
-        services.close_discrepancy(found, reason="Asked", by=by, source=Source.ADMIN)
+        services.close_discrepancy(found, reason="Asked", by=by, source=Channel.ADMIN)
     elif act == "pause":
-        switching.pause(reason="Stop", by=by, source=Source.ADMIN)
+        switch.pause(reason="Stop", by=by, source=Channel.ADMIN)
     return True
 
 

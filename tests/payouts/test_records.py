@@ -4,16 +4,16 @@ import pytest
 from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 
-from payouts import chain, door
+from audit import chain
+from audit.events import log_event
+from audit.models import Channel, DeskEvent
 from payouts.models import (
     Approval,
     Attempt,
-    DeskEvent,
     Discrepancy,
     Payout,
     PayoutEvent,
     PayoutStatus,
-    Source,
     WebhookDelivery,
 )
 from tests.factories import PayoutFactory
@@ -29,7 +29,7 @@ def records(unchecked_office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.submit()
     office.work(minutes=2)
-    door.tell_desk("test", "first", by=None, source=Source.COMMAND)
+    log_event("test", "first", by=None, source=Channel.COMMAND)
     Discrepancy.objects.create(kind="vanished", key="x", payout=payout, opened_at=office.clock())
     WebhookDelivery.objects.create(
         digest="d", body="b", outcome="known", received_at=office.clock()
@@ -52,7 +52,7 @@ FIXED = [
     ("payouts_payoutevent", "reason = 'other'"),
     ("payouts_payoutevent", "hash = ''"),
     ("payouts_payoutevent", "to_status = 'confirmed'"),
-    ("payouts_deskevent", "reason = 'other'"),
+    ("audit_deskevent", "reason = 'other'"),
     ("payouts_payoutmaker", "part = 'key'"),
     ("payouts_approval", "digest = ''"),
     ("payouts_approval", "decision = 'rejected'"),
@@ -67,7 +67,7 @@ FIXED = [
     ("payouts_webhookdelivery", "digest = 'x'"),
 ]
 KEPT = [
-    *("payouts_payoutevent", "payouts_deskevent", "payouts_payoutmaker", "payouts_approval"),
+    *("payouts_payoutevent", "audit_deskevent", "payouts_payoutmaker", "payouts_approval"),
     *("payouts_attempt", "payouts_payout", "payouts_webhookdelivery", "payouts_discrepancy"),
 ]
 

@@ -7,9 +7,11 @@ import pytest
 from django.db import IntegrityError
 from django.urls import reverse
 
-from payouts import desk, services
-from payouts.errors import PayoutError
-from payouts.models import Origin, Payout, PayoutEvent, PayoutNumber, Source
+from audit.models import Channel
+from audit.refusals import Refused
+from payouts import services
+from payouts.gateway import accounts
+from payouts.models import Origin, Payout, PayoutEvent, PayoutNumber
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.sim import bugs
 from wallets.models import Client, PayoutService, Wallet, WalletStatus
@@ -26,7 +28,7 @@ def edited(payout):
         purpose="Another",
         reason="Typo",
         by=StaffFactory(roles=["Requester"]),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
 
 
@@ -54,7 +56,7 @@ def ask():
             **told | {"client": wallet.client, "purpose": "Prize", "reference": "I-7"} | changes,
             idempotency_key=key,
             by=by,
-            source=Source.ADMIN,
+            source=Channel.ADMIN,
             installation="test",
         )
 
@@ -82,7 +84,7 @@ def test_g25_other_content_under_the_key_is_refused_with_its_number(ask, since, 
     SINCE[since](payout)
     before = all_rows()
 
-    with pytest.raises(PayoutError, match=f"already used .* {payout}"):
+    with pytest.raises(Refused, match=f"already used .* {payout}"):
         ask(**other)
     assert all_rows() == before
 
@@ -100,7 +102,7 @@ def test_g25_another_wallet_coin_or_origin_under_the_key_is_other_content(ask, k
     other = OF_ANOTHER_KIND[kind](payout)
     before = all_rows()
 
-    with pytest.raises(PayoutError, match=f"already used .* {payout}"):
+    with pytest.raises(Refused, match=f"already used .* {payout}"):
         ask(**other)
     assert all_rows() == before
 
@@ -109,7 +111,7 @@ def test_g25_what_it_was_edited_to_is_not_what_was_asked(ask):
     payout = ask()
     edited(payout)
 
-    with pytest.raises(PayoutError, match="already used"):
+    with pytest.raises(Refused, match="already used"):
         ask(amount=Decimal(4), purpose="Another", reference="")
 
 
@@ -135,14 +137,14 @@ def test_g25_another_clash_in_the_database_is_not_the_same_request(ask):
     "key", ["", "   ", "\u00a0\u2003", "\u200b\u2060", "\u3164", "api:", "api: ", "api: \u00ad"]
 )
 def test_g36_a_key_with_nothing_to_see_in_it_is_no_key(ask, key):
-    with pytest.raises(PayoutError, match=r"key|character|begin"):
+    with pytest.raises(Refused, match=r"key|character|begin"):
         ask(key)
     assert not Payout.objects.exists()
 
 
 @pytest.fixture
 def form(client, monkeypatch, heleket_client):
-    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
     client.force_login(StaffFactory(roles=["Requester"]))
     wallet = WalletFactory()
     told = {"wallet": wallet.pk, "currency": "USDT", "amount": "12.5", "purpose": "Prize"}

@@ -6,8 +6,11 @@ from django.core import checks
 from django.db import IntegrityError, connection, transaction
 from django.urls import reverse
 
-from payouts import chain, policy, roles
-from payouts.models import Approval, DeskEvent, Payout, PayoutStatus
+from audit import chain
+from audit.models import DeskEvent
+from payouts import policy
+from payouts.models import Approval, Payout, PayoutStatus
+from payouts.staff import roles
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, save
 from tests.payouts.test_records import tamper

@@ -5,8 +5,11 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from payouts import acts, desk, services
-from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus, Source
+from audit.models import Channel
+from payouts import services
+from payouts.admin import acts
+from payouts.gateway import accounts
+from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus
 from tests.factories import (
     PayoutFactory,
     PayoutServiceFactory,
@@ -22,7 +25,7 @@ SENT = ("approve", "send", "release", "retry", "reject", "cancel")
 
 @pytest.fixture(autouse=True)
 def gateway(monkeypatch, heleket_client):
-    monkeypatch.setattr(desk, "open_client", lambda: heleket_client)
+    monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
 
 def edit(payout, **changes):
@@ -32,14 +35,14 @@ def edit(payout, **changes):
         **known | {"purpose": payout.purpose, "reference": payout.reference} | changes,
         reason="Typing error",
         by=StaffFactory(roles=["Requester"]),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
 
 
 def act(name, payout, **told):
     by = StaffFactory(roles=["Approver", "Operator"])
     seen = services.see([Payout.objects.get(pk=payout.pk)])
-    [outcome] = getattr(services, f"{name}_payouts")(seen, by=by, source=Source.ADMIN, **told)
+    [outcome] = getattr(services, f"{name}_payouts")(seen, by=by, source=Channel.ADMIN, **told)
     assert outcome.done
 
 

@@ -8,17 +8,11 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from audit.models import DeskEvent
 from heleket.sandbox.records import Answer
 from payouts import submission
-from payouts.controls.models import Pace
-from payouts.models import (
-    Attempt,
-    DeskEvent,
-    Discrepancy,
-    Pause,
-    Payout,
-    PayoutStatus,
-)
+from payouts.gateway.models import Pause, RateLimit
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
@@ -99,11 +93,11 @@ def test_a5_nothing_is_repeated_before_the_quiet_time(office, payout):
 
     office.until(lambda: len(office.creates()) == 2)
 
-    assert office.desk.quiet > 2 * office.desk.timeout - 1
-    assert office.clock() - called_at >= 2 * office.desk.quiet_time
+    assert office.account.quiet > 2 * office.account.timeout - 1
+    assert office.clock() - called_at >= 2 * office.account.quiet_time
     told = {event.act: event.at for event in payout.events.all()}
-    assert told["not_found"] - called_at >= office.desk.quiet_time
-    assert told["may_repeat"] - told["not_found"] >= office.desk.quiet_time
+    assert told["not_found"] - called_at >= office.account.quiet_time
+    assert told["may_repeat"] - told["not_found"] >= office.account.quiet_time
 
 
 def test_a6_a_request_that_arrives_after_the_repeat_is_not_paid_again(office, payout):
@@ -195,7 +189,7 @@ def test_a7_a_refused_repeat_fails_only_after_the_release_time(office, payout):
     failed = now(payout)
     assert failed.status == PayoutStatus.FAILED
     assert failed.status_reason == "Minimum amount 10 USDT"
-    assert failed.finished_at - refused_at >= office.desk.release_time
+    assert failed.finished_at - refused_at >= office.account.release_time
     assert Attempt.objects.get().watch_at is not None
     assert len(office.creates()) == 2
 
@@ -216,14 +210,14 @@ def test_a8_no_random_answer_moves_a_payout_out_of_submitting(office, body, stat
     random_answer = Answer(status, body, {"Content-Type": content_type})
     office.sandbox.handle, true = lambda *_: random_answer, office.sandbox.handle
     try:
-        [call] = submission.claim(1, office.desk, only=[payout.pk])
+        [call] = submission.claim(1, office.account, only=[payout.pk])
         submission.record(
-            [submission.send(call, office.client, timeout=office.desk.timeout)], office.desk
+            [submission.send(call, office.client, timeout=office.account.timeout)], office.account
         )
     finally:
         office.sandbox.handle = true
         Pause.objects.all().delete()
-        Pace.objects.update(silent_until=None)
+        RateLimit.objects.update(silent_until=None)
     assert now(payout).status == PayoutStatus.SUBMITTING
     assert payout.attempts.get().unanswered == [1]
 
@@ -352,7 +346,7 @@ def test_a16_other_spellings_of_the_same_payout_are_equal(
     office, amount, network, currency, address
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    [call] = submission.claim(1, office.desk, only=[payout.pk])
+    [call] = submission.claim(1, office.account, only=[payout.pk])
     body = {
         "uuid": f"uuid-{payout.number}",
         "amount": amount,
@@ -365,10 +359,10 @@ def test_a16_other_spellings_of_the_same_payout_are_equal(
     told = json.dumps({"state": 0, "result": body}).encode()
     office.sandbox.handle, true = lambda *_: Answer(200, told), office.sandbox.handle
     try:
-        answer = submission.send(call, office.client, timeout=office.desk.timeout)
+        answer = submission.send(call, office.client, timeout=office.account.timeout)
     finally:
         office.sandbox.handle = true
-    submission.record([answer], office.desk)
+    submission.record([answer], office.account)
     assert now(payout).status == PayoutStatus.BROADCAST
     assert not Discrepancy.objects.exists()
 

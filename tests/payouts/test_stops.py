@@ -4,10 +4,11 @@ import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
-from payouts import people, switching
+from audit.models import Channel, DeskEvent
+from audit.refusals import NotAllowed, Refused
+from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.errors import NotAllowed, PayoutError
-from payouts.models import DeskEvent, Source
+from payouts.staff import people
 from tests.factories import StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, person_url
 
@@ -195,7 +196,7 @@ def test_g72_nobody_stops_themselves_nor_a_superuser_without_being_one(client, b
 def test_g72_the_act_itself_needs_a_reason_whatever_the_page_asks(boss, amira, reason):
     before = state()
 
-    with pytest.raises(PayoutError):
+    with pytest.raises(Refused):
         people.disable(amira, reason=reason, by=boss)
 
     assert state() == before
@@ -218,17 +219,17 @@ def test_g72_no_get_stops_anybody(client, boss, amira):
 def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
     operator = StaffFactory(roles=["Operator"])
     client.force_login(operator)
-    url = reverse("admin:controls_switch_turn")
+    url = reverse("admin:payouts_controls_switch_turn")
 
     def turn(act, reason):
         clock.forward(minutes=1)
-        act(reason=reason, by=operator, source=Source.ADMIN)
+        act(reason=reason, by=operator, source=Channel.ADMIN)
 
-    turn(switching.pause, "Wrong rate")
+    turn(switch.pause, "Wrong rate")
     form = client.get(url).context["form"]
     told = {"to": "on", "seen": form["seen"].value(), "reason": "Mended"}
-    turn(switching.resume, "Mended")
-    turn(switching.pause, "A break-in")
+    turn(switch.resume, "Mended")
+    turn(switch.pause, "A break-in")
 
     refused = client.post(url, told)
 
@@ -242,9 +243,9 @@ def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
 def test_g72_a_pause_is_refused_for_no_page_s_age(client, clock):
     operator = StaffFactory(roles=["Operator"])
     client.force_login(operator)
-    switching.pause(reason="Wrong", by=operator, source=Source.ADMIN)
-    switching.resume(reason="Mended", by=operator, source=Source.ADMIN)
+    switch.pause(reason="Wrong", by=operator, source=Channel.ADMIN)
+    switch.resume(reason="Mended", by=operator, source=Channel.ADMIN)
 
-    client.post(reverse("admin:controls_switch_turn"), {"to": "paused", "reason": "Stop"})
+    client.post(reverse("admin:payouts_controls_switch_turn"), {"to": "paused", "reason": "Stop"})
 
     assert not Switch.objects.get().is_on

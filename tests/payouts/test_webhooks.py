@@ -281,8 +281,8 @@ def test_b13_what_is_not_ours_is_kept_as_foreign(client, payout, order_id):
 
 def test_b7_a_webhook_before_the_answer_brings_the_answer(client, office):
     PayoutFactory(status=PayoutStatus.APPROVED)
-    [call] = submission.claim(1, office.desk)
-    late = submission.send(call, office.client, timeout=office.desk.timeout)
+    [call] = submission.claim(1, office.account)
+    late = submission.send(call, office.client, timeout=office.account.timeout)
     remote = office.sandbox.payouts[0]
 
     assert post(client, signed(said(uuid=remote.uuid))).status_code == 200
@@ -290,7 +290,7 @@ def test_b7_a_webhook_before_the_answer_brings_the_answer(client, office):
     assert Attempt.objects.get().uuid == remote.uuid
     assert Payout.objects.get().status == PayoutStatus.BROADCAST
 
-    submission.record([late], office.desk)
+    submission.record([late], office.account)
     assert Payout.objects.get().status == PayoutStatus.BROADCAST
     assert Attempt.objects.get().unanswered == []
     assert not Discrepancy.objects.exists()

@@ -8,11 +8,11 @@ from datetime import timedelta
 import pytest
 from django.db import OperationalError, connection
 
-from payouts import checks, submission
-from payouts.controls import pace
+from payouts import polling, submission
 from payouts.engine import jobs, tasks, worker
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import LONGEST_BACKOFF, TOGETHER_SECONDS, Outage, Worker
+from payouts.gateway import rate_limit
 from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 
@@ -37,9 +37,9 @@ def approved(db):
 
 
 @pytest.fixture
-def run(heleket_client, desk):
+def run(heleket_client, account):
     def run(threads=4, limit=None):
-        all_jobs = jobs.all_jobs(heleket_client, desk, threads)
+        all_jobs = jobs.all_jobs(heleket_client, account, threads)
         return Worker(all_jobs, limit=limit).run(once=True)
 
     return run
@@ -77,10 +77,10 @@ def test_f2_a_failing_database_repeats_the_step_and_not_the_call(
     approved(5)
     record, failures = submission.record, [OperationalError("deadlock detected")] * 2
 
-    def failing_record(answers, desk):
+    def failing_record(answers, account):
         if failures:
             raise failures.pop()
-        record(answers, desk)
+        record(answers, account)
 
     monkeypatch.setattr(submission, "record", failing_record)
     monkeypatch.setattr("payouts.engine.worker.time.sleep", lambda _seconds: None)
@@ -121,10 +121,10 @@ def test_f9_a_payout_that_cannot_be_written_down_for_heleket_waits_and_says_why(
     poison = approved(6)[0]
     new_attempt = submission.new_attempt
 
-    def raise_for_poison(payout, desk):
+    def raise_for_poison(payout, account):
         if payout.pk == poison.pk:
             raise ValueError("An order id has 1 to 32 characters.")
-        return new_attempt(payout, desk)
+        return new_attempt(payout, account)
 
     monkeypatch.setattr(submission, "new_attempt", raise_for_poison)
     run()
@@ -153,10 +153,10 @@ def test_a_call_that_breaks_the_client_leaves_its_payout_to_a_question(
 
 
 def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
-    approved, heleket_client, desk, sandbox
+    approved, heleket_client, account, sandbox
 ):
     approved(4)
-    worker = Worker(jobs.all_jobs(heleket_client, desk, 2))
+    worker = Worker(jobs.all_jobs(heleket_client, account, 2))
     sandbox.gate.set("before")
     threading.Thread(target=stop_when, args=(worker, sandbox, 2)).start()
     worker.run()
@@ -228,9 +228,9 @@ def stop_when(worker, sandbox, waiting):
         sandbox.gate.set("open")
 
 
-def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, desk, sandbox):
+def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, account, sandbox):
     approved(2)
-    worker = Worker(jobs.all_jobs(heleket_client, desk, 2))
+    worker = Worker(jobs.all_jobs(heleket_client, account, 2))
     worker.stop()
 
     assert not worker.run().total()
@@ -239,28 +239,28 @@ def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, d
 
 
 def test_a_hint_that_comes_while_heleket_is_asked_is_not_lost(
-    approved, run, heleket_client, desk, clock
+    approved, run, heleket_client, account, clock
 ):
     """A webhook makes the payout due while an older answer is on its way."""
     [payout] = approved(1)
     run()
     clock.forward(minutes=1)
-    [question] = checks.claim(1, desk)
-    reply = checks.ask(question, heleket_client, timeout=desk.timeout)
+    [question] = polling.claim(1, account)
+    reply = polling.ask(question, heleket_client, timeout=account.timeout)
     Payout.objects.filter(pk=payout.pk).update(due_at=clock())
 
-    checks.record([reply], desk)
+    polling.record([reply], account)
 
-    assert [each.attempt_id for each in checks.claim(1, desk)] == [question.attempt_id]
+    assert [each.attempt_id for each in polling.claim(1, account)] == [question.attempt_id]
 
 
-def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, desk, clock):
+def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, account, clock):
     approved(1)
     run()
     clock.forward(minutes=1)
     run()
 
-    assert checks.claim(1, desk) == []
+    assert polling.claim(1, account) == []
     assert Payout.objects.get().due_at > clock()
 
 
@@ -281,10 +281,10 @@ def test_g73_an_outage_is_logged_once_and_its_end_once_with_growing_waits(
     approved(3)
     record, failures = submission.record, [OperationalError("it only reads")] * 7
 
-    def failing_record(answers, desk):
+    def failing_record(answers, account):
         if failures:
             raise failures.pop()
-        record(answers, desk)
+        record(answers, account)
 
     monkeypatch.setattr(submission, "record", failing_record)
     run()
@@ -302,19 +302,19 @@ def test_g73_an_outage_is_logged_once_and_its_end_once_with_growing_waits(
 
 
 def test_g73_a_worker_that_stops_in_a_long_outage_still_tries_a_few_times(
-    approved, heleket_client, desk, monkeypatch, waits
+    approved, heleket_client, account, monkeypatch, waits
 ):
     approved(1)
-    worker = Worker([jobs.submit(heleket_client, desk, 1)])
+    worker = Worker([jobs.submit(heleket_client, account, 1)])
     record, tries = submission.record, []
 
-    def failing_record(answers, desk):
+    def failing_record(answers, account):
         tries.append(1)
         if len(tries) == 30:
             worker.stop()
         if len(tries) < 33:
             raise OperationalError("no connection")
-        record(answers, desk)
+        record(answers, account)
 
     monkeypatch.setattr(submission, "record", failing_record)
     worker.run(once=True)
@@ -323,7 +323,7 @@ def test_g73_a_worker_that_stops_in_a_long_outage_still_tries_a_few_times(
 
 
 def test_g73_a_claim_that_cannot_be_made_is_logged_once_and_tried_ever_more_rarely(
-    heleket_client, desk, waits, caplog
+    heleket_client, account, waits, caplog
 ):
     failures = [ZeroDivisionError("no such column")] * 3
 
@@ -332,7 +332,7 @@ def test_g73_a_claim_that_cannot_be_made_is_logged_once_and_tried_ever_more_rare
             raise failures.pop()
         return []
 
-    [lane] = Worker([replace(jobs.submit(heleket_client, desk, 1), claim=claim)]).lanes
+    [lane] = Worker([replace(jobs.submit(heleket_client, account, 1), claim=claim)]).lanes
     looks = []
     for _ in range(4):
         lane.look_again = 0.0
@@ -348,7 +348,7 @@ def test_g73_a_ring_without_a_database_leaves_the_work_to_the_next(monkeypatch, 
         raise OperationalError("no connection")
 
     monkeypatch.setattr(tasks, "outage", worker.outage)
-    monkeypatch.setattr(tasks, "account", fail)
+    monkeypatch.setattr(tasks, "signed_in", fail)
     for _ in range(3):
         tasks.work("submit")
 
@@ -357,12 +357,12 @@ def test_g73_a_ring_without_a_database_leaves_the_work_to_the_next(monkeypatch, 
 
 
 @pytest.fixture
-def start(heleket_client, desk):
+def start(heleket_client, account):
     """Start a worker as the command does, and let it do what is due."""
 
     def start(threads=4):
         first = FirstQuestions()
-        all_jobs = jobs.all_jobs(heleket_client, desk, threads, first.are_put)
+        all_jobs = jobs.all_jobs(heleket_client, account, threads, first.are_put)
         return Worker(all_jobs).run(once=True)
 
     return start
@@ -432,7 +432,7 @@ def test_a2_a_starting_worker_leaves_calls_to_the_worker_whose_lease_still_runs(
 def test_a2_a_worker_that_starts_in_a_silence_waits_with_both(lost, approved, start, sandbox):
     lost(1)
     approved(1)
-    pace.fall_silent(60)
+    rate_limit.fall_silent(60)
     start()
 
     assert paths(sandbox) == []
@@ -440,12 +440,12 @@ def test_a2_a_worker_that_starts_in_a_silence_waits_with_both(lost, approved, st
 
 
 def test_a2_a_starting_celery_sends_once_its_questions_are_put(
-    lost, approved, sandbox, heleket_client, desk, monkeypatch
+    lost, approved, sandbox, heleket_client, account, monkeypatch
 ):
     """All its processes start together: one that comes later makes nothing due again."""
     lost(2)
     approved(1)
-    monkeypatch.setattr(tasks, "account", lambda: (heleket_client, desk))
+    monkeypatch.setattr(tasks, "signed_in", lambda: (heleket_client, account))
     monkeypatch.setattr(tasks, "begun_at", bytearray(8))
     tasks.first_questions.cache_clear()
     sandbox.faults.add("500", path=ASKED, times=2)

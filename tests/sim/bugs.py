@@ -71,8 +71,8 @@ FOUND_BY_RUNS = [
         "timeout or 5xx treated as failure",
         "I6",
         "payouts.submission.apply",
-        "        settlement.apply_no_answer(attempt, call.number, told, desk)\n",
-        "        settlement.answered(attempt, call.number, desk)\n"
+        "        recording.apply_no_answer(attempt, call.number, told, account)\n",
+        "        recording.answered(attempt, call.number, account)\n"
         "        if attempt.payout.status == PayoutStatus.SUBMITTING:\n"
         "            attempt.payout.fail(told.message)\n",
         seed=2,
@@ -80,17 +80,18 @@ FOUND_BY_RUNS = [
     Bug(
         "first not found treated as never sent",
         "I6",
-        "payouts.settlement.count_not_found",
+        "payouts.recording.count_not_found",
         "        attempt.not_found_at = asked_at\n"
         '        payout.tell("not_found", order_id=attempt.order_id)\n'
-        "        payout.due_at = not_later_than_asked(payout.due_at, asked_at + desk.quiet_time)\n",
+        "        payout.due_at = "
+        "not_later_than_asked(payout.due_at, asked_at + account.quiet_time)\n",
         '        payout.fail("Heleket does not have it.")\n',
         seed=2,
     ),
     Bug(
         "refusal of a repeat treated as failure",
         "I6",
-        "payouts.settlement.apply_refusal",
+        "payouts.recording.apply_refusal",
         "if proves_nothing(payout):",
         "if payout.waiting_for == WaitingFor.DISCREPANCY:",
         seed=286,
@@ -101,8 +102,8 @@ FOUND_BY_RUNS = [
         "payouts.webhooks.ask_soon",
         "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
         '    if status == "paid":\n'
-        "        with settlement.settle([attempt.pk], source=Source.WEBHOOK) as some:\n"
-        "            if settlement.is_under_way(some[attempt.pk].payout):\n"
+        "        with recording.settle([attempt.pk], source=Channel.WEBHOOK) as some:\n"
+        "            if recording.is_under_way(some[attempt.pk].payout):\n"
         "                some[attempt.pk].payout.confirm()\n"
         "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
         seed=5,
@@ -110,7 +111,7 @@ FOUND_BY_RUNS = [
     Bug(
         "answer not compared with what was sent",
         "I15",
-        "payouts.settlement.difference",
+        "payouts.recording.difference",
         "    if not differs:\n",
         "    if differs or True:\n",
         seed=122,
@@ -125,7 +126,7 @@ FOUND_BY_RUNS = [
     Bug(
         "fail final whatever is_final says",
         "I6",
-        "payouts.settlement.is_final_failure",
+        "payouts.recording.is_final_failure",
         "remote.is_final and remote.status in FINAL_FAILURES",
         "remote.status in FINAL_FAILURES",
     ),
@@ -148,15 +149,15 @@ FOUND_BY_RUNS = [
     Bug(
         "cancel completed before the release time",
         "I6",
-        "payouts.settlement.end_after_release_time",
-        "    if is_within_release_time(attempt, asked_at, desk):\n",
+        "payouts.recording.end_after_release_time",
+        "    if is_within_release_time(attempt, asked_at, account):\n",
         "    if False:\n",
         seed=2,
     ),
     Bug(
         "unavailable on a repeat puts it back to approved",
         "I6",
-        "payouts.settlement.apply_not_executed",
+        "payouts.recording.apply_not_executed",
         "    if proves_nothing(payout):\n",
         "    if payout.waiting_for == WaitingFor.DISCREPANCY:\n",
         seed=20,
@@ -165,8 +166,8 @@ FOUND_BY_RUNS = [
         "lease shorter than the call's deadline",
         "I14",
         "payouts.submission.start_call",
-        "now + timedelta(seconds=desk.lease)",
-        "now + timedelta(seconds=desk.timeout / 2)",
+        "now + timedelta(seconds=account.lease)",
+        "now + timedelta(seconds=account.timeout / 2)",
     ),
     Bug(
         "amounts through float",
@@ -195,7 +196,7 @@ FOUND_BY_RUNS = [
     Bug(
         "watch lost",
         "I6",
-        "payouts.settlement.watch",
+        "payouts.recording.watch",
         "    attempt.watch_at = next_watch(attempt)",
         "    attempt.watch_at = None",
         seed=6,
@@ -203,7 +204,7 @@ FOUND_BY_RUNS = [
     Bug(
         "event written outside the transaction",
         "I4",
-        "payouts.door.change",
+        "payouts.transitions.change",
         "        PayoutEvent.objects.bulk_create(events)\n",
         "    PayoutEvent.objects.bulk_create(events)\n",
     ),
@@ -222,14 +223,14 @@ CLAIM_BELIEVES_ROWS = Bug(
 NO_ROW_LOCK = Bug(
     "no row lock in change",
     "I4",
-    "payouts.door.change",
+    "payouts.transitions.change",
     "rows.select_for_update()",
     "rows",
 )
 LIMIT_BEFORE_LOCK = Bug(
     "limit checked before the lock",
     "I12",
-    "payouts.controls.pace.room",
+    "payouts.gateway.rate_limit.room",
     "Pace.objects.select_for_update() if rate else Pace.objects.all()",
     "Pace.objects.all()",
 )
@@ -246,7 +247,8 @@ STOP_BEHIND_CLAIMS = Bug(
     "I14",
     "payouts.submission.claim",
     "        stops.let_stops_pass()\n",
-    '        list(Switch.objects.raw("SELECT * FROM controls_switch WHERE id = 1 FOR SHARE"))\n',
+    "        rows = 'SELECT * FROM payouts_controls_switch WHERE id = 1 FOR SHARE'\n"
+    "        list(Switch.objects.raw(rows))\n",
 )
 # What it takes for these is too rare in a run: the tests of their faults find them.
 NEW_TRY_AT_ONCE = Bug(
@@ -259,7 +261,7 @@ NEW_TRY_AT_ONCE = Bug(
 STOPPED_NOT_ASKED = Bug(
     "stopped payout not asked",
     "I11",
-    "payouts.checks.claim",
+    "payouts.polling.claim",
     "        askable = Payout.objects.askable()\n",
     "        askable = Payout.objects.askable().exclude(waiting_for='discrepancy')\n",
 )

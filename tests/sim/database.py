@@ -11,7 +11,7 @@ from django.contrib.auth.models import Group, User
 from django.core.management import call_command
 from django.db import connection
 
-from payouts.roles import ROLES
+from payouts.staff.roles import ROLES
 from tests.factories import ClientFactory, PayoutServiceFactory, UserFactory, WalletFactory
 from tests.payouts.processes.conftest import at_database, on_server
 from tests.sim.clock import START

@@ -139,7 +139,7 @@ class Wire(SandboxAdapter):
         self.world.oracle.request_leaves(request)
         connect, whole = (
             timeout[0],
-            self.world.desk.timeout,
+            self.world.account.timeout,
         )  # what is left of it depends on the CPU
         try:
             response = super().send(request, timeout=(connect, whole), **others)
@@ -154,7 +154,7 @@ class Wire(SandboxAdapter):
         return response
 
 
-class Phone(heleket.Client):
+class Phone(heleket.HeleketClient):
     """The real client; what it hears about a payout is noted for the oracle."""
 
     def __init__(self, world: "World", **options: Any) -> None:

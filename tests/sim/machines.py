@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from heleket.sandbox.records import Delivery
 from heleket.webhooks import sign_webhook
-from payouts import checks, submission
+from payouts import polling, submission
 from payouts.models import WebhookDelivery
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
@@ -27,11 +27,11 @@ def worker(world: "World") -> None:
 
 
 def submit(world: "World", most: int) -> int:
-    calls = world.try_once(lambda: submission.claim(most, world.desk)) or []
+    calls = world.try_once(lambda: submission.claim(most, world.account)) or []
     one_by_one = world.chance.random() < 0.5
     answers = []
     for call in calls:
-        answers.append(submission.send(call, world.client, timeout=world.desk.timeout))
+        answers.append(submission.send(call, world.client, timeout=world.account.timeout))
         if one_by_one:
             store(world, answers, submission.record)
             answers = []
@@ -40,16 +40,18 @@ def submit(world: "World", most: int) -> int:
 
 
 def check(world: "World", most: int) -> int:
-    questions = world.try_once(lambda: checks.claim(most, world.desk)) or []
-    questions = questions or world.try_once(lambda: checks.claim_watched(most, world.desk)) or []
-    replies = [checks.ask(each, world.client, timeout=world.desk.timeout) for each in questions]
-    store(world, replies, checks.record)
+    questions = world.try_once(lambda: polling.claim(most, world.account)) or []
+    questions = (
+        questions or world.try_once(lambda: polling.claim_watched(most, world.account)) or []
+    )
+    replies = [polling.ask(each, world.client, timeout=world.account.timeout) for each in questions]
+    store(world, replies, polling.record)
     return len(questions)
 
 
 def store(world: "World", told: Sequence[Any], record: Callable[..., None]) -> None:
     def stored() -> bool:
-        record(told, world.desk)
+        record(told, world.account)
         return True
 
     while told and not world.try_once(stored):

@@ -118,7 +118,7 @@ class Oracle:
         self.look()
         order_id, now = json.loads(request.body)["order_id"], self.world.clock.monotonic()
         self.called_at[self.tries[order_id].payout] = now
-        if now + self.world.desk.timeout > self.lease_ends[order_id] + 0.001:
+        if now + self.world.account.timeout > self.lease_ends[order_id] + 0.001:
             raise Broken(f"I14 the call of {order_id} may last longer than its lease")
         if self.nothing_is_out and not self.sending_is_on():
             raise Broken(f"I14 {order_id} is sent, though sending was paused with no call out")
@@ -154,7 +154,7 @@ class Oracle:
             if each.payout != attempt.payout or each.generation >= attempt.generation:
                 continue
             remote, left_at = self.gateway.find(each.order_id), self.left_at.get(each.order_id)
-            quiet = world.desk.quiet - world.clock.swing.total_seconds()
+            quiet = world.account.quiet - world.clock.swing.total_seconds()
             if remote is None and left_at is not None and now - left_at < quiet:
                 raise Broken(f"I1 {attempt.order_id} leaves at once after {each.order_id}")
             age = (self.gateway.now() - remote.created_at).total_seconds() if remote else 0
@@ -174,7 +174,7 @@ class Oracle:
         self.nothing_is_out = is_quiet and not self.sending_is_on()
 
     def sending_is_on(self) -> bool:
-        return bool(rows("SELECT 1 FROM controls_switch WHERE is_on"))
+        return bool(rows("SELECT 1 FROM payouts_controls_switch WHERE is_on"))
 
     # After each step
 
@@ -310,7 +310,7 @@ class Oracle:
         if payout.id not in self.called_at or not any(each.was_released for each in tries):
             return
         passed = world.clock.monotonic() - self.called_at[payout.id]
-        if passed < world.desk.release - world.clock.swing.total_seconds():
+        if passed < world.account.release - world.clock.swing.total_seconds():
             raise Broken(f"I6 P-{payout.number} was released {passed:.0f} s after its last call")
 
     def judge_final_word(self, payout: Row) -> None:

@@ -13,10 +13,12 @@ from django.db import connection
 from django.db.models import Q
 from django.urls import reverse
 
-from payouts import checks, services, submission, switching
+from audit.models import Channel
+from audit.refusals import Refused
+from payouts import polling, services, submission
+from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.errors import PayoutError
-from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, Source
+from payouts.models import Discrepancy, Origin, Payout, PayoutStatus
 from payouts.services import Outcome, Seen
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
@@ -45,7 +47,7 @@ def person(name: str, *acts: Act) -> Callable[["World"], None]:
             act = world.chance.choice(acts)
             try:
                 world.try_once(lambda act=act: act(world, name))
-            except PayoutError as exc:
+            except Refused as exc:
                 world.note(f"{name}: refused: {exc}")
 
     return script
@@ -74,7 +76,7 @@ def do(act_name: str, *statuses: str, **told: str) -> Act:
         seen = services.see(world.chance.sample(found, most))
         reach("has looked")
         by = world.person(name)
-        outcomes = service(seen, by=by, source=Source.ADMIN, **told)
+        outcomes = service(seen, by=by, source=Channel.ADMIN, **told)
         account_for(seen, outcomes)
         for each in outcomes:
             world.note(f"{name}: {act_name} P-{each.number}: {each.text}")
@@ -107,8 +109,8 @@ def request(world: "World", name: str) -> None:
         **content,
         origin=Origin.MANUAL,
         by=world.person(name),
-        source=Source.ADMIN,
-        installation=world.desk.installation,
+        source=Channel.ADMIN,
+        installation=world.account.installation,
     )
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
     if asked != content:
@@ -131,7 +133,7 @@ def edit(world: "World", name: str) -> None:
         purpose="Prize",
         reason="Changed",
         by=world.person(name),
-        source=Source.ADMIN,
+        source=Channel.ADMIN,
     )
     world.note(f"{name}: edits {payout}")
 
@@ -165,7 +167,7 @@ def send_now(world: "World", name: str) -> None:
 
 
 def ask_now(world: "World", name: str) -> None:
-    by_hand(world, name, checks.ask_now, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
+    by_hand(world, name, polling.ask_now, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
 
 
 def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: str) -> None:
@@ -174,24 +176,24 @@ def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: s
         return
     [seen] = services.see([payout])
     by = world.person(name)
-    outcome = now(seen, world.client, world.desk, by=by, source=Source.ADMIN)
+    outcome = now(seen, world.client, world.account, by=by, source=Channel.ADMIN)
     world.note(f"{name}: {now.__name__} {payout}: {outcome.text}")
 
 
 def turn_switch(world: "World", name: str) -> None:
     is_on = Switch.objects.get(pk=1).is_on
-    turn = switching.pause if is_on and world.chance.random() < 0.3 else switching.resume
-    turned = turn(reason="Audit", by=world.person(name), source=Source.ADMIN)
+    turn = switch.pause if is_on and world.chance.random() < 0.3 else switch.resume
+    turned = turn(reason="Audit", by=world.person(name), source=Channel.ADMIN)
     world.note(f"{name}: {turn.__name__}s sending")
-    if turned and turn is switching.pause:
-        world.oracle.sending_is_paused(switching.calls_out())
+    if turned and turn is switch.pause:
+        world.oracle.sending_is_paused(submission.calls_out())
 
 
 def close_discrepancy(world: "World", name: str) -> None:
     found = Discrepancy.objects.filter(closed_at=None).order_by("pk").first()
     if found:
         by = world.person(name)
-        services.close_discrepancy(found, reason="Looked at", by=by, source=Source.ADMIN)
+        services.close_discrepancy(found, reason="Looked at", by=by, source=Channel.ADMIN)
         world.note(f"{name}: closes {found}")
 
 

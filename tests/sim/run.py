@@ -12,11 +12,14 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.db.models import Q
 
-from payouts import checks, switching
-from payouts import clock as money_clock
-from payouts.controls.models import Pace, Switch
-from payouts.errors import PayoutError
-from payouts.models import Attempt, Discrepancy, Pause, Payout, PayoutEvent, Source
+from audit import clock as money_clock
+from audit.models import Channel
+from audit.refusals import Refused
+from payouts import polling
+from payouts.controls import switch
+from payouts.controls.models import Switch
+from payouts.gateway.models import Pause, RateLimit
+from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from tests.sim import machines, people
 from tests.sim.oracle import Broken
@@ -141,7 +144,7 @@ def begin(world: World) -> None:
     """Let some payouts be there from the start, most of them approved."""
     for number in range(world.chance.randint(3, 7)):
         world.step = -number  # a key of its own for each
-        with suppress(PayoutError):  # the same key again, with other content
+        with suppress(Refused):  # the same key again, with other content
             people.request(world, "rosa")
         if world.chance.random() < 0.7:
             people.approve(world, "amira")
@@ -184,7 +187,7 @@ def calm(world: World) -> None:
 
 def check(world: World, most: int) -> int:
     now = money_clock.now()
-    is_due = Payout.objects.askable().due(now).exists() or checks.watched(now).exists()
+    is_due = Payout.objects.askable().due(now).exists() or polling.watched(now).exists()
     return machines.check(world, most) if is_due else 0
 
 
@@ -199,7 +202,7 @@ def put_right(world: World) -> None:
     PayoutService.objects.update(is_available=True)
     Wallet.objects.update(status="active")
     if not Switch.objects.get(pk=1).is_on:
-        switching.resume(reason="Over", by=world.person("omar"), source=Source.ADMIN)
+        switch.resume(reason="Over", by=world.person("omar"), source=Channel.ADMIN)
 
 
 def close_discrepancies(world: World) -> bool:
@@ -233,7 +236,7 @@ def moments(world: World) -> Iterator[datetime | None]:
     yield from Payout.objects.filter(MOVING).values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
-    pace = Pace.objects.get()
+    pace = RateLimit.objects.get()
     yield from (pace.silent_until, pace.free_at)
     for held in world.gateway.held_requests:
         yield held.due_at and held.due_at + world.clock.ahead

@@ -78,7 +78,7 @@ def test_sim_nothing_of_a_planted_bug_stays():
 
 
 def test_sim_a_patch_that_no_longer_fits_is_refused():
-    lost = bugs.Bug("gone", "", "payouts.settlement.is_paid", "no such text", "")
+    lost = bugs.Bug("gone", "", "payouts.recording.is_paid", "no such text", "")
     with pytest.raises(ValueError, match="no longer fits"), bugs.plant(lost):
         pass
 

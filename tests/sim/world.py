@@ -15,8 +15,8 @@ from django.db import InterfaceError, OperationalError
 from django.test import Client as Browser
 from django.test import override_settings
 
-from payouts import clock as money_clock
-from payouts import desk as desks
+from audit import clock as money_clock
+from payouts.gateway import accounts
 from tests.sim import database, machines
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
@@ -102,16 +102,16 @@ class World:
             stack.enter_context(around_transactions(self.commit))
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)
-            self.desk = desks.desk_of(self.client)
-            self.desk = replace(
-                desks.open_desk(self.client),
+            self.account = accounts.account_of(self.client)
+            self.account = replace(
+                accounts.open_account(self.client),
                 timeout=45.0,
                 lease=120.0,
                 quiet=120.0,
                 release=RELEASE.total_seconds(),
                 calls_per_second=self.chance.choice([None, None, None, 0.2]),
             )
-            stack.enter_context(patch.object(desks, "open_client", self.lend_client))
+            stack.enter_context(patch.object(accounts, "open_client", self.lend_client))
             let_faults_strike(self.gateway)
             try:
                 yield

@@ -10,10 +10,10 @@ from django.core.management import CommandError, call_command
 
 import heleket
 from heleket import RemoteService
+from payouts.gateway.accounts import heleket_client
+from payouts.gateway.management.commands.sync_services import describe
 from tests.factories import PayoutServiceFactory
-from wallets import gateway
 from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, UnknownCoin, decimals_of
-from wallets.management.commands.sync_services import describe
 from wallets.models import PayoutService
 from wallets.services import sync_services
 
@@ -198,7 +198,7 @@ def test_g34_all_odd_entries_at_once_leave_the_good_ones():
 @pytest.fixture
 def run(db, heleket_client, monkeypatch):
     """Run the command with the real client over a local Heleket; it opens no client of its own."""
-    module = "wallets.management.commands.sync_services.heleket_client"
+    module = "payouts.gateway.accounts.heleket_client"
     monkeypatch.setattr(module, lambda: nullcontext(heleket_client))
 
     def sync_services(*args):
@@ -280,10 +280,10 @@ def test_missing_credentials_are_named(settings):
     settings.HELEKET_MERCHANT_ID = settings.HELEKET_API_KEY = ""
 
     with pytest.raises(heleket.MissingCredentials, match="HELEKET_MERCHANT_ID and HELEKET_API_KEY"):
-        gateway.heleket_client()
+        heleket_client()
 
 
-def test_the_client_is_built_from_the_settings(settings):
-    with gateway.heleket_client() as client:
+def test_the_client_is_built_from_the_settings(settings, db):
+    with heleket_client() as client:
         assert client.merchant_id == settings.HELEKET_MERCHANT_ID
         assert client.timeout_seconds == settings.HELEKET_TIMEOUT_SECONDS

@@ -5,8 +5,8 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
+from payouts.admin.wallets import ACTS
 from tests.factories import PayoutServiceFactory, UserFactory, WalletFactory
-from wallets.admin import ACTS
 from wallets.models import Client, PayoutService, Wallet
 
 pytestmark = pytest.mark.django_db

@@ -5,10 +5,11 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from audit.texts import one_line
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
 from wallets.errors import WalletError
-from wallets.models import Client, Wallet, one_line
+from wallets.models import Client, Wallet
 
 UNSEEN = [
     ("\u200b", "ZERO WIDTH SPACE"),

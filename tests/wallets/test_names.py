@@ -3,7 +3,7 @@
 import pytest
 from django.core.exceptions import ValidationError
 
-from wallets.names import folded, refuse_mixed_scripts, stored
+from audit.texts import folded, refuse_mixed_scripts, stored
 
 LOOK_ALIKE = [
     ("Ren\u00e9", "Rene\u0301"),  # composed and decomposed

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 import heleket
 from payouts.admin.rows import search
 from payouts.models import Attempt, Payout
-from payouts.settlement import canonical as canonical_of_answer
-from payouts.settlement import difference
+from payouts.recording import canonical as canonical_of_answer
+from payouts.recording import difference
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
 from wallets.addresses import canonical, canonical_spellings, check_address

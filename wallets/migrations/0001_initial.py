@@ -1,10 +1,10 @@
+import audit.texts
 import django.core.validators
 import django.db.models.deletion
 import django_fsm
 import simple_history.models
 import wallets.amounts
 import wallets.models
-import wallets.names
 from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
@@ -33,14 +33,14 @@ class Migration(migrations.Migration):
                         help_text="The client's number in your own system. It never changes.",
                         max_length=64,
                         unique=True,
-                        validators=[wallets.models.one_line, wallets.names.refuse_mixed_scripts],
+                        validators=[audit.texts.one_line, audit.texts.refuse_mixed_scripts],
                         verbose_name="external id",
                     ),
                 ),
                 (
                     "name",
                     models.CharField(
-                        max_length=200, validators=[wallets.models.one_line], verbose_name="name"
+                        max_length=200, validators=[audit.texts.one_line], verbose_name="name"
                     ),
                 ),
                 ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
@@ -49,7 +49,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         max_length=64,
-                        validators=[wallets.models.one_line],
+                        validators=[audit.texts.one_line],
                         verbose_name="group",
                     ),
                 ),
@@ -148,7 +148,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="A name for people. It is never sent.",
                         max_length=64,
-                        validators=[wallets.models.one_line],
+                        validators=[audit.texts.one_line],
                         verbose_name="label",
                     ),
                 ),
@@ -288,14 +288,14 @@ class Migration(migrations.Migration):
                         db_index=True,
                         help_text="The client's number in your own system. It never changes.",
                         max_length=64,
-                        validators=[wallets.models.one_line, wallets.names.refuse_mixed_scripts],
+                        validators=[audit.texts.one_line, audit.texts.refuse_mixed_scripts],
                         verbose_name="external id",
                     ),
                 ),
                 (
                     "name",
                     models.CharField(
-                        max_length=200, validators=[wallets.models.one_line], verbose_name="name"
+                        max_length=200, validators=[audit.texts.one_line], verbose_name="name"
                     ),
                 ),
                 ("email", models.EmailField(blank=True, max_length=254, verbose_name="e-mail")),
@@ -304,7 +304,7 @@ class Migration(migrations.Migration):
                     models.CharField(
                         blank=True,
                         max_length=64,
-                        validators=[wallets.models.one_line],
+                        validators=[audit.texts.one_line],
                         verbose_name="group",
                     ),
                 ),
@@ -409,7 +409,7 @@ class Migration(migrations.Migration):
                         blank=True,
                         help_text="A name for people. It is never sent.",
                         max_length=64,
-                        validators=[wallets.models.one_line],
+                        validators=[audit.texts.one_line],
                         verbose_name="label",
                     ),
                 ),

@@ -42,23 +42,4 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        migrations.CreateModel(
-            name="Pace",
-            fields=[
-                (
-                    "id",
-                    models.BigAutoField(
-                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
-                    ),
-                ),
-                ("free_at", models.DateTimeField(null=True)),
-                ("silent_until", models.DateTimeField(null=True)),
-            ],
-            options={
-                "default_permissions": (),
-                "constraints": [
-                    models.CheckConstraint(condition=models.Q(("id", 1)), name="one_pace")
-                ],
-            },
-        ),
     ]

@@ -6,19 +6,21 @@ from typing import Any
 from django.core.management.base import CommandParser, OutputWrapper
 
 import heleket
-from payouts import clock, explain
-from payouts.desk import Desk
+from audit import clock
+from payouts import explain
 from payouts.engine.jobs import Job
 from payouts.engine.worker import Worker, stopped_by_signals
+from payouts.gateway.accounts import GatewayAccount
 from payouts.management import base
 from payouts.models import Payout, PayoutQuerySet
 from payouts.services import Outcome
+from payouts.staff import command_line
 from wallets.coins import network_name
 
 
 def add_options(parser: CommandParser) -> None:
     parser.add_argument(
-        "--threads", type=base.positive, default=8, metavar="N", help="calls at once (8)"
+        "--threads", type=command_line.positive, default=8, metavar="N", help="calls at once (8)"
     )
     base.add_change_options(parser)
 
@@ -26,7 +28,7 @@ def add_options(parser: CommandParser) -> None:
 def run_due(
     out: OutputWrapper,
     due: PayoutQuerySet,
-    make_job: Callable[[heleket.Client, Desk, int], Job],
+    make_job: Callable[[heleket.HeleketClient, GatewayAccount, int], Job],
     is_well: Callable[[Payout], bool],
     *,
     threads: int,
@@ -35,17 +37,17 @@ def run_due(
     **options: Any,
 ) -> None:
     """Run a job for the payouts due now, at most `limit`, and report where each one stands then."""
-    with base.account() as (client, desk):
+    with base.signed_in() as (client, account):
         chosen = list(due.due(clock.now()).order_by("due_at", "number")[:limit])
         if chosen and not dry_run:
-            run(make_job(client, desk, threads), len(chosen))
+            run(make_job(client, account, threads), len(chosen))
     outcomes = [waits(each) for each in chosen] if dry_run else stand(chosen, is_well)
     base.report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
 
 
 def run(job: Job, count: int) -> None:
     worker = Worker([job], limit=count)
-    with stopped_by_signals(worker), base.progress_bar(job.name, count) as show:
+    with stopped_by_signals(worker), command_line.progress_bar(job.name, count) as show:
         worker.run(once=True, on_round=lambda done: show(done[job.name]))
 
 

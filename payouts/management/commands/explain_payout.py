@@ -8,6 +8,7 @@ from django.utils.timezone import localtime
 from payouts import explain
 from payouts.management import base
 from payouts.models import Payout
+from payouts.staff import command_line
 from wallets.coins import network_name
 
 ABOUT = ("number", "status", "amount", "currency", "network", "generation")
@@ -23,14 +24,14 @@ class Command(BaseCommand):
         parser.add_argument(
             "payout", metavar="PAYOUT", help="a number (12, P-12), an id or an order id"
         )
-        base.add_report_options(parser)
+        command_line.add_report_options(parser)
 
     def handle(self, *, payout: str, **options: Any) -> None:
         found = base.find_tried(payout)
         told = explain.explain(found)
         if options["format"] == "json":
             about = model_to_dict(found, ABOUT) | {"id": found.pk, "amount": f"{found.amount:f}"}
-            base.write_json(self.stdout, about | asdict(told))
+            command_line.write_json(self.stdout, about | asdict(told))
         else:
             write(self.stdout, found, told)
 

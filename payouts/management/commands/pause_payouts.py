@@ -3,9 +3,10 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from payouts import switching
-from payouts.management import base
-from payouts.models import Source
+from audit.models import Channel
+from payouts import submission
+from payouts.controls import switch
+from payouts.staff import command_line
 
 LOOK_EVERY_SECONDS = 0.2
 
@@ -19,17 +20,17 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="kept in the history")
-        base.add_person(parser)
+        command_line.add_person(parser)
         parser.add_argument("--no-wait", action="store_true", help="return at once")
         parser.add_argument("--dry-run", action="store_true", help="count calls, change nothing")
-        base.add_report_options(parser)
+        command_line.add_report_options(parser)
 
     def handle(self, *, by: str, reason: str, no_wait: bool, dry_run: bool, **options: Any) -> None:
         is_new = False if dry_run else self.pause(by, reason)
-        under_way = switching.calls_out()
+        under_way = submission.calls_out()
         if not (no_wait or dry_run):
             wait_for_calls(under_way)
-        left = switching.calls_out()
+        left = submission.calls_out()
         report: dict[str, Any] = {
             "paused": not dry_run,
             "is_new": is_new,
@@ -37,18 +38,18 @@ class Command(BaseCommand):
             "left": left,
         }
         if options["format"] == "json":
-            base.write_json(self.stdout, report)
+            command_line.write_json(self.stdout, report)
         else:
             self.stdout.write(in_words(**report))
 
     def pause(self, by: str, reason: str) -> bool:
-        with base.refusals_as_errors():
-            return switching.pause(reason=reason, by=base.person(by), source=Source.COMMAND)
+        with command_line.refusals_as_errors():
+            return switch.pause(reason=reason, by=command_line.person(by), source=Channel.COMMAND)
 
 
 def wait_for_calls(count: int) -> None:
-    with base.progress_bar("calls under way", count) as show:
-        while left := switching.calls_out():
+    with command_line.progress_bar("calls under way", count) as show:
+        while left := submission.calls_out():
             show(count - left)
             time.sleep(LOOK_EVERY_SECONDS)
 

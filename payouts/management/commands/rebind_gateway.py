@@ -2,10 +2,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from payouts import desk, rebinding
-from payouts.management import base
-from payouts.models import Source
+from audit.models import Channel
+from payouts import rebinding
+from payouts.gateway import accounts
 from payouts.rebinding import Rebinding
+from payouts.staff import command_line
 
 
 class Command(BaseCommand):
@@ -18,22 +19,24 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="kept in the history")
-        base.add_person(parser)
+        command_line.add_person(parser)
         parser.add_argument("--dry-run", action="store_true", help="check all, change nothing")
-        base.add_report_options(parser)
+        command_line.add_report_options(parser)
 
     def handle(self, *, by: str, reason: str, dry_run: bool, **options: Any) -> None:
-        with base.refusals_as_errors(), desk.open_client() as client:
+        with command_line.refusals_as_errors(), accounts.heleket_client() as client:
             moved = rebinding.rebind(
                 client,
                 reason=reason,
-                by=base.person(by),
-                source=Source.COMMAND,
+                by=command_line.person(by),
+                source=Channel.COMMAND,
                 dry_run=dry_run,
             )
         if options["format"] == "json":
             told = {"dry_run": dry_run, "is_new": moved.is_new}
-            base.write_json(self.stdout, told | {"before": moved.before, "after": moved.after})
+            command_line.write_json(
+                self.stdout, told | {"before": moved.before, "after": moved.after}
+            )
         else:
             self.stdout.write(in_words(moved, dry_run=dry_run))
 

@@ -2,9 +2,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from payouts import switching
-from payouts.management import base
-from payouts.models import Source
+from audit.models import Channel
+from payouts.controls import switch
+from payouts.staff import command_line
 
 
 class Command(BaseCommand):
@@ -12,13 +12,15 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--reason", required=True, help="kept in the history")
-        base.add_person(parser)
-        base.add_report_options(parser)
+        command_line.add_person(parser)
+        command_line.add_report_options(parser)
 
     def handle(self, *, by: str, reason: str, **options: Any) -> None:
-        with base.refusals_as_errors():
-            is_new = switching.resume(reason=reason, by=base.person(by), source=Source.COMMAND)
+        with command_line.refusals_as_errors():
+            is_new = switch.resume(
+                reason=reason, by=command_line.person(by), source=Channel.COMMAND
+            )
         if options["format"] == "json":
-            base.write_json(self.stdout, {"paused": False, "is_new": is_new})
+            command_line.write_json(self.stdout, {"paused": False, "is_new": is_new})
         else:
             self.stdout.write("Sending goes on." if is_new else "Sending was on already.")

@@ -8,8 +8,9 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connection, transaction
 
-from payouts import clock
-from payouts.models import Pause, Payout, PayoutStatus
+from audit import clock
+from payouts.gateway.models import Pause
+from payouts.models import Payout, PayoutStatus
 from tests import canaries
 from tests.factories import (
     PayoutFactory,

@@ -39,7 +39,7 @@ def kind_of(statements):
     first = statements[1] if len(statements) > 1 else ""
     if "pg_advisory_xact_lock_shared" in first:
         return "claim"
-    if "controls_pace" in first:
+    if "payouts_gateway_ratelimit" in first:
         return "question"
     if '"payouts_payout"' in first and first.endswith("FOR UPDATE"):
         return "record"

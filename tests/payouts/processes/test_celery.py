@@ -6,9 +6,11 @@ import time
 
 import pytest
 
-from payouts import bell, clock, services
-from payouts.controls.models import Pace
-from payouts.models import Attempt, Gateway, Payout, Source
+from audit import clock
+from audit.models import Channel
+from payouts import services, wakeups
+from payouts.gateway.models import Binding, RateLimit
+from payouts.models import Attempt, Payout
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.processes.conftest import assert_each_paid_once, count, until_all
 from tests.payouts.processes.harness import Celery, until
@@ -23,7 +25,7 @@ def app(broker, ring_at):
 
 @pytest.fixture
 def ring(app):
-    return lambda job, times=1: [app.send_task(bell.task_name(job)) for _ in range(times)]
+    return lambda job, times=1: [app.send_task(wakeups.task_name(job)) for _ in range(times)]
 
 
 def test_a13_hosts_beats_engines_and_rings_pay_each_of_100_rows_once(
@@ -55,7 +57,7 @@ def test_a_commit_is_heard_without_a_sweep(database, sandbox, app, start_celery)
     payout = PayoutFactory()
     approver = StaffFactory(roles=["Approver"])
 
-    services.approve_payouts(services.see([payout]), by=approver, source=Source.ADMIN)
+    services.approve_payouts(services.see([payout]), by=approver, source=Channel.ADMIN)
 
     until_all("broadcast")
     assert_each_paid_once(sandbox)
@@ -70,9 +72,9 @@ def test_f7_a_broker_that_is_lost_makes_all_slower_and_nothing_wrong(
     make_approved(10)
     payout = PayoutFactory()
     approver = StaffFactory(roles=["Approver"])
-    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Source.ADMIN)
+    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Channel.ADMIN)
     assert outcome.done
-    assert bell._silent_until
+    assert wakeups._silent_until
     until(lambda: "Cannot connect" in processes[-2].written)
     assert sandbox.calls() == 0
     assert count(status="approved") == 11
@@ -170,12 +172,12 @@ def test_a12_a_429_silences_both_engines(
     until_all("broadcast")
     sandbox.tell("faults", name="429_retry_after", seconds=6, path="/v1/payout/info")
     Payout.objects.filter(pk=Payout.objects.first().pk).update(due_at=clock.now())
-    until(lambda: Pace.objects.get().silent_until)
+    until(lambda: RateLimit.objects.get().silent_until)
     make_approved(20)
     Payout.objects.under_way().update(due_at=clock.now())
 
     calls = sandbox.calls()
-    silent_until = Pace.objects.get().silent_until
+    silent_until = RateLimit.objects.get().silent_until
     assert calls == 5
     until(lambda: sandbox.calls() > calls)
     assert clock.now() >= silent_until
@@ -187,11 +189,11 @@ def test_g1_a_worker_of_another_desk_does_nothing_and_says_so(
     make_approved, sandbox, start_celery, ring
 ):
     make_approved()
-    Gateway.objects.create(
+    Binding.objects.create(
         host="elsewhere.example", merchant_id="m", installation="test", bound_at=clock.now()
     )
     worker = start_celery(count=1)
-    for job in bell.JOBS:
+    for job in wakeups.JOBS:
         ring(job)
 
     until(lambda: worker.written.count("Nothing is sent and nothing is asked.") == 3)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from payouts import clock
+from audit import clock
 from payouts.models import Attempt, Payout, PayoutEvent
 from tests.payouts.processes.conftest import assert_each_paid_once, count, hurry
 from tests.payouts.processes.harness import until

@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from payouts import clock
+from audit import clock
 from payouts.models import Attempt, Payout
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.processes.conftest import assert_each_paid_once, count, until_all

@@ -12,7 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.db.migrations.loader import MigrationLoader
 from django.test import override_settings
 
-from payouts import chain, indexes
+from audit import chain, indexes
 from payouts.models import Attempt, Payout, WebhookDelivery
 from tests.payouts.processes.harness import until
 
@@ -23,9 +23,12 @@ BLOCKED_AT_MOST = "1s"
 
 # What the first release brought; a desk has its data from then on.
 FIRST_RELEASE = {
+    "audit": "0002_events_stay",
     "wallets": "0002_wallet_keeps_destination",
-    "controls": "0002_rows",
-    "payouts": "0004_roles_apart",
+    "payouts_gateway": "0002_row",
+    "payouts_controls": "0002_row",
+    "payouts": "0002_records_stay",
+    "payouts_staff": "0004_roles_apart",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]

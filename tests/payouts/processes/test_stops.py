@@ -4,9 +4,11 @@ import time
 
 import pytest
 
-from payouts import clock, switching
+from audit import clock
+from audit.models import Channel
+from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.models import Attempt, PayoutEvent, Source
+from payouts.models import Attempt, PayoutEvent
 from tests.factories import StaffFactory
 from tests.payouts.processes.conftest import count
 from tests.payouts.processes.harness import until
@@ -30,7 +32,7 @@ def test_g71_on_a_slow_line_at_most_one_more_claim_of_each_process_leaves(
     until(lambda: sandbox.creates() > 4)
 
     pressed_at = clock.now()
-    switching.pause(reason="Stop", by=operator, source=Source.COMMAND)
+    switch.pause(reason="Stop", by=operator, source=Channel.COMMAND)
 
     stopped_at = Switch.objects.get().turned_at
     until(lambda: not Attempt.objects.exclude(unanswered=[]).exists())

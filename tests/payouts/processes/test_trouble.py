@@ -10,7 +10,8 @@ from django.conf import settings
 from django.db import connection
 
 from payouts.controls.models import Switch
-from payouts.models import Attempt, Gateway, Pause, Payout
+from payouts.gateway.models import Binding, Pause
+from payouts.models import Attempt, Payout
 from tests.factories import StaffFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.processes.conftest import ask_about, assert_each_paid_once, count, until_all
@@ -32,7 +33,7 @@ def test_a9_a_wrong_certificate_sends_nothing_and_keeps_all_waiting(
     make_approved, sandbox, environment, processes
 ):
     make_approved(3)
-    Gateway.objects.create(**account_at(sandbox), bound_at="2026-01-01T00:00:00Z")
+    Binding.objects.create(**account_at(sandbox), bound_at="2026-01-01T00:00:00Z")
     trusting = {name: str(ROOT / "tests/heleket/tls/ca.pem") for name in CA_VARIABLES}
     worker = Process("worker", module="manage", env={**environment, **trusting})
     processes.append(worker)
@@ -62,7 +63,7 @@ def test_g1_a_database_of_another_desk_sends_and_asks_nothing(
 ):
     """All that the worker has would work, and so the gateway would hear of it."""
     make_approved()
-    Gateway.objects.create(**account_at(sandbox) | other, bound_at="2026-01-01T00:00:00Z")
+    Binding.objects.create(**account_at(sandbox) | other, bound_at="2026-01-01T00:00:00Z")
     worker = start_worker()
 
     assert worker.ends() == 1
@@ -79,12 +80,12 @@ def test_g29_a_worker_with_a_mistyped_key_binds_nothing_and_waits(
     mistyped = start_worker(HELEKET_API_KEY="mistyped")
     mistyped.once(lambda: mistyped.written.count("Heleket has not signed us in") > 1)
     assert mistyped.popen.poll() is None
-    assert not Gateway.objects.exists()
+    assert not Binding.objects.exists()
     mistyped.kill()
 
     start_worker("--once")
     until(lambda: count(status="broadcast"))
-    assert Gateway.objects.exists()
+    assert Binding.objects.exists()
     assert sandbox.creates() == 1
 
 

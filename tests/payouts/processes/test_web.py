@@ -12,9 +12,9 @@ import pytest
 import requests
 from django.conf import settings
 
+from audit import clock
 from benchmarks import stage
 from heleket.webhooks import sign_webhook
-from payouts import clock
 from payouts.models import Payout, WebhookDelivery
 from tests.payouts.processes.conftest import at_database, on_server, until_all
 from tests.payouts.processes.harness import Web, until

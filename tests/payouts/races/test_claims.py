@@ -7,11 +7,13 @@ from threading import Event
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from payouts import checks, clock, rebinding, services, submission
-from payouts.controls.models import Pace
+from audit import clock
+from audit.models import Channel
+from payouts import polling, rebinding, services, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
-from payouts.models import Attempt, Gateway, Payout, PayoutStatus, Source
+from payouts.gateway.models import Binding, RateLimit
+from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import LOOK, Duel, returned
@@ -43,12 +45,12 @@ def make(transactional_db):
     return make
 
 
-def test_a13_each_row_is_claimed_once_by_many_claimers(desk, make, ring, rounds):
+def test_a13_each_row_is_claimed_once_by_many_claimers(account, make, ring, rounds):
     claimers = ring(4)
     for _ in rounds:
         make(3)
-        claimed = returned(claimers.run(*[partial(submission.claim, 2, desk)] * 4))
-        claimed += [submission.claim(10, desk)]  # what skipping left over
+        claimed = returned(claimers.run(*[partial(submission.claim, 2, account)] * 4))
+        claimed += [submission.claim(10, account)]  # what skipping left over
 
         ids = [call.payout_id for calls in claimed for call in calls]
         assert len(ids) == len(set(ids)) == 3
@@ -57,15 +59,15 @@ def test_a13_each_row_is_claimed_once_by_many_claimers(desk, make, ring, rounds)
     assert_chains_hold()
 
 
-def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, rounds):
+def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, ring, rounds):
     rare = 0.001  # calls a second: one may be made, the next after a quarter of an hour
-    send = partial(submission.claim, 2, replace(desk, calls_per_second=rare))
-    ask = partial(checks.claim, 2, replace(desk, calls_per_second=rare))
+    send = partial(submission.claim, 2, replace(account, calls_per_second=rare))
+    ask = partial(polling.claim, 2, replace(account, calls_per_second=rare))
     duel = Duel(ring(4))
     make(4)
-    submission.claim(2, desk)
+    submission.claim(2, account)
     for _ in rounds:
-        Pace.objects.update(free_at=None)
+        RateLimit.objects.update(free_at=None)
         Payout.objects.update(due_at=clock.now())
         make(1)
 
@@ -74,12 +76,12 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, r
     duel.assert_both_won()
 
 
-def test_f10_a_limit_checked_before_the_lock_is_found(desk, make, ring):
+def test_f10_a_limit_checked_before_the_lock_is_found(account, make, ring):
     with bugs.plant(bugs.LIMIT_BEFORE_LOCK), pytest.raises(ValueError, match="too many values"):
-        test_f10_claims_of_both_kinds_share_what_the_rate_leaves(desk, make, ring, range(500))
+        test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, ring, range(500))
 
 
-def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):
+def test_a13_a_claim_passes_over_what_others_hold(account, make, ring):
     """Workers that claim at one moment share what is due: none comes away empty, none waits."""
     [held], [free] = make(1), make(1)
     pair = ring(2)
@@ -95,7 +97,7 @@ def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '5s'")
-            return submission.claim(1, desk), submission.claim(1, desk)
+            return submission.claim(1, account), submission.claim(1, account)
         finally:
             pair.barrier.wait()
 
@@ -103,12 +105,12 @@ def test_a13_a_claim_passes_over_what_others_hold(desk, make, ring):
 
     assert [call.payout_id for call in first] == [free.pk]
     assert second == []
-    assert [call.payout_id for call in submission.claim(1, desk)] == [held.pk]
+    assert [call.payout_id for call in submission.claim(1, account)] == [held.pk]
     assert_chains_hold()
 
 
 def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
-    desk, make, ring, sandbox, monkeypatch
+    account, make, ring, sandbox, monkeypatch
 ):
     """The call of such a claim goes to the account before, which alone can tell of it."""
     make(1)
@@ -132,24 +134,24 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
         pair.barrier.wait()
         try:
             with client_of(sandbox, host="localhost:9000") as client:
-                rebinding.rebind(client, reason="Moved", by=operator, source=Source.COMMAND)
+                rebinding.rebind(client, reason="Moved", by=operator, source=Channel.COMMAND)
         finally:
             has_ended.set()
 
     monkeypatch.setattr(submission, "choose", linger)
-    told, calls = pair.run(rebind, partial(submission.claim, 1, desk))
+    told, calls = pair.run(rebind, partial(submission.claim, 1, account))
 
     assert "1 payout may still be paid" in str(told)
-    assert Gateway.objects.get().host == desk.host
+    assert Binding.objects.get().host == account.host
     assert len(calls) == 1
 
 
-def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, duel, rounds):
+def test_a19_cancel_against_claim_has_one_winner_in_both_orders(account, make, duel, rounds):
     operator = StaffFactory(roles=["Operator"])
-    cancel = partial(services.cancel_payouts, reason="Stop", by=operator, source=Source.ADMIN)
+    cancel = partial(services.cancel_payouts, reason="Stop", by=operator, source=Channel.ADMIN)
     for _ in rounds:
         [payout] = make(1)
-        claim = partial(submission.claim, 1, desk, only=[payout.pk])
+        claim = partial(submission.claim, 1, account, only=[payout.pk])
         cancel_it = partial(cancel, services.see([payout]))
         calls, [outcome] = duel.run(claim, cancel_it)
 
@@ -167,11 +169,11 @@ def test_a19_cancel_against_claim_has_one_winner_in_both_orders(desk, make, duel
     assert_chains_hold()
 
 
-def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, duel, rounds):
+def test_a21_edit_against_claim_sends_only_what_was_approved(account, make, duel, rounds):
     editor = StaffFactory(roles=["Requester"])
     for _ in rounds:
         [payout] = make(1)
-        claim = partial(submission.claim, 1, desk, only=[payout.pk])
+        claim = partial(submission.claim, 1, account, only=[payout.pk])
         edit = partial(
             services.edit_payout,
             services.see([payout])[0],
@@ -181,7 +183,7 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, duel, r
             purpose="Prize",
             reason="More",
             by=editor,
-            source=Source.ADMIN,
+            source=Channel.ADMIN,
         )
         calls, edited = duel.run(claim, edit)
 
@@ -198,7 +200,7 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(desk, make, duel, r
 
 
 def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
-    desk, make, ring, sandbox, heleket_client, monkeypatch
+    account, make, ring, sandbox, heleket_client, monkeypatch
 ):
     """The worker's record and another transaction lock the same two rows in opposite orders."""
     first, second = sorted(make(2), key=lambda payout: payout.pk)
@@ -209,12 +211,12 @@ def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
 
     pair = ring(2)
 
-    def record_against_the_order(answers, desk):
+    def record_against_the_order(answers, account):
         def wrong():
             with transaction.atomic():
                 lock(second)
                 pair.barrier.wait()
-                record(answers, desk)
+                record(answers, account)
 
         def other():
             with transaction.atomic():
@@ -223,13 +225,13 @@ def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
                 lock(second)
 
         if victims:
-            record(answers, desk)
+            record(answers, account)
             return
         victims.extend(each for each in pair.run(wrong, other) if each is not None)
         raise victims[0]
 
     monkeypatch.setattr(submission, "record", record_against_the_order)
-    worker = Worker(jobs.all_jobs(heleket_client, desk, 2))
+    worker = Worker(jobs.all_jobs(heleket_client, account, 2))
     worker.run(once=True)
 
     assert [type(each) for each in victims] == [OperationalError]

@@ -8,8 +8,9 @@ import pytest
 from django.conf import settings
 
 import heleket
+from audit import clock
 from heleket.webhooks import sign_webhook
-from payouts import checks, clock, submission, webhooks
+from payouts import polling, submission, webhooks
 from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory
 from tests.payouts.races.conftest import returned
@@ -41,23 +42,23 @@ def webhook_of(attempt, number):
 
 
 @pytest.fixture
-def attempt(desk):
+def attempt(account):
     """An attempt of a payout that is at Heleket, in real time."""
     with clock.replaced(clock.database_now):
         PayoutFactory(status=PayoutStatus.APPROVED)
-        [call] = submission.claim(1, desk)
+        [call] = submission.claim(1, account)
         told = heleket.RemotePayout(uuid="uuid", status="process", is_final=False)
-        submission.record([submission.Answer(call, told)], desk)
+        submission.record([submission.Answer(call, told)], account)
         yield Attempt.objects.get()
 
 
-def test_g24_a_hint_beside_an_older_answer_is_never_lost(desk, attempt, duel, rounds):
+def test_g24_a_hint_beside_an_older_answer_is_never_lost(account, attempt, duel, rounds):
     duel.STEP = STEP
     for number in rounds:
         Payout.objects.update(due_at=clock.now() + timedelta(hours=1))
-        question = checks.Question(attempt.pk, attempt.order_id, clock.now(), wants_cancel=False)
+        question = polling.Question(attempt.pk, attempt.order_id, clock.now(), wants_cancel=False)
         told = heleket.RemotePayout(uuid=attempt.uuid, status="check", is_final=False)
-        record = partial(checks.record, [checks.Reply(question, told)], desk)
+        record = partial(polling.record, [polling.Reply(question, told)], account)
 
         returned(duel.run(record, webhook_of(attempt, number)))
 
@@ -66,11 +67,11 @@ def test_g24_a_hint_beside_an_older_answer_is_never_lost(desk, attempt, duel, ro
         duel.won(first=Attempt.objects.get().answered_at < due_at)
 
 
-def test_g24_a_watch_beside_an_older_answer_is_never_lost(desk, attempt, duel, rounds):
+def test_g24_a_watch_beside_an_older_answer_is_never_lost(account, attempt, duel, rounds):
     duel.STEP = STEP
     failed = heleket.RemotePayout(uuid=attempt.uuid, status="fail", is_final=True)
-    question = checks.Question(attempt.pk, attempt.order_id, clock.now(), wants_cancel=False)
-    record = partial(checks.record, [checks.Reply(question, failed)], desk)
+    question = polling.Question(attempt.pk, attempt.order_id, clock.now(), wants_cancel=False)
+    record = partial(polling.record, [polling.Reply(question, failed)], account)
     record()
     assert Payout.objects.get().status == PayoutStatus.FAILED
     for number in rounds:

@@ -6,9 +6,12 @@ from functools import partial
 import pytest
 
 import heleket
-from payouts import checks, services, submission, switching
+from audit.models import Channel
+from payouts import polling, services, submission
+from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.models import Discrepancy, Pause, PayoutStatus, Source
+from payouts.gateway.models import Pause
+from payouts.models import Discrepancy, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import returned
@@ -47,22 +50,23 @@ def make(transactional_db):
     return make
 
 
-def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, desk, ring, rounds):
+def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ring, rounds):
     chance, everybody = random.Random(11), ring(8)
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
-    by_approver = {"by": approver, "source": Source.ADMIN}
-    by_operator = {"reason": "Stop", "by": operator, "source": Source.ADMIN}
+    by_approver = {"by": approver, "source": Channel.ADMIN}
+    by_operator = {"reason": "Stop", "by": operator, "source": Channel.ADMIN}
 
     def turn():
-        switching.pause(**by_operator)
-        switching.resume(**by_operator)
+        switch.pause(**by_operator)
+        switch.resume(**by_operator)
 
     def work(answer, seed):
-        calls = submission.claim(4, desk)
+        calls = submission.claim(4, account)
         random.Random(seed).shuffle(calls)
-        submission.record([submission.Answer(call, answer) for call in calls], desk)
-        checks.record(
-            [checks.Reply(each, answer_to_a_question) for each in checks.claim(4, desk)], desk
+        submission.record([submission.Answer(call, answer) for call in calls], account)
+        polling.record(
+            [polling.Reply(each, answer_to_a_question) for each in polling.claim(4, account)],
+            account,
         )
 
     answer_to_a_question = heleket.PayoutNotFound("Payout not found")

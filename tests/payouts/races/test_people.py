@@ -7,10 +7,13 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError
 
-from payouts import door, services, switching
-from payouts.chain import first_broken
-from payouts.errors import PayoutError
-from payouts.models import Approval, DeskEvent, Origin, Payout, PayoutStatus, Source
+from audit.chain import first_broken
+from audit.events import log_event
+from audit.models import Channel, DeskEvent
+from audit.refusals import Refused
+from payouts import services, transitions
+from payouts.controls import switch
+from payouts.models import Approval, Origin, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import Duel, returned
@@ -34,7 +37,7 @@ def test_c2_two_approvers_at_once_move_a_payout_once(make, duel, rounds):
     for _ in rounds:
         payout = make()
         seen = services.see([payout])
-        approve = partial(services.approve_payouts, seen, source=Source.ADMIN)
+        approve = partial(services.approve_payouts, seen, source=Channel.ADMIN)
         results = returned(duel.run(*[partial(approve, by=person) for person in people]))
 
         assert sorted(outcome.done for [outcome] in results) == [False, True]
@@ -57,7 +60,7 @@ def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
     for _ in rounds:
         payout = make()
         seen = services.see([payout])
-        approve = partial(services.approve_payouts, seen, by=person, source=Source.ADMIN)
+        approve = partial(services.approve_payouts, seen, by=person, source=Channel.ADMIN)
         results = returned(pair.run(approve, approve))
 
         assert sorted(outcome.done for [outcome] in results) == [False, True]
@@ -70,7 +73,7 @@ def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
     for _ in rounds:
         payout = make(status=PayoutStatus.FAILED)
         seen = services.see([payout])
-        retry = partial(services.retry_payouts, seen, reason="Again", source=Source.ADMIN)
+        retry = partial(services.retry_payouts, seen, reason="Again", source=Channel.ADMIN)
         results = returned(duel.run(*[partial(retry, by=person) for person in people]))
 
         payout = Payout.objects.get(pk=payout.pk)
@@ -91,7 +94,7 @@ def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
         purpose="Prize",
         origin=Origin.API,
         by=known.requested_by,
-        source=Source.API,
+        source=Channel.API,
         installation="test",
     )
     for key in map(str, rounds):
@@ -101,7 +104,7 @@ def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
         assert first.pk == second.pk
 
         kinds = [type(each) for each in pair.run(other, partial(other, amount=Decimal(7)))]
-        assert sorted(kinds, key=str) == sorted([Payout, PayoutError], key=str)
+        assert sorted(kinds, key=str) == sorted([Payout, Refused], key=str)
     assert Payout.objects.count() == 1 + 2 * len(rounds)
     assert_chains_hold()
 
@@ -128,7 +131,7 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
         services.release_payouts(as_it_is, by=approver, source="admin")
 
     def tell():
-        with door.change([payout.pk], by=operator, source=Source.API) as [locked]:
+        with transitions.change([payout.pk], by=operator, source=Channel.API) as [locked]:
             locked.tell("note", "1E-7", amount="0.10000000", since=1.0)
 
     for _ in rounds:
@@ -144,10 +147,10 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
 def test_g12_the_chain_of_the_desk_holds_under_many_writers(ring, rounds):
     writers, operator = ring(4), StaffFactory(roles=["Operator"])
     turn = [
-        partial(act, reason="Test", by=operator, source=Source.ADMIN)
-        for act in (switching.pause, switching.resume)
+        partial(act, reason="Test", by=operator, source=Channel.ADMIN)
+        for act in (switch.pause, switch.resume)
     ]
-    tell = partial(door.tell_desk, "note", "ü", by=None, source=Source.WORKER, amount="1.0")
+    tell = partial(log_event, "note", "ü", by=None, source=Channel.WORKER, amount="1.0")
     for _ in rounds:
         returned(writers.run(*turn, tell, tell))
 

@@ -10,10 +10,13 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.urls import reverse
 
-from payouts import people, submission, switching
+from audit.models import Channel, DeskEvent
+from audit.refusals import Refused
+from payouts import submission
+from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.errors import PayoutError
-from payouts.models import DeskEvent, Payout, PayoutStatus, Source
+from payouts.models import Payout, PayoutStatus
+from payouts.staff import people
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import LOOK, returned
 from tests.sim import bugs
@@ -34,7 +37,7 @@ def stop(request):
     by = StaffFactory(roles=["Operator", "Approver", "Requester"])
     wallet = WalletFactory()
     if request.param == "switch":
-        return lambda: switching.pause(reason="Stop", by=by, source=Source.COMMAND)
+        return lambda: switch.pause(reason="Stop", by=by, source=Channel.COMMAND)
     if request.param == "close":
         return lambda: close_client(wallet.client_id, reason="Stop", by=by)
     act = {"freeze": freeze_wallets, "archive": archive_wallets}[request.param]
@@ -42,7 +45,7 @@ def stop(request):
 
 
 @pytest.fixture
-def press(desk, ring, monkeypatch):
+def press(account, ring, monkeypatch):
     """Press a stop while all claim; return who passed how often while it was kept waiting."""
     everybody, chance = ring(CLAIMERS + 1), random.Random(71)
     state = {}
@@ -60,7 +63,7 @@ def press(desk, ring, monkeypatch):
 
         def claim_on():
             while not state["over"].is_set() and state["late"][get_ident()] < 3:
-                submission.claim(1, desk)
+                submission.claim(1, account)
 
         def stop_them():
             try:
@@ -124,16 +127,16 @@ def stopped_in_between(monkeypatch):
     return prepare
 
 
-def test_g71_a_claim_that_let_a_stop_pass_sees_it(desk, usdt, stopped_in_between):
+def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_between):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     by = StaffFactory(roles=["Operator"])
 
     def stop():
-        switching.pause(reason="Stop", by=by, source=Source.COMMAND)
+        switch.pause(reason="Stop", by=by, source=Channel.COMMAND)
 
     stopped_in_between(stops, "let_stops_pass", stop)
 
-    assert submission.claim(1, desk) == []
+    assert submission.claim(1, account) == []
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
 
 
@@ -154,7 +157,7 @@ def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_bet
 
     stopped_in_between(people, "needed", let_in_and_stop)
 
-    with pytest.raises(PayoutError, match="stopped again"):
+    with pytest.raises(Refused, match="stopped again"):
         people.enable(person, seen=seen, reason="Found it", by=boss)
 
     assert not User.objects.get(pk=person.pk).is_active
@@ -163,17 +166,17 @@ def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_bet
 
 def test_g72_what_is_paused_again_while_it_is_resumed_stays_paused(client, stopped_in_between):
     operator = StaffFactory(roles=["Operator"])
-    turn = {"by": operator, "source": Source.ADMIN}
-    switching.pause(reason="Wrong rate", **turn)
+    turn = {"by": operator, "source": Channel.ADMIN}
+    switch.pause(reason="Wrong rate", **turn)
     client.force_login(operator)
-    url = reverse("admin:controls_switch_turn")
+    url = reverse("admin:payouts_controls_switch_turn")
     page = client.get(url, secure=True).context["form"].initial
 
     def resume_and_pause():
-        switching.resume(reason="Mended", **turn)
-        switching.pause(reason="A break-in", **turn)
+        switch.resume(reason="Mended", **turn)
+        switch.pause(reason="A break-in", **turn)
 
-    stopped_in_between(switching, "needed", resume_and_pause)
+    stopped_in_between(switch, "needed", resume_and_pause)
 
     answer = client.post(url, page | {"reason": "Mended"}, secure=True)
 

@@ -7,13 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 import heleket
-from payouts import desk as desks
-from payouts.desk import Desk
 from payouts.engine import jobs
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
-from payouts.errors import NotBound
-from payouts.management import base
+from payouts.gateway import accounts
+from payouts.gateway.accounts import GatewayAccount, NotBound
+from payouts.staff import command_line
 
 logger = logging.getLogger("payouts.worker")
 
@@ -31,7 +30,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "--threads",
-            type=base.positive,
+            type=command_line.positive,
             default=8,
             metavar="N",
             help="calls of a kind at once (8)",
@@ -39,29 +38,29 @@ class Command(BaseCommand):
         parser.add_argument("--once", action="store_true", help="do what is due now, then stop")
         parser.add_argument(
             "--limit",
-            type=base.positive,
+            type=command_line.positive,
             metavar="N",
             help="do at most N of each kind of work, then stop",
         )
 
     def handle(self, *, threads: int, once: bool, limit: int | None, **_options: Any) -> None:
         stops = once or limit is not None
-        with base.refusals_as_errors(), desks.open_client() as client:
-            desk = desks.open_desk(client) if stops else sign_in(client)
+        with command_line.refusals_as_errors(), accounts.heleket_client() as client:
+            account = accounts.open_account(client) if stops else sign_in(client)
             may_send = FirstQuestions().are_put
-            worker = Worker(jobs.all_jobs(client, desk, threads, may_send), limit=limit)
-            logger.info("works for merchant %s at %s", desk.merchant_id, desk.host)
+            worker = Worker(jobs.all_jobs(client, account, threads, may_send), limit=limit)
+            logger.info("works for merchant %s at %s", account.merchant_id, account.host)
             with stopped_by_signals(worker):
                 done = worker.run(once=stops, on_round=reporter())
         logger.info("stopped; recorded %s in all", in_words(done))
 
 
-def sign_in(client: heleket.Client) -> Desk:
+def sign_in(client: heleket.HeleketClient) -> GatewayAccount:
     """Open the desk; if it is bound to no account yet, wait until Heleket has signed us in."""
     wait = 1
     while True:
         try:
-            return desks.open_desk(client)
+            return accounts.open_account(client)
         except NotBound as exc:
             logger.warning("%s Nothing is sent; the next try is in %d s.", exc, wait)
         time.sleep(wait)

@@ -1,6 +1,6 @@
 from django.db import migrations, models
 
-from payouts.indexes import AddIndex
+from audit.indexes import AddIndex
 
 
 class Migration(migrations.Migration):

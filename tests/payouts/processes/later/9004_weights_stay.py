@@ -1,6 +1,6 @@
 from django.db import migrations
 
-from payouts import triggers
+from audit import triggers
 
 CHANGED = triggers.changed(["weight"])
 

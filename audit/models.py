@@ -1,0 +1,104 @@
+"""Who did what, when and by which way: sealed events, and the desk's own chain of them."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import connection, models
+from django.utils.functional import cached_property
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from audit import chain
+
+LOGIN = "login"  # in an event's data: the person's, as it was on that day
+DESK_CHAIN_LOCK = 0x6465736B  # "desk"
+
+
+class Channel(models.TextChoices):
+    ADMIN = "admin", _("Admin")
+    API = "api", _("API")
+    COMMAND = "command", _("command line")
+    WORKER = "worker", _("worker")
+    WEBHOOK = "webhook", _("webhook")
+    CHECK = "check", _("check")
+    RECONCILE = "reconcile", _("reconciliation")
+
+
+def known_as(person: User | None, login: str | None) -> str:
+    if person is None:
+        return gettext("the system")
+    name = person.get_username()
+    if login in (None, name):
+        return name
+    return gettext("%(then)s (now %(now)s)") % {"then": login, "now": name}
+
+
+class Event(models.Model):
+    """One act, by a person or the system. Rows are only added: triggers refuse all else."""
+
+    number = models.PositiveIntegerField()
+    at = models.DateTimeField()
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    source = models.CharField(max_length=10, choices=Channel)
+    act = models.CharField(max_length=20)
+    reason = models.TextField(default="")
+    data = models.TextField(
+        default=""
+    )  # a JSON object as text, so that it is read as it was sealed
+    hash = models.CharField(max_length=64)
+
+    class Meta:
+        abstract = True
+        default_permissions = ("view",)
+
+    def __str__(self) -> str:
+        return f"{self.number} {self.act}"
+
+    @cached_property
+    def facts(self) -> dict[str, str]:
+        told: dict[str, str] = json.loads(self.data or "{}")
+        return told
+
+    @property
+    def login(self) -> str | None:
+        """The person's login of that day. Events from before logins were kept have none."""
+        return self.facts.get(LOGIN)
+
+    @property
+    def who(self) -> str:
+        """Name who did it by the login of that day, and by the one of today if that is another."""
+        return known_as(self.person, self.login)
+
+    def told(self) -> list[Any]:
+        """What the chain seals."""
+        return [
+            self.number,
+            chain.stamp(self.at),
+            self.person_id,
+            self.source,
+            self.act,
+            self.reason,
+            self.data,
+        ]
+
+
+class DeskEventQuerySet(models.QuerySet["DeskEvent"]):
+    def lock_chain(self) -> "DeskEvent | None":
+        """Keep others from appending until this transaction ends, and return the last event."""
+        if connection.vendor == "postgresql":
+            with connection.cursor() as cursor:
+                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DESK_CHAIN_LOCK])
+        return self.order_by("-number").first()
+
+
+class DeskEvent(Event):
+    """An act that belongs to no payout: the switch, the binding, a pause of Heleket's."""
+
+    objects = DeskEventQuerySet.as_manager()
+
+    class Meta(Event.Meta):
+        constraints = [models.UniqueConstraint("number", name="one_desk_event_per_number")]

@@ -1,0 +1,79 @@
+"""What a payout costs: as the stored price list says, and as Heleket itself calculates it."""
+
+import time
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+import heleket
+from payouts import explain, recording
+from payouts.gateway import accounts
+from payouts.gateway.accounts import WrongAccount
+from payouts.gateway.models import RateLimit
+from wallets.models import PayoutService
+
+ASK_SECONDS = 5.0  # a person waits for the page
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What the stored price list says. The client always receives the full amount."""
+
+    service: PayoutService
+    amount: Decimal
+    fee: Decimal
+    debit: Decimal
+    refusal: str
+
+
+def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:
+    """Return None if the price list does not have this coin."""
+    service = PayoutService.objects.filter(network=network, currency=currency).first()
+    if service is None:
+        return None
+    return Estimate(
+        service=service,
+        amount=amount,
+        fee=service.fee_for(amount),
+        debit=service.debit_for(amount),
+        refusal=service.refusal_for(amount),
+    )
+
+
+@dataclass(frozen=True)
+class Calculated:
+    """Heleket's own calculation, or why there is none."""
+
+    costs: heleket.Calculation | None
+    note: str = ""
+
+
+def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> Calculated:
+    """Let Heleket calculate a payout that is not made. Nothing is sent, and if Heleket asks for
+    silence in answer, all keep it.
+
+    The call does not count in our own rate: a person waits for it.
+    """
+    pace = RateLimit.objects.get(pk=1)
+    if pace.is_silent:
+        return Calculated(None, explain.calls_go_on(pace))
+    try:
+        with accounts.heleket_client() as client:
+            accounts.refuse_another(client)
+            costs = client.calculate(
+                amount=amount,
+                currency=currency,
+                network=network,
+                address=address,
+                deadline=time.monotonic() + ASK_SECONDS,
+            )
+    except heleket.RequestRejected as exc:
+        return Calculated(None, _("Heleket would refuse it: %s") % exc.message)
+    except (heleket.HeleketError, heleket.InvalidBaseUrl, WrongAccount) as exc:
+        recording.heed([exc])
+        return Calculated(None, _("Heleket could not be asked for its own calculation. %s") % exc)
+    if costs.payout_amount != amount:
+        note = _("Careful: by this calculation the client would not receive the full amount.")
+        return Calculated(costs, note)
+    return Calculated(costs)

@@ -1,0 +1,213 @@
+"""Everything the page shows about one payout."""
+
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db.models import Count, Max
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.models import LOGIN, Channel, known_as
+from payouts import services
+from payouts.admin import acts, costs
+from payouts.explain import explain
+from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus, WaitingFor
+from wallets.amounts import Total, format_amount
+
+LATEST = 5
+ANSWER_SHOWN = 4000
+
+WORDS = {
+    "request": gettext_lazy("Requested"),
+    "edit": gettext_lazy("Changed"),
+    "approve": gettext_lazy("Approved"),
+    "reject": gettext_lazy("Rejected"),
+    "hold": gettext_lazy("Put on hold"),
+    "release": gettext_lazy("Released"),
+    "cancel": gettext_lazy("Cancelled"),
+    "ask_to_cancel": gettext_lazy("Cancellation asked for"),
+    "withdraw": gettext_lazy("Cancelled: Heleket never had it"),
+    "void": gettext_lazy("Approval void"),
+    "retry": gettext_lazy("Tried again"),
+    "send_now": gettext_lazy("Sending asked for"),
+    "ask": gettext_lazy("Question to Heleket asked for"),
+    "wait": gettext_lazy("Has to wait"),
+    "claim": gettext_lazy("Sent to Heleket"),
+    "repeat": gettext_lazy("Sent again, the same request"),
+    "accept": gettext_lazy("Heleket has it"),
+    "confirm": gettext_lazy("Paid"),
+    "fail": gettext_lazy("Not paid"),
+    "put_back": gettext_lazy("Nothing came of it: it goes out again"),
+    "no_answer": gettext_lazy("No answer from Heleket"),
+    "not_found": gettext_lazy("Heleket does not know it"),
+    "may_repeat": gettext_lazy("It may be sent again"),
+    "refused": gettext_lazy("Heleket refused a repeat, which proves nothing"),
+    "not_executed": gettext_lazy("A repeat was not executed, which proves nothing"),
+    "late_refusal": gettext_lazy("A late refusal, which changes nothing"),
+    "unsent": gettext_lazy("Not sent"),
+    "told": gettext_lazy("News from Heleket"),
+    "discrepancy": gettext_lazy("Heleket and the desk differ"),
+    "close_discrepancy": gettext_lazy("Discrepancy closed"),
+}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One event of the timeline, in words."""
+
+    event: PayoutEvent
+    title: str
+    data: dict[str, str]
+
+    @property
+    def moved(self) -> str:
+        """From which status to which, if it moved."""
+        event = self.event
+        if event.from_status == event.to_status or not event.from_status:
+            return ""
+        names = dict(PayoutStatus.choices)
+        return f"{names[PayoutStatus(event.from_status)]} → {names[PayoutStatus(event.to_status)]}"
+
+
+@dataclass(frozen=True)
+class Try:
+    """One attempt, with Heleket's last answer laid out for reading."""
+
+    attempt: Attempt
+    answer: str
+    facts: list[tuple[Any, Any, str]]
+
+
+def dossier(payout: Payout, person: User) -> dict[str, Any]:
+    """Gather the page, as a context for its template."""
+    entries = timeline(payout)
+    makers = payout.makers.select_related("person").order_by("pk")
+    approvals = payout.approvals.select_related("person").order_by("-decided_at", "-pk")
+    attempts = list(payout.attempts.order_by("-generation"))
+    return {
+        "payout": payout,
+        "told": explain(payout),
+        "acts": possible_acts(payout, person),
+        "why_not": why_not_approve(payout, person),
+        "may_edit": may_edit(payout, person),
+        "estimate": costs.estimate(payout.network, payout.currency, payout.amount),
+        "latest": next((a for a in attempts if a.generation == payout.generation), None),
+        "requester": known_as(
+            payout.requested_by, first_logins(entries).get(payout.requested_by_id)
+        ),
+        "makers": name_all(makers, entries),
+        "approvals": name_all(approvals, entries),
+        "tries": [in_words(attempt) for attempt in attempts],
+        "timeline": entries,
+        "discrepancies": payout.discrepancies.select_related("closed_by").order_by("-opened_at"),
+        **history(payout),
+    }
+
+
+def possible_acts(payout: Payout, person: User) -> list[acts.Act]:
+    makers = services.makers_of([payout]).get(payout.pk, [])
+    return [
+        act
+        for act in acts.ACTS.values()
+        if act.is_allowed(person) and not acts.obstacle(act, payout, person, makers)
+    ]
+
+
+def why_not_approve(payout: Payout, person: User) -> str:
+    """Say why an approver cannot approve this one although it waits for approval."""
+    approve = acts.ACTS["approve"]
+    if payout.status not in approve.statuses or not approve.is_allowed(person):
+        return ""
+    makers = services.makers_of([payout]).get(payout.pk, [])
+    return acts.obstacle(approve, payout, person, makers)
+
+
+def may_edit(payout: Payout, person: User) -> bool:
+    is_stopped = payout.waiting_for == WaitingFor.DISCREPANCY
+    before_sending = (PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
+    may = person.has_perm("payouts.edit_payout")
+    return may and payout.status in before_sending and not is_stopped
+
+
+def timeline(payout: Payout) -> list[Entry]:
+    events = payout.events.select_related("person").order_by("-number")
+    return [
+        Entry(event, str(WORDS.get(event.act, event.act)), without_login(event.facts))
+        for event in events
+    ]
+
+
+def without_login(facts: dict[str, str]) -> dict[str, str]:
+    return {name: fact for name, fact in facts.items() if name != LOGIN}
+
+
+def first_logins(entries: Sequence[Entry]) -> dict[int | None, str | None]:
+    return {each.event.person_id: each.event.login for each in entries}  # the oldest comes last
+
+
+def name_all(rows: Iterable[Any], entries: Sequence[Entry]) -> list[Any]:
+    """Name each person as the payout's events do: an approval by the login it was given under."""
+    at_that_time: dict[Any, Any] = {
+        (each.event.person_id, each.event.at): each.event.login for each in entries
+    }
+    at_first, named = first_logins(entries), list(rows)
+    for row in named:
+        moment = (row.person_id, getattr(row, "decided_at", None))
+        row.who = known_as(row.person, at_that_time.get(moment, at_first.get(row.person_id)))
+    return named
+
+
+def in_words(attempt: Attempt) -> Try:
+    told = [
+        ("uuid", _("Heleket's id"), attempt.uuid),
+        ("remote_status", _("Heleket's status"), attempt.remote_status),
+        ("is_final", _("Final word"), _("yes") if attempt.is_final else _("not yet")),
+        ("txid", _("Transaction"), attempt.txid),
+        ("commission", _("Fee"), plain(attempt.commission)),
+        ("merchant_amount", _("Left our balance"), plain(attempt.merchant_amount)),
+        ("payer_amount", _("Paid out"), plain(attempt.payer_amount)),
+        ("payer_currency", _("Paid out in"), attempt.payer_currency),
+    ]
+    sources = dict(Channel.choices)
+    facts = [
+        (label, value, str(sources.get(attempt.sources.get(name), "")))
+        for name, label, value in told
+        if value
+    ]
+    return Try(attempt, pretty(attempt.answer), facts)
+
+
+def plain(amount: Decimal | None) -> str:
+    return "" if amount is None else format_amount(amount)
+
+
+def pretty(answer: str) -> str:
+    with suppress(ValueError):  # a page of HTML, or cut: shown as it came
+        answer = json.dumps(json.loads(answer), indent=2, ensure_ascii=False)
+    return answer if len(answer) <= ANSWER_SHOWN else answer[:ANSWER_SHOWN] + " …"
+
+
+def history(payout: Payout) -> dict[str, Any]:
+    """What this client was paid before, and whether this address is known."""
+    others = Payout.objects.for_client(payout.client).exclude(pk=payout.pk)
+    paid = others.filter(status=PayoutStatus.CONFIRMED)
+    sums = paid.values("currency").annotate(total=Total("amount"), count=Count("pk"))
+    same_address = paid.filter(network=payout.network, address=payout.address)
+    return {
+        "others": others.order_by("-number")[:LATEST],
+        "sums": sums.order_by("currency"),
+        "shared_with": also_paid_there(payout),
+        "address_use": same_address.aggregate(count=Count("pk"), last=Max("finished_at")),
+    }
+
+
+def also_paid_there(payout: Payout) -> list[str]:
+    """Name other clients who were to be paid at this address."""
+    there = Payout.objects.filter(address=payout.address, network=payout.network)
+    others = there.exclude(client=payout.client).order_by("client__name")
+    return list(others.values_list("client__name", flat=True).distinct()[:LATEST])

@@ -1,0 +1,213 @@
+"""Forms of the Admin: a payout by hand, its edit, and the reason for an act."""
+
+from contextlib import suppress
+from decimal import Decimal
+from typing import Any
+from uuid import UUID, uuid4
+
+from django import forms
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+
+from audit.texts import one_line
+from payouts import services
+from payouts.admin.acts import Act
+from payouts.models import Payout
+from wallets.amounts import AmountFormField, format_amount, parse_amount
+from wallets.coins import decimals_of, network_name
+from wallets.display import in_groups
+from wallets.models import Client, PayoutService, Wallet
+
+LONGEST_REASON = 500
+MOST_EVENTS = 2**31 - 1
+
+
+class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
+    def label_from_instance(self, obj: Any) -> SafeString:
+        memo = format_html(" · {} {}", _("memo"), obj.memo) if obj.memo else ""
+        name = format_html(" · {}", obj.label) if obj.label else ""
+        head = format_html("<strong>{}</strong>{}{}", network_name(obj.network), name, memo)
+        return format_html("{}<br>{}", head, in_groups(obj.address))
+
+
+def text_field(label: Any, max_length: int | None, **more: Any) -> forms.CharField:
+    widget = UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
+    return forms.CharField(
+        label=label, max_length=max_length, validators=[one_line], widget=widget, **more
+    )
+
+
+class PayoutForm(forms.Form):
+    """What is paid where, for one client. Says beside its field what the service would refuse."""
+
+    wallet = WalletField(
+        label=gettext_lazy("Where to"),
+        queryset=Wallet.objects.none(),
+        widget=forms.RadioSelect,
+        empty_label=None,
+        error_messages={
+            "required": gettext_lazy("Choose a wallet."),
+            "invalid_choice": gettext_lazy("This is not an active wallet of this client."),
+        },
+    )
+    currency = forms.ChoiceField(
+        label=gettext_lazy("Currency"),
+        widget=UnfoldAdminSelectWidget,
+        error_messages={"required": gettext_lazy("Choose a currency.")},
+    )
+    amount = AmountFormField(
+        label=gettext_lazy("Amount"),
+        help_text=gettext_lazy("The client receives this amount in full; the fee comes on top."),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "0.00"}),
+        error_messages={"required": gettext_lazy("Say how much is paid.")},
+    )
+    purpose = text_field(
+        gettext_lazy("Purpose"),
+        Payout._meta.get_field("purpose").max_length,
+        help_text=gettext_lazy("What the approvers should know. It is never sent to Heleket."),
+        error_messages={"required": gettext_lazy("Say what the payout is for.")},
+    )
+    reference = text_field(
+        gettext_lazy("Reference"),
+        Payout._meta.get_field("reference").max_length,
+        required=False,
+        help_text=gettext_lazy("Your own number for it, if there is one."),
+    )
+
+    known: Payout | None = None  # stored under this form's key already: nothing is judged again
+
+    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.wallets = Wallet.objects.for_client(client)
+        if self.known is None:
+            self.wallets = self.wallets.active()
+        self.fields["wallet"].queryset = self.wallets  # type: ignore[attr-defined]
+        self.fields["currency"].choices = [  # type: ignore[attr-defined]
+            ("", _("Choose")),
+            *((code, code) for code in self.codes()),
+        ]
+
+    def codes(self) -> list[str]:
+        if self.known is not None:
+            return [str(self.data.get("currency"))]
+        services = PayoutService.objects.available()
+        there = services.filter(network__in=self.wallets.values("network")).order_by("currency")
+        return list(there.values_list("currency", flat=True).distinct())
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.known is None and data.get("wallet") and data.get("currency"):
+            self.check_coin(data["wallet"].network, data["currency"], data.get("amount"))
+        return data
+
+    def check_coin(self, network: str, currency: str, amount: Any) -> None:
+        service = PayoutService.objects.filter(network=network, currency=currency).first()
+        if service is None or not service.is_available:
+            told = _("Heleket does not pay %(currency)s on %(network)s at the moment.")
+            names = {"currency": currency, "network": network_name(network)}
+            self.add_error("currency", told % names)
+        elif amount and (refusal := refusal_of(service, amount)):
+            self.add_error("amount", refusal)
+
+
+def refusal_of(service: PayoutService, amount: Decimal) -> str:
+    try:
+        decimals = decimals_of(service.network, service.currency)
+        parse_amount(format_amount(amount), decimals=decimals)
+    except ValueError as exc:
+        return str(exc)
+    return service.refusal_for(amount)
+
+
+class AddForm(PayoutForm):
+    """A new payout. The nonce makes a double click one payout, whatever happens in between."""
+
+    nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+
+    def __init__(self, data: Any, *, client: Client) -> None:
+        with suppress(ValueError):
+            key = self.key_of(UUID((data or {}).get("nonce", "")))
+            self.known = Payout.objects.for_client(client).filter(idempotency_key=key).first()
+        super().__init__(data, client=client)
+        wallets = list(self.wallets[:2])
+        if len(wallets) == 1:
+            self.initial["wallet"] = wallets[0]
+            self.initial["currency"] = wallets[0].preferred_currency
+
+    @staticmethod
+    def key_of(nonce: UUID) -> str:
+        return f"form:{nonce}"
+
+
+class EditForm(PayoutForm):
+    """A change of a payout, of which `seen` is the token of what the page showed."""
+
+    reason = text_field(
+        gettext_lazy("Why it is changed"),
+        LONGEST_REASON,
+        error_messages={"required": gettext_lazy("Say why it is changed.")},
+    )
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+
+    @classmethod
+    def showing(cls, payout: Payout) -> "EditForm":
+        names = ["wallet", "currency", "amount", "purpose", "reference"]
+        shown = {name: getattr(payout, name) for name in names}
+        [seen] = services.see([payout])
+        return cls(client=payout.client, initial={**shown, "seen": seen.token})
+
+
+class ConfirmForm(forms.Form):
+    """What a confirmation page sends back: tokens of what it showed, and a reason if one is due."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    reason = text_field(gettext_lazy("Reason"), LONGEST_REASON)
+
+    def __init__(self, *args: Any, act: Act, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if act.asks_reason:
+            self.fields["reason"].required = act.needs_reason
+            needed = _("Say why. It is kept with the payout.")
+            self.fields["reason"].error_messages["required"] = needed
+        else:
+            del self.fields["reason"]
+
+
+class CloseForm(forms.Form):
+    reason = text_field(
+        gettext_lazy("Reason"),
+        LONGEST_REASON,
+        error_messages={"required": gettext_lazy("Say what you found out. It is kept for ever.")},
+    )
+
+
+class SwitchForm(forms.Form):
+    """Which way the switch is turned: the page says so, so that two people never turn it twice.
+
+    `seen` is the moment at which it was turned last when the page was opened: nobody resumes what
+    was paused once more since then.
+    """
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    to = forms.ChoiceField(choices=[("paused", "paused"), ("on", "on")], widget=forms.HiddenInput)
+    reason = text_field(
+        gettext_lazy("Reason"),
+        LONGEST_REASON,
+        error_messages={"required": gettext_lazy("Say why.")},
+    )
+
+
+class PersonActForm(forms.Form):
+    """Why somebody is kept out or let in again; `seen` is the last such event that was shown."""
+
+    seen = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, min_value=0, max_value=MOST_EVENTS
+    )
+    reason = text_field(
+        gettext_lazy("Reason"),
+        LONGEST_REASON,
+        error_messages={"required": gettext_lazy("Say why.")},
+    )

@@ -1,0 +1,171 @@
+"""Which account this process works for, and the times its calls keep to."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from django.conf import settings
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+import heleket
+from audit import clock
+from audit.events import log_event
+from audit.models import Channel
+from audit.refusals import Refused, require
+from payouts.gateway.models import Binding
+
+
+class WrongAccount(Refused):
+    """This process and the database belong to different gateways, merchants or installations."""
+
+
+class NotBound(WrongAccount):
+    """The database belongs to no account yet, and Heleket has not signed this process in."""
+
+
+@dataclass(frozen=True)
+class GatewayAccount:
+    """The gateway account and installation of a process, and its times in seconds."""
+
+    host: str
+    merchant_id: str
+    installation: str
+    callback_url: str
+    timeout: float
+    lease: float
+    quiet: float
+    release: float
+    calls_per_second: float | None = None  # of all processes together
+
+    @property
+    def quiet_time(self) -> timedelta:
+        return timedelta(seconds=self.quiet)
+
+    @property
+    def release_time(self) -> timedelta:
+        return timedelta(seconds=self.release)
+
+
+def heleket_client() -> heleket.HeleketClient:
+    """Return a client for the account in the settings, to be closed after use. It knows the words
+    in which Heleket has said "not found", see `learn_not_found`.
+
+    Raises MissingCredentials, naming the variables to set, and InvalidBaseUrl.
+    """
+    required = ["HELEKET_MERCHANT_ID", "HELEKET_API_KEY"]
+    if missing := [name for name in required if not getattr(settings, name)]:
+        raise heleket.MissingCredentials(
+            _("Set %s in the environment: without it nothing can be asked of Heleket.")
+            % " and ".join(missing)
+        )
+    learned = Binding.objects.exclude(not_found_text="").values_list("not_found_text", flat=True)
+    return heleket.HeleketClient(
+        merchant_id=settings.HELEKET_MERCHANT_ID,
+        payout_key=settings.HELEKET_API_KEY,
+        payment_key=settings.HELEKET_PAYMENT_API_KEY,
+        base_url=settings.HELEKET_PROJECT_URL,
+        timeout_seconds=settings.HELEKET_TIMEOUT_SECONDS,
+        not_found_texts=heleket.NOT_FOUND_TEXTS.union(learned),
+    )
+
+
+def open_account(
+    client: heleket.HeleketClient, *, by: User | None = None, source: Channel = Channel.WORKER
+) -> GatewayAccount:
+    """Return this process's desk, once the database is known to belong to it.
+
+    The first one to which Heleket answers as to one that it knows binds the database, in the name
+    of `by` if a person caused it. Raises NotBound if Heleket does not, and WrongDesk if it belongs
+    to another gateway, merchant or installation: then nothing may be sent or asked.
+    """
+    if not Binding.objects.exists():
+        require_signed_in(client)
+        bind(client, by=by, source=source)
+    refuse_another(client)
+    return account_of(client)
+
+
+def account_of(client: heleket.HeleketClient) -> GatewayAccount:
+    return GatewayAccount(
+        host=client.host,
+        merchant_id=client.merchant_id,
+        installation=settings.INSTALLATION,
+        callback_url=settings.HELEKET_CALLBACK_URL,
+        timeout=settings.HELEKET_TIMEOUT_SECONDS,
+        lease=settings.LEASE_SECONDS,
+        quiet=settings.QUIET_SECONDS,
+        release=settings.RELEASE_SECONDS,
+        calls_per_second=settings.HELEKET_CALLS_PER_SECOND,
+    )
+
+
+def require_signed_in(client: heleket.HeleketClient) -> None:
+    """Raise NotBound unless Heleket answers as to a merchant whose signature it accepts.
+
+    A mistyped merchant or key would else tie the database to nobody's account for ever.
+    """
+    try:
+        client.list_services()
+    except heleket.HeleketError as exc:
+        raise NotBound(
+            _("Heleket has not signed us in, so this account is not bound: %s") % exc
+        ) from exc
+
+
+def identity_of(client: heleket.HeleketClient) -> dict[str, str]:
+    return {
+        "host": client.host,
+        "merchant_id": client.merchant_id,
+        "installation": settings.INSTALLATION,
+    }
+
+
+def bind(client: heleket.HeleketClient, *, by: User | None, source: Channel) -> None:
+    ours = identity_of(client)
+    with transaction.atomic():
+        _bound, is_new = Binding.objects.get_or_create(
+            pk=1, defaults={**ours, "bound_at": clock.now()}
+        )
+        if is_new:
+            log_event("bind", by=by, source=source, **ours)
+
+
+def is_still_ours(account: GatewayAccount) -> bool:
+    """Tell whether the database is bound to this desk's account: it may follow another one."""
+    ours = {name: getattr(account, name) for name in ("host", "merchant_id", "installation")}
+    return Binding.objects.filter(**ours).exists()
+
+
+def refuse_another(client: heleket.HeleketClient) -> None:
+    """Raise WrongDesk if the database belongs to another account; it need not be bound yet."""
+    if bound := Binding.objects.first():
+        refuse_other(bound, client)
+
+
+def refuse_other(bound: Binding, client: heleket.HeleketClient) -> None:
+    """Raise WrongDesk unless the database is bound to this client's account and installation."""
+    for name, value in identity_of(client).items():
+        if getattr(bound, name) != value:
+            raise WrongAccount(
+                _(
+                    "This database belongs to %(theirs)s (%(name)s), but this process is set up "
+                    "for %(ours)s. Nothing is sent and nothing is asked."
+                )
+                % {"theirs": getattr(bound, name), "ours": value, "name": name}
+            )
+
+
+def learn_not_found(text: str, *, by: User, source: Channel) -> None:
+    """Take the words in which Heleket says that it has no such payout, once it uses other ones.
+
+    Raises NotAllowed, and PayoutError for words that Heleket uses when it refuses something else,
+    or if the database is bound to no account yet.
+    """
+    require(by, "payouts_controls.turn_switch")
+    if not text or heleket.kind_of_refusal(text) != "unknown":
+        raise Refused(_("“%s” is what Heleket says when it refuses something else.") % text)
+    with transaction.atomic():
+        if not Binding.objects.filter(pk=1).update(not_found_text=text):
+            raise Refused(_("Start the worker once first: it binds the database to the account."))
+        log_event("learn_not_found", text, by=by, source=source)

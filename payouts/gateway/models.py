@@ -1,0 +1,104 @@
+"""The one account at Heleket: its binding, the pauses it asks for, and how fast it is called."""
+
+from datetime import datetime, timedelta
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from audit import clock
+
+# Heleket is left alone for so long at most: days would stop the desk. Whatever is further away was
+# written by a clock that was wrong.
+LONGEST_WAIT = timedelta(minutes=30)
+
+
+class Binding(models.Model):
+    """The one gateway account this database belongs to. Its row is made once Heleket has signed
+    the desk in for the first time."""
+
+    host = models.CharField(max_length=255)
+    merchant_id = models.CharField(max_length=64)
+    installation = models.CharField(max_length=4)
+    bound_at = models.DateTimeField()
+    not_found_text = models.CharField(max_length=200, default="")
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [models.CheckConstraint(name="one_binding", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return f"{self.merchant_id} at {self.host}"
+
+
+class StandingPauses(models.Manager["Pause"]):
+    """Those that hold up payouts. Of some causes one failure says too little."""
+
+    def get_queryset(self) -> models.QuerySet["Pause"]:
+        too_few = Q()
+        for cause, enough in Pause.ENOUGH.items():
+            too_few |= Q(cause=cause, failures__lt=enough)
+        return super().get_queryset().exclude(too_few)
+
+
+class Pause(models.Model):
+    """Heleket cannot take requests, or not in one currency: why, and when to try one again."""
+
+    class Cause(models.TextChoices):
+        FUNDS = "funds", _("Not enough funds at Heleket")
+        FORBIDDEN = "forbidden", _("Heleket has blocked payouts")
+        TERMINAL = "terminal", _("Heleket is being worked on")
+        UNAUTHORIZED = "unauthorized", _("Heleket refuses our key")
+        SLOW_DOWN = "slow_down", _("Heleket asks us to slow down")
+        UNREACHABLE = "unreachable", _("Heleket cannot be reached")
+        NO_ANSWER = "no_answer", _("Heleket does not answer what is sent")
+        UNKNOWN = "unknown", _("Heleket refuses with a text we do not know")
+
+    # How many failures in a row it takes: one connection may break among many that hold.
+    ENOUGH = {Cause.UNREACHABLE: 2, Cause.NO_ANSWER: 3}
+
+    cause = models.CharField(max_length=12, choices=Cause)
+    currency = models.CharField(max_length=12, default="")  # of funds; empty is all
+    text = models.TextField()
+    since = models.DateTimeField()
+    probe_at = models.DateTimeField()
+    tries = models.PositiveIntegerField(default=1)
+    failures = models.PositiveIntegerField(default=1)  # in a row, no success between
+
+    objects = StandingPauses()
+    counted = models.Manager["Pause"]()  # also those of too few failures
+
+    class Meta:
+        default_permissions = ("view",)
+        constraints = [models.UniqueConstraint("cause", "currency", name="one_pause_per_cause")]
+
+    def __str__(self) -> str:
+        return self.get_cause_display()
+
+    @property
+    def stands(self) -> bool:
+        return self.failures >= self.ENOUGH.get(Pause.Cause(self.cause), 1)
+
+
+class RateLimit(models.Model):
+    """When any process may call Heleket again, see `gateway.rate_limit`. A migration makes its
+    row."""
+
+    free_at = models.DateTimeField(null=True)  # by then the calls made so far have had their time
+    silent_until = models.DateTimeField(null=True)  # Heleket asked for it
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(name="one_rate_limit", condition=models.Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(_("Silent") if self.is_silent else _("Calling"))
+
+    @property
+    def is_silent(self) -> bool:
+        now = clock.now()
+        return self.silent_until is not None and now < self.silent_until <= now + LONGEST_WAIT
+
+    def busy_seconds(self, at: datetime) -> float:
+        """How long the calls made so far still take at our own rate; negative if they are over."""
+        return (self.free_at - at).total_seconds() if self.free_at else 0.0

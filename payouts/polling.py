@@ -1,0 +1,138 @@
+"""Asking Heleket about payouts: lost ones, unfinished ones, and for a month those not paid.
+
+Claim a question for a moment, ask without lock or transaction, record the answer.
+"""
+
+import time
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, QuerySet
+
+import heleket
+from audit import clock
+from audit.models import Channel
+from payouts import explain, recording, services
+from payouts.gateway import rate_limit
+from payouts.gateway.accounts import GatewayAccount
+from payouts.models import Attempt, Payout
+from payouts.services import Outcome, Seen
+
+# Long enough for an answer to be recorded before another worker asks the same again.
+QUESTION_LASTS = timedelta(seconds=90)
+
+
+@dataclass(frozen=True)
+class Question:
+    attempt_id: int
+    order_id: str
+    asked_at: datetime
+    wants_cancel: bool
+
+
+@dataclass(frozen=True)
+class Reply:
+    question: Question
+    told: heleket.RemotePayout | heleket.HeleketError
+
+
+def claim(
+    limit: int, account: GatewayAccount, *, only: Collection[UUID] | None = None
+) -> list[Question]:
+    """Take up to `limit` payouts about which Heleket should be asked now, or those of `only`."""
+    with transaction.atomic(durable=True):
+        most, now = rate_limit.room(limit, account.calls_per_second), clock.now()
+        askable = Payout.objects.askable()
+        askable = askable.due(now) if only is None else askable.filter(pk__in=only)
+        locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
+        ids = [payout.pk for payout in locked.only("pk")[:most]]
+        if not ids:
+            return []
+        Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
+        rate_limit.spend(len(ids), account.calls_per_second)
+    current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
+    told = current.values_list("pk", "order_id", "payout__cancel_asked_at")
+    return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in told]
+
+
+def claim_watched(limit: int, account: GatewayAccount) -> list[Question]:
+    """Take attempts that are not under way and asked about all the same: earlier tries, and what
+    was ended or put back though it was called."""
+    with transaction.atomic(durable=True):
+        most, now = rate_limit.room(limit, account.calls_per_second), clock.now()
+        due = watched(now).select_for_update(skip_locked=True)
+        attempts = list(due.order_by("watch_at")[:most])
+        if not attempts:
+            return []
+        Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
+            watch_at=now + QUESTION_LASTS
+        )
+        rate_limit.spend(len(attempts), account.calls_per_second)
+    return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
+
+
+def watched(now: datetime) -> QuerySet[Attempt]:
+    return Attempt.objects.filter(watch_at__lte=now)
+
+
+def ask(question: Question, client: heleket.HeleketClient, *, timeout: float) -> Reply:
+    """Ask Heleket what it has. Touches neither database nor lock."""
+    deadline = time.monotonic() + timeout
+    try:
+        if question.wants_cancel:
+            found = client.cancel_payout(question.order_id, deadline=deadline).remote
+            return Reply(question, found or heleket.PayoutNotFound("Payout not found"))
+        return Reply(question, client.get_payout(order_id=question.order_id, deadline=deadline))
+    except heleket.HeleketError as exc:
+        return Reply(question, exc)
+
+
+def record(replies: Sequence[Reply], account: GatewayAccount) -> None:
+    """Store what Heleket said; one reply that cannot be stored does not hold up the others."""
+
+    def store(some: Sequence[Reply]) -> None:
+        ids = [reply.question.attempt_id for reply in some]
+        with recording.settle(ids, source=Channel.CHECK) as attempts:
+            owners = recording.owners_of(reply.told for reply in some)
+            for reply in some:
+                apply(attempts[reply.question.attempt_id], reply, owners, account)
+
+    recording.heed(reply.told for reply in replies)
+    recording.together_or_each(replies, store)
+
+
+def apply(
+    attempt: Attempt, reply: Reply, owners: Mapping[str, str], account: GatewayAccount
+) -> None:
+    match reply.told:
+        case heleket.RemotePayout():
+            asked_at = reply.question.asked_at
+            recording.apply_remote(
+                attempt, reply.told, owners, source=Channel.CHECK, asked_at=asked_at
+            )
+            recording.watch_on(attempt, is_final=reply.told.is_final)
+        case heleket.PayoutNotFound():
+            recording.apply_not_found(attempt, reply.question.asked_at, account)
+        case heleket.HeleketError():
+            recording.apply_silence(attempt, reply.told)
+
+
+def ask_now(
+    seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, by: User, source: Channel
+) -> Outcome:
+    """Ask Heleket about one payout at a person's word and tell what it said."""
+    [outcome] = services.ask_soon([seen], by=by, source=source)
+    if not outcome.done:
+        return outcome
+    for question in claim(1, account, only=[seen.id]):
+        reply = ask(question, client, timeout=account.timeout)
+        record([reply], account)
+        told = explain.outcome_of(seen.id)
+        if isinstance(reply.told, heleket.HeleketError):
+            return replace(told, text=f"{reply.told.message} {told.text}")
+        return told
+    return outcome

@@ -1,0 +1,228 @@
+"""What is done to the people of the desk and their roles, each act with its sealed event.
+
+A page shows a person or a role as it is; it is saved only while it still is that. What was given or
+stopped in the meantime is not undone by a page that knew nothing of it.
+"""
+
+import json
+from collections.abc import Iterable
+from contextlib import suppress
+
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from audit.events import log_event
+from audit.models import Channel, DeskEvent
+from audit.refusals import NotAllowed, Refused
+from audit.texts import folded, needed, refuse_mixed_scripts
+from payouts.staff import roles
+from payouts.staff.models import Login
+
+Facts = dict[str, str]
+
+
+def names_of(permissions: Iterable[Permission]) -> set[str]:
+    return {f"{each.content_type.app_label}.{each.codename}" for each in permissions}
+
+
+def facts_of_person(person: User) -> Facts:
+    own = person.user_permissions.select_related("content_type")
+    return {
+        "login": person.username,
+        "name": person.get_full_name(),
+        "email": person.email,
+        "active": str(person.is_active),
+        "staff": str(person.is_staff),
+        "superuser": str(person.is_superuser),
+        "roles": ", ".join(sorted(person.groups.values_list("name", flat=True))),
+        "rights": ", ".join(sorted(names_of(own))),
+    }
+
+
+def facts_of_role(role: Group) -> Facts:
+    rights = names_of(role.permissions.select_related("content_type"))
+    return {"role": role.name, "rights": ", ".join(sorted(rights))}
+
+
+def token(facts: Facts) -> str:
+    return json.dumps(facts)
+
+
+def read_token(text: str) -> Facts:
+    with suppress(ValueError, RecursionError):
+        facts = json.loads(text)
+        if isinstance(facts, dict):
+            return {str(name): str(value) for name, value in facts.items()}
+    return {}
+
+
+def differences(before: Facts, now: Facts) -> Facts:
+    """Say what is another now, as “before → now”."""
+    return {
+        name: f"{before.get(name) or '—'} → {value or '—'}"
+        for name, value in now.items()
+        if before.get(name) != value
+    }
+
+
+def refuse_stale(shown: str, now: Facts) -> None:
+    """Raise ValidationError, saying what changed, if a page showed something else."""
+    before = read_token(shown)
+    if not before.keys() >= now.keys():
+        raise ValidationError(_("Open the page again; it does not say what it showed."))
+    if changed := differences(before, now):
+        told = "; ".join(f"{name}: {change}" for name, change in changed.items())
+        raise ValidationError(
+            _("This changed since you opened the page (%(what)s). Open it again.") % {"what": told}
+        )
+
+
+# Roles and rights
+
+
+def refuse_both(groups: Iterable[Group], own: Iterable[Permission]) -> None:
+    """Raise ValidationError if one person would manage users and decide about money."""
+    groups = list(groups)
+    through = Permission.objects.filter(group__in=groups).select_related("content_type")
+    rights = names_of([*through, *own])
+    if not roles.are_apart([group.name for group in groups], rights):
+        raise ValidationError(
+            _(
+                "One person never manages users and decides about money: “%(manager)s” goes with "
+                "none of %(deciders)s, nor with their rights."
+            )
+            % {
+                "manager": ", ".join(roles.MANAGERS),
+                "deciders": ", ".join(f"“{each}”" for each in sorted(roles.DECIDERS)),
+            }
+        )
+
+
+def refuse_both_for_members(role: Group, name: str, permissions: Iterable[Permission]) -> None:
+    """Raise ValidationError if a role with this name and these rights gave anyone both sides."""
+    given = names_of(permissions)
+    if not roles.are_apart([name], given):
+        raise ValidationError(_("No role holds both: managing users, and deciding about money."))
+    if role.pk is None:
+        return
+    members = role.user_set.filter(is_superuser=False).order_by("username")
+    torn = [person.username for person in members if not stays_apart(person, role, name, given)]
+    if torn:
+        raise ValidationError(
+            _("Then these people would manage users and decide about money: %s.") % ", ".join(torn)
+        )
+
+
+def stays_apart(person: User, role: Group, name: str, given: set[str]) -> bool:
+    others = person.groups.exclude(pk=role.pk)
+    through = Permission.objects.filter(group__in=others).select_related("content_type")
+    own = person.user_permissions.select_related("content_type")
+    held = [*others.values_list("name", flat=True), name]
+    return roles.are_apart(held, names_of([*through, *own]) | given)
+
+
+# Logins
+
+
+def refuse_login(login: str, person: User | None) -> None:
+    """Raise ValidationError if this login is, was, or looks like that of another person."""
+    refuse_mixed_scripts(login)
+    fold = folded(login)
+    kept = Login.objects.filter(folded=fold)
+    others = User.objects.all()
+    if person is not None:
+        kept, others = kept.exclude(person=person), others.exclude(pk=person.pk)
+    names = others.values_list("username", flat=True)
+    if not fold or kept.exists() or any(folded(each) == fold for each in names):
+        raise ValidationError(
+            _("Another person has or had this login, or it looks like theirs. It stays theirs.")
+        )
+
+
+def keep_login(person: User, login: str) -> None:
+    """Write down for ever whose login this is. Raises PayoutError if somebody was faster."""
+    kept, _new = Login.objects.get_or_create(
+        folded=folded(login), defaults={"person": person, "text": login}
+    )
+    if kept.person_id != person.pk:
+        raise Refused(_("This login looks like that of another person. Nothing was changed."))
+
+
+def keep_logins(person: User, before: Facts | None) -> None:
+    if before is None:
+        keep_login(person, person.username)
+    elif before["login"] != person.username:
+        keep_login(person, person.username)
+        # Two that look alike from before this was watched: whoever was written down first keeps it.
+        with suppress(Refused):
+            keep_login(person, before["login"])
+
+
+# Events
+
+
+def tell_of_person(person: User, before: Facts | None, *, by: User) -> None:
+    """Seal what a saved page changed; nothing if it changed nothing."""
+    now = facts_of_person(User.objects.get(pk=person.pk))
+    if before is None:
+        tell("add_person", person, by=by)
+        return
+    changed = differences(before, now)
+    if renamed := changed.pop("login", ""):
+        tell("rename", person, by=by, renamed=renamed)
+    if changed:
+        tell("change_person", person, by=by, **changed)
+
+
+def tell_of_role(role: Group, before: Facts | None, *, by: User) -> None:
+    now = facts_of_role(Group.objects.get(pk=role.pk))
+    if changed := differences(before or {}, now):
+        act = "add_role" if before is None else "change_role"
+        changed = {f"{name}_changed": change for name, change in changed.items()}
+        log_event(act, by=by, source=Channel.ADMIN, role=role.name, **changed)
+
+
+def tell(act: str, person: User, reason: str = "", *, by: User, **data: str) -> None:
+    told = {"whom": person.pk, "whose": person.username, **data}
+    log_event(act, reason, by=by, source=Channel.ADMIN, **told)
+
+
+# Stop and permit
+
+
+def last_stop(person: User) -> int:
+    """Return the number of the last event that let this person in or kept them out."""
+    events = DeskEvent.objects.filter(
+        act__in=["disable", "enable"], data__contains=f'"whom": "{person.pk}"'
+    )
+    return events.order_by("-number").values_list("number", flat=True).first() or 0
+
+
+def disable(person: User, *, reason: str, by: User) -> None:
+    """Keep a person out from now on; their approvals count no more. Raises PayoutError."""
+    set_active(person, False, reason=reason, by=by)
+
+
+def enable(person: User, *, seen: int, reason: str, by: User) -> None:
+    """Let a person in again, unless they were stopped once more since `seen`, see `last_stop`."""
+    set_active(person, True, reason=reason, by=by, seen=seen)
+
+
+def set_active(
+    person: User, active: bool, *, reason: str, by: User, seen: int | None = None
+) -> None:
+    if person.pk == by.pk:
+        raise NotAllowed(_("Nobody does this to themselves."))
+    reason = needed(reason, _("Say why."))
+    with transaction.atomic():
+        locked = User.objects.select_for_update().get(pk=person.pk)
+        if active and last_stop(locked) != seen:
+            told = _("They were stopped again since you opened this page. Open it again.")
+            raise Refused(told)
+        if locked.is_active == active:
+            raise Refused(_("It is so already."))
+        locked.is_active = active
+        locked.save(update_fields=["is_active"])
+        tell("enable" if active else "disable", locked, reason, by=by)
