@@ -111,7 +111,7 @@ class World:
                 release=RELEASE.total_seconds(),
                 calls_per_second=self.chance.choice([None, None, None, 0.2]),
             )
-            stack.enter_context(patch.object(accounts, "open_client", self.lend_client))
+            stack.enter_context(patch.object(accounts, "heleket_client", self.lend_client))
             let_faults_strike(self.gateway)
             try:
                 yield
