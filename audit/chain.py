@@ -15,7 +15,7 @@ class Link(Protocol):
     number: int
     hash: str
 
-    def told(self) -> list[Any]: ...
+    def fields(self) -> list[Any]: ...
 
 
 def stamp(at: datetime) -> str:
@@ -23,9 +23,9 @@ def stamp(at: datetime) -> str:
     return at.astimezone(UTC).isoformat(timespec="microseconds")
 
 
-def sealed(told: list[Any], previous: str) -> str:
-    """Return the hash that binds what was told to the hash before it. The key is AUDIT_KEY."""
-    text = ENCODER.encode([previous, *told])
+def sealed(fields: list[Any], previous: str) -> str:
+    """Return the hash that binds fields to the hash before them. The key is AUDIT_KEY."""
+    text = ENCODER.encode([previous, *fields])
     return hmac.digest(settings.AUDIT_KEY.encode(), text.encode(), "sha256").hex()
 
 
@@ -36,7 +36,7 @@ def first_broken(links: Iterable[Link], number: int = 0, previous: str = "") -> 
     """
     for expected, link in enumerate(links, start=number + 1):
         if link.number != expected or not hmac.compare_digest(
-            link.hash, sealed(link.told(), previous)
+            link.hash, sealed(link.fields(), previous)
         ):
             return link
         previous = link.hash

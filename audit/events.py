@@ -1,25 +1,36 @@
-"""The desk's own chain: what was done that belongs to no payout."""
+"""Writing events: what is sealed of an act, and the desk's own chain."""
 
 import json
 
-from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit import chain, clock
-from audit.models import LOGIN, Channel, DeskEvent
+from audit.actor import Actor
+from audit.models import LOGIN, DeskEvent
 
 SORTED = json.JSONEncoder(sort_keys=True)
 
 
-def text_of(data: dict[str, str], by: User | None) -> str:
-    """Write what is told of an act as it is sealed, with the login that the person has today."""
-    if by is not None:
-        data = {**data, LOGIN: by.get_username()}
+def by(actor: Actor) -> dict[str, object]:
+    """Return the columns of an event that say who acted."""
+    return {
+        "person_id": actor.person_id,
+        "client_id": actor.client_id,
+        "api_key_id": actor.api_key_id,
+        "channel": actor.channel,
+    }
+
+
+def written(fields: dict[str, object], actor: Actor) -> str:
+    """Write the fields of an act as they are sealed, with the login that the person has today."""
+    data = {name: str(value) for name, value in fields.items()}
+    if actor.login:
+        data[LOGIN] = actor.login
     return SORTED.encode(data) if data else ""
 
 
 def log_event(
-    act: str, reason: str = "", *, by: User | None, source: Channel, **data: object
+    event_type: DeskEvent.Type, reason: str = "", *, actor: Actor, **fields: object
 ) -> None:
     """Append one event to the desk's own chain, in a transaction of the caller or its own."""
     with transaction.atomic():
@@ -27,11 +38,10 @@ def log_event(
         event = DeskEvent(
             number=last.number + 1 if last else 1,
             at=clock.now(),
-            person_id=by.pk if by else None,
-            source=source,
-            act=act,
+            event_type=event_type,
             reason=reason,
-            data=text_of({name: str(value) for name, value in data.items()}, by),
+            data=written(fields, actor),
+            **by(actor),
         )
-        event.hash = chain.sealed(event.told(), last.hash if last else "")
+        event.hash = chain.sealed(event.fields(), last.hash if last else "")
         event.save(force_insert=True)

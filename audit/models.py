@@ -11,19 +11,10 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit import chain
+from audit.actor import Channel
 
 LOGIN = "login"  # in an event's data: the person's, as it was on that day
 DESK_CHAIN_LOCK = 0x6465736B  # "desk"
-
-
-class Channel(models.TextChoices):
-    ADMIN = "admin", _("Admin")
-    API = "api", _("API")
-    COMMAND = "command", _("command line")
-    WORKER = "worker", _("worker")
-    WEBHOOK = "webhook", _("webhook")
-    CHECK = "check", _("check")
-    RECONCILE = "reconcile", _("reconciliation")
 
 
 def known_as(person: User | None, login: str | None) -> str:
@@ -36,15 +27,20 @@ def known_as(person: User | None, login: str | None) -> str:
 
 
 class Event(models.Model):
-    """One act, by a person or the system. Rows are only added: triggers refuse all else."""
+    """One act, by a person, a client or the system. Rows are only added: triggers refuse all else.
+
+    A client is named by id, and the API key that it used.
+    """
 
     number = models.PositiveIntegerField()
     at = models.DateTimeField()
     person = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
-    source = models.CharField(max_length=10, choices=Channel)
-    act = models.CharField(max_length=20)
+    client_id = models.PositiveBigIntegerField(null=True)
+    api_key_id = models.PositiveBigIntegerField(null=True)
+    channel = models.CharField(max_length=10, choices=Channel)
+    event_type = models.CharField(max_length=20)
     reason = models.TextField(default="")
     data = models.TextField(
         default=""
@@ -56,12 +52,12 @@ class Event(models.Model):
         default_permissions = ("view",)
 
     def __str__(self) -> str:
-        return f"{self.number} {self.act}"
+        return f"{self.number} {self.event_type}"
 
     @cached_property
     def facts(self) -> dict[str, str]:
-        told: dict[str, str] = json.loads(self.data or "{}")
-        return told
+        facts: dict[str, str] = json.loads(self.data or "{}")
+        return facts
 
     @property
     def login(self) -> str | None:
@@ -73,14 +69,16 @@ class Event(models.Model):
         """Name who did it by the login of that day, and by the one of today if that is another."""
         return known_as(self.person, self.login)
 
-    def told(self) -> list[Any]:
+    def fields(self) -> list[Any]:
         """What the chain seals."""
         return [
             self.number,
             chain.stamp(self.at),
             self.person_id,
-            self.source,
-            self.act,
+            self.client_id,
+            self.api_key_id,
+            self.channel,
+            self.event_type,
             self.reason,
             self.data,
         ]
@@ -97,6 +95,25 @@ class DeskEventQuerySet(models.QuerySet["DeskEvent"]):
 
 class DeskEvent(Event):
     """An act that belongs to no payout: the switch, the binding, a pause of Heleket's."""
+
+    class Type(models.TextChoices):
+        PAUSE = "pause", _("Sending paused")
+        RESUME = "resume", _("Sending resumed")
+        TRIP = "trip", _("Heleket takes nothing")
+        RESET = "reset", _("Heleket takes payouts again")
+        BACK_OFF = "back_off", _("Heleket asked us to slow down")
+        BIND = "bind", _("Bound to an account")
+        REBIND = "rebind", _("Bound to another account")
+        LEARN_NOT_FOUND = "learn_not_found", _("New words for “not found”")
+        FORGERY = "forgery", _("Written past the desk")
+        ADD_PERSON = "add_person", _("Person added")
+        CHANGE_PERSON = "change_person", _("Person changed")
+        RENAME = "rename", _("Login changed")
+        PASSWORD = "password", _("Password set")
+        DISABLE = "disable", _("Person stopped")
+        ENABLE = "enable", _("Person let in again")
+        ADD_ROLE = "add_role", _("Role added")
+        CHANGE_ROLE = "change_role", _("Role changed")
 
     objects = DeskEventQuerySet.as_manager()
 

@@ -1,18 +1,26 @@
-"""Refusals. Their text is written for the person who reads it."""
+"""Refusals: a code for programs and reports, and a sentence for the person who reads it."""
 
-from django.contrib.auth.models import User
-from django.utils.translation import gettext as _
+from typing import NamedTuple
+
+
+class Refusal(NamedTuple):
+    """Why something is not done."""
+
+    code: str
+    sentence: str
 
 
 class Refused(Exception):
     """Nothing was changed, and the text says why."""
 
+    code = "refused"
+
+    def __init__(self, sentence: str, code: str = "") -> None:
+        super().__init__(sentence)
+        self.code = code or self.code
+
 
 class NotAllowed(Refused):
-    """The person lacks the right for this act, or may not do it on this row."""
+    """The actor lacks the right for this act, or may not do it on this row."""
 
-
-def require(person: User, *rights: str) -> None:
-    """Raise NotAllowed unless the person is active and holds one of the rights at this moment."""
-    if not (person.is_active and any(map(person.has_perm, rights))):
-        raise NotAllowed(_("You do not have the right to do this."))
+    code = "not_allowed"

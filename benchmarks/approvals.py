@@ -8,11 +8,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from audit import chain
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from benchmarks import stage
 from benchmarks.figures import Figure, in_turn, ratios
-from payouts import services
+from payouts import operations
 from payouts.models import Approval, Payout, PayoutEvent, PayoutStatus
+from payouts.seen import see
 
 ONE_STATEMENT = """
 WITH chosen AS (
@@ -47,7 +49,7 @@ def run(rounds: int) -> list[Figure]:
 
     def once(act: Callable[..., None], count: int) -> float:
         payouts = stage.pending_payouts(count, wallets)
-        seen = services.see(payouts)
+        seen = see(payouts)
         start = time.perf_counter()
         act(seen, by)
         seconds = time.perf_counter() - start
@@ -62,7 +64,7 @@ def run(rounds: int) -> list[Figure]:
         "one statement, 10,000": timed(one_statement, 10_000, 1),
     }
     measured = in_turn(contenders, rounds)
-    seen = services.see(stage.pending_payouts(1000, wallets))
+    seen = see(stage.pending_payouts(1000, wallets))
     with CaptureQueriesContext(connection) as queries:
         desk(seen, by)
     one = "one SQL statement"
@@ -80,7 +82,7 @@ def run(rounds: int) -> list[Figure]:
 
 
 def desk(seen, by) -> None:
-    services.approve_payouts(seen, by=by, source=Channel.ADMIN)
+    perform(operations.APPROVE, seen, actor=Actor.staff(by, Channel.ADMIN))
 
 
 def one_statement(seen, by) -> None:
@@ -115,12 +117,12 @@ def approve_one(payout: Payout, by) -> None:
         number=payout.last_event,
         at=now,
         person=by,
-        source=Channel.ADMIN,
-        act="approve",
+        channel=Channel.ADMIN,
+        event_type="approve",
         from_status="pending",
         to_status=payout.status,
     )
-    event.hash = chain.sealed(event.told(), previous.hash)
+    event.hash = chain.sealed(event.fields(), previous.hash)
     event.save()
 
 
@@ -130,7 +132,7 @@ def verify(seen) -> None:
     found = (
         Payout.objects.filter(pk__in=ids, status=PayoutStatus.APPROVED, last_event=2).count(),
         Approval.objects.filter(payout__in=ids, voided_at=None).count(),
-        PayoutEvent.objects.filter(payout__in=ids, number=2, act="approve").count(),
+        PayoutEvent.objects.filter(payout__in=ids, number=2, event_type="approve").count(),
     )
     if found != (len(ids),) * 3:
         raise RuntimeError(f"of {len(ids)} payouts {found} are approved, decided, written down")

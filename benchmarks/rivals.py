@@ -104,12 +104,12 @@ def save(payout, act: str, before: str) -> None:
         payout=payout,
         number=payout.last_event,
         at=timezone.now(),
-        source="worker",
+        channel="worker",
         act=act,
         from_status=before,
         to_status=payout.status,
     )
-    event.hash = chain.sealed(event.told(), previous.hash)
+    event.hash = chain.sealed(event.fields(), previous.hash)
     event.save()
 
 

@@ -92,7 +92,7 @@ def watch(*processes: stage.Process) -> Slice:
 
 
 def accepted(begin: datetime, end: datetime) -> int:
-    return PayoutEvent.objects.filter(act="accept", at__gte=begin, at__lt=end).count()
+    return PayoutEvent.objects.filter(event_type="accept", at__gte=begin, at__lt=end).count()
 
 
 def set_aside() -> None:

@@ -265,9 +265,10 @@ def wallets():
 def pending_payouts(count: int, wallets):
     """Store payouts as `request_payout` does, but many at once."""
     from audit import clock
-    from audit.models import Channel
+    from audit.actor import Actor, Channel
+    from audit.operations import Change
     from payouts import transitions
-    from payouts.models import Payout, PayoutMaker, PayoutNumber
+    from payouts.models import EventType, MakerRole, Payout, PayoutMaker, PayoutNumber
 
     maker, now = wallets[0].added_by, clock.now()
     numbers = PayoutNumber.objects.bulk_create(PayoutNumber() for _ in range(count))
@@ -290,12 +291,17 @@ def pending_payouts(count: int, wallets):
             requested_at=now,
             waiting_since=now,
         )
-        payout.tell("request", money=payout.money, network=payout.network, address=payout.address)
         payouts.append(payout)
-    transitions.add(payouts, by=maker, source=Channel.ADMIN)
-    parts = (PayoutMaker.Part.REQUESTED, PayoutMaker.Part.WALLET)
+    changes = [Change(payout) for payout in payouts]
+    for each in changes:
+        payout = each.row
+        each.log_event(
+            EventType.REQUEST, money=payout.money, network=payout.network, address=payout.address
+        )
+    transitions.add(changes, actor=Actor.staff(maker, Channel.ADMIN))
+    roles = (MakerRole.REQUESTED, MakerRole.WALLET)
     PayoutMaker.objects.bulk_create(
-        PayoutMaker(payout=payout, person=maker, part=part) for payout in payouts for part in parts
+        PayoutMaker(payout=payout, person=maker, role=role) for payout in payouts for role in roles
     )
     return payouts
 
@@ -304,13 +310,15 @@ def approved_payouts(count: int) -> None:
     """Store payouts that a worker may send, and have the planner know them."""
     from django.db import connection
 
-    from audit.models import Channel
-    from payouts import services
+    from audit.actor import Actor, Channel
+    from audit.operations import CHUNK, perform
+    from payouts import operations
+    from payouts.seen import see
 
     by, destinations = approver(), wallets()
-    for _ in range(0, count, services.CHUNK):
-        seen = services.see(pending_payouts(services.CHUNK, destinations))
-        outcomes = services.approve_payouts(seen, by=by, source=Channel.ADMIN)
+    for _ in range(0, count, CHUNK):
+        seen = see(pending_payouts(CHUNK, destinations))
+        outcomes = perform(operations.APPROVE, seen, actor=Actor.staff(by, Channel.ADMIN))
         if refused := [each.text for each in outcomes if not each.done]:
             raise RuntimeError(f"not approved: {refused[0]}")
     with connection.cursor() as cursor:

@@ -10,7 +10,7 @@ from celery import Celery
 from django.conf import settings
 
 from config import environment
-from payouts.wakeups import JOBS, RING_LASTS, task_name
+from payouts.wakeups import JOBS, WAKEUP_EXPIRES, task_name
 
 environment.read_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -48,7 +48,7 @@ app.conf.update(
         job: {
             "task": task_name(job),
             "schedule": SWEEP_SECONDS,
-            "options": {"expires": RING_LASTS},
+            "options": {"expires": WAKEUP_EXPIRES},
         }
         for job in JOBS
     },

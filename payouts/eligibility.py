@@ -18,6 +18,7 @@ from payouts import policy
 from payouts.models import (
     Approval,
     Attempt,
+    EventType,
     Payout,
     PayoutEvent,
     PayoutMaker,
@@ -110,7 +111,9 @@ class Eligibility:
             return "Its status is not what its sealed history tells."
         if any(not is_sealed(each, told) for each in self.approvals[payout.pk]):
             return "An approval of it does not stand in its sealed history."
-        if payout.cancel_asked_at is None and any(event.act == "ask_to_cancel" for event in told):
+        if payout.cancel_asked_at is None and any(
+            event.event_type == EventType.REQUEST_CANCEL for event in told
+        ):
             return "Its sealed history tells that it should be cancelled."
         for attempt in self.attempts.get(payout.pk, ()):
             if attempt.generation == payout.generation and not is_request_of(
@@ -146,7 +149,7 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 def is_sealed(approval: Approval, told: Sequence[PayoutEvent]) -> bool:
     """Tell whether one of these events, which hold, is of this very approval."""
     return any(
-        event.act == "approve"
+        event.event_type == EventType.APPROVE
         and event.person_id == approval.person_id
         and json.loads(event.data or "{}").get("digest") == approval.digest
         for event in told

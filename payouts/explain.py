@@ -12,10 +12,10 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from audit import clock
+from audit.operations import Outcome
 from payouts.controls.models import Switch
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Payout, PayoutStatus, WaitingFor
-from payouts.services import Outcome
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class States:
 
     switch: Switch
     pauses: tuple[Pause, ...]
-    pace: RateLimit
+    rate_limit: RateLimit
 
     @classmethod
     def now(cls) -> "States":
@@ -73,7 +73,7 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
             return WaitingFor.SWITCH
         if pause := states.pause_for(payout):
             return WaitingFor.FUNDS if pause.cause == Pause.Cause.FUNDS else WaitingFor.GATEWAY
-        return WaitingFor.GATEWAY if states.pace.is_silent else WaitingFor.WORKER
+        return WaitingFor.GATEWAY if states.rate_limit.is_backing_off else WaitingFor.WORKER
     return own
 
 
@@ -99,7 +99,7 @@ def outcome_of(payout_id: UUID) -> Outcome:
         words.append(_("Transaction: %s.") % attempt.txid)
     if not payout.is_ended:
         words.append(told.next)
-    return Outcome(payout.pk, payout.number, done=True, text=" ".join(words))
+    return Outcome(payout.pk, str(payout), done=True, text=" ".join(words))
 
 
 def ended(payout: Payout) -> Explanation:
@@ -146,7 +146,7 @@ def worker(payout: Payout, states: States) -> Told:
     if payout.status_reason:
         told = _("It goes out again, as nothing came of the last try: %s") % payout.status_reason
     then = _("The worker sends it within seconds, if it runs.")
-    if states.pace.busy_seconds(clock.now()) > 0:
+    if states.rate_limit.busy_seconds(clock.now()) > 0:
         then = _("The worker sends it in its turn: it calls Heleket only so often.")
     return told, _("An operator can send it now."), then
 
@@ -160,7 +160,7 @@ def switch(_payout: Payout, states: States) -> Told:
 def pause(payout: Payout, states: States) -> Told:
     their = states.pause_for(payout)
     if their is None:
-        return silence(states) if states.pace.is_silent else worker(payout, states)
+        return backoff(states) if states.rate_limit.is_backing_off else worker(payout, states)
     told = _("%(why)s. Heleket says: “%(text)s”") % {"why": str(their), "text": their.text}
     who = {
         Pause.Cause.FUNDS: _("Treasury can top up the balance at Heleket."),
@@ -172,14 +172,14 @@ def pause(payout: Payout, states: States) -> Told:
     return told, who, then % at_time(their.probe_at)
 
 
-def silence(states: States) -> Told:
+def backoff(states: States) -> Told:
     told = _("Heleket asks us to call less often, so nobody calls it for a while.")
-    return told, _("Nobody has to act."), calls_go_on(states.pace)
+    return told, _("Nobody has to act."), calls_go_on(states.rate_limit)
 
 
-def calls_go_on(pace: RateLimit) -> str:
+def calls_go_on(rate_limit: RateLimit) -> str:
     told = _("Heleket asks us to call less often; calls go on at %s.")
-    return told % at_time(pace.silent_until)
+    return told % at_time(rate_limit.backoff_until)
 
 
 def parked(payout: Payout, _states: States) -> Told:
@@ -195,8 +195,8 @@ def parked(payout: Payout, _states: States) -> Told:
 def answer(payout: Payout, states: States) -> Told:
     if payout.cancel_asked_at:
         told = _("It should be cancelled, but Heleket may have it already. Nothing is sent again.")
-        if states.pace.is_silent:
-            return told, NOBODY, calls_go_on(states.pace)
+        if states.rate_limit.is_backing_off:
+            return told, NOBODY, calls_go_on(states.rate_limit)
         then = _(
             "Heleket is asked; it ends as cancelled once it is sure that Heleket never had it."
         )
@@ -210,8 +210,8 @@ def answer(payout: Payout, states: States) -> Told:
             "told": told,
             "words": payout.status_reason,
         }
-    if states.pace.is_silent:
-        return told, _("Nobody has to act."), calls_go_on(states.pace)
+    if states.rate_limit.is_backing_off:
+        return told, _("Nobody has to act."), calls_go_on(states.rate_limit)
     if payout.may_repeat:
         then = _("Heleket has twice not known it: the same request is sent again.")
     else:
@@ -223,8 +223,8 @@ def final_word(payout: Payout, states: States) -> Told:
     told = _("Heleket has it and has not said its final word.")
     if payout.cancel_asked_at:
         told = _("It should be cancelled, but Heleket has it and cannot call it back.")
-    if states.pace.is_silent:
-        return told, _("Nobody has to act."), calls_go_on(states.pace)
+    if states.rate_limit.is_backing_off:
+        return told, _("Nobody has to act."), calls_go_on(states.rate_limit)
     then = _("Heleket is asked at %s, or as soon as its webhook comes.") % at_time(payout.due_at)
     return told, _("An operator can ask Heleket now."), then
 

@@ -4,7 +4,6 @@ import base64
 import hashlib
 import json
 import uuid
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -73,14 +72,49 @@ class Origin(models.TextChoices):
     IMPORT = "import", _("import")
 
 
-@dataclass(frozen=True)
-class Act:
-    """One act on a payout that `services.change` will write as an event."""
+class EventType(models.TextChoices):
+    REQUEST = "request", _("Requested")
+    EDIT = "edit", _("Changed")
+    APPROVE = "approve", _("Approved")
+    REJECT = "reject", _("Rejected")
+    HOLD = "hold", _("Put on hold")
+    RELEASE = "release", _("Released")
+    CANCEL = "cancel", _("Cancelled")
+    REQUEST_CANCEL = "request_cancel", _("Cancellation asked for")
+    WITHDRAW = "withdraw", _("Cancelled: Heleket never had it")
+    VOID = "void", _("Approval void")
+    RETRY = "retry", _("Tried again")
+    EXPEDITE = "expedite", _("Sending asked for")
+    REQUEST_CHECK = "request_check", _("Question to Heleket asked for")
+    WAIT = "wait", _("Has to wait")
+    CLAIM = "claim", _("Sent to Heleket")
+    REPEAT = "repeat", _("Sent again, the same request")
+    ACCEPT = "accept", _("Heleket has it")
+    CONFIRM = "confirm", _("Paid")
+    FAIL = "fail", _("Not paid")
+    PUT_BACK = "put_back", _("Nothing came of it: it goes out again")
+    NO_ANSWER = "no_answer", _("No answer from Heleket")
+    NOT_FOUND = "not_found", _("Heleket does not know it")
+    ALLOW_REPEAT = "allow_repeat", _("It may be sent again")
+    REFUSED = "refused", _("Heleket refused a repeat, which proves nothing")
+    NOT_EXECUTED = "not_executed", _("A repeat was not executed, which proves nothing")
+    LATE_REFUSAL = "late_refusal", _("A late refusal, which changes nothing")
+    UNSENT = "unsent", _("Not sent")
+    NEWS = "news", _("News from Heleket")
+    DISCREPANCY = "discrepancy", _("Heleket and the desk differ")
+    CLOSE_DISCREPANCY = "close_discrepancy", _("Discrepancy closed")
 
-    name: str
-    status: str
-    reason: str = ""
-    data: dict[str, str] = field(default_factory=dict)
+
+class MakerRole(models.TextChoices):
+    """What a maker did."""
+
+    REQUESTED = "requested", _("requested it")
+    EDITED = "edited", _("edited it")
+    WALLET = "wallet", _("added its wallet")
+    IMPORTED = "imported", _("imported it")
+    PLANNED = "planned", _("changed its plan or rule")
+    KEY = "key", _("issued the API key")
+    RETRIED = "retried", _("tried it again")
 
 
 class PayoutQuerySet(models.QuerySet["Payout"]):
@@ -121,7 +155,7 @@ class PayoutNumber(models.Model):
 
 
 class Payout(ReadAgain):
-    """One transfer to one destination. Status changes through `services.change` alone."""
+    """One transfer to one destination. Status changes through `transitions.change` alone."""
 
     id = models.UUIDField(primary_key=True, editable=False)
     number = models.PositiveBigIntegerField(_("number"), unique=True)
@@ -155,7 +189,7 @@ class Payout(ReadAgain):
     status_reason = models.TextField(_("reason"), default="", blank=True)
     generation = models.PositiveSmallIntegerField(default=1)
     due_at = models.DateTimeField(null=True)
-    checks = models.PositiveIntegerField(default=0)
+    poll_count = models.PositiveIntegerField(default=0)
     may_repeat = models.BooleanField(default=False)
     cancel_asked_at = models.DateTimeField(null=True)
     last_event = models.PositiveIntegerField(default=0)
@@ -169,8 +203,6 @@ class Payout(ReadAgain):
     finished_at = models.DateTimeField(_("finished"), null=True)
 
     objects = PayoutQuerySet.as_manager()
-    acts: list[Act] = []  # told in this transaction, not yet written
-    tries: list["Attempt"]  # set by `settlement.settle`
 
     class Meta:
         verbose_name = _("payout")
@@ -221,6 +253,11 @@ class Payout(ReadAgain):
         return f"{format_amount(self.amount)} {self.currency}"
 
     @property
+    def is_under_way(self) -> bool:
+        """Whether only Heleket knows what becomes of it."""
+        return self.status in (PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
+
+    @property
     def is_ended(self) -> bool:
         return self.status not in USUAL_WAIT
 
@@ -237,7 +274,7 @@ class Payout(ReadAgain):
 
     def digest(self) -> str:
         """What an approval is given for: who gets what where, and which try this is."""
-        told = [
+        fields = [
             str(self.pk),
             self.generation,
             self.client_id,
@@ -249,21 +286,9 @@ class Payout(ReadAgain):
             self.address,
             self.memo or "",
         ]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()
+        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
-    # Acts. Each changes its own row in memory; `services.change` saves it with its events.
-
-    def tell(self, act: str, reason: str = "", **data: object) -> None:
-        """Have an event written for an act, whether or not it moves the status."""
-        told = {name: str(value) for name, value in data.items()}
-        self.acts = [*self.acts, Act(act, self.status, reason, told)]
-
-    def take_acts(self) -> list[Act]:
-        """Hand over the acts that still have to be written."""
-        acts, self.acts = self.acts, []
-        if not acts:
-            raise RuntimeError(f"{self} changed without an act")
-        return acts
+    # Transitions change their own row in memory. Who makes one logs its event before.
 
     def wait_for(self, what: str, *, due_at: datetime | None = None) -> None:
         if what != self.waiting_for:
@@ -271,9 +296,8 @@ class Payout(ReadAgain):
         self.due_at = due_at
 
     @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
-    def approve(self, **data: object) -> None:
+    def approve(self) -> None:
         """Allow sending. The caller has stored the approvals that the policy asks for."""
-        self.tell("approve", "", **data)
         self.approved_at = clock.now()
         self.wait_for(WaitingFor.WORKER, due_at=self.approved_at)
 
@@ -281,7 +305,6 @@ class Payout(ReadAgain):
         status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED
     )
     def reject(self, reason: str) -> None:
-        self.tell("reject", reason)
         self._end(reason)
 
     @transition(
@@ -289,14 +312,12 @@ class Payout(ReadAgain):
     )
     def hold(self, reason: str) -> None:
         """Set aside. The caller voids the approvals."""
-        self.tell("hold", reason)
         self.status_reason = reason
         self.wait_for(WaitingFor.RELEASE)
 
     @transition(status, source=PayoutStatus.HELD, target=PayoutStatus.PENDING)
-    def release(self, reason: str) -> None:
+    def release(self) -> None:
         """Back to the approvers. The caller voids the approvals."""
-        self.tell("release", reason)
         self._start_over()
 
     @transition(
@@ -306,7 +327,6 @@ class Payout(ReadAgain):
     )
     def cancel(self, reason: str) -> None:
         """End a payout that was never sent."""
-        self.tell("cancel", reason)
         self._end(reason)
 
     @transition(status, source=PayoutStatus.HELD, target=PayoutStatus.HELD)
@@ -315,41 +335,36 @@ class Payout(ReadAgain):
         source=[PayoutStatus.PENDING, PayoutStatus.APPROVED],
         target=PayoutStatus.PENDING,
     )
-    def edit(self, reason: str, **data: object) -> None:
+    def edit(self) -> None:
         """Start over with other content. The caller has changed the fields and voids approvals.
 
         Who holds a payout releases it: an edit leaves it on hold, with its reason.
         """
-        self.tell("edit", reason, **data)
         if self.status != PayoutStatus.HELD:
             self._start_over()
 
     @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.PENDING)
     def void(self, reason: str) -> None:
         """Back to the approvers, as what was approved no longer stands."""
-        self.tell("void", reason)
         self._start_over(reason)
 
     @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.SUBMITTING)
-    def claim(self, **data: object) -> None:
+    def claim(self) -> None:
         """From here on Heleket may have it. The attempt is stored in the same transaction."""
-        self.tell("claim", "", **data)
         self.submitted_at = self.submitted_at or clock.now()
-        self.checks = 0
+        self.poll_count = 0
 
     @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.BROADCAST)
-    def accept(self, **data: object) -> None:
-        self.tell("accept", "", **data)
-        self.may_repeat, self.checks, self.status_reason = False, 0, ""
+    def accept(self) -> None:
+        self.may_repeat, self.poll_count, self.status_reason = False, 0, ""
 
     @transition(
         status,
         source=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST],
         target=PayoutStatus.CONFIRMED,
     )
-    def confirm(self, **data: object) -> None:
+    def confirm(self) -> None:
         """Heleket's final word to our own call: paid."""
-        self.tell("confirm", "", **data)
         self._end("")
 
     @transition(
@@ -357,27 +372,23 @@ class Payout(ReadAgain):
         source=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST],
         target=PayoutStatus.FAILED,
     )
-    def fail(self, reason: str, **data: object) -> None:
+    def fail(self, reason: str) -> None:
         """Not paid, for certain: Heleket's final word, an outright refusal, or the release time."""
-        self.tell("fail", reason, **data)
         self._end(reason)
 
     @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.APPROVED)
-    def put_back(self, reason: str, **data: object) -> None:
+    def put_back(self) -> None:
         """Nothing was executed and no call is unanswered: it may be sent later."""
-        self.tell("put_back", reason, **data)
         self.may_repeat = False
 
     @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.CANCELLED)
-    def withdraw(self, reason: str, **data: object) -> None:
+    def withdraw(self, reason: str) -> None:
         """End it as never sent: asked to cancel, and unknown at Heleket past the release time."""
-        self.tell("withdraw", reason, **data)
         self._end(reason)
 
     @transition(status, source=PayoutStatus.FAILED, target=PayoutStatus.PENDING)
-    def retry(self, reason: str) -> None:
+    def retry(self) -> None:
         """Ask for approval again, under a new `order_id`."""
-        self.tell("retry", reason)
         self.generation += 1
         self.submitted_at = None
         self._start_over()
@@ -411,25 +422,16 @@ class Payout(ReadAgain):
 class PayoutMaker(models.Model):
     """A person who had a hand in what is paid, and so may not approve it."""
 
-    class Part(models.TextChoices):
-        REQUESTED = "requested", _("requested it")
-        EDITED = "edited", _("edited it")
-        WALLET = "wallet", _("added its wallet")
-        IMPORTED = "imported", _("imported it")
-        PLANNED = "planned", _("changed its plan or rule")
-        KEY = "key", _("issued the API key")
-        RETRIED = "retried", _("tried it again")
-
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="makers")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
-    part = models.CharField(max_length=10, choices=Part)
+    role = models.CharField(max_length=10, choices=MakerRole)
 
     class Meta:
         default_permissions = ()
-        constraints = [models.UniqueConstraint("payout", "person", "part", name="one_row_per_part")]
+        constraints = [models.UniqueConstraint("payout", "person", "role", name="one_row_per_role")]
 
     def __str__(self) -> str:
-        return f"{self.person} {self.get_part_display()}"
+        return f"{self.person} {self.get_role_display()}"
 
 
 class Approval(models.Model):
@@ -546,8 +548,8 @@ class PayoutEvent(Event):
     class Meta(Event.Meta):
         constraints = [models.UniqueConstraint("payout", "number", name="one_event_per_number")]
 
-    def told(self) -> list[Any]:
-        return [str(self.payout_id), *super().told(), self.from_status, self.to_status]
+    def fields(self) -> list[Any]:
+        return [str(self.payout_id), *super().fields(), self.from_status, self.to_status]
 
 
 class WebhookDelivery(models.Model):

@@ -9,18 +9,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import F, QuerySet
 
 import heleket
 from audit import clock
-from audit.models import Channel
-from payouts import explain, recording, services
+from audit.actor import Actor, Channel
+from audit.operations import Outcome, perform
+from payouts import explain, operations, question_answers, recording
 from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, Payout
-from payouts.services import Outcome, Seen
+from payouts.seen import Seen
+from payouts.settling import Case, record_batch, settle
 
 # Long enough for an answer to be recorded before another worker asks the same again.
 QUESTION_LASTS = timedelta(seconds=90)
@@ -37,7 +38,7 @@ class Question:
 @dataclass(frozen=True)
 class Reply:
     question: Question
-    told: heleket.RemotePayout | heleket.HeleketError
+    answer: heleket.RemotePayout | heleket.HeleketError
 
 
 def claim(
@@ -45,7 +46,7 @@ def claim(
 ) -> list[Question]:
     """Take up to `limit` payouts about which Heleket should be asked now, or those of `only`."""
     with transaction.atomic(durable=True):
-        most, now = rate_limit.room(limit, account.calls_per_second), clock.now()
+        most, now = rate_limit.available(limit, account.calls_per_second), clock.now()
         askable = Payout.objects.askable()
         askable = askable.due(now) if only is None else askable.filter(pk__in=only)
         locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
@@ -53,17 +54,17 @@ def claim(
         if not ids:
             return []
         Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
-        rate_limit.spend(len(ids), account.calls_per_second)
+        rate_limit.consume(len(ids), account.calls_per_second)
     current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
-    told = current.values_list("pk", "order_id", "payout__cancel_asked_at")
-    return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in told]
+    rows = current.values_list("pk", "order_id", "payout__cancel_asked_at")
+    return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in rows]
 
 
 def claim_watched(limit: int, account: GatewayAccount) -> list[Question]:
     """Take attempts that are not under way and asked about all the same: earlier tries, and what
     was ended or put back though it was called."""
     with transaction.atomic(durable=True):
-        most, now = rate_limit.room(limit, account.calls_per_second), clock.now()
+        most, now = rate_limit.available(limit, account.calls_per_second), clock.now()
         due = watched(now).select_for_update(skip_locked=True)
         attempts = list(due.order_by("watch_at")[:most])
         if not attempts:
@@ -71,7 +72,7 @@ def claim_watched(limit: int, account: GatewayAccount) -> list[Question]:
         Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
             watch_at=now + QUESTION_LASTS
         )
-        rate_limit.spend(len(attempts), account.calls_per_second)
+        rate_limit.consume(len(attempts), account.calls_per_second)
     return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
 
 
@@ -96,43 +97,41 @@ def record(replies: Sequence[Reply], account: GatewayAccount) -> None:
 
     def store(some: Sequence[Reply]) -> None:
         ids = [reply.question.attempt_id for reply in some]
-        with recording.settle(ids, source=Channel.CHECK) as attempts:
-            owners = recording.owners_of(reply.told for reply in some)
+        with settle(ids, channel=Channel.POLL) as cases:
+            owners = recording.owners_of(reply.answer for reply in some)
             for reply in some:
-                apply(attempts[reply.question.attempt_id], reply, owners, account)
+                apply(cases[reply.question.attempt_id], reply, owners, account)
 
-    recording.heed(reply.told for reply in replies)
-    recording.together_or_each(replies, store)
+    rate_limit.back_off_if_asked(reply.answer for reply in replies)
+    record_batch(replies, store)
 
 
-def apply(
-    attempt: Attempt, reply: Reply, owners: Mapping[str, str], account: GatewayAccount
-) -> None:
-    match reply.told:
+def apply(case: Case, reply: Reply, owners: Mapping[str, str], account: GatewayAccount) -> None:
+    match reply.answer:
         case heleket.RemotePayout():
             asked_at = reply.question.asked_at
             recording.apply_remote(
-                attempt, reply.told, owners, source=Channel.CHECK, asked_at=asked_at
+                case, reply.answer, owners, channel=Channel.POLL, asked_at=asked_at
             )
-            recording.watch_on(attempt, is_final=reply.told.is_final)
+            recording.watch_on(case, is_final=reply.answer.is_final)
         case heleket.PayoutNotFound():
-            recording.apply_not_found(attempt, reply.question.asked_at, account)
+            question_answers.apply_not_found(case, reply.question.asked_at, account)
         case heleket.HeleketError():
-            recording.apply_silence(attempt, reply.told)
+            question_answers.apply_silence(case, reply.answer)
 
 
 def ask_now(
-    seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, by: User, source: Channel
+    seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, actor: Actor
 ) -> Outcome:
     """Ask Heleket about one payout at a person's word and tell what it said."""
-    [outcome] = services.ask_soon([seen], by=by, source=source)
+    [outcome] = perform(operations.REQUEST_CHECK, [seen], actor=actor)
     if not outcome.done:
         return outcome
     for question in claim(1, account, only=[seen.id]):
         reply = ask(question, client, timeout=account.timeout)
         record([reply], account)
         told = explain.outcome_of(seen.id)
-        if isinstance(reply.told, heleket.HeleketError):
-            return replace(told, text=f"{reply.told.message} {told.text}")
+        if isinstance(reply.answer, heleket.HeleketError):
+            return replace(told, text=f"{reply.answer.message} {told.text}")
         return told
     return outcome

@@ -6,16 +6,16 @@ account and never leaves something behind.
 
 from dataclasses import dataclass
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 import heleket
 from audit import clock
+from audit.actor import Actor
 from audit.events import log_event
-from audit.models import Channel
-from audit.refusals import Refused, require
+from audit.models import DeskEvent
+from audit.refusals import Refused
 from audit.texts import needed
 from payouts.controls.models import Switch
 from payouts.gateway import accounts
@@ -39,7 +39,7 @@ class Rebinding:
 
 
 def rebind(
-    client: heleket.HeleketClient, *, reason: str, by: User, source: Channel, dry_run: bool = False
+    client: heleket.HeleketClient, *, reason: str, actor: Actor, dry_run: bool = False
 ) -> Rebinding:
     """Bind the database to the account of this client, which Heleket must sign in.
 
@@ -49,7 +49,7 @@ def rebind(
 
     Raises NotAllowed, and PayoutError if it cannot be: then nothing was changed.
     """
-    require(by, "payouts_controls.turn_switch")
+    actor.require("payouts_controls.turn_switch")
     reason = needed(reason, _("Say why."))
     refuse_unbound()
     accounts.require_signed_in(client)
@@ -73,7 +73,7 @@ def rebind(
             host=client.host, merchant_id=client.merchant_id, bound_at=clock.now()
         )
         old = {f"old_{name}": value for name, value in moved.before.items()}
-        log_event("rebind", reason, by=by, source=source, **moved.after, **old)
+        log_event(DeskEvent.Type.REBIND, reason, actor=actor, **moved.after, **old)
         transaction.set_rollback(dry_run)
     return moved
 

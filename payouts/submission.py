@@ -12,21 +12,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.contrib.auth.models import User
 from django.db import connection, transaction
 
 import heleket
 from audit import clock
+from audit.actor import Actor, Channel
 from audit.events import log_event
-from audit.models import Channel
-from payouts import explain, recording, services, transitions
+from audit.models import DeskEvent
+from audit.operations import Change, Outcome, perform
+from payouts import call_answers, explain, operations, recording, transitions
 from payouts.controls.models import Switch
 from payouts.eligibility import Eligibility, Says, Verdict
 from payouts.gateway import breaker, rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
-from payouts.models import Attempt, Payout, PayoutQuerySet, PayoutStatus, WaitingFor
-from payouts.services import Outcome, Seen
+from payouts.models import Attempt, EventType, Payout, PayoutQuerySet, PayoutStatus, WaitingFor
+from payouts.schedule import may_arrive_until
+from payouts.seen import Seen
+from payouts.settling import Case, record_batch, save_attempts, settle
 from wallets import stops
 from wallets.models import Wallet
 
@@ -41,6 +44,7 @@ SENT = (
     PayoutStatus.CONFIRMED,
     PayoutStatus.FAILED,
 )
+WORKER = Actor.system(Channel.WORKER)
 CLAIMERS = 4  # at one moment, before one of them comes away with less than there is
 
 
@@ -87,17 +91,15 @@ def claim(
         stops.let_stops_pass()
         if not Switch.objects.get(pk=1).is_on:
             return []
-        most = rate_limit.room(limit, account.calls_per_second)
+        most = rate_limit.available(limit, account.calls_per_second)
         chosen, probes = choose(most, only) if most else ([], {})
         if not chosen:
             return []
-        with transitions.change(chosen, by=None, source=Channel.WORKER) as payouts:
-            calls = {call.payout_id: call for call in take(payouts, account, lease_ends)}
+        with transitions.change(chosen, actor=WORKER) as changes:
+            calls = {call.payout_id: call for call in take(changes, account, lease_ends)}
         if only is None:  # a person's probe does not put off the next one
-            breaker.let_one_through(
-                pause for pause, some in probes.items() if calls.keys() & set(some)
-            )
-        rate_limit.spend(len(calls), account.calls_per_second)
+            breaker.allow_probe(pause for pause, some in probes.items() if calls.keys() & set(some))
+        rate_limit.consume(len(calls), account.calls_per_second)
         return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
 
 
@@ -160,34 +162,38 @@ def hold_wallets(ids: set[int]) -> None:
             )
 
 
-def take(payouts: Sequence[Payout], account: GatewayAccount, lease_ends: float) -> list[Call]:
+def take(
+    changes: Sequence[Change[Payout]], account: GatewayAccount, lease_ends: float
+) -> list[Call]:
     """Check locked payouts once more; store the attempts of those that may go, and return calls."""
+    payouts = [change.row for change in changes]
     attempts: dict[UUID, list[Attempt]] = defaultdict(list)
     stored = Attempt.objects.filter(payout__in=payouts).order_by("pk").select_for_update()
     for attempt in sorted(stored, key=lambda each: each.generation):
         attempts[attempt.payout_id].append(attempt)
     eligibility = Eligibility(payouts, attempts, account.installation)
     going, asked = [], list[Attempt]()
-    for payout in payouts:
-        if not is_sendable(payout) or not may_go(payout, eligibility.of(payout)):
+    for change in changes:
+        payout = change.row
+        if not is_sendable(payout) or not may_go(change, eligibility.of(payout)):
             continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
         if earlier := unclear_tries(payout, tries if is_new else tries[:-1]):
-            ask_first(payout, earlier, account)
+            ask_first(change, earlier, account)
             asked += earlier
             continue
         try:
             attempt = new_attempt(payout, account) if is_new else tries.pop()
         except Exception as exc:
             logger.exception("%s cannot be sent", payout)
-            park(payout, WaitingFor.WORKER, f"It cannot be sent: {exc}")
+            park(change, WaitingFor.WORKER, f"It cannot be sent: {exc}")
             continue
-        start_call(payout, attempt, account)
+        start_call(change, attempt, account)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
-    services.void_approvals(voided, "The approval no longer stands.")
+    operations.void_approvals(voided, "The approval no longer stands.")
     return [
         Call(
             payout_id=payout.pk,
@@ -211,12 +217,12 @@ def unclear_tries(payout: Payout, earlier: Sequence[Attempt]) -> list[Attempt]:
     return [each for each in earlier if each.clear_at is None or each.clear_at < fresh]
 
 
-def ask_first(payout: Payout, earlier: Sequence[Attempt], account: GatewayAccount) -> None:
+def ask_first(change: Change[Payout], earlier: Sequence[Attempt], account: GatewayAccount) -> None:
     """Have Heleket asked about earlier tries, as soon as its answer can prove something."""
     for each in earlier:
-        at = max(clock.now(), recording.may_arrive_until(each, account))
+        at = max(clock.now(), may_arrive_until(each, account))
         each.watch_at = min(each.watch_at or at, at)
-    park(payout, WaitingFor.ANSWER, "Heleket has to say first that it pays no earlier try of it.")
+    park(change, WaitingFor.ANSWER, "Heleket has to say first that it pays no earlier try of it.")
 
 
 def is_sendable(payout: Payout) -> bool:
@@ -226,8 +232,9 @@ def is_sendable(payout: Payout) -> bool:
     return payout.status == PayoutStatus.APPROVED or payout.may_repeat
 
 
-def may_go(payout: Payout, verdict: Verdict) -> bool:
+def may_go(change: Change[Payout], verdict: Verdict) -> bool:
     """Tell whether the payout may be sent; if not, have it wait or go back to the approvers."""
+    payout = change.row
     if verdict.says == Says.PASS:
         return True
     if verdict.is_forged:
@@ -235,9 +242,10 @@ def may_go(payout: Payout, verdict: Verdict) -> bool:
         payout.status_reason = verdict.reason  # no event: its chain may not take one
         payout.wait_for(verdict.waiting_for, due_at=clock.now() + LONGEST_LOOK)
     elif verdict.says == Says.VOID and payout.status == PayoutStatus.APPROVED:
+        change.log_event(EventType.VOID, verdict.reason)
         payout.void(verdict.reason)
     else:
-        park(payout, verdict.waiting_for, verdict.reason)
+        park(change, verdict.waiting_for, verdict.reason)
     payout.may_repeat = False  # so that Heleket is asked meanwhile
     return False
 
@@ -246,18 +254,19 @@ def alarm(payout: Payout, reason: str) -> None:
     """Tell people once that somebody wrote to a payout's rows past the desk."""
     if payout.status_reason != reason:
         logger.critical("%s is not sent: %s", payout, reason)
-        log_event("forgery", reason, by=None, source=Channel.WORKER, payout=payout)
+        log_event(DeskEvent.Type.FORGERY, reason, actor=WORKER, payout=payout)
 
 
-def park(payout: Payout, waiting_for: WaitingFor, reason: str) -> None:
+def park(change: Change[Payout], waiting_for: WaitingFor, reason: str) -> None:
     """Let a payout wait and be looked at again later; tell it once."""
+    payout = change.row
     if (payout.waiting_for, payout.status_reason) != (waiting_for, reason):
-        payout.tell("wait", reason, waiting_for=waiting_for)
+        change.log_event(EventType.WAIT, reason, waiting_for=waiting_for)
         payout.status_reason = reason
     wait = LOOK_AGAIN
     if payout.status == PayoutStatus.SUBMITTING:  # Heleket is asked each time
-        wait = min(LOOK_AGAIN * 2 ** min(payout.checks, 4), LONGEST_LOOK)
-        payout.checks += 1
+        wait = min(LOOK_AGAIN * 2 ** min(payout.poll_count, 4), LONGEST_LOOK)
+        payout.poll_count += 1
     payout.wait_for(waiting_for, due_at=clock.now() + wait)
 
 
@@ -283,25 +292,26 @@ def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:
     )
 
 
-def start_call(payout: Payout, attempt: Attempt, account: GatewayAccount) -> None:
+def start_call(change: Change[Payout], attempt: Attempt, account: GatewayAccount) -> None:
     """Count one more unanswered call, with a lease and the quiet time that follows it."""
-    now = clock.now()
+    payout, now = change.row, clock.now()
     attempt.calls += 1
     attempt.unanswered = [*attempt.unanswered, attempt.calls]
     attempt.lease_until = now + timedelta(seconds=account.lease)
     attempt.quiet_until = attempt.lease_until + account.quiet_time
     attempt.not_found_at = attempt.released_at = attempt.clear_at = attempt.watch_at = None
     if payout.status == PayoutStatus.APPROVED:
-        payout.claim(order_id=attempt.order_id, call=attempt.calls)
+        change.log_event(EventType.CLAIM, order_id=attempt.order_id, call=attempt.calls)
+        payout.claim()
     else:
-        payout.tell("repeat", order_id=attempt.order_id, call=attempt.calls)
+        change.log_event(EventType.REPEAT, order_id=attempt.order_id, call=attempt.calls)
     payout.may_repeat, payout.status_reason = False, ""
     payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
 
 
 def store_attempts(attempts: Sequence[Attempt], asked: Sequence[Attempt]) -> None:
     Attempt.objects.bulk_create([each for each in attempts if each.pk is None])
-    recording.save_attempts([*(each for each in attempts if each.calls > 1), *asked])
+    save_attempts([*(each for each in attempts if each.calls > 1), *asked])
 
 
 # Call
@@ -331,42 +341,40 @@ def record(answers: Sequence[Answer], account: GatewayAccount) -> None:
 
     def store(some: Sequence[Answer]) -> None:
         ids = [answer.call.attempt_id for answer in some]
-        with recording.settle(ids, source=Channel.WORKER) as attempts:
+        with settle(ids, channel=Channel.WORKER) as cases:
             owners = recording.owners_of(answer.outcome for answer in some)
             for answer in some:
-                attempt = attempts[answer.call.attempt_id]
-                if answer.call.number in attempt.unanswered:
-                    apply(attempt, answer, owners, account)
-            breaker.lift(
-                (attempts[answer.call.attempt_id].payout.currency, answer.call.claimed_at)
+                case = cases[answer.call.attempt_id]
+                if answer.call.number in case.attempt.unanswered:
+                    apply(case, answer, owners, account)
+            breaker.reset(
+                (cases[answer.call.attempt_id].payout.currency, answer.call.claimed_at)
                 for answer in some
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
             count_failures(some)
 
-    recording.heed(answer.outcome for answer in answers)
-    recording.together_or_each(answers, store)
+    rate_limit.back_off_if_asked(answer.outcome for answer in answers)
+    record_batch(answers, store)
 
 
-def apply(
-    attempt: Attempt, answer: Answer, owners: Mapping[str, str], account: GatewayAccount
-) -> None:
+def apply(case: Case, answer: Answer, owners: Mapping[str, str], account: GatewayAccount) -> None:
     told, call = answer.outcome, answer.call
-    if isinstance(told, heleket.HeleketError) and not recording.is_clear(told):
-        recording.apply_no_answer(attempt, call.number, told, account)
+    if isinstance(told, heleket.HeleketError) and not call_answers.is_clear(told):
+        call_answers.apply_no_answer(case, call.number, told, account)
         return
-    recording.answered(attempt, call.number, account)
+    call_answers.answered(case.attempt, call.number, account)
     match told:
         case heleket.RemotePayout():
             recording.apply_remote(
-                attempt, told, owners, source=Channel.WORKER, asked_at=call.claimed_at
+                case, told, owners, channel=Channel.WORKER, asked_at=call.claimed_at
             )
         case heleket.RequestRejected():
-            recording.apply_refusal(attempt, told)
+            call_answers.apply_refusal(case, told)
         case heleket.Unavailable():
-            recording.apply_not_executed(attempt, told)
+            call_answers.apply_not_executed(case, told)
         case Unsent():
-            recording.apply_unsent(attempt, told.reason)
+            call_answers.apply_unsent(case, told.reason)
 
 
 def count_failures(answers: Sequence[Answer]) -> None:
@@ -375,7 +383,7 @@ def count_failures(answers: Sequence[Answer]) -> None:
         return
     failed = defaultdict(list)
     for answer in answers:
-        if cause := recording.trouble_of(answer.outcome):
+        if cause := call_answers.trouble_of(answer.outcome):
             failed[cause].append(answer)
     for cause, some in failed.items():
         last = max(answer.call.claimed_at for answer in some)
@@ -393,7 +401,7 @@ class Streak:
         """Count an answer, and mark it if it is one too many. May be called by many threads."""
         if isinstance(answer.outcome, heleket.RemotePayout):
             self.failures.clear()
-        if not (cause := recording.trouble_of(answer.outcome)):
+        if not (cause := call_answers.trouble_of(answer.outcome)):
             return answer
         self.failures[cause] += 1
         return replace(answer, breaks_off=self.failures[cause] >= Pause.ENOUGH[cause])
@@ -408,10 +416,10 @@ def calls_out() -> int:
 
 
 def send_now(
-    seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, by: User, source: Channel
+    seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, actor: Actor
 ) -> Outcome:
     """Send one approved payout at a person's word and tell what Heleket said."""
-    [outcome] = services.hurry_payouts([seen], by=by, source=source)
+    [outcome] = perform(operations.EXPEDITE, [seen], actor=actor)
     if not outcome.done:
         return outcome
     for call in claim(1, account, only=[seen.id]):

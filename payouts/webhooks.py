@@ -18,12 +18,13 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from audit import clock
-from audit.models import Channel
+from audit.actor import Channel
 from heleket import InvalidSignature
 from heleket.answers import read_payout
 from heleket.webhooks import MAX_BODY_BYTES, verify
-from payouts import recording, wakeups
+from payouts import discrepancies, wakeups
 from payouts.models import Attempt, Discrepancy
+from payouts.settling import settle
 
 logger = logging.getLogger(__name__)
 
@@ -104,7 +105,7 @@ def take(raw: bytes, members: Mapping[str, object]) -> None:
             return
         attempt = find(order_id, cursor)
         if not differs(attempt, members):
-            ask_soon(attempt, str(members.get("status")), cursor, at)
+            request_check(attempt, str(members.get("status")), cursor, at)
 
 
 def find(order_id: str, cursor: CursorWrapper) -> Attempt:
@@ -113,18 +114,18 @@ def find(order_id: str, cursor: CursorWrapper) -> Attempt:
     return Attempt.from_db(connection.alias, FOUND, cursor.fetchone())
 
 
-def ask_soon(
+def request_check(
     attempt: Attempt, status: str, cursor: CursorWrapper, at: str | datetime | None
 ) -> None:
     """Make its payout due if it is under way. If it has ended, have it looked up all the same if it
     is watched as never sent, or if Heleket announces another status than we know."""
     cursor.execute(PULL_FORWARD, [at, attempt.pk, at])
     if cursor.rowcount:
-        wakeups.ring("check")
+        wakeups.wake("check")
         return
     cursor.execute(WATCH_NOW, [at, attempt.pk, at, status])
     if cursor.rowcount:
-        wakeups.ring("watch")
+        wakeups.wake("watch")
 
 
 def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
@@ -133,11 +134,11 @@ def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
         told = read_payout(members)
     except ValueError:  # nothing in it to compare
         return False
-    ours_and_theirs = recording.difference(attempt, told)
+    ours_and_theirs = discrepancies.difference(attempt, told)
     if ours_and_theirs:
-        with recording.settle([attempt.pk], source=Channel.WEBHOOK) as attempts:
-            recording.open_discrepancy(
-                attempts[attempt.pk],
+        with settle([attempt.pk], channel=Channel.WEBHOOK) as cases:
+            discrepancies.open_discrepancy(
+                cases[attempt.pk],
                 Discrepancy.Kind.DIFFERENT,
                 *ours_and_theirs,
                 critical=True,

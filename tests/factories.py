@@ -8,15 +8,17 @@ from django.utils import timezone
 from factory.django import DjangoModelFactory
 
 from audit import clock
-from audit.models import Channel
-from payouts import policy, services, transitions
+from audit.actor import Actor, Channel
+from audit.operations import Change
+from payouts import makers, operations, policy, transitions
 from payouts.models import (
     USUAL_WAIT,
     Approval,
+    EventType,
+    MakerRole,
     Origin,
     Payout,
     PayoutEvent,
-    PayoutMaker,
     PayoutNumber,
     PayoutStatus,
 )
@@ -110,20 +112,21 @@ class PayoutFactory(DjangoModelFactory):
         if is_approved:
             kwargs["status"] = PayoutStatus.PENDING
         payout = model_class(*args, **kwargs)
-        payout.tell("request")
         payout.wait_for(USUAL_WAIT.get(payout.status, ""))
-        events = transitions.events_of([payout], by=payout.requested_by, source=Channel.ADMIN)
+        requested = Change(payout)
+        requested.log_event(EventType.REQUEST)
+        events = transitions.events_of([requested], Actor.staff(payout.requested_by, Channel.ADMIN))
         if is_approved:
             approver = approved_by or StaffFactory(roles=["Approver"])
-            payout.approve(digest=payout.digest(), policy=policy.POLICY_VERSION)
-            links = transitions.next_links(
-                payout, events[-1].hash, by=approver, source=Channel.ADMIN, at=clock.now()
-            )
-            events += links
+            actor = Actor.staff(approver, Channel.ADMIN)
+            approved, digest = Change(payout), payout.digest()
+            approved.log_event(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
+            payout.approve()
+            events += transitions.next_links(approved, events[-1].hash, actor)
         with transaction.atomic():
             Payout.objects.bulk_create([payout])
             PayoutEvent.objects.bulk_create(events)
-            services.add_makers(payout, [(payout.requested_by_id, PayoutMaker.Part.REQUESTED)])
+            makers.add_makers(payout, [(payout.requested_by_id, MakerRole.REQUESTED)])
             if is_approved:
-                services.decide([payout], approver, Approval.Decision.APPROVED)
+                operations.decide([payout], actor, Approval.Decision.APPROVED)
         return Payout.objects.get(pk=payout.pk)

@@ -31,8 +31,10 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                ("client_id", models.PositiveBigIntegerField(null=True)),
+                ("api_key_id", models.PositiveBigIntegerField(null=True)),
                 (
-                    "source",
+                    "channel",
                     models.CharField(
                         choices=[
                             ("admin", "Admin"),
@@ -40,13 +42,13 @@ class Migration(migrations.Migration):
                             ("command", "command line"),
                             ("worker", "worker"),
                             ("webhook", "webhook"),
-                            ("check", "check"),
+                            ("poll", "question to Heleket"),
                             ("reconcile", "reconciliation"),
                         ],
                         max_length=10,
                     ),
                 ),
-                ("act", models.CharField(max_length=20)),
+                ("event_type", models.CharField(max_length=20)),
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),

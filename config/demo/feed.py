@@ -22,8 +22,8 @@ class Feed:
 
 
 def in_one_line(event: PayoutEvent) -> str:
-    who = event.person.get_username() if event.person else event.get_source_display()
+    who = event.person.get_username() if event.person else event.get_channel_display()
     status = PayoutStatus(event.to_status).label
-    what = f"{event.act.replace('_', ' ')} by {who}: {status}"
+    what = f"{event.event_type.replace('_', ' ')} by {who}: {status}"
     payout = event.payout
     return f"{localtime(event.at):%H:%M:%S}  {payout}  {what}  {payout.money}, {payout.client.name}"

@@ -17,13 +17,16 @@ from django.conf import settings
 from django.contrib.auth.models import User
 
 import heleket
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import Outcome, perform
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
-from payouts import polling, services, submission, webhooks
+from payouts import operations, polling, submission, webhooks
 from payouts.gateway.accounts import GatewayAccount, open_account
 from payouts.models import Discrepancy, Origin, Payout
-from payouts.services import Outcome
+from payouts.operations import PayoutOperation
+from payouts.requests import request_payout
+from payouts.seen import see
 from wallets.models import PayoutService, Wallet
 from wallets.services import sync_services
 
@@ -83,18 +86,17 @@ class Story:
         """Request a payout; what is not given is left to chance."""
         coin = coin or self.chance.choice(self.usual_coins())
         wallet = self.chance.choice(self.wallets[coin])
-        told, reference = self.words(purpose)
-        return services.request_payout(
+        words, reference = self.words(purpose)
+        return request_payout(
             client=wallet.client,
             wallet=wallet,
             currency=coin,
             amount=self.amount(wallet, coin, dollars or self.chance.lognormvariate(5.6, 0.9)),
-            purpose=told,
+            purpose=words,
             reference=reference,
             idempotency_key=f"demo-{self.chance.getrandbits(64):016x}",
             origin=Origin.MANUAL,
-            by=self.staff[by or self.chance.choice(["rosa", "rosa", "rafael"])],
-            source=Channel.ADMIN,
+            actor=self.actor(by or self.chance.choice(["rosa", "rosa", "rafael"])),
             installation=settings.INSTALLATION,
         )
 
@@ -111,14 +113,17 @@ class Story:
         told = (purpose, "") if purpose else self.chance.choice(PURPOSES)
         return filled_in(told, self.clock.now, self.chance, self.chance.randint(2001, 2999))
 
-    def approve(self, *payouts: Payout, by: str = "") -> None:
-        approver = self.staff[by or self.chance.choice(["amira", "arno"])]
-        seen = services.see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
-        expect_done(services.approve_payouts(seen, by=approver, source=Channel.ADMIN))
+    def actor(self, login: str) -> Actor:
+        return Actor.staff(self.staff[login], Channel.ADMIN)
 
-    def act(self, act: Act, payout: Payout, reason: str, by: str) -> None:
-        seen = services.see([Payout.objects.get(pk=payout.pk)])
-        expect_done(act(seen, reason=reason, by=self.staff[by], source=Channel.ADMIN))
+    def approve(self, *payouts: Payout, by: str = "") -> None:
+        approver = self.actor(by or self.chance.choice(["amira", "arno"]))
+        seen = see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
+        expect_done(perform(operations.APPROVE, seen, actor=approver))
+
+    def act(self, operation: PayoutOperation[Any], payout: Payout, reason: str, by: str) -> None:
+        seen = see([Payout.objects.get(pk=payout.pk)])
+        expect_done(perform(operation, seen, actor=self.actor(by), reason=reason))
 
     # What the worker and Heleket do
 
@@ -240,7 +245,7 @@ def is_rejected(reason: str, coin: str = "USDT", dollars: float = 0) -> Incident
     def incident(story: Story) -> None:
         payout = story.request(coin, dollars=dollars)
         story.wait(minutes=story.chance.uniform(8, 90))
-        story.act(services.reject_payouts, payout, reason, by="amira")
+        story.act(operations.REJECT, payout, reason, by="amira")
 
     return incident
 
@@ -249,7 +254,7 @@ def is_cancelled(reason: str) -> Incident:
     def incident(story: Story) -> None:
         payout = story.request(by="rafael")
         story.wait(minutes=6)
-        story.act(services.cancel_payouts, payout, reason, by="rafael")
+        story.act(operations.CANCEL, payout, reason, by="rafael")
 
     return incident
 
@@ -259,15 +264,15 @@ def is_cancelled_after_approval(story: Story) -> None:
     story.wait(minutes=20)
     story.approve(payout)
     story.wait(seconds=1)
-    story.act(services.cancel_payouts, payout, "Settled by bank transfer instead.", by="omar")
+    story.act(operations.CANCEL, payout, "Settled by bank transfer instead.", by="omar")
 
 
 def is_held_and_released(story: Story) -> None:
     payout = story.request("USDT", dollars=3200)
     story.wait(minutes=15)
-    story.act(services.hold_payouts, payout, "The address is new, we call the client.", by="arno")
+    story.act(operations.HOLD, payout, "The address is new, we call the client.", by="arno")
     story.wait(hours=2)
-    story.act(services.release_payouts, payout, "The client confirmed by phone.", by="amira")
+    story.act(operations.RELEASE, payout, "The client confirmed by phone.", by="amira")
     story.wait(minutes=5)
     story.approve(payout)
     story.work()
@@ -276,17 +281,15 @@ def is_held_and_released(story: Story) -> None:
 def is_edited(story: Story) -> None:
     payout = story.request("USDT", dollars=500, by="rosa", purpose="Weekly affiliate share")
     story.wait(minutes=9)
-    [seen] = services.see([payout])
-    services.edit_payout(
-        seen,
+    [seen] = see([payout])
+    edit = operations.Edit(
         wallet=payout.wallet,
         currency=payout.currency,
         amount=payout.amount - 50,
         purpose=payout.purpose,
-        reason="The advance of 50 was forgotten.",
-        by=story.staff["rosa"],
-        source=Channel.ADMIN,
     )
+    reason = "The advance of 50 was forgotten."
+    operations.edit_payout(seen, edit, reason=reason, actor=story.actor("rosa"))
     story.wait(minutes=30)
     story.approve(Payout.objects.get(pk=payout.pk))
     story.work()
@@ -303,7 +306,7 @@ def fails_and_is_retried(story: Story) -> None:
     payout = story.request("USDT", dollars=1250)
     story.sent(payout, "final_fail", rounds=2)
     story.wait(hours=1)
-    story.act(services.retry_payouts, payout, "Heleket's support says: try again.", by="omar")
+    story.act(operations.RETRY, payout, "Heleket's support says: try again.", by="omar")
     story.wait(minutes=10)
     story.approve(Payout.objects.get(pk=payout.pk))
     story.work()
@@ -346,11 +349,10 @@ def vanishes_for_a_while(story: Story) -> None:
     while not (open_one := Discrepancy.objects.filter(payout=payout).first()):
         story.work()
     story.wait(hours=3)
-    services.close_discrepancy(
+    operations.close_discrepancy(
         open_one,
         reason="Heleket moved a database; their support sees the payout again.",
-        by=story.staff["omar"],
-        source=Channel.ADMIN,
+        actor=story.actor("omar"),
     )
     story.gateway.set_fate("paid", order_id=story.order_id(payout))
     story.work(rounds=4)
@@ -374,7 +376,7 @@ def stays_held(reason: str, coin: str, dollars: float) -> Incident:
     def incident(story: Story) -> None:
         payout = story.request(coin, dollars=dollars)
         story.wait(minutes=18)
-        story.act(services.hold_payouts, payout, reason, by="arno")
+        story.act(operations.HOLD, payout, reason, by="arno")
 
     return incident
 

@@ -19,16 +19,19 @@ from django.db.models import Model
 
 import heleket
 from audit import chain, clock
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import Change
 from config.demo.history import PURPOSES, Clock, filled_in, worth
 from heleket.sandbox.catalogue import PRICES
 from heleket.signing import sign
-from payouts import policy, recording, submission, transitions
+from payouts import call_answers, policy, recording, submission, transitions
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import (
     Approval,
     Attempt,
     Discrepancy,
+    EventType,
+    MakerRole,
     Origin,
     Payout,
     PayoutEvent,
@@ -36,10 +39,10 @@ from payouts.models import (
     WaitingFor,
     WebhookDelivery,
 )
+from payouts.settling import Case
 from wallets.amounts import format_amount
 from wallets.models import PayoutService, Wallet
 
-Part = PayoutMaker.Part
 FILE_AND_LINE = "{batch:016x}:{line}"
 REASONS = {
     "reject": ["This invoice was paid last month.", "No contract with this client yet."],
@@ -68,9 +71,9 @@ class Entry:
     """How payouts come in: who asks, who else had a hand in it, under which key."""
 
     origin: Origin
-    source: Channel
+    channel: Channel
     by: str | None
-    hands: list[tuple[str, Part]]
+    makers: list[tuple[str, MakerRole]]
     key: str
     share: int
 
@@ -78,10 +81,12 @@ class Entry:
 ENTRIES = [
     Entry(Origin.MANUAL, Channel.ADMIN, "rosa", [], "form:{nonce:032x}", 30),
     Entry(Origin.MANUAL, Channel.ADMIN, "rafael", [], "form:{nonce:032x}", 20),
-    Entry(Origin.IMPORT, Channel.COMMAND, "rosa", [("rafael", Part.IMPORTED)], FILE_AND_LINE, 27),
-    Entry(Origin.API, Channel.API, None, [("uma", Part.KEY)], "{nonce:032x}", 15),
-    Entry(Origin.SCHEDULED, Channel.COMMAND, None, [("rosa", Part.PLANNED)], "plan-{line}", 6),
-    Entry(Origin.BONUS, Channel.COMMAND, None, [("rafael", Part.PLANNED)], "rule-{line}", 2),
+    Entry(
+        Origin.IMPORT, Channel.COMMAND, "rosa", [("rafael", MakerRole.IMPORTED)], FILE_AND_LINE, 27
+    ),
+    Entry(Origin.API, Channel.API, None, [("uma", MakerRole.KEY)], "{nonce:032x}", 15),
+    Entry(Origin.SCHEDULED, Channel.COMMAND, None, [("rosa", MakerRole.PLANNED)], "plan-{line}", 6),
+    Entry(Origin.BONUS, Channel.COMMAND, None, [("rafael", MakerRole.PLANNED)], "rule-{line}", 2),
 ]
 SHARES = list(itertools.accumulate(entry.share for entry in ENTRIES))
 
@@ -100,6 +105,10 @@ class Life:
     discrepancies: list[Discrepancy] = field(default_factory=list)
     webhooks: list[WebhookDelivery] = field(default_factory=list)
     fee: Decimal = field(init=False)
+    change: Change[Payout] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.change = Change(self.payout)
 
     def rows(self) -> Iterator[Model]:
         yield self.payout
@@ -114,24 +123,27 @@ class Life:
         later = world.clock.now + timedelta(seconds=self.chance.uniform(least, most))
         world.clock.now = min(later, world.end)
 
-    def write(self, source: Channel, by: User | None = None) -> None:
-        """Seal what was told into the chain."""
+    def log(self, event_type: EventType, reason: str = "", **fields: object) -> None:
+        self.change.log_event(event_type, reason, **fields)
+
+    def write(self, channel: Channel, by: User | None = None) -> None:
+        """Seal what was logged into the chain."""
         last = self.events[-1].hash if self.events else ""
-        self.events += transitions.next_links(
-            self.payout, last, by=by, source=source, at=clock.now()
-        )
+        actor = Actor(channel, person=by)
+        self.events += transitions.next_links(self.change, last, actor)
+        self.change = Change(self.payout)
 
     def person(self, *logins: str) -> User:
         return self.world.staff[self.chance.choice(logins)]
 
     # What people do
 
-    def add_makers(self, hands: list[tuple[int | None, Part]]) -> None:
-        known = {(maker.person_id, maker.part) for maker in self.makers}
+    def add_makers(self, makers: list[tuple[int | None, MakerRole]]) -> None:
+        known = {(maker.person_id, maker.role) for maker in self.makers}
         self.makers += [
-            PayoutMaker(payout_id=self.payout.pk, person_id=person, part=part)
-            for person, part in hands
-            if person is not None and (person, part) not in known
+            PayoutMaker(payout_id=self.payout.pk, person_id=person, role=role)
+            for person, role in makers
+            if person is not None and (person, role) not in known
         ]
 
     def decide(self, decision: Approval.Decision, by: User) -> None:
@@ -154,47 +166,58 @@ class Life:
     def approve(self) -> None:
         self.wait(120, 6 * 3600)
         by = self.person("amira", "arno")
-        self.payout.approve(digest=self.payout.digest(), policy=policy.POLICY_VERSION)
+        digest = self.payout.digest()
+        self.log(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
+        self.payout.approve()
         self.write(Channel.ADMIN, by)
         self.decide(Approval.Decision.APPROVED, by)
 
     def reject(self) -> None:
         self.wait(300, 24 * 3600)
         by = self.person("amira", "arno")
-        self.payout.reject(self.chance.choice(REASONS["reject"]))
+        reason = self.chance.choice(REASONS["reject"])
+        self.log(EventType.REJECT, reason)
+        self.payout.reject(reason)
         self.write(Channel.ADMIN, by)
         self.decide(Approval.Decision.REJECTED, by)
 
     def hold(self) -> None:
         self.wait(300, 8 * 3600)
-        self.payout.hold(self.chance.choice(REASONS["hold"]))
+        reason = self.chance.choice(REASONS["hold"])
+        self.log(EventType.HOLD, reason)
+        self.payout.hold(reason)
         self.write(Channel.ADMIN, self.person("amira", "arno"))
         self.void_approvals("Put on hold.")
 
     def release(self) -> None:
         self.wait(3600, 48 * 3600)
-        self.payout.release("The client confirmed by phone.")
+        self.log(EventType.RELEASE, "The client confirmed by phone.")
+        self.payout.release()
         self.write(Channel.ADMIN, self.person("amira", "arno"))
         self.void_approvals("Released.")
 
     def cancel(self) -> None:
         self.wait(1, 4 * 3600)
-        self.payout.cancel(self.chance.choice(REASONS["cancel"]))
+        reason = self.chance.choice(REASONS["cancel"])
+        self.log(EventType.CANCEL, reason)
+        self.payout.cancel(reason)
         self.write(Channel.ADMIN, self.person("omar"))
         self.void_approvals("Cancelled.")
 
     def edit(self) -> None:
         self.wait(300, 8 * 3600)
         by, before = self.person("rosa", "rafael"), self.payout.money
+        self.log(EventType.EDIT, self.chance.choice(REASONS["edit"]), old_money=before)
         self.payout.amount *= 2
-        self.payout.edit(self.chance.choice(REASONS["edit"]), old_money=before)
+        self.payout.edit()
         self.write(Channel.ADMIN, by)
         self.void_approvals("The payout was changed.")
-        self.add_makers([(by.pk, Part.EDITED)])
+        self.add_makers([(by.pk, MakerRole.EDITED)])
 
     def retry(self) -> None:
         self.wait(3600, 72 * 3600)
-        self.payout.retry("Heleket's support says: try again.")
+        self.log(EventType.RETRY, "Heleket's support says: try again.")
+        self.payout.retry()
         self.write(Channel.ADMIN, self.person("omar"))
         self.void_approvals("Tried again.")
 
@@ -204,39 +227,43 @@ class Life:
     def attempt(self) -> Attempt:
         return self.attempts[-1]
 
+    @property
+    def case(self) -> Case:
+        return Case(self.change, self.attempt, self.attempts)
+
     def send(self) -> None:
         self.wait(1, 20)
         payout = self.payout
         self.attempts.append(submission.new_attempt(payout, self.world.account))
-        payout.tries = self.attempts
         service = self.world.services[payout.network, payout.currency]
         self.fee = service.fee_for(payout.amount)
         self.call()
 
     def call(self) -> None:
-        submission.start_call(self.payout, self.attempt, self.world.account)
+        submission.start_call(self.change, self.attempt, self.world.account)
         self.write(Channel.WORKER)
 
     def lose_answer(self) -> None:
         self.wait(45, 46)
         trouble = heleket.OutcomeUnknown("No answer came in time.")
-        recording.apply_no_answer(self.attempt, self.attempt.calls, trouble, self.world.account)
+        call_answers.apply_no_answer(self.case, self.attempt.calls, trouble, self.world.account)
         self.write(Channel.WORKER)
 
     def is_answered(self) -> None:
-        recording.answered(self.attempt, self.attempt.calls, self.world.account)
+        call_answers.answered(self.attempt, self.attempt.calls, self.world.account)
 
     def is_refused(self, text: str) -> None:
         self.wait(0.2, 2)
         self.is_answered()
-        self.payout.fail(text, order_id=self.attempt.order_id)
+        self.log(EventType.FAIL, text, order_id=self.attempt.order_id)
+        self.payout.fail(text)
         self.attempt.refusal = self.attempt.answer = text
         self.write(Channel.WORKER)
 
     def is_put_back(self, text: str, waiting_for: WaitingFor) -> None:
         self.wait(0.2, 2)
         self.is_answered()
-        recording.put_back(self.attempt, text, waiting_for)
+        call_answers.put_back(self.case, text, waiting_for)
         self.write(Channel.WORKER)
 
     def is_accepted(self) -> None:
@@ -249,9 +276,9 @@ class Life:
         self.wait(40, 400)
         self.announce(status, is_final)
         self.wait(0.5, 5)
-        self.hear(status, Channel.CHECK, is_final=is_final)
+        self.hear(status, Channel.POLL, is_final=is_final)
 
-    def hear(self, status: str, source: Channel, *, is_final: bool = False) -> None:
+    def hear(self, status: str, channel: Channel, *, is_final: bool = False) -> None:
         """Heleket answers to our own call."""
         payout, members = self.payout, self.members(status, is_final)
         remote = heleket.RemotePayout(
@@ -265,8 +292,8 @@ class Life:
             commission=self.fee,
             answer=chain.ENCODER.encode(members),
         )
-        recording.move_on(self.attempt, remote, source)
-        self.write(source)
+        recording.move_on(self.case, remote, channel)
+        self.write(channel)
 
     def announce(self, status: str, is_final: bool) -> None:
         members = {"type": "payout", **self.members(status, is_final)}
@@ -314,9 +341,9 @@ class Life:
             opened_at=clock.now(),
         )
         self.discrepancies.append(found)
-        self.payout.tell("discrepancy", str(kind.label), ours=ours, theirs=theirs)
+        self.log(EventType.DISCREPANCY, str(kind.label), ours=ours, theirs=theirs)
         self.payout.stop()
-        self.write(Channel.CHECK)
+        self.write(Channel.POLL)
 
     def is_cleared_up(self) -> None:
         self.wait(3600, 72 * 3600)
@@ -324,7 +351,7 @@ class Life:
         for found in self.discrepancies:
             found.closed_at, found.closed_by_id = clock.now(), by.pk
             found.close_reason = reason
-            self.payout.tell("close_discrepancy", reason, kind=found.kind)
+            self.log(EventType.CLOSE_DISCREPANCY, reason, kind=found.kind)
         self.payout.go_on()
         self.write(Channel.ADMIN, by)
 
@@ -360,12 +387,12 @@ def begin(world: World, number: int, at: datetime, chance: Random) -> Life:
         requested_by_id=by.pk if by else None,
         waiting_since=at,
     )
-    payout.tell("request", money=payout.money, network=payout.network, address=payout.address)
     life = Life(world, chance, payout)
-    life.write(entry.source, by)
-    hands = [(world.staff[login].pk, part) for login, part in entry.hands]
-    requested = [(by.pk, Part.REQUESTED)] if by else []
-    life.add_makers([*requested, (wallet.added_by_id, Part.WALLET), *hands])
+    life.log(EventType.REQUEST, money=payout.money, network=payout.network, address=payout.address)
+    life.write(entry.channel, by)
+    makers = [(world.staff[login].pk, role) for login, role in entry.makers]
+    requested = [(by.pk, MakerRole.REQUESTED)] if by else []
+    life.add_makers([*requested, (wallet.added_by_id, MakerRole.WALLET), *makers])
     return life
 
 
@@ -422,7 +449,7 @@ def loses_its_answer(life: Life) -> None:
     life.send()
     life.lose_answer()
     life.wait(30, 60)
-    life.hear("process", Channel.CHECK)
+    life.hear("process", Channel.POLL)
     life.is_told("paid")
 
 
@@ -473,14 +500,14 @@ def waits_for_answer(life: Life) -> None:
 def waits_for_service(life: Life) -> None:
     life.approve()
     refusal = "Heleket does not pay it at the moment."
-    submission.park(life.payout, WaitingFor.SERVICE, refusal)
+    submission.park(life.change, WaitingFor.SERVICE, refusal)
     life.write(Channel.WORKER)
 
 
 def waits_for_wallet(life: Life) -> None:
     """Its answer was lost, and meanwhile somebody looks into its wallet."""
     waits_for_answer(life)
-    submission.park(life.payout, WaitingFor.WALLET, "The wallet is frozen.")
+    submission.park(life.change, WaitingFor.WALLET, "The wallet is frozen.")
     life.write(Channel.WORKER)
 
 

@@ -164,7 +164,7 @@ def finish() -> None:
     poor = Payout.objects.filter(waiting_for=WaitingFor.FUNDS).order_by("currency")
     with transaction.atomic():
         for currency in poor.values_list("currency", flat=True).distinct():
-            breaker.pause(Pause.Cause.FUNDS, "Not enough funds", currency=currency)
+            breaker.trip(Pause.Cause.FUNDS, "Not enough funds", currency=currency)
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO {PayoutNumber._meta.db_table} (id) "  # noqa: S608

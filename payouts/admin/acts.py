@@ -10,45 +10,41 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 import heleket
-from audit.models import Channel
-from audit.refusals import NotAllowed, Refused
-from payouts import polling, services, submission
+from audit.actor import Actor
+from audit.operations import Outcome, perform
+from audit.refusals import Refused
+from payouts import operations, polling, submission
 from payouts.gateway import accounts
-from payouts.models import Payout, PayoutStatus
-from payouts.services import Outcome, Seen
+from payouts.models import Payout
+from payouts.operations import PayoutOperation
+from payouts.seen import Seen, see
 
 MOST_AT_ONCE = 1000
 
-Status = PayoutStatus
 OneNow = Callable[..., Outcome]
 
 
 @dataclass(frozen=True)
 class Act:
-    """One act, for one payout or many. `now` does it for one while the person waits."""
+    """An operation as pages offer it. `now` does it for one payout while the person waits."""
 
     name: str
     title: Any
     explanation: Any
-    rights: tuple[str, ...]
-    statuses: tuple[PayoutStatus, ...]
-    service: Callable[..., list[Outcome]]
+    operation: PayoutOperation[Any]
     icon: str
-    asks_reason: bool = False
-    needs_reason: bool = False
     now: OneNow | None = None
     sends: bool = False
     tone: str = "default"
     phrase: Any = "{title} {payouts}"
 
-    def is_allowed(self, person: User) -> bool:
-        return any(person.has_perm(f"payouts.{right}") for right in self.rights)
+    def is_allowed(self, actor: Actor) -> bool:
+        return actor.may(*self.operation.permissions)
 
 
 ACTS = {
@@ -58,9 +54,7 @@ ACTS = {
             "approve",
             gettext_lazy("Approve"),
             gettext_lazy("What is approved is sent at once. What has left cannot come back."),
-            ("approve_payout",),
-            (Status.PENDING,),
-            services.approve_payouts,
+            operations.APPROVE,
             "check_circle",
             sends=True,
             tone="primary",
@@ -69,9 +63,7 @@ ACTS = {
             "send",
             gettext_lazy("Send now"),
             gettext_lazy("What has gone to Heleket cannot come back."),
-            ("send_payout",),
-            (Status.APPROVED,),
-            services.hurry_payouts,
+            operations.EXPEDITE,
             "send",
             now=submission.send_now,
             sends=True,
@@ -82,9 +74,7 @@ ACTS = {
             "ask",
             gettext_lazy("Ask Heleket"),
             gettext_lazy("Heleket tells what became of it. Nothing is sent."),
-            ("ask_payout",),
-            (Status.SUBMITTING, Status.BROADCAST),
-            services.ask_soon,
+            operations.REQUEST_CHECK,
             "contact_support",
             now=polling.ask_now,
             tone="primary",
@@ -94,91 +84,43 @@ ACTS = {
             "release",
             gettext_lazy("Release"),
             gettext_lazy("What is released waits for approval, even if it was approved before."),
-            ("release_payout",),
-            (Status.HELD,),
-            services.release_payouts,
+            operations.RELEASE,
             "play_circle",
-            asks_reason=True,
             tone="primary",
         ),
         Act(
             "retry",
             gettext_lazy("Retry"),
             gettext_lazy("What was not paid waits for approval again, under a new order id."),
-            ("retry_payout",),
-            (Status.FAILED,),
-            services.retry_payouts,
+            operations.RETRY,
             "replay",
-            asks_reason=True,
-            needs_reason=True,
             tone="primary",
         ),
         Act(
             "hold",
             gettext_lazy("Hold"),
             gettext_lazy("What is on hold is not sent until it is released and approved again."),
-            ("hold_payout",),
-            (Status.PENDING, Status.APPROVED),
-            services.hold_payouts,
+            operations.HOLD,
             "pause_circle",
-            asks_reason=True,
-            needs_reason=True,
         ),
         Act(
             "reject",
             gettext_lazy("Reject"),
             gettext_lazy("What is rejected is not paid and cannot be brought back."),
-            ("reject_payout",),
-            (Status.PENDING, Status.HELD),
-            services.reject_payouts,
+            operations.REJECT,
             "block",
-            asks_reason=True,
-            needs_reason=True,
             tone="danger",
         ),
         Act(
             "cancel",
             gettext_lazy("Cancel"),
             gettext_lazy("What is cancelled is not paid and cannot be brought back."),
-            ("cancel_payout", "cancel_own_payout"),
-            (Status.PENDING, Status.HELD, Status.APPROVED, Status.SUBMITTING),
-            services.cancel_payouts,
+            operations.CANCEL,
             "cancel",
-            asks_reason=True,
-            needs_reason=True,
             tone="danger",
         ),
     ]
 }
-
-
-def obstacle(act: Act, payout: Payout, person: User, makers: Sequence[services.Hand]) -> str:
-    """Say why this person cannot do this to the payout as it stands, or nothing."""
-    try:
-        services.refuse_stopped(payout)
-        refuse_other_status(act, payout)
-        if act.name == "approve":
-            services.refuse_maker(person, makers)
-        if act.name == "cancel":
-            refuse_others(payout, person)
-    except Refused as exc:
-        return str(exc)
-    return ""
-
-
-def refuse_other_status(act: Act, payout: Payout) -> None:
-    if act.name == "cancel" and payout.status == Status.BROADCAST:
-        raise Refused(services.at_heleket(payout))
-    if payout.status not in act.statuses:
-        raise Refused(
-            _("This is not possible while it is “%(status)s”.")
-            % {"status": payout.get_status_display()}
-        )
-
-
-def refuse_others(payout: Payout, person: User) -> None:
-    if not person.has_perm("payouts.cancel_payout") and payout.requested_by_id != person.pk:
-        raise NotAllowed(_("You may only cancel payouts that you requested yourself."))
 
 
 # Confirm
@@ -219,19 +161,19 @@ class Confirmation:
         return self.payouts[0] if len(self.payouts) == 1 and not self.left_out else None
 
 
-def prepare(act: Act, chosen: QuerySet[Payout], person: User) -> Confirmation:
+def prepare(act: Act, chosen: QuerySet[Payout], actor: Actor) -> Confirmation:
     """Look at the chosen payouts. Raises PayoutError if they are too many or none."""
     payouts = list(chosen.select_related("client").order_by("number")[: MOST_AT_ONCE + 1])
     refuse_wrong_count(len(payouts))
-    makers = services.makers_of(payouts)
+    facts = act.operation.load(payouts)
     possible, left_out = [], []
     for payout in payouts:
-        if why := obstacle(act, payout, person, makers.get(payout.pk, [])):
-            left_out.append((payout, why))
+        if refusal := act.operation.refusal(payout, facts, actor):
+            left_out.append((payout, refusal.sentence))
         else:
             possible.append(payout)
     # One field for all: Django takes no more than 1,000 fields.
-    tokens = " ".join(each.token for each in services.see(possible))
+    tokens = " ".join(each.token for each in see(possible))
     return Confirmation(act, possible, left_out, tokens)
 
 
@@ -254,21 +196,20 @@ def read_tokens(text: str) -> list[Seen]:
     return list({each.id: each for each in seen if each}.values())
 
 
-def perform(act: Act, seen: Sequence[Seen], *, reason: str, by: User) -> list[Outcome]:
-    """Do it to exactly what was seen. Raises PayoutError if nothing at all could be tried."""
+def do(act: Act, seen: Sequence[Seen], *, reason: str, actor: Actor) -> list[Outcome]:
+    """Do it to exactly what was seen. Raises Refused if nothing at all could be tried."""
     refuse_wrong_count(len(seen))
     if act.now and len(seen) == 1:
-        return [perform_now(act.now, seen[0], by)]
-    told = {"reason": reason} if act.asks_reason else {}
-    return act.service(seen, **told, by=by, source=Channel.ADMIN)
+        return [do_now(act.now, seen[0], actor)]
+    return perform(act.operation, seen, actor=actor, reason=reason)
 
 
-def perform_now(now: OneNow, seen: Seen, by: User) -> Outcome:
+def do_now(now: OneNow, seen: Seen, actor: Actor) -> Outcome:
     """Call Heleket while the person waits; what goes wrong on the way there is an answer too."""
     try:
         with accounts.heleket_client() as client:
-            opened = accounts.open_account(client, by=by, source=Channel.ADMIN)
-            return now(seen, client, opened, by=by, source=Channel.ADMIN)
+            account = accounts.open_account(client, actor=actor)
+            return now(seen, client, account, actor=actor)
     except (Refused, heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
-        number = Payout.objects.filter(pk=seen.id).values_list("number", flat=True).first()
-        return Outcome(seen.id, number, False, str(exc))
+        payout = Payout.objects.filter(pk=seen.id).only("number").first()
+        return Outcome(seen.id, str(payout or ""), False, str(exc), getattr(exc, "code", "gateway"))

@@ -7,8 +7,8 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 import heleket
-from payouts import explain, recording
-from payouts.gateway import accounts
+from payouts import explain
+from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
 from payouts.gateway.models import RateLimit
 from wallets.models import PayoutService
@@ -55,12 +55,12 @@ def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> C
 
     The call does not count in our own rate: a person waits for it.
     """
-    pace = RateLimit.objects.get(pk=1)
-    if pace.is_silent:
-        return Calculated(None, explain.calls_go_on(pace))
+    limit = RateLimit.objects.get(pk=1)
+    if limit.is_backing_off:
+        return Calculated(None, explain.calls_go_on(limit))
     try:
         with accounts.heleket_client() as client:
-            accounts.refuse_another(client)
+            accounts.check_binding(client)
             costs = client.calculate(
                 amount=amount,
                 currency=currency,
@@ -71,7 +71,7 @@ def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> C
     except heleket.RequestRejected as exc:
         return Calculated(None, _("Heleket would refuse it: %s") % exc.message)
     except (heleket.HeleketError, heleket.InvalidBaseUrl, WrongAccount) as exc:
-        recording.heed([exc])
+        rate_limit.back_off_if_asked([exc])
         return Calculated(None, _("Heleket could not be asked for its own calculation. %s") % exc)
     if costs.payout_amount != amount:
         note = _("Careful: by this calculation the client would not receive the full amount.")

@@ -10,11 +10,10 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from audit import clock
-from audit.models import Channel
 from audit.refusals import Refused
 from payouts import explain, submission
 from payouts.admin.forms import SwitchForm
-from payouts.admin.frame import DeskAdmin, StaffRequest, require
+from payouts.admin.frame import DeskAdmin, StaffRequest, actor_of, require
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Binding, Pause, RateLimit
@@ -34,11 +33,11 @@ class SwitchAdmin(DeskAdmin):
 
     def show(self, request: StaffRequest) -> HttpResponse:
         require(request, "payouts_controls.view_switch")
-        may, pace = request.user.has_perm, RateLimit.objects.get(pk=1)
+        may, rate_limit = request.user.has_perm, RateLimit.objects.get(pk=1)
         context = {
             "switch": Switch.objects.select_related("turned_by").get(pk=1),
             "may_turn": may("payouts_controls.turn_switch"),
-            "silence": explain.calls_go_on(pace) if pace.is_silent else "",
+            "backoff": (explain.calls_go_on(rate_limit) if rate_limit.is_backing_off else ""),
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
             "pauses": Pause.objects.order_by("since")
@@ -61,20 +60,22 @@ class SwitchAdmin(DeskAdmin):
 
     def save_turn(self, request: Any, form: SwitchForm) -> bool:
         pause = form.cleaned_data["to"] == "paused"
-        asked = {"by": request.user, "source": Channel.ADMIN, "reason": form.cleaned_data["reason"]}
+        data = form.cleaned_data
         try:
-            if pause:
-                switch.pause(**asked)
-            else:
-                switch.resume(**asked, seen=form.cleaned_data["seen"])
+            switch.set_sending(
+                not pause,
+                reason=data["reason"],
+                actor=actor_of(request),
+                seen=None if pause else data["seen"],
+            )
         except Refused as exc:
             form.add_error(None, str(exc))
             return False
-        told = _("Sending goes on.")
+        sentence = _("Sending goes on.")
         if pause:
-            told = _("Sending is paused: no new call starts. Still under way: %d.")
-            told = told % submission.calls_out()
-        messages.success(request, told)
+            sentence = _("Sending is paused: no new call starts. Still under way: %d.")
+            sentence = sentence % submission.calls_out()
+        messages.success(request, sentence)
         return True
 
 

@@ -7,53 +7,20 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import Count, Max
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
-from audit.models import LOGIN, Channel, known_as
-from payouts import services
+from audit.actor import Actor, Channel
+from audit.models import LOGIN, known_as
+from payouts import operations
 from payouts.admin import acts, costs
 from payouts.explain import explain
-from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus, WaitingFor
+from payouts.models import Attempt, EventType, Payout, PayoutEvent, PayoutStatus
+from payouts.operations import PayoutOperation
 from wallets.amounts import Total, format_amount
 
 LATEST = 5
 ANSWER_SHOWN = 4000
-
-WORDS = {
-    "request": gettext_lazy("Requested"),
-    "edit": gettext_lazy("Changed"),
-    "approve": gettext_lazy("Approved"),
-    "reject": gettext_lazy("Rejected"),
-    "hold": gettext_lazy("Put on hold"),
-    "release": gettext_lazy("Released"),
-    "cancel": gettext_lazy("Cancelled"),
-    "ask_to_cancel": gettext_lazy("Cancellation asked for"),
-    "withdraw": gettext_lazy("Cancelled: Heleket never had it"),
-    "void": gettext_lazy("Approval void"),
-    "retry": gettext_lazy("Tried again"),
-    "send_now": gettext_lazy("Sending asked for"),
-    "ask": gettext_lazy("Question to Heleket asked for"),
-    "wait": gettext_lazy("Has to wait"),
-    "claim": gettext_lazy("Sent to Heleket"),
-    "repeat": gettext_lazy("Sent again, the same request"),
-    "accept": gettext_lazy("Heleket has it"),
-    "confirm": gettext_lazy("Paid"),
-    "fail": gettext_lazy("Not paid"),
-    "put_back": gettext_lazy("Nothing came of it: it goes out again"),
-    "no_answer": gettext_lazy("No answer from Heleket"),
-    "not_found": gettext_lazy("Heleket does not know it"),
-    "may_repeat": gettext_lazy("It may be sent again"),
-    "refused": gettext_lazy("Heleket refused a repeat, which proves nothing"),
-    "not_executed": gettext_lazy("A repeat was not executed, which proves nothing"),
-    "late_refusal": gettext_lazy("A late refusal, which changes nothing"),
-    "unsent": gettext_lazy("Not sent"),
-    "told": gettext_lazy("News from Heleket"),
-    "discrepancy": gettext_lazy("Heleket and the desk differ"),
-    "close_discrepancy": gettext_lazy("Discrepancy closed"),
-}
 
 
 @dataclass(frozen=True)
@@ -83,7 +50,7 @@ class Try:
     facts: list[tuple[Any, Any, str]]
 
 
-def dossier(payout: Payout, person: User) -> dict[str, Any]:
+def dossier(payout: Payout, actor: Actor) -> dict[str, Any]:
     """Gather the page, as a context for its template."""
     entries = timeline(payout)
     makers = payout.makers.select_related("person").order_by("pk")
@@ -92,9 +59,9 @@ def dossier(payout: Payout, person: User) -> dict[str, Any]:
     return {
         "payout": payout,
         "told": explain(payout),
-        "acts": possible_acts(payout, person),
-        "why_not": why_not_approve(payout, person),
-        "may_edit": may_edit(payout, person),
+        "acts": possible_acts(payout, actor),
+        "why_not": why_not_approve(payout, actor),
+        "may_edit": may_edit(payout, actor),
         "estimate": costs.estimate(payout.network, payout.currency, payout.amount),
         "latest": next((a for a in attempts if a.generation == payout.generation), None),
         "requester": known_as(
@@ -109,37 +76,41 @@ def dossier(payout: Payout, person: User) -> dict[str, Any]:
     }
 
 
-def possible_acts(payout: Payout, person: User) -> list[acts.Act]:
-    makers = services.makers_of([payout]).get(payout.pk, [])
+def possible_acts(payout: Payout, actor: Actor) -> list[acts.Act]:
     return [
         act
         for act in acts.ACTS.values()
-        if act.is_allowed(person) and not acts.obstacle(act, payout, person, makers)
+        if act.is_allowed(actor) and not why_not(act.operation, payout, actor)
     ]
 
 
-def why_not_approve(payout: Payout, person: User) -> str:
+def why_not(operation: PayoutOperation[Any], payout: Payout, actor: Actor) -> str:
+    """Say why the actor cannot do this to the payout as it stands, or nothing."""
+    refusal = operation.refusal(payout, operation.load([payout]), actor)
+    return refusal.sentence if refusal else ""
+
+
+def why_not_approve(payout: Payout, actor: Actor) -> str:
     """Say why an approver cannot approve this one although it waits for approval."""
-    approve = acts.ACTS["approve"]
-    if payout.status not in approve.statuses or not approve.is_allowed(person):
+    approve = operations.APPROVE
+    if payout.status not in approve.statuses or not actor.may(*approve.permissions):
         return ""
-    makers = services.makers_of([payout]).get(payout.pk, [])
-    return acts.obstacle(approve, payout, person, makers)
+    return why_not(approve, payout, actor)
 
 
-def may_edit(payout: Payout, person: User) -> bool:
-    is_stopped = payout.waiting_for == WaitingFor.DISCREPANCY
-    before_sending = (PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
-    may = person.has_perm("payouts.edit_payout")
-    return may and payout.status in before_sending and not is_stopped
+def may_edit(payout: Payout, actor: Actor) -> bool:
+    edit = operations.Edit
+    is_possible = payout.status in edit.statuses and not operations.refusal_of_stopped(payout)
+    return is_possible and actor.may(edit.permission)
 
 
 def timeline(payout: Payout) -> list[Entry]:
     events = payout.events.select_related("person").order_by("-number")
-    return [
-        Entry(event, str(WORDS.get(event.act, event.act)), without_login(event.facts))
-        for event in events
-    ]
+    return [Entry(event, name_of(event.event_type), without_login(event.facts)) for event in events]
+
+
+def name_of(event_type: str) -> str:
+    return str(dict(EventType.choices).get(event_type, event_type))
 
 
 def without_login(facts: dict[str, str]) -> dict[str, str]:

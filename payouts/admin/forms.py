@@ -13,9 +13,9 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from audit.texts import one_line
-from payouts import services
 from payouts.admin.acts import Act
 from payouts.models import Payout
+from payouts.seen import see
 from wallets.amounts import AmountFormField, format_amount, parse_amount
 from wallets.coins import decimals_of, network_name
 from wallets.display import in_groups
@@ -156,7 +156,7 @@ class EditForm(PayoutForm):
     def showing(cls, payout: Payout) -> "EditForm":
         names = ["wallet", "currency", "amount", "purpose", "reference"]
         shown = {name: getattr(payout, name) for name in names}
-        [seen] = services.see([payout])
+        [seen] = see([payout])
         return cls(client=payout.client, initial={**shown, "seen": seen.token})
 
 
@@ -168,8 +168,8 @@ class ConfirmForm(forms.Form):
 
     def __init__(self, *args: Any, act: Act, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        if act.asks_reason:
-            self.fields["reason"].required = act.needs_reason
+        if act.operation.takes_reason:
+            self.fields["reason"].required = bool(act.operation.needs_reason)
             needed = _("Say why. It is kept with the payout.")
             self.fields["reason"].error_messages["required"] = needed
         else:

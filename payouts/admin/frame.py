@@ -14,6 +14,8 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
+from audit.actor import Actor, Channel
+
 FAR = 10_000  # nobody pages further; they filter or search
 LONGEST_ID = 18  # digits that fit into a column of either database
 ID = re.compile(f"[0-9]{{1,{LONGEST_ID}}}")
@@ -21,6 +23,10 @@ ID = re.compile(f"[0-9]{{1,{LONGEST_ID}}}")
 
 class StaffRequest(HttpRequest):
     user: User
+
+
+def actor_of(request: Any) -> Actor:
+    return Actor.staff(request.user, Channel.ADMIN)
 
 
 def never(_admin: Any, _request: HttpRequest, _obj: Any = None) -> bool:

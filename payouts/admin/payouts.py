@@ -21,15 +21,14 @@ from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 from unfold.decorators import display
 
 from audit import clock
-from audit.models import Channel
 from audit.refusals import Refused
-from payouts import services
+from payouts import operations, requests
 from payouts.admin import acts, costs, dossier, rows
 from payouts.admin.forms import AddForm, ConfirmForm, EditForm
-from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, require
+from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, actor_of, require
 from payouts.admin.templatetags.payouts import ago, money
 from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus
-from payouts.services import Seen
+from payouts.seen import Seen
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.coins import network_name
 from wallets.models import Client, PayoutService, Wallet
@@ -132,7 +131,7 @@ class PayoutAdmin(DeskAdmin):
 
     def show(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
         payout = self.find(request, object_id)
-        context = dossier.dossier(payout, request.user)
+        context = dossier.dossier(payout, actor_of(request))
         return self.page(request, "page", str(payout), original=payout, **context)
 
     def find(self, request: StaffRequest, object_id: UUID) -> Payout:
@@ -151,7 +150,7 @@ class PayoutAdmin(DeskAdmin):
         actions: dict[str, Any] = {
             act.name: (begin(act.name), act.name, act.title)
             for act in acts.ACTS.values()
-            if act.is_allowed(request.user)
+            if act.is_allowed(actor_of(request))
         }
         if request.user.has_perm("payouts.edit_payout"):
             actions["edit"] = (PayoutAdmin.edit_chosen, "edit", _("Edit"))
@@ -187,7 +186,7 @@ class PayoutAdmin(DeskAdmin):
         if name not in acts.ACTS:
             raise Http404
         act = acts.ACTS[name]
-        if not act.is_allowed(request.user):
+        if not act.is_allowed(actor_of(request)):
             raise PermissionDenied
         return act
 
@@ -195,7 +194,7 @@ class PayoutAdmin(DeskAdmin):
         self, request: Any, act: acts.Act, chosen: QuerySet[Payout], form: Any = None
     ) -> HttpResponse:
         try:
-            confirmation = acts.prepare(act, chosen, request.user)
+            confirmation = acts.prepare(act, chosen, actor_of(request))
         except Refused as exc:
             messages.error(request, str(exc))
             return redirect("admin:payouts_payout_changelist")
@@ -220,13 +219,13 @@ class PayoutAdmin(DeskAdmin):
         self, request: StaffRequest, act: acts.Act, seen: list[Seen], reason: str
     ) -> HttpResponse:
         try:
-            outcomes = acts.perform(act, seen, reason=reason, by=request.user)
+            outcomes = acts.do(act, seen, reason=reason, actor=actor_of(request))
         except Refused as exc:
             messages.error(request, str(exc))
             return redirect("admin:payouts_payout_changelist")
         payouts = Payout.objects.select_related("client").in_bulk([each.id for each in outcomes])
         results = [(outcome, payouts.get(outcome.id)) for outcome in outcomes]
-        results.sort(key=lambda result: (result[0].done, result[0].number or 0))
+        results.sort(key=lambda result: (result[0].done, result[1].number if result[1] else 0))
         done = sum(outcome.done for outcome in outcomes)
         context = {"act": act, "results": results, "done": done, "refused": len(results) - done}
         return self.page(request, "result", act.title, **context)
@@ -249,17 +248,18 @@ class PayoutAdmin(DeskAdmin):
             if form.is_valid() and self.save_edit(request, payout, form):
                 return redirect("admin:payouts_payout_change", payout.pk)
         title = _("Edit %s") % payout
-        possible = dossier.may_edit(payout, request.user)
+        possible = dossier.may_edit(payout, actor_of(request))
         context = {"payout": payout, "original": payout, "form": form, "possible": possible}
         return self.page(request, "edit", title, **context)
 
     def save_edit(self, request: StaffRequest, payout: Payout, form: EditForm) -> bool:
-        told = dict(form.cleaned_data)
-        seen = Seen.read(told.pop("seen"))
+        data = dict(form.cleaned_data)
+        seen, reason = Seen.read(data.pop("seen")), data.pop("reason")
         if seen is None or seen.id != payout.pk:
             seen = Seen(payout.pk, "")  # which no payout is
         try:
-            changed = services.edit_payout(seen, **told, by=request.user, source=Channel.ADMIN)
+            edit = operations.Edit(**data)
+            changed = operations.edit_payout(seen, edit, reason=reason, actor=actor_of(request))
         except Refused as exc:
             form.add_error(None, str(exc))
             return False
@@ -307,16 +307,15 @@ class PayoutAdmin(DeskAdmin):
         return self.page(request, "confirm_new", _("Request this payout?"), **context)
 
     def save_new(self, request: StaffRequest, client: Client, form: AddForm) -> Payout | None:
-        told = dict(form.cleaned_data)
-        nonce = told.pop("nonce")
+        data = dict(form.cleaned_data)
+        nonce = data.pop("nonce")
         try:
-            payout = services.request_payout(
-                **told,
+            payout = requests.request_payout(
+                **data,
                 client=client,
                 idempotency_key=form.key_of(nonce),
                 origin=Origin.MANUAL,
-                by=request.user,
-                source=Channel.ADMIN,
+                actor=actor_of(request),
                 installation=settings.INSTALLATION,
             )
         except Refused as exc:

@@ -12,12 +12,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
-from audit.models import Channel, DeskEvent
+from audit.models import DeskEvent
 from audit.refusals import Refused
-from payouts import services
+from payouts import operations
 from payouts.admin.dossier import pretty, without_login
 from payouts.admin.forms import CloseForm
-from payouts.admin.frame import DeskAdmin, StaffRequest, require
+from payouts.admin.frame import DeskAdmin, StaffRequest, actor_of, require
 from payouts.admin.templatetags.payouts import ago
 from payouts.models import Discrepancy, WebhookDelivery
 
@@ -66,9 +66,7 @@ class DiscrepancyAdmin(DeskAdmin):
         found, form = self.find(object_id), CloseForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
             try:
-                services.close_discrepancy(
-                    found, **form.cleaned_data, by=request.user, source=Channel.ADMIN
-                )
+                operations.close_discrepancy(found, **form.cleaned_data, actor=actor_of(request))
             except Refused as exc:
                 form.add_error(None, str(exc))
             else:
@@ -125,12 +123,25 @@ class WebhookDeliveryAdmin(DeskAdmin):
 class DeskEventAdmin(DeskAdmin):
     change_list_template = "payouts/records.html"
     when_empty = gettext_lazy("Nothing has happened yet")
-    list_display = ["number", "at", "act", "who", "source", "reason", "details"]
-    list_filter = ["source"]
+    list_display = ["number", "at", "kind", "who", "channel", "reason", "details"]
+    list_filter = ["channel"]
     list_select_related = ["person"]
     ordering = ["-number"]
     sortable_by: list[str] = []
-    fields = readonly_fields = ["number", "at", "act", "who", "source", "reason", "details", "hash"]
+    fields = readonly_fields = [
+        "number",
+        "at",
+        "kind",
+        "who",
+        "channel",
+        "reason",
+        "details",
+        "hash",
+    ]
+
+    @display(description=gettext_lazy("event"))
+    def kind(self, event: DeskEvent) -> str:
+        return str(dict(DeskEvent.Type.choices).get(event.event_type, event.event_type))
 
     @display(description=gettext_lazy("who"))
     def who(self, event: DeskEvent) -> str:

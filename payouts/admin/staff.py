@@ -24,9 +24,11 @@ from unfold.forms import (
     UserCreationForm,
 )
 
+from audit.actor import Actor
+from audit.models import DeskEvent
 from audit.refusals import Refused
 from payouts.admin.forms import PersonActForm
-from payouts.admin.frame import LONGEST_ID, CarefulList, StaffRequest, is_too_long
+from payouts.admin.frame import LONGEST_ID, CarefulList, StaffRequest, actor_of, is_too_long
 from payouts.staff import people, roles
 
 admin.site.unregister(User)
@@ -36,17 +38,17 @@ POWERS = ["is_superuser", "user_permissions"]
 
 
 @contextmanager
-def telling_of_password(person: User | None, *, by: User) -> Iterator[None]:
+def logging_password(person: User | None, *, actor: Actor) -> Iterator[None]:
     """Seal that a person's password is another one afterwards, in the same transaction."""
     with transaction.atomic():
         before = person and User.objects.get(pk=person.pk).password
         yield
         if person and User.objects.get(pk=person.pk).password != before:
-            people.tell("password", person, by=by)
+            people.log(DeskEvent.Type.PASSWORD, person, actor=actor)
 
 
 def change_own_password(request: StaffRequest) -> HttpResponse:
-    with telling_of_password(request.user, by=request.user):
+    with logging_password(request.user, actor=actor_of(request)):
         response: HttpResponse = admin.site.password_change(request)
     return response
 
@@ -205,10 +207,11 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-ar
         super().save_related(request, form, formsets, change)
         before = form.before if change else None
         people.keep_logins(form.instance, before)
-        people.tell_of_person(form.instance, before, by=request.user)
+        people.log_person(form.instance, before, actor=actor_of(request))
 
     def user_change_password(self, request: Any, id: str, *args: Any) -> HttpResponse:  # noqa: A002
-        with telling_of_password(self.get_object(request, unquote(id)), by=request.user):
+        person = self.get_object(request, unquote(id))
+        with logging_password(person, actor=actor_of(request)):
             response: HttpResponse = super().user_change_password(request, id, *args)
         return response
 
@@ -227,12 +230,12 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-ar
         shown = {"seen": people.last_stop(person)}
         form = PersonActForm(request.POST or None, initial=shown)
         if request.method == "POST" and form.is_valid():
-            told = form.cleaned_data
+            data = form.cleaned_data
             try:
                 if active:
-                    people.enable(person, **told, by=request.user)
+                    people.enable(person, **data, actor=actor_of(request))
                 else:
-                    people.disable(person, reason=told["reason"], by=request.user)
+                    people.disable(person, reason=data["reason"], actor=actor_of(request))
             except Refused as exc:
                 form.add_error(None, str(exc))
             else:
@@ -260,4 +263,4 @@ class GroupAdmin(KeptAdmin, DjangoGroupAdmin, ModelAdmin):
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        people.tell_of_role(form.instance, form.before, by=request.user)
+        people.log_role(form.instance, form.before, actor=actor_of(request))

@@ -1,38 +1,26 @@
 """The sending switch: whether anything is sent at all."""
 
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit import clock
+from audit.actor import Actor
 from audit.events import log_event
-from audit.models import Channel
-from audit.refusals import Refused, require
+from audit.models import DeskEvent
+from audit.refusals import Refused
 from audit.texts import needed
 from payouts import wakeups
 from payouts.controls.models import Switch
 from wallets import stops
 
 
-def pause(*, reason: str, by: User, source: Channel) -> bool:
-    """Let no new call start, and tell whether that is new. Calls under way go on, see
-    `submission.calls_out`.
+def set_sending(is_on: bool, *, reason: str, actor: Actor, seen: str | None = None) -> bool:
+    """Let calls start, or no new one, and tell whether that is new.
 
-    Raises NotAllowed, and PayoutError without a reason.
+    Calls under way go on, see `submission.calls_out`. Raises NotAllowed, and Refused without a
+    reason, or if sending was paused again since somebody saw it paused at `seen`.
     """
-    return turn("pause", is_on=False, reason=reason, by=by, source=source)
-
-
-def resume(*, reason: str, by: User, source: Channel, seen: str | None = None) -> bool:
-    """Let calls start again, and tell whether that is new. Raises as `pause` does, and if sending
-    was paused again since somebody saw it paused at `seen`."""
-    return turn("resume", is_on=True, reason=reason, by=by, source=source, seen=seen)
-
-
-def turn(
-    act: str, *, is_on: bool, reason: str, by: User, source: Channel, seen: str | None = None
-) -> bool:
-    require(by, "payouts_controls.turn_switch")
+    actor.require("payouts_controls.turn_switch")
     reason = needed(reason, _("Say why."))
     with transaction.atomic():
         stops.overtake_claims()  # those begun before are committed then, later ones see the switch
@@ -40,12 +28,14 @@ def turn(
         if switch.is_on == is_on:
             return False
         if seen is not None and str(switch.turned_at) != seen:
-            told = _("Sending was paused again since you opened this page: %s")
-            raise Refused(told % switch.reason)
-        switch.is_on, switch.turned_at, switch.turned_by = is_on, clock.now(), by
+            raise Refused(
+                _("Sending was paused again since you opened this page: %s") % switch.reason
+            )
+        switch.is_on, switch.turned_at, switch.turned_by = is_on, clock.now(), actor.person
         switch.reason = reason
         switch.save()
-        log_event(act, reason, by=by, source=source)
+        event_type = DeskEvent.Type.RESUME if is_on else DeskEvent.Type.PAUSE
+        log_event(event_type, reason, actor=actor)
         if is_on:
-            wakeups.ring("submit")
+            wakeups.wake("submit")
     return True

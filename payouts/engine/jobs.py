@@ -93,7 +93,7 @@ def held_up(
 def asks_silence(result: submission.Answer | polling.Reply) -> bool:
     if isinstance(result, submission.Answer):
         return result.breaks_off or isinstance(result.outcome, heleket.TooManyRequests)
-    return isinstance(result.told, heleket.TooManyRequests)
+    return isinstance(result.answer, heleket.TooManyRequests)
 
 
 def not_sent(call: submission.Call) -> submission.Answer:

@@ -52,5 +52,5 @@ def make_due() -> datetime:
     Payout.objects.filter(pk__in=[each.pk for each in locked.only("pk")]).update(due_at=now)
     if count := lost().due(now).count():
         logger.info("asks Heleket about %d calls without an answer before it sends", count)
-        wakeups.ring("check")
+        wakeups.wake("check")
     return now

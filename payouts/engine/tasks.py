@@ -71,7 +71,7 @@ def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) 
     if done.total():
         logger.info("recorded %d %s", done.total(), name)
     if not worker.is_dry and not outage.failures:
-        wakeups.ring(name)
+        wakeups.wake(name)
 
 
 def may_send() -> bool:

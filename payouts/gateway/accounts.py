@@ -4,16 +4,18 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 import heleket
 from audit import clock
+from audit.actor import Actor, Channel
 from audit.events import log_event
-from audit.models import Channel
-from audit.refusals import Refused, require
+from audit.models import DeskEvent
+from audit.refusals import Refused
 from payouts.gateway.models import Binding
+
+WORKER = Actor.system(Channel.WORKER)
 
 
 class WrongAccount(Refused):
@@ -70,19 +72,17 @@ def heleket_client() -> heleket.HeleketClient:
     )
 
 
-def open_account(
-    client: heleket.HeleketClient, *, by: User | None = None, source: Channel = Channel.WORKER
-) -> GatewayAccount:
-    """Return this process's desk, once the database is known to belong to it.
+def open_account(client: heleket.HeleketClient, *, actor: Actor = WORKER) -> GatewayAccount:
+    """Return this process's account, once the database is known to belong to it.
 
     The first one to which Heleket answers as to one that it knows binds the database, in the name
-    of `by` if a person caused it. Raises NotBound if Heleket does not, and WrongDesk if it belongs
-    to another gateway, merchant or installation: then nothing may be sent or asked.
+    of the actor. Raises NotBound if Heleket does not, and WrongAccount if the database belongs to
+    another gateway, merchant or installation: then nothing may be sent or asked.
     """
     if not Binding.objects.exists():
         require_signed_in(client)
-        bind(client, by=by, source=source)
-    refuse_another(client)
+        bind(client, actor)
+    check_binding(client)
     return account_of(client)
 
 
@@ -121,14 +121,14 @@ def identity_of(client: heleket.HeleketClient) -> dict[str, str]:
     }
 
 
-def bind(client: heleket.HeleketClient, *, by: User | None, source: Channel) -> None:
+def bind(client: heleket.HeleketClient, actor: Actor) -> None:
     ours = identity_of(client)
     with transaction.atomic():
         _bound, is_new = Binding.objects.get_or_create(
             pk=1, defaults={**ours, "bound_at": clock.now()}
         )
         if is_new:
-            log_event("bind", by=by, source=source, **ours)
+            log_event(DeskEvent.Type.BIND, actor=actor, **ours)
 
 
 def is_still_ours(account: GatewayAccount) -> bool:
@@ -137,15 +137,10 @@ def is_still_ours(account: GatewayAccount) -> bool:
     return Binding.objects.filter(**ours).exists()
 
 
-def refuse_another(client: heleket.HeleketClient) -> None:
-    """Raise WrongDesk if the database belongs to another account; it need not be bound yet."""
-    if bound := Binding.objects.first():
-        refuse_other(bound, client)
-
-
-def refuse_other(bound: Binding, client: heleket.HeleketClient) -> None:
-    """Raise WrongDesk unless the database is bound to this client's account and installation."""
-    for name, value in identity_of(client).items():
+def check_binding(client: heleket.HeleketClient) -> None:
+    """Raise WrongAccount if the database belongs to another account; it need not be bound yet."""
+    bound = Binding.objects.first()
+    for name, value in identity_of(client).items() if bound else ():
         if getattr(bound, name) != value:
             raise WrongAccount(
                 _(
@@ -156,16 +151,16 @@ def refuse_other(bound: Binding, client: heleket.HeleketClient) -> None:
             )
 
 
-def learn_not_found(text: str, *, by: User, source: Channel) -> None:
+def learn_not_found(text: str, *, actor: Actor) -> None:
     """Take the words in which Heleket says that it has no such payout, once it uses other ones.
 
     Raises NotAllowed, and PayoutError for words that Heleket uses when it refuses something else,
     or if the database is bound to no account yet.
     """
-    require(by, "payouts_controls.turn_switch")
+    actor.require("payouts_controls.turn_switch")
     if not text or heleket.kind_of_refusal(text) != "unknown":
         raise Refused(_("“%s” is what Heleket says when it refuses something else.") % text)
     with transaction.atomic():
         if not Binding.objects.filter(pk=1).update(not_found_text=text):
             raise Refused(_("Start the worker once first: it binds the database to the account."))
-        log_event("learn_not_found", text, by=by, source=source)
+        log_event(DeskEvent.Type.LEARN_NOT_FOUND, text, actor=actor)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from django.db.models import Q
 
 from audit import clock
+from audit.actor import Actor, Channel
 from audit.events import log_event
-from audit.models import Channel
+from audit.models import DeskEvent
 from payouts.gateway.models import LONGEST_WAIT, Pause
 
 FIRST_WAIT = timedelta(minutes=1)
@@ -32,7 +33,7 @@ def wait_of(cause: str, tries: int) -> timedelta:
     return min(first * (1 << min(tries - 1, 10)), longest)
 
 
-def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float = 0) -> None:
+def trip(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float = 0) -> None:
     """Note that Heleket executes nothing for this cause; `seconds` is a wait they asked for."""
     now = clock.now()
     wait = max(FIRST_WAIT, timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds())))
@@ -43,7 +44,7 @@ def pause(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float =
         defaults={"text": text, "since": now, "probe_at": probe_at},
     )
     if is_new:
-        tell("pause", known)
+        log(DeskEvent.Type.TRIP, known)
     elif seconds:
         known.probe_at = max(known.probe_at, probe_at)
         known.save()
@@ -61,22 +62,16 @@ def count_failures(cause: Pause.Cause, text: str, count: int, *, claimed_at: dat
     if known.stands and not stood:
         known.since, known.tries = claimed_at, 1
         known.probe_at = clock.now() + wait_of(cause, 1)
-        tell("pause", known)
+        log(DeskEvent.Type.TRIP, known)
     known.save()
 
 
-def tell(act: str, each: Pause) -> None:
-    log_event(
-        act,
-        each.text,
-        by=None,
-        source=Channel.WORKER,
-        cause=each.cause,
-        currency=each.currency,
-    )
+def log(event_type: DeskEvent.Type, each: Pause) -> None:
+    worker = Actor.system(Channel.WORKER)
+    log_event(event_type, each.text, actor=worker, cause=each.cause, currency=each.currency)
 
 
-def lift(taken: Iterable[tuple[str, datetime]]) -> None:
+def reset(taken: Iterable[tuple[str, datetime]]) -> None:
     """Heleket took payouts in these currencies, claimed at these times: pauses that stood in their
     way are over. A call from before a pause tells nothing about it."""
     last: dict[str, datetime] = {}
@@ -90,11 +85,11 @@ def lift(taken: Iterable[tuple[str, datetime]]) -> None:
         over |= Q(currency=currency, since__lt=claimed_at)
     for each in Pause.counted.filter(over).select_for_update():
         if each.stands:
-            tell("resume", each)
+            log(DeskEvent.Type.RESET, each)
         each.delete()
 
 
-def let_one_through(pauses: Iterable[Pause]) -> None:
+def allow_probe(pauses: Iterable[Pause]) -> None:
     """The caller sends one payout in spite of these; the next may follow after a longer wait."""
     now = clock.now()
     for each in pauses:

@@ -85,19 +85,19 @@ class RateLimit(models.Model):
     row."""
 
     free_at = models.DateTimeField(null=True)  # by then the calls made so far have had their time
-    silent_until = models.DateTimeField(null=True)  # Heleket asked for it
+    backoff_until = models.DateTimeField(null=True)  # Heleket asked for it
 
     class Meta:
         default_permissions = ()
         constraints = [models.CheckConstraint(name="one_rate_limit", condition=models.Q(id=1))]
 
     def __str__(self) -> str:
-        return str(_("Silent") if self.is_silent else _("Calling"))
+        return str(_("Backing off") if self.is_backing_off else _("Calling"))
 
     @property
-    def is_silent(self) -> bool:
+    def is_backing_off(self) -> bool:
         now = clock.now()
-        return self.silent_until is not None and now < self.silent_until <= now + LONGEST_WAIT
+        return self.backoff_until is not None and now < self.backoff_until <= now + LONGEST_WAIT
 
     def busy_seconds(self, at: datetime) -> float:
         """How long the calls made so far still take at our own rate; negative if they are over."""

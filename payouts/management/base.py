@@ -1,9 +1,8 @@
 """What commands about payouts share: how they find them, act on many, and report on each."""
 
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -12,18 +11,20 @@ from django.db import transaction
 from django.db.models import Q
 
 import heleket
-from audit.models import Channel
+from audit import operations
+from audit.actor import Actor, Channel
+from audit.operations import Outcome, perform
 from audit.refusals import Refused
-from payouts import services
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, Payout
-from payouts.services import Outcome
+from payouts.operations import PayoutOperation
+from payouts.seen import see
 from payouts.staff.command_line import (
     FINDINGS,
+    actor,
     add_person,
     add_report_options,
-    person,
     positive,
     progress_bar,
     refusals_as_errors,
@@ -91,21 +92,22 @@ def find_payouts(names: Sequence[str], limit: int | None = None) -> list[Payout]
 
 
 def chunks(items: Sequence[Item]) -> Iterator[Sequence[Item]]:
-    for start in range(0, len(items), services.CHUNK):
-        yield items[start : start + services.CHUNK]
+    for start in range(0, len(items), operations.CHUNK):
+        yield items[start : start + operations.CHUNK]
 
 
 @contextmanager
 def signed_in() -> Iterator[tuple[heleket.HeleketClient, GatewayAccount]]:
     """Yield a client and the desk, if settings and database belong together."""
     with refusals_as_errors(), accounts.heleket_client() as client:
-        yield client, accounts.open_account(client, source=Channel.COMMAND)
+        yield client, accounts.open_account(client, actor=Actor.system(Channel.COMMAND))
 
 
 def act(
     out: OutputWrapper,
-    service: Callable[..., list[Outcome]],
+    operation: PayoutOperation[Any],
     by: str,
+    reason: str,
     *,
     payouts: Sequence[str],
     limit: int | None,
@@ -122,14 +124,14 @@ def act(
         for chunk in chunks(found):
             try:
                 with transaction.atomic():
-                    actor = person(by)  # with the rights that they have by now
-                    outcomes += service(services.see(chunk), by=actor, source=Channel.COMMAND)
+                    who = actor(by)  # with the rights that they have by now
+                    outcomes += perform(operation, see(chunk), actor=who, reason=reason)
                     transaction.set_rollback(dry_run)
             except (Refused, CommandError) as exc:
                 if not outcomes:
                     raise
                 rest = found[len(outcomes) :]
-                outcomes += [Outcome(each.pk, each.number, False, str(exc)) for each in rest]
+                outcomes += [Outcome(each.pk, str(each), False, str(exc)) for each in rest]
                 break
             show(len(outcomes))
     report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
@@ -139,14 +141,25 @@ def report(
     out: OutputWrapper, outcomes: Sequence[Outcome], *, dry_run: bool, as_json: bool
 ) -> None:
     if as_json:
-        rows = [asdict(each) for each in outcomes]
+        rows = [as_json_row(each) for each in outcomes]
         write_json(out, {"dry_run": dry_run, "payouts": rows})
     else:
         for each in outcomes:
-            out.write(f"P-{each.number}: {'' if each.done else 'NOT DONE. '}{each.text}")
+            out.write(f"{each.name}: {'' if each.done else 'NOT DONE. '}{each.text}")
         out.write("This was a dry run: nothing was changed." if dry_run else in_total(outcomes))
     if not all(each.done for each in outcomes):
         sys.exit(FINDINGS)
+
+
+def as_json_row(outcome: Outcome) -> dict[str, Any]:
+    number = int(outcome.name.removeprefix("P-")) if outcome.name else None
+    return {
+        "id": outcome.id,
+        "number": number,
+        "done": outcome.done,
+        "text": outcome.text,
+        "code": outcome.code,
+    }
 
 
 def in_total(outcomes: Sequence[Outcome]) -> str:

@@ -132,7 +132,7 @@ class Migration(migrations.Migration):
                 ("status_reason", models.TextField(blank=True, default="", verbose_name="reason")),
                 ("generation", models.PositiveSmallIntegerField(default=1)),
                 ("due_at", models.DateTimeField(null=True)),
-                ("checks", models.PositiveIntegerField(default=0)),
+                ("poll_count", models.PositiveIntegerField(default=0)),
                 ("may_repeat", models.BooleanField(default=False)),
                 ("cancel_asked_at", models.DateTimeField(null=True)),
                 ("last_event", models.PositiveIntegerField(default=0)),
@@ -243,7 +243,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 (
-                    "part",
+                    "role",
                     models.CharField(
                         choices=[
                             ("requested", "requested it"),
@@ -264,8 +264,8 @@ class Migration(migrations.Migration):
                     models.UniqueConstraint(
                         models.F("payout"),
                         models.F("person"),
-                        models.F("part"),
-                        name="one_row_per_part",
+                        models.F("role"),
+                        name="one_row_per_role",
                     )
                 ],
             },
@@ -402,8 +402,10 @@ class Migration(migrations.Migration):
                         to=settings.AUTH_USER_MODEL,
                     ),
                 ),
+                ("client_id", models.PositiveBigIntegerField(null=True)),
+                ("api_key_id", models.PositiveBigIntegerField(null=True)),
                 (
-                    "source",
+                    "channel",
                     models.CharField(
                         choices=[
                             ("admin", "Admin"),
@@ -411,13 +413,13 @@ class Migration(migrations.Migration):
                             ("command", "command line"),
                             ("worker", "worker"),
                             ("webhook", "webhook"),
-                            ("check", "check"),
+                            ("poll", "question to Heleket"),
                             ("reconcile", "reconciliation"),
                         ],
                         max_length=10,
                     ),
                 ),
-                ("act", models.CharField(max_length=20)),
+                ("event_type", models.CharField(max_length=20)),
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 import heleket
+from audit.actor import Actor, Channel
 from audit.refusals import Refused
 
 FINDINGS = 2
@@ -45,6 +46,10 @@ def person(username: str) -> User:
     if found is None:
         raise CommandError(f"There is no active user called “{username}”.")
     return found
+
+
+def actor(username: str) -> Actor:
+    return Actor.staff(person(username), Channel.COMMAND)
 
 
 @contextmanager

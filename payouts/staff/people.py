@@ -13,8 +13,9 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from audit.actor import Actor
 from audit.events import log_event
-from audit.models import Channel, DeskEvent
+from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from audit.texts import folded, needed, refuse_mixed_scripts
 from payouts.staff import roles
@@ -163,30 +164,31 @@ def keep_logins(person: User, before: Facts | None) -> None:
 # Events
 
 
-def tell_of_person(person: User, before: Facts | None, *, by: User) -> None:
+def log_person(person: User, before: Facts | None, *, actor: Actor) -> None:
     """Seal what a saved page changed; nothing if it changed nothing."""
     now = facts_of_person(User.objects.get(pk=person.pk))
     if before is None:
-        tell("add_person", person, by=by)
+        log(DeskEvent.Type.ADD_PERSON, person, actor=actor)
         return
     changed = differences(before, now)
     if renamed := changed.pop("login", ""):
-        tell("rename", person, by=by, renamed=renamed)
+        log(DeskEvent.Type.RENAME, person, actor=actor, renamed=renamed)
     if changed:
-        tell("change_person", person, by=by, **changed)
+        log(DeskEvent.Type.CHANGE_PERSON, person, actor=actor, **changed)
 
 
-def tell_of_role(role: Group, before: Facts | None, *, by: User) -> None:
+def log_role(role: Group, before: Facts | None, *, actor: Actor) -> None:
     now = facts_of_role(Group.objects.get(pk=role.pk))
     if changed := differences(before or {}, now):
-        act = "add_role" if before is None else "change_role"
+        event_type = DeskEvent.Type.ADD_ROLE if before is None else DeskEvent.Type.CHANGE_ROLE
         changed = {f"{name}_changed": change for name, change in changed.items()}
-        log_event(act, by=by, source=Channel.ADMIN, role=role.name, **changed)
+        log_event(event_type, actor=actor, role=role.name, **changed)
 
 
-def tell(act: str, person: User, reason: str = "", *, by: User, **data: str) -> None:
-    told = {"whom": person.pk, "whose": person.username, **data}
-    log_event(act, reason, by=by, source=Channel.ADMIN, **told)
+def log(
+    event_type: DeskEvent.Type, person: User, reason: str = "", *, actor: Actor, **fields: str
+) -> None:
+    log_event(event_type, reason, actor=actor, whom=person.pk, whose=person.username, **fields)
 
 
 # Stop and permit
@@ -195,34 +197,35 @@ def tell(act: str, person: User, reason: str = "", *, by: User, **data: str) -> 
 def last_stop(person: User) -> int:
     """Return the number of the last event that let this person in or kept them out."""
     events = DeskEvent.objects.filter(
-        act__in=["disable", "enable"], data__contains=f'"whom": "{person.pk}"'
+        event_type__in=[DeskEvent.Type.DISABLE, DeskEvent.Type.ENABLE],
+        data__contains=f'"whom": "{person.pk}"',
     )
     return events.order_by("-number").values_list("number", flat=True).first() or 0
 
 
-def disable(person: User, *, reason: str, by: User) -> None:
+def disable(person: User, *, reason: str, actor: Actor) -> None:
     """Keep a person out from now on; their approvals count no more. Raises PayoutError."""
-    set_active(person, False, reason=reason, by=by)
+    set_active(person, False, reason=reason, actor=actor)
 
 
-def enable(person: User, *, seen: int, reason: str, by: User) -> None:
+def enable(person: User, *, seen: int, reason: str, actor: Actor) -> None:
     """Let a person in again, unless they were stopped once more since `seen`, see `last_stop`."""
-    set_active(person, True, reason=reason, by=by, seen=seen)
+    set_active(person, True, reason=reason, actor=actor, seen=seen)
 
 
 def set_active(
-    person: User, active: bool, *, reason: str, by: User, seen: int | None = None
+    person: User, active: bool, *, reason: str, actor: Actor, seen: int | None = None
 ) -> None:
-    if person.pk == by.pk:
+    if person.pk == actor.person_id:
         raise NotAllowed(_("Nobody does this to themselves."))
     reason = needed(reason, _("Say why."))
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=person.pk)
         if active and last_stop(locked) != seen:
-            told = _("They were stopped again since you opened this page. Open it again.")
-            raise Refused(told)
+            raise Refused(_("They were stopped again since you opened this page. Open it again."))
         if locked.is_active == active:
             raise Refused(_("It is so already."))
         locked.is_active = active
         locked.save(update_fields=["is_active"])
-        tell("enable" if active else "disable", locked, reason, by=by)
+        event_type = DeskEvent.Type.ENABLE if active else DeskEvent.Type.DISABLE
+        log(event_type, locked, reason, actor=actor)

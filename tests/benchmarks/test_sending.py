@@ -10,7 +10,7 @@ from payouts.gateway.models import Pause
 def test_a_slice_that_came_to_nothing_tells_what_workers_warned_of_and_which_pauses_stand():
     assert "No pause stands." in sending.why_nothing([])
 
-    breaker.pause(Pause.Cause.FORBIDDEN, "You are forbidden")
+    breaker.trip(Pause.Cause.FORBIDDEN, "You are forbidden")
     [pause] = Pause.objects.all()
     now = timezone.now()
     written = f"{now} INFO payouts.worker: recorded 5 submit\n{now} ERROR x: Heleket is gone\n"

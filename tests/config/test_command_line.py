@@ -100,7 +100,7 @@ def test_g37_text_goes_through_where_only_ascii_is_known(manage, sent):
     assert out.isascii()
     assert "1 done, 1 not." in out
     assert r"it is \u201c" in out
-    assert sent[0].events.get(act="cancel").reason == "Не “он”"
+    assert sent[0].events.get(event_type="cancel").reason == "Не “он”"
 
 
 def test_g37_an_error_goes_through_where_only_ascii_is_known(manage, db):
@@ -116,7 +116,7 @@ def test_g37_arguments_are_read_as_utf_8_whatever_the_locale_says(manage, sent):
     ]  # what Python makes of them in such a locale
 
     assert manage(*as_ascii)[0] == 2
-    assert sent[0].events.get(act="cancel").reason == "Не “он”"
+    assert sent[0].events.get(event_type="cancel").reason == "Не “он”"
 
 
 def test_g37_an_argument_that_is_no_text_is_refused(manage, sent):

@@ -7,12 +7,14 @@ from django.conf import settings
 
 import config.celery
 import heleket
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from heleket.sandbox import Gateway
-from payouts import services, wakeups
+from payouts import operations, wakeups
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Payout
+from payouts.seen import see
 from tests.conftest import Clock
 from tests.factories import StaffFactory
 from tests.payouts.invariants import check_invariants
@@ -81,13 +83,15 @@ class Office:
 
     def act(self, name, payout, *, role, **options):
         """One person's act on one payout as it stands, with its outcome."""
-        service = getattr(services, name)
-        seen = services.see([Payout.objects.get(pk=payout.pk)])
-        [outcome] = service(seen, by=self.person(role), source=Channel.ADMIN, **options)
+        operation = getattr(operations, name)
+        seen = see([Payout.objects.get(pk=payout.pk)])
+        [outcome] = perform(
+            operation, seen, actor=Actor.staff(self.person(role), Channel.ADMIN), **options
+        )
         return outcome
 
     def approve(self, payout):
-        outcome = self.act("approve_payouts", payout, role="Approver")
+        outcome = self.act("APPROVE", payout, role="Approver")
         assert outcome.done, outcome.text
 
     def creates(self):
@@ -120,7 +124,7 @@ def ring_at(settings, monkeypatch):
 
     def use(url):
         settings.CELERY_BROKER_URL = url
-        monkeypatch.setattr(wakeups, "_silent_until", 0.0)
+        monkeypatch.setattr(wakeups, "_backoff_until", 0.0)
         app = Celery("test", broker=url)  # and with that this thread's current one
         for name in ("broker_transport_options", "task_default_queue"):
             app.conf[name] = config.celery.app.conf[name]

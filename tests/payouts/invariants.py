@@ -109,20 +109,22 @@ def approved_by_others(_sandbox):
     for attempt in Attempt.objects.select_related("payout"):
         payout = attempt.payout
         told = events[payout.pk]
-        claims = [e.number for e in told if e.act == "claim" and attempt.order_id in e.data]
+        claims = [e.number for e in told if e.event_type == "claim" and attempt.order_id in e.data]
         if not claims:
             yield f"I4 no event tells of the claim of {attempt}"
             continue
         claim = min(claims)
         # By the order of events where there are any: a clock may have jumped back in between.
-        earlier = {each.person_id for each in told if each.act == "approve" and each.number < claim}
+        earlier = {
+            each.person_id for each in told if each.event_type == "approve" and each.number < claim
+        }
         carrying = [
             each
             for each in approvals[payout.pk]
             if each.person_id in earlier or each.decided_at <= attempt.created_at
         ]
         if attempt.generation == payout.generation:  # an approver may have edited it since
-            made = {each.person_id for each in told if each.act in ("request", "edit")}
+            made = {each.person_id for each in told if each.event_type in ("request", "edit")}
             digest, hands = payout.digest(), makers[payout.pk] | made
             carrying = [
                 each for each in carrying if each.digest == digest and each.person_id not in hands
@@ -148,9 +150,9 @@ def events_tell_all(_sandbox):
         for before, event in pairwise(events):
             if event.from_status != before.to_status:
                 yield f"I4 {payout} moved before event {event.number} without one"
-            drawn = ARROWS.get(event.from_status, {}).get(event.act, event.from_status)
+            drawn = ARROWS.get(event.from_status, {}).get(event.event_type, event.from_status)
             if event.to_status != drawn:
-                yield f"I4 {payout} went from {event.from_status} by {event.act}"
+                yield f"I4 {payout} went from {event.from_status} by {event.event_type}"
         if not events or events[-1].to_status != payout.status:
             yield f"I4 {payout} is {payout.status}, its events say otherwise"
 

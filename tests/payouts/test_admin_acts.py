@@ -6,12 +6,14 @@ import pytest
 from django.urls import reverse
 
 import heleket
-from audit.models import Channel
-from payouts import services
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations
 from payouts.admin import acts
 from payouts.gateway import accounts
 from payouts.gateway.models import RateLimit
-from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.models import Approval, MakerRole, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.seen import see
 from payouts.staff.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
 
@@ -44,19 +46,23 @@ def confirm_url(payout, name):
 
 
 def tokens(*payouts):
-    return " ".join(seen.token for seen in services.see(payouts))
+    return " ".join(seen.token for seen in see(payouts))
+
+
+def first_status(operation):
+    return next(status for status in PayoutStatus if status in operation.statuses)
 
 
 def fitting(name, **more):
     """A payout to which the act can be done."""
-    payout = PayoutFactory(status=acts.ACTS[name].statuses[0], **more)
+    payout = PayoutFactory(status=first_status(acts.ACTS[name].operation), **more)
     if name == "ask":
         payout = PayoutFactory(status=PayoutStatus.APPROVED)
     return payout
 
 
 def results(response):
-    return {outcome.number: outcome for outcome, _payout in response.context["results"]}
+    return {int(outcome.name[2:]): outcome for outcome, _payout in response.context["results"]}
 
 
 @pytest.fixture
@@ -132,7 +138,7 @@ def test_an_act_is_done_as_confirmed(client, log_in, name, role, ends):
 )
 def test_a_confirmation_asks_in_a_whole_sentence(client, log_in, name, one, many):
     log_in("Operator")
-    status = acts.ACTS[name].statuses[0]
+    status = first_status(acts.ACTS[name].operation)
     payouts = [PayoutFactory(status=status), PayoutFactory(status=status)]
     chosen = {"action": name, "_selected_action": [payout.pk for payout in payouts]}
 
@@ -186,11 +192,11 @@ def test_c9_an_act_needs_its_csrf_token(client, log_in):
     assert Payout.objects.get().status == PayoutStatus.PENDING
 
 
-@pytest.mark.parametrize("part", PayoutMaker.Part.values)
+@pytest.mark.parametrize("role", MakerRole.values)
 @pytest.mark.parametrize("is_superuser", [False, True])
-def test_c1_no_maker_approves_by_any_way(client, log_in, part, is_superuser):
+def test_c1_no_maker_approves_by_any_way(client, log_in, role, is_superuser):
     maker, payout = log_in("Approver", is_superuser=is_superuser), PayoutFactory()
-    PayoutMaker.objects.create(payout=payout, person=maker, part=part)
+    PayoutMaker.objects.create(payout=payout, person=maker, role=role)
 
     page = client.get(reverse("admin:payouts_payout_change", args=[payout.pk]))
     assert "approve" not in [act.name for act in page.context["acts"]]
@@ -217,13 +223,14 @@ def test_c4_a_right_withdrawn_after_the_confirmation_counts(client, log_in):
 
 def edit(payout, **changes):
     told = {"wallet": payout.wallet, "currency": "USDT", "amount": payout.amount} | changes
-    services.edit_payout(
-        services.see([payout])[0],
-        **told,
-        purpose="Prize",
+    operations.edit_payout(
+        see([payout])[0],
+        operations.Edit(
+            **told,
+            purpose="Prize",
+        ),
         reason="Typing error",
-        by=StaffFactory(roles=["Requester"]),
-        source=Channel.ADMIN,
+        actor=Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN),
     )
 
 
@@ -271,8 +278,11 @@ def test_c7_one_bad_row_is_told_apart_from_its_neighbours(client, log_in):
     payouts = [PayoutFactory() for _ in range(4)]
     shown = tokens(*payouts)
     rejecter = StaffFactory(roles=["Approver"])
-    services.reject_payouts(
-        services.see(payouts[:1]), reason="No invoice", by=rejecter, source=Channel.ADMIN
+    perform(
+        operations.REJECT,
+        see(payouts[:1]),
+        reason="No invoice",
+        actor=Actor.staff(rejecter, Channel.ADMIN),
     )
 
     response = client.post(act_url("approve"), {"seen": shown})
@@ -315,7 +325,9 @@ def test_c6_more_than_the_cap_is_refused_also_across_pages(client, log_in, monke
     assert not Payout.objects.exclude(status=PayoutStatus.PENDING).exists()
 
 
-@pytest.mark.parametrize("name", [name for name, act in acts.ACTS.items() if act.needs_reason])
+@pytest.mark.parametrize(
+    "name", [name for name, act in acts.ACTS.items() if act.operation.needs_reason]
+)
 def test_an_act_that_needs_a_reason_asks_for_it(client, log_in, name):
     log_in("Approver", "Operator")
     payout = fitting(name)
@@ -372,8 +384,8 @@ def test_a12_a_confirmation_heeds_a_silence_and_its_own_429_begins_one(client, l
         assert calculated.costs is None
         assert note in calculated.note
         assert len(sandbox.calls) == 1
-    assert RateLimit.objects.get().is_silent
-    assert [each.act for each in payout.events.all()] == ["request"]
+    assert RateLimit.objects.get().is_backing_off
+    assert [each.event_type for each in payout.events.all()] == ["request"]
 
 
 @pytest.mark.parametrize(
@@ -419,7 +431,7 @@ def edit_data(payout, **changes):
         "purpose": "Prize",
         "reference": "",
         "reason": "Seven was agreed",
-        "seen": services.see([payout])[0].token,
+        "seen": see([payout])[0].token,
     } | changes
 
 
@@ -436,7 +448,7 @@ def test_an_edit_makes_its_editor_a_maker(client, log_in):
     assert response.status_code == 302
     changed = Payout.objects.get()
     assert (changed.amount, changed.status) == (Decimal(7), PayoutStatus.PENDING)
-    assert changed.makers.filter(person=editor, part="edited").exists()
+    assert changed.makers.filter(person=editor, role="edited").exists()
 
 
 def test_g8_a_stale_edit_says_what_it_is_now_and_changes_nothing(client, log_in):
@@ -444,7 +456,7 @@ def test_g8_a_stale_edit_says_what_it_is_now_and_changes_nothing(client, log_in)
     payout = PayoutFactory()
     edit(payout, amount=Decimal(500))
 
-    for seen in [*services.see([payout]), ""]:
+    for seen in [*see([payout]), ""]:
         told = edit_data(payout, seen=getattr(seen, "token", seen))
         response = client.post(edit_url(payout), told)
         assert "500 USDT" in response.content.decode()

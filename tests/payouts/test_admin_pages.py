@@ -10,8 +10,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from audit.models import Channel, DeskEvent
-from payouts import services
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
+from audit.operations import perform
+from payouts import operations
 from payouts.admin import rows
 from payouts.admin.payouts import PayoutAdmin
 from payouts.controls.models import Switch
@@ -26,6 +28,7 @@ from payouts.models import (
     PayoutStatus,
     WebhookDelivery,
 )
+from payouts.seen import see
 from payouts.staff.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
 from tests.payouts.rounds import submit_due
@@ -99,7 +102,7 @@ def test_the_tabs_say_what_needs_whom(client, log_in):
     me = log_in("Approver")
     mine = PayoutFactory()
     made_by_me = PayoutFactory()
-    PayoutMaker.objects.create(payout=made_by_me, person=me, part="wallet")
+    PayoutMaker.objects.create(payout=made_by_me, person=me, role="wallet")
     held = PayoutFactory(status=PayoutStatus.HELD)
     under_way = PayoutFactory(status=PayoutStatus.BROADCAST)
     not_paid = PayoutFactory(status=PayoutStatus.FAILED)
@@ -214,7 +217,7 @@ def test_the_page_shows_the_whole_payout(client, log_in, heleket_client):
         assert told in text
     assert f'data-copy="{payout.address}"' in text
     for event in payout.events.all():
-        assert event.get_source_display() in text
+        assert event.get_channel_display() in text
 
 
 def test_the_page_offers_what_this_person_may_do_now(client, log_in):
@@ -267,10 +270,10 @@ def test_the_page_costs_the_same_whatever_the_length_of_its_history(client, log_
     few = queries()
     for _ in range(4):
         PayoutFactory(wallet=payout.wallet, status=PayoutStatus.CONFIRMED)
-        for act in [services.hold_payouts, services.release_payouts]:
+        for act in [operations.HOLD, operations.RELEASE]:
             by = StaffFactory(roles=["Approver"])
-            seen = services.see(Payout.objects.filter(pk=payout.pk))
-            assert act(seen, reason="Wait", by=by, source=Channel.ADMIN)[0].done
+            seen = see(Payout.objects.filter(pk=payout.pk))
+            assert perform(act, seen, reason="Wait", actor=Actor.staff(by, Channel.ADMIN))[0].done
 
     assert queries() == few
 
@@ -469,7 +472,7 @@ def test_sending_is_paused_and_resumed_by_name_with_a_reason(client, log_in):
     seen = client.get(TURN).context["form"]["seen"].value()
     client.post(TURN, {"to": "on", "seen": seen, "reason": "Back at work"})
     assert Switch.objects.get().is_on
-    assert list(DeskEvent.objects.values_list("act", flat=True))[-2:] == ["pause", "resume"]
+    assert list(DeskEvent.objects.values_list("event_type", flat=True))[-2:] == ["pause", "resume"]
 
 
 def test_the_desk_page_counts_what_waits(client, log_in):
@@ -485,7 +488,7 @@ def test_the_desk_page_counts_what_waits(client, log_in):
 def test_a12_the_desk_page_says_when_calls_go_on(client, log_in, clock):
     log_in("Operator")
     assert "call less often" not in client.get(DESK).content.decode()
-    rate_limit.fall_silent(600)
+    rate_limit.back_off(600)
 
     told = "Heleket asks us to call less often; calls go on at 09:10:00."
     assert told in client.get(DESK).content.decode()

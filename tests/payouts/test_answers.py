@@ -8,9 +8,9 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from audit.models import Channel
+from audit.actor import Actor, Channel
 from heleket.sandbox.records import Answer
-from payouts import polling, recording, services
+from payouts import operations, polling, schedule
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus, WebhookDelivery
 from tests.factories import PayoutFactory
@@ -136,7 +136,7 @@ def test_b18_an_answer_under_another_order_id_alone_is_not_believed(office, payo
     office.submit()
     office.clock.forward(minutes=1)
     [question] = polling.claim(1, office.account)
-    told = polling.ask(question, office.client, timeout=5).told
+    told = polling.ask(question, office.client, timeout=5).answer
     other = replace(told, order_id="another", status="paid", is_final=True)
 
     polling.record([polling.Reply(question, other)], office.account)
@@ -212,8 +212,8 @@ def test_b14_another_address_stops_the_payout_and_a_person_lets_it_go_on(office,
     assert "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC" in found.theirs
 
     remote.address = true
-    services.close_discrepancy(
-        found, reason="Asked support", by=office.person("Operator"), source=Channel.ADMIN
+    operations.close_discrepancy(
+        found, reason="Asked support", actor=Actor.staff(office.person("Operator"), Channel.ADMIN)
     )
     office.work(minutes=1)
     assert now(payout).status == PayoutStatus.CONFIRMED
@@ -314,7 +314,7 @@ def test_b16_without_a_single_webhook_asking_ends_a_payout(office, fate):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.set_fate(fate, order_id=payout.order_id("test"))
     office.sandbox.pace_seconds = 3600
-    assert recording.LONGEST_CHECK.total_seconds() < office.sandbox.pace_seconds
+    assert schedule.LONGEST_CHECK.total_seconds() < office.sandbox.pace_seconds
 
     office.submit()
     office.work(hours=5)

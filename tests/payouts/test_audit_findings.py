@@ -6,11 +6,13 @@ import pytest
 from django.conf import settings
 
 import heleket
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from heleket.webhooks import sign_webhook
-from payouts import polling, services, submission
+from payouts import operations, polling, submission
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
 from wallets.models import Wallet, WalletStatus
@@ -35,7 +37,7 @@ def now(payout):
 
 
 def acts(payout):
-    return [event.act for event in payout.events.order_by("number")]
+    return [event.event_type for event in payout.events.order_by("number")]
 
 
 def send(call, office):
@@ -78,11 +80,10 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
     assert not office.creates()
     assert now(payout).status == PayoutStatus.SUBMITTING
 
-    services.close_discrepancy(
+    operations.close_discrepancy(
         Discrepancy.objects.get(),
         reason="Asked support",
-        by=office.person("Operator"),
-        source=Channel.ADMIN,
+        actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
     )
     office.work(hours=30, every=HOUR)
     refused = outcome is TOO_SMALL
@@ -92,7 +93,7 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
 @pytest.mark.parametrize("outcome", [NOT_SENT, UNREACHABLE])
 def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office, payout, outcome):
     [call] = submission.claim(1, office.account)
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
 
     submission.record([submission.Answer(call, outcome)], office.account)
 
@@ -108,7 +109,7 @@ def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_helek
     office, payout
 ):
     [call] = submission.claim(1, office.account)
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
 
     submission.record([submission.Answer(call, NO_FUNDS)], office.account)
 
@@ -165,9 +166,9 @@ def test_b14_the_same_difference_found_again_is_not_written_down_again(office, p
     office.sandbox.set_fate("stuck")
     office.submit()
     office.sandbox.payouts[0].amount += 1
-    [seen] = services.see([payout])
+    [seen] = see([payout])
     by = office.person("Operator")
-    services.ask_soon([seen], by=by, source=Channel.ADMIN)
+    perform(operations.REQUEST_CHECK, [seen], actor=Actor.staff(by, Channel.ADMIN))
     assert office.check() == 1  # a worker was faster
     told = acts(payout)
     assert now(payout).waiting_for == "discrepancy"
@@ -258,7 +259,7 @@ def test_a6_a_lost_payout_is_asked_about_while_its_wallet_is_frozen(office, payo
     office.work(hours=1)
     assert len(office.creates()) == 1
     assert now(payout).status == PayoutStatus.SUBMITTING
-    assert acts(payout).count("may_repeat") == 1
+    assert acts(payout).count("allow_repeat") == 1
 
     office.sandbox.execute_held()
     office.work(hours=1)
@@ -308,15 +309,14 @@ def test_a12_no_wait_that_heleket_asks_for_stops_the_desk_for_days(office, payou
 def test_a6_a_payout_found_late_is_shown_once_and_stays_closed(office, payout):
     office.sandbox.faults.add("delayed")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
+    office.act("CANCEL", payout, role="Operator", reason="Wrong client")
     office.work(hours=25, every=HOUR)
     office.sandbox.execute_held()
     office.work(days=2, every=HOUR)
-    services.close_discrepancy(
+    operations.close_discrepancy(
         Discrepancy.objects.get(),
         reason="The client sent it back",
-        by=office.person("Operator"),
-        source=Channel.ADMIN,
+        actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
     )
 
     office.work(days=5, every=6 * HOUR)

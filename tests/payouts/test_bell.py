@@ -11,14 +11,16 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 import config.celery
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from config import environment
 from heleket.webhooks import sign_webhook
-from payouts import services, wakeups
+from payouts import operations, wakeups
 from payouts.controls import switch
 from payouts.engine import jobs, tasks
 from payouts.gateway import rate_limit
 from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
@@ -50,10 +52,6 @@ def commit(django_capture_on_commit_callbacks):
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
-def see(*payouts):
-    return services.see(Payout.objects.filter(pk__in=[each.pk for each in payouts]))
-
-
 def test_each_job_has_a_bell_and_a_task(account, heleket_client):
     names = [each.name for each in jobs.all_jobs(heleket_client, account, 1)]
     assert list(wakeups.JOBS) == names
@@ -79,7 +77,11 @@ def test_an_approval_of_many_rings_once(office, broker, commit):
     pending = [PayoutFactory() for _ in range(3)]
 
     with commit():
-        services.approve_payouts(see(*pending), by=office.person("Approver"), source=Channel.ADMIN)
+        perform(
+            operations.APPROVE,
+            see(pending),
+            actor=Actor.staff(office.person("Approver"), Channel.ADMIN),
+        )
         assert broker() == []
 
     assert broker() == ["payouts.submit"]
@@ -90,7 +92,7 @@ def test_f10_a_ring_without_work_ends_and_rings_for_nobody_when_the_rate_is_used
 ):
     paced = replace(office.account, calls_per_second=2)
     monkeypatch.setattr(tasks, "signed_in", lambda: (office.client, paced))
-    rate_limit.spend(8, 2)
+    rate_limit.consume(8, 2)
     for task in (tasks.submit, tasks.check, tasks.watch):
         with commit():
             task()
@@ -100,9 +102,9 @@ def test_f10_a_ring_without_work_ends_and_rings_for_nobody_when_the_rate_is_used
 def test_what_is_not_due_rings_for_nobody(office, broker, commit):
     with commit():
         payout = PayoutFactory()
-        office.act("hold_payouts", payout, role="Approver", reason="Wait")
+        office.act("HOLD", payout, role="Approver", reason="Wait")
         approved = PayoutFactory(status=PayoutStatus.APPROVED)
-        office.act("cancel_payouts", approved, role="Operator", reason="Twice")
+        office.act("CANCEL", approved, role="Operator", reason="Twice")
 
     assert broker() == []
 
@@ -110,7 +112,7 @@ def test_what_is_not_due_rings_for_nobody(office, broker, commit):
 def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, commit):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     with commit():
-        office.act("hurry_payouts", payout, role="Operator")
+        office.act("EXPEDITE", payout, role="Operator")
     assert broker() == ["payouts.submit"]
 
     office.sandbox.set_fate("stuck")
@@ -118,19 +120,19 @@ def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, com
         office.submit()
     assert broker() == []
     with commit():
-        office.act("ask_soon", payout, role="Operator")
+        office.act("REQUEST_CHECK", payout, role="Operator")
     assert broker() == ["payouts.check"]
 
 
 def test_sending_that_goes_on_rings_for_what_has_waited(office, broker, commit):
-    operator = {"by": office.person("Operator"), "source": Channel.ADMIN, "reason": "Update"}
+    operator = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN), "reason": "Update"}
     with commit():
-        switch.pause(**operator)
+        switch.set_sending(False, **operator)
     assert broker() == []
 
     for expected in (["payouts.submit"], []):  # it goes on already
         with commit():
-            switch.resume(**operator)
+            switch.set_sending(True, **operator)
         assert broker() == expected
 
 
@@ -161,19 +163,19 @@ def test_a_webhook_rings_for_a_question(office, broker, commit, client):
 
 def test_f7_what_is_rolled_back_rings_for_nobody(office, broker, commit):
     first, second = PayoutFactory(), PayoutFactory()
-    approver = {"by": office.person("Approver"), "source": Channel.ADMIN}
+    approver = {"actor": Actor.staff(office.person("Approver"), Channel.ADMIN)}
 
     with commit():
         try:
             with transaction.atomic():
-                services.approve_payouts(see(first), **approver)
+                perform(operations.APPROVE, see([first]), **approver)
                 raise ZeroDivisionError
         except ZeroDivisionError:
             pass
     assert broker() == []
 
     with commit():  # nor does it keep silent who comes after it
-        services.approve_payouts(see(second), **approver)
+        perform(operations.APPROVE, see([second]), **approver)
     assert broker() == ["payouts.submit"]
 
 
@@ -195,14 +197,15 @@ def test_f7_a_broker_that_does_not_answer_is_left_alone_for_a_while(
     assert len(tried) == 1
     assert "connection refused" in caplog.text
 
-    monkeypatch.setattr(wakeups, "_silent_until", 0.0)  # the while is over
+    monkeypatch.setattr(wakeups, "_backoff_until", 0.0)  # the while is over
     office.approve(payouts[2])
     assert broker() == ["payouts.submit"]
 
 
 def test_without_a_broker_celery_is_not_even_read():
     script = (
-        "import django; django.setup(); import sys; from payouts import bell; bell.ring('submit'); "
+        "import django; django.setup(); import sys; from payouts import wakeups; "
+        "wakeups.wake('submit'); "
         "import config.wsgi, payouts.webhooks; print('celery' in sys.modules)"
     )
     told = subprocess.run(

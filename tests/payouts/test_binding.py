@@ -8,9 +8,10 @@ from django.conf import settings
 from django.core.management import CommandError, call_command
 
 import heleket
-from audit.models import Channel, DeskEvent
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from audit.refusals import Refused
-from payouts import rebinding, services
+from payouts import rebinding
 from payouts.admin import acts
 from payouts.controls import switch
 from payouts.engine import jobs
@@ -19,6 +20,7 @@ from payouts.gateway import accounts
 from payouts.gateway.accounts import NotBound
 from payouts.gateway.models import Binding
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 
@@ -85,17 +87,19 @@ def test_g29_a_binding_names_the_person_who_caused_it(heleket_client, monkeypatc
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
-    outcome = acts.perform_now(acts.ACTS["send"].now, services.see([payout])[0], operator)
+    outcome = acts.do_now(
+        acts.ACTS["send"].now, see([payout])[0], Actor.staff(operator, Channel.ADMIN)
+    )
 
     assert outcome.done, outcome.text
-    event = DeskEvent.objects.get(act="bind")
-    assert (event.person, event.source) == (operator, Channel.ADMIN)
+    event = DeskEvent.objects.get(event_type="bind")
+    assert (event.person, event.channel) == (operator, Channel.ADMIN)
 
 
 def test_g29_a_command_binds_as_a_command(heleket_client, monkeypatch):
     monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
     call_command("submit_payouts", stdout=StringIO())
-    assert DeskEvent.objects.get(act="bind").source == Channel.COMMAND
+    assert DeskEvent.objects.get(event_type="bind").channel == Channel.COMMAND
 
 
 def test_g29_a_worker_waits_until_heleket_signs_it_in(sandbox, heleket_client, monkeypatch, caplog):
@@ -107,7 +111,7 @@ def test_g29_a_worker_waits_until_heleket_signs_it_in(sandbox, heleket_client, m
 
     assert waits == [1, 2, 4, 8, 16, 32, 60, 60]
     assert len([line for line in caplog.messages if "Nothing is sent" in line]) == 8
-    assert DeskEvent.objects.get(act="bind").source == Channel.WORKER
+    assert DeskEvent.objects.get(event_type="bind").channel == Channel.WORKER
 
 
 # Following the account
@@ -158,8 +162,8 @@ def test_g29_a_new_host_name_of_the_same_heleket_is_followed(
         "after": {"host": "localhost:9000", **account},
     }
     assert Binding.objects.get().host == "localhost:9000"
-    event = DeskEvent.objects.get(act="rebind")
-    assert (event.person, event.source, event.reason) == (operator, Channel.COMMAND, "Moved")
+    event = DeskEvent.objects.get(event_type="rebind")
+    assert (event.person, event.channel, event.reason) == (operator, Channel.COMMAND, "Moved")
     assert json.loads(event.data)["old_host"] == "127.0.0.1:8010"
     with client_of(sandbox, **MOVED) as client:
         sandbox.advance()
@@ -221,7 +225,7 @@ def test_g29_another_merchant_takes_over_only_a_paused_desk(rebind, account, san
     other = move_to_another_merchant(sandbox)
     refused(rebind, "Pause sending first", **other)
 
-    switch.pause(reason="x", by=operator, source=Channel.COMMAND)
+    switch.set_sending(False, reason="x", actor=Actor.staff(operator, Channel.COMMAND))
     PayoutFactory(status=PayoutStatus.APPROVED)  # never called: it may go through any account
     assert "belongs to another at" in rebind(**other)
     assert Binding.objects.get().merchant_id == "another"
@@ -257,7 +261,7 @@ def test_g29_another_merchant_takes_over_nothing_that_is_unfinished(
     rebind, account, heleket_client, sandbox, operator, leave
 ):
     leave(sent(heleket_client, account))
-    switch.pause(reason="x", by=operator, source=Channel.COMMAND)
+    switch.set_sending(False, reason="x", actor=Actor.staff(operator, Channel.COMMAND))
     refused(rebind, "1 payout may still be paid", **move_to_another_merchant(sandbox))
 
 
@@ -267,7 +271,7 @@ def test_g29_rebinding_needs_a_person_with_the_right_and_a_reason(rebind, accoun
     with client_of(sandbox, **MOVED) as client:
         for by, reason in [(anna, "x"), (StaffFactory(roles=["Operator"]), " ")]:
             with pytest.raises(Refused):
-                rebinding.rebind(client, reason=reason, by=by, source=Channel.COMMAND)
+                rebinding.rebind(client, reason=reason, actor=Actor.staff(by, Channel.COMMAND))
     assert facts() == before
 
 

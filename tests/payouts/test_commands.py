@@ -9,11 +9,13 @@ from django.core.management import CommandError, call_command
 
 import heleket
 from audit.models import DeskEvent
-from payouts import services, submission
+from payouts import operations, submission
 from payouts.controls.models import Switch
 from payouts.gateway import accounts
 from payouts.gateway.models import Binding
+from payouts.management import base
 from payouts.models import Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -60,7 +62,7 @@ def status_of(payout):
 def facts():
     """Everything that a refused or tried act must leave as it was."""
     rows = Payout.objects.order_by("pk").values()
-    events = DeskEvent.objects.values_list("act", flat=True)
+    events = DeskEvent.objects.values_list("event_type", flat=True)
     return list(rows), list(events), Switch.objects.values().get()
 
 
@@ -215,8 +217,8 @@ def test_cancel_ends_what_was_not_sent_and_refuses_what_heleket_has(run_json, op
     assert "Heleket has it and cannot call it back" in told["payouts"][0]["text"]
     assert status_of(sent) == PayoutStatus.BROADCAST
     assert status_of(waiting) == PayoutStatus.CANCELLED
-    event = waiting.events.get(act="cancel")
-    assert (event.person, event.source, event.reason) == (operator, "command", "Wrong client")
+    event = waiting.events.get(event_type="cancel")
+    assert (event.person, event.channel, event.reason) == (operator, "command", "Wrong client")
 
 
 def test_cancel_as_a_dry_run_says_what_would_happen(run, operator):
@@ -342,7 +344,7 @@ def test_pause_stops_sending_until_resume(run, run_json, operator, sandbox):
     run("submit_payouts")
     assert len(sandbox.order_ids) == 1
     acts = DeskEvent.objects.filter(person=operator).order_by("number")
-    assert [(event.act, event.reason) for event in acts] == [
+    assert [(event.event_type, event.reason) for event in acts] == [
         ("pause", "Strange calls"),
         ("resume", "All well"),
     ]
@@ -470,7 +472,7 @@ def test_heleket_check_learns_how_heleket_says_not_found(run, operator, account,
 
     assert "Restart worker and Celery" in capsys.readouterr().err  # their clients know the old ones
     assert Binding.objects.get().not_found_text == "No such payout"
-    event = DeskEvent.objects.get(act="learn_not_found")
+    event = DeskEvent.objects.get(event_type="learn_not_found")
     assert (event.person, event.reason) == (operator, "No such payout")
 
 
@@ -517,21 +519,21 @@ def test_explain_takes_an_order_id_of_any_generation(run_json, operator):
 
 def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
     """Stopped in the middle, what was done stays done, and a repeat does the rest."""
-    monkeypatch.setattr("payouts.services.CHUNK", 2)
+    monkeypatch.setattr("audit.operations.CHUNK", 2)
     numbers = [str(approved().number) for _ in range(5)]
     calls = []
-    real = services.cancel_payouts
+    load = operations.Cancel.load
 
-    def stops(seen, **options):
-        calls.append(len(seen))
+    def stops(operation, rows):
+        calls.append(len(rows))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return real(seen, **options)
+        return load(operation, rows)
 
-    monkeypatch.setattr(services, "cancel_payouts", stops)
-    with pytest.raises(KeyboardInterrupt):
-        run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x")
-    monkeypatch.setattr(services, "cancel_payouts", real)
+    with monkeypatch.context() as patch:
+        patch.setattr(operations.Cancel, "load", stops)
+        with pytest.raises(KeyboardInterrupt):
+            run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x")
     assert Payout.objects.filter(status="cancelled").count() == 2
 
     run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x")
@@ -541,16 +543,15 @@ def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
 def test_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_tells_what_was_done(
     run_json, operator, monkeypatch
 ):
-    monkeypatch.setattr("payouts.services.CHUNK", 2)
+    monkeypatch.setattr("audit.operations.CHUNK", 2)
     payouts = sorted([approved() for _ in range(3)], key=lambda payout: payout.number)
-    see = services.see
 
     def see_and_lose_the_right(chunk):
         if len(chunk) == 1:
             operator.groups.clear()
         return see(chunk)
 
-    monkeypatch.setattr(services, "see", see_and_lose_the_right)
+    monkeypatch.setattr(base, "see", see_and_lose_the_right)
     names = [str(payout.number) for payout in payouts]
     code, told = run_json("cancel_payouts", *names, "--by=olga", "--reason=Twice")
 

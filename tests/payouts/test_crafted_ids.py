@@ -117,7 +117,7 @@ QUERIES = {
     ],
     "payouts_discrepancy": ["state", "kind__exact", "p"],
     "payouts_webhookdelivery": ["q"],
-    "audit_deskevent": ["source__exact"],
+    "audit_deskevent": ["channel__exact"],
     "auth_user": ["q", "groups__id__exact", "is_active__exact", "p", "id__in"],
     "auth_group": ["q", "id"],
 }

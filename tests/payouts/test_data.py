@@ -11,12 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 import heleket
-from audit.models import Channel
+from audit.actor import Actor, Channel
 from audit.refusals import Refused
-from payouts import services
 from payouts.gateway import accounts
 from payouts.gateway.accounts import WrongAccount
 from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutStatus
+from payouts.requests import request_payout
 from tests.factories import (
     ClientFactory,
     PayoutFactory,
@@ -50,11 +50,10 @@ def request_one(wallet):
             "purpose": "Prize",
             "idempotency_key": "one",
             "origin": Origin.MANUAL,
-            "by": StaffFactory(roles=["Requester"]),
-            "source": Channel.ADMIN,
+            "actor": Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN),
             "installation": "test",
         }
-        return services.request_payout(**known | changes)
+        return request_payout(**known | changes)
 
     return make
 
@@ -217,10 +216,10 @@ def test_d8_other_installations_clients_and_keys_have_other_ids(wallet):
 
 
 def test_i13_the_same_request_is_the_same_payout_and_another_one_is_refused(request_one):
-    by = StaffFactory(roles=["Requester"])
-    first = request_one(by=by)
+    actor = Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN)
+    first = request_one(actor=actor)
 
-    assert request_one(by=by).pk == first.pk
+    assert request_one(actor=actor).pk == first.pk
     with pytest.raises(Refused, match="already used"):
         request_one(amount=Decimal(6))
     assert Payout.objects.count() == PayoutEvent.objects.count() == 1

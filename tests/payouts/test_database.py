@@ -81,9 +81,11 @@ def test_g73_an_internal_error_is_an_outage_by_its_code_alone(code, passes):
 
 def test_g73_a_rule_of_ours_that_is_broken_is_no_outage():
     """It never passes: whoever waits for that waits for ever."""
-    DeskEvent.objects.create(number=1, act="resume", at="2026-01-01T00:00:00Z", source="admin")
+    DeskEvent.objects.create(
+        number=1, event_type="resume", at="2026-01-01T00:00:00Z", channel="admin"
+    )
     with transaction.atomic():
-        refused = error_of("UPDATE audit_deskevent SET act = 'pause'")
+        refused = error_of("UPDATE audit_deskevent SET reason = 'x'")
         transaction.set_rollback(True)
     assert not database.has_failed(refused)
     assert not database.has_failed(IntegrityError("duplicate key"))

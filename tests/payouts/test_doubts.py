@@ -8,14 +8,16 @@ from decimal import Decimal
 
 import pytest
 
-from audit.models import Channel, DeskEvent
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from heleket.sandbox.faults import CREATE
 from heleket.sandbox.records import Answer
-from payouts import explain, polling, services, submission
+from payouts import explain, operations, polling, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.gateway.models import Pause
 from payouts.models import Approval, Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
 from tests.sim import bugs
@@ -36,7 +38,7 @@ def now(payout):
 
 
 def acts(payout):
-    return [event.act for event in payout.events.order_by("number")]
+    return [event.event_type for event in payout.events.order_by("number")]
 
 
 def refused(status, **content):
@@ -66,13 +68,14 @@ class Liar:
 
 def edit(office, payout, **changes):
     asked = {"wallet": payout.wallet, "currency": "USDT", "amount": Decimal(4), "purpose": "Prize"}
-    [seen] = services.see([now(payout)])
-    services.edit_payout(
+    [seen] = see([now(payout)])
+    operations.edit_payout(
         seen,
-        **asked | changes,
+        operations.Edit(
+            **asked | changes,
+        ),
         reason="Less",
-        by=office.person("Requester"),
-        source=Channel.ADMIN,
+        actor=Actor.staff(office.person("Requester"), Channel.ADMIN),
     )
 
 
@@ -90,7 +93,7 @@ def test_g26_a_cancel_after_a_refusal_asks_heleket_first_and_finds_what_it_hid(
     liar.execute()
     assert now(payout).status == PayoutStatus.APPROVED
 
-    outcome = office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    outcome = office.act("CANCEL", payout, role="Operator", reason="Twice")
 
     assert outcome.done
     assert "never sent" not in outcome.text
@@ -110,7 +113,7 @@ def test_g26_a_cancel_after_a_refusal_asks_heleket_first_and_finds_what_it_hid(
 def test_g26_a_cancel_after_a_refusal_ends_the_payout_and_is_watched_for_a_month(office, payout):
     liar = Liar(office, "Not enough funds")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
     assert not Approval.objects.filter(voided_at=None).exists()
     office.work(minutes=30)
     assert now(payout).status == PayoutStatus.CANCELLED
@@ -129,7 +132,7 @@ def test_g26_a_cancel_takes_two_answers_a_quiet_time_apart(office, payout):
     Liar(office, "Not enough funds")
     office.submit()
     office.clock.forward(hours=1)
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
 
     assert office.check() == 1
     assert now(payout).status == PayoutStatus.APPROVED
@@ -146,9 +149,9 @@ def test_g26_a_cancel_after_a_final_failure_ends_the_next_try_at_once(office, pa
     office.sandbox.set_fate("final_fail")
     office.submit()
     office.work(minutes=2)
-    assert office.act("retry_payouts", payout, role="Operator", reason="Once more").done
+    assert office.act("RETRY", payout, role="Operator", reason="Once more").done
 
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
 
     assert now(payout).status == PayoutStatus.CANCELLED
 
@@ -157,7 +160,7 @@ def test_g26_a_cancel_after_a_refusal_in_unknown_words_waits_for_the_release_tim
     Liar(office, "Your address is under review")
     office.submit()
     called_at = office.clock()
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
 
     office.work(hours=23, every=HOUR)
     assert now(payout).status == PayoutStatus.SUBMITTING
@@ -183,7 +186,7 @@ def test_g26_a_refusal_that_ended_a_payout_and_hid_its_execution_is_found(office
 def test_g26_a_key_that_heleket_refuses_proves_nothing_about_the_call(office, payout):
     office.sandbox.faults.add("unauthorized", path="/v1/payout")
     office.submit()
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
     assert now(payout).status == PayoutStatus.APPROVED
 
     office.work(minutes=30)
@@ -195,9 +198,9 @@ def test_g26_a_key_that_heleket_refuses_proves_nothing_about_the_call(office, pa
 def test_g26_a_rejection_of_what_was_called_is_a_cancel_that_asks_first(office, payout):
     liar = Liar(office, "Not enough funds")
     office.submit()
-    office.act("hold_payouts", payout, role="Approver", reason="Look again")
+    office.act("HOLD", payout, role="Approver", reason="Look again")
 
-    assert office.act("reject_payouts", payout, role="Approver", reason="Fraud").done
+    assert office.act("REJECT", payout, role="Approver", reason="Fraud").done
 
     assert (now(payout).status, now(payout).waiting_for) == (PayoutStatus.HELD, "answer")
     liar.execute()
@@ -209,18 +212,18 @@ def test_g26_a_rejection_of_what_was_called_is_a_cancel_that_asks_first(office, 
 @pytest.mark.parametrize(
     ("act", "role"),
     [
-        ("hold_payouts", "Approver"),
-        ("cancel_payouts", "Operator"),
-        ("hurry_payouts", "Operator"),
+        ("HOLD", "Approver"),
+        ("CANCEL", "Operator"),
+        ("EXPEDITE", "Operator"),
     ],
 )
 def test_g26_nothing_else_happens_to_a_payout_that_is_being_cancelled(office, payout, act, role):
     Liar(office, "Not enough funds")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
     before = Payout.objects.values().get()
 
-    reason = {} if act == "hurry_payouts" else {"reason": "Why not"}
+    reason = {} if act == "EXPEDITE" else {"reason": "Why not"}
     outcome = office.act(act, payout, role=role, **reason)
 
     assert not outcome.done
@@ -231,7 +234,7 @@ def test_g26_nothing_else_happens_to_a_payout_that_is_being_cancelled(office, pa
 def test_g26_a_payout_that_is_being_cancelled_is_claimed_by_no_way(office, payout):
     Liar(office, "Not enough funds")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
     Pause.objects.all().delete()
     Payout.objects.update(due_at=office.clock())  # whatever made it due
     before = Payout.objects.values().get()
@@ -246,7 +249,7 @@ def test_g26_the_month_of_watching_begins_when_heleket_has_cleared_it(office, pa
     liar = Liar(office, "Not enough funds")
     office.submit()
     office.clock.forward(days=40)
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
     assert office.check() == 1
     office.clock.forward(seconds=office.account.quiet)
     assert office.check() == 1
@@ -268,7 +271,7 @@ def test_g26_the_month_of_watching_begins_when_heleket_has_cleared_it(office, pa
 
 
 def retry(office, payout):
-    assert office.act("retry_payouts", payout, role="Operator", reason="Once more").done
+    assert office.act("RETRY", payout, role="Operator", reason="Once more").done
     office.approve(payout)
 
 
@@ -278,8 +281,8 @@ def start_again(office, payout, act):
         retry(office, payout)
         return
     if act == "release":
-        office.act("hold_payouts", payout, role="Approver", reason="Look again")
-        office.act("release_payouts", payout, role="Approver")
+        office.act("HOLD", payout, role="Approver", reason="Look again")
+        office.act("RELEASE", payout, role="Approver")
     edit(office, payout)
     office.approve(payout)
 
@@ -359,7 +362,7 @@ def test_g48_heleket_is_asked_at_once_when_a_next_try_begins(office, payout, act
 
     assert office.check() == 0
     edit(office, payout) if act == "edit" else office.act(
-        "retry_payouts", payout, role="Operator", reason="Once more"
+        "RETRY", payout, role="Operator", reason="Once more"
     )
     assert office.check() == 1
 
@@ -452,7 +455,7 @@ def test_g47_a_stopped_payout_that_heleket_pays_later_is_seen(office, payout):
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.BROADCAST, "discrepancy")
     assert "status paid" in found.theirs
     assert Attempt.objects.get().is_final
-    assert acts(payout) == [*told, "told"]
+    assert acts(payout) == [*told, "news"]
     assert "asked for news" in explain.explain(stopped).next
 
 
@@ -596,7 +599,7 @@ def test_g21_a_payout_that_alone_is_refused_waits_alone(office):
     office.work(hours=3)
     assert {now(each).status for each in good} == {PayoutStatus.CONFIRMED}
     assert now(bad).status == PayoutStatus.SUBMITTING
-    assert DeskEvent.objects.filter(act="pause").count() == 1
+    assert DeskEvent.objects.filter(event_type="trip").count() == 1
     late = PayoutFactory(status=PayoutStatus.APPROVED)
     office.work(minutes=2)
     assert now(late).status in (PayoutStatus.BROADCAST, PayoutStatus.CONFIRMED)
@@ -625,7 +628,7 @@ def test_g23_one_connection_that_fails_among_many_pauses_nothing(office):
 
     assert [now(each).status for each in payouts] == ["approved", *["broadcast"] * 5]
     assert not Pause.objects.exists()
-    assert not DeskEvent.objects.filter(act="pause").exists()
+    assert not DeskEvent.objects.filter(event_type="trip").exists()
     office.clock.forward(seconds=2)
     assert office.submit() == 1
     assert now(payouts[0]).status == PayoutStatus.BROADCAST
@@ -654,7 +657,7 @@ def test_g23_a_success_begins_the_count_of_failures_anew(office):
         assert office.submit(limit=1) == 1
 
     assert not Pause.objects.exists()
-    assert not DeskEvent.objects.filter(act="pause").exists()
+    assert not DeskEvent.objects.filter(event_type="trip").exists()
 
 
 def test_g23_an_unreachable_gateway_is_probed_within_seconds_and_then_each_minute(office):
@@ -664,7 +667,7 @@ def test_g23_an_unreachable_gateway_is_probed_within_seconds_and_then_each_minut
     for second in range(600):
         probes += [second] if office.submit() else []  # the first round sends several
         office.clock.forward(seconds=1)
-    assert DeskEvent.objects.filter(act="pause").count() == 1
+    assert DeskEvent.objects.filter(event_type="trip").count() == 1
     waits = [after - before for before, after in itertools.pairwise(probes)]
     assert waits[0] <= 2
     assert max(waits) <= 61
@@ -704,7 +707,7 @@ def test_g27_a_payout_that_reaches_nobody_is_tried_ever_more_rarely(office, payo
     office.work(hours=1)
     assert payout.events.count() - first <= 30
 
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
     assert now(payout).status == PayoutStatus.CANCELLED
 
 
@@ -728,7 +731,7 @@ def test_g74_an_outage_drags_few_payouts_into_the_unknown(office, fault):
     office.work(minutes=15)
     assert len(office.creates()) - begun <= 8
     waiting = Payout.objects.filter(status="approved").order_by("-number").first()
-    assert office.act("cancel_payouts", waiting, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", waiting, role="Operator", reason="Twice").done
     assert now(waiting).status == PayoutStatus.CANCELLED
 
     office.sandbox.faults.clear()
@@ -865,9 +868,12 @@ def test_send_now_during_a_pause_does_not_put_off_the_next_probe(office, payout)
     PayoutFactory(status=PayoutStatus.APPROVED)
     before = Pause.objects.values("tries", "probe_at").get()
     for _ in range(3):
-        [seen] = services.see([now(payout)])
+        [seen] = see([now(payout)])
         submission.send_now(
-            seen, office.client, office.account, by=office.person("Operator"), source=Channel.ADMIN
+            seen,
+            office.client,
+            office.account,
+            actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
         )
         assert len(office.creates()) > 1
 

@@ -11,7 +11,7 @@ from django.db import connection
 
 from audit import chain, clock
 from audit.models import DeskEvent
-from payouts import explain, services, submission
+from payouts import explain, makers, operations, submission
 from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
@@ -41,8 +41,8 @@ def now(payout):
 
 
 def a_void_approval_stands_again(office, payout):
-    office.act("hold_payouts", payout, role="Approver", reason="Wait")
-    office.act("release_payouts", payout, role="Approver")
+    office.act("HOLD", payout, role="Approver", reason="Wait")
+    office.act("RELEASE", payout, role="Approver")
     office.approve(payout)
     Approval.objects.filter(voided_at=None).update(voided_at=clock.now())
     sql("UPDATE payouts_approval SET voided_at = NULL WHERE id = %s", first_approval(payout).pk)
@@ -65,8 +65,8 @@ def it_goes_elsewhere_with_the_digest(_office, payout):
 
 
 def the_status_skips_the_approvers(office, payout):
-    office.act("hold_payouts", payout, role="Approver", reason="Wait")
-    office.act("release_payouts", payout, role="Approver")
+    office.act("HOLD", payout, role="Approver", reason="Wait")
+    office.act("RELEASE", payout, role="Approver")
     sql("UPDATE payouts_approval SET voided_at = NULL")
     Payout.objects.update(status="approved", waiting_for="worker", due_at=clock.now())
 
@@ -80,7 +80,7 @@ def the_last_event_is_made_up(_office, payout):
 
 
 def an_event_is_added(_office, payout):
-    event = payout.events.get(act="approve")
+    event = payout.events.get(event_type="approve")
     event.pk, event.number, event.person = None, 3, StaffFactory(roles=["Approver"])
     event.save(force_insert=True)
     sql("UPDATE payouts_payout SET last_event = 3")
@@ -142,7 +142,7 @@ def test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
     office.clock.forward(hours=2)
     office.submit()
     assert len(office.creates()) == 1
-    alarm = DeskEvent.objects.get(act="forgery")
+    alarm = DeskEvent.objects.get(event_type="forgery")
     assert alarm.reason == stopped.status_reason
     assert str(payout) in alarm.data
     alarms = [each for each in caplog.records if each.levelno == logging.CRITICAL]
@@ -170,7 +170,7 @@ def test_g49_a_stored_request_with_one_other_member_is_not_sent(unchecked_office
 
     assert not office.sandbox.calls
     assert now(payout).status == PayoutStatus.APPROVED
-    assert DeskEvent.objects.filter(act="forgery").count() == 1
+    assert DeskEvent.objects.filter(event_type="forgery").count() == 1
 
 
 def test_g49_a_stored_request_under_another_order_id_is_not_sent(unchecked_office):
@@ -181,7 +181,7 @@ def test_g49_a_stored_request_under_another_order_id_is_not_sent(unchecked_offic
     unchecked_office.submit()
 
     assert not unchecked_office.sandbox.calls
-    assert DeskEvent.objects.filter(act="forgery").count() == 1
+    assert DeskEvent.objects.filter(event_type="forgery").count() == 1
 
 
 def test_g49_events_that_are_moved_to_another_payout_do_not_hold(db):
@@ -204,8 +204,8 @@ def test_g49_a_payout_that_was_stopped_goes_out_once_people_approve_it_again(off
     an_approval_is_added(office, payout)
     office.submit()
 
-    office.act("hold_payouts", payout, role="Approver", reason="Who was that?")
-    office.act("release_payouts", payout, role="Approver")
+    office.act("HOLD", payout, role="Approver", reason="Who was that?")
+    office.act("RELEASE", payout, role="Approver")
     office.approve(payout)
     office.submit()
 
@@ -217,13 +217,13 @@ def test_g49_a_wish_to_cancel_cannot_be_taken_out_of_its_row(unchecked_office):
     office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.faults.add("drop")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Stop")
+    office.act("CANCEL", payout, role="Operator", reason="Stop")
     Payout.objects.update(cancel_asked_at=None, may_repeat=True, due_at=clock.now())
 
     office.submit()
 
     assert len(office.creates()) == 1
-    assert DeskEvent.objects.filter(act="forgery").count() == 1
+    assert DeskEvent.objects.filter(event_type="forgery").count() == 1
     assert not now(payout).may_repeat
 
 
@@ -236,7 +236,7 @@ def test_g49_a_call_without_an_answer_cannot_be_made_a_first_one(unchecked_offic
     office.submit()
 
     assert len(office.creates()) == 1
-    assert DeskEvent.objects.filter(act="forgery").count() == 1
+    assert DeskEvent.objects.filter(event_type="forgery").count() == 1
     assert now(payout).last_event == payout.events.count()
 
 
@@ -254,11 +254,11 @@ def approver_is_demoted(payout):
 
 
 def approval_is_void(payout):
-    services.void_approvals([payout], "expired")
+    operations.void_approvals([payout], "expired")
 
 
 def approver_had_a_hand_in_it(payout):
-    services.add_makers(payout, [(first_approval(payout).person_id, "wallet")])
+    makers.add_makers(payout, [(first_approval(payout).person_id, "wallet")])
 
 
 def wallet_is_frozen(payout):
@@ -324,7 +324,7 @@ def test_g50_one_that_should_be_cancelled_meanwhile_ends_as_cancelled(office, ca
     office.submit()
     cause(payout)
     office.work(hours=1)
-    office.act("cancel_payouts", payout, role="Operator", reason="Stop")
+    office.act("CANCEL", payout, role="Operator", reason="Stop")
 
     office.work(hours=26, every=HOUR)
 

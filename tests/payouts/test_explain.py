@@ -2,10 +2,12 @@
 
 import pytest
 
-from audit.models import Channel
-from payouts import explain, polling, services, submission
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import explain, operations, polling, submission
 from payouts.controls.models import Switch
 from payouts.models import Payout, PayoutStatus, WaitingFor
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 from wallets.models import Wallet
@@ -53,7 +55,7 @@ def test_send_now_ends_with_what_heleket_said(sandbox, heleket_client, account, 
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
+        see([payout])[0], heleket_client, account, actor=Actor.staff(operator, Channel.ADMIN)
     )
 
     assert outcome.done
@@ -66,7 +68,7 @@ def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, account, cl
     Switch.objects.update(is_on=False, reason="audit")
 
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
+        see([payout])[0], heleket_client, account, actor=Actor.staff(operator, Channel.ADMIN)
     )
 
     assert not outcome.done
@@ -79,16 +81,16 @@ def test_a13_send_now_is_done_when_a_worker_was_faster(
     sandbox, heleket_client, account, clock, operator, monkeypatch
 ):
     """The act itself rings for a worker, which may claim it before the one who asked."""
-    payout, hurry = PayoutFactory(status=PayoutStatus.APPROVED), services.hurry_payouts
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
-    def hurry_and_be_heard(*args, **options):
-        outcomes = hurry(*args, **options)
+    def perform_and_be_heard(*args, **options):
+        outcomes = perform(*args, **options)
         submit_due(1, heleket_client, account)
         return outcomes
 
-    monkeypatch.setattr(services, "hurry_payouts", hurry_and_be_heard)
+    monkeypatch.setattr(submission, "perform", perform_and_be_heard)
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
+        see([payout])[0], heleket_client, account, actor=Actor.staff(operator, Channel.ADMIN)
     )
 
     assert outcome.done
@@ -102,7 +104,7 @@ def test_send_now_is_not_done_when_the_payout_goes_back_to_the_approvers(
     Wallet.objects.update(status="frozen")
 
     outcome = submission.send_now(
-        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
+        see([payout])[0], heleket_client, account, actor=Actor.staff(operator, Channel.ADMIN)
     )
 
     assert not outcome.done
@@ -117,7 +119,7 @@ def test_ask_now_ends_with_what_heleket_said(sandbox, heleket_client, account, c
     sandbox.run_due()
 
     outcome = polling.ask_now(
-        services.see([payout])[0], heleket_client, account, by=operator, source=Channel.ADMIN
+        see([payout])[0], heleket_client, account, actor=Actor.staff(operator, Channel.ADMIN)
     )
 
     assert "paid" in outcome.text
@@ -140,8 +142,8 @@ def test_a_lost_payout_whose_wallet_is_frozen_waits_for_the_wallet_until_it_is_c
     assert explain.explain(lost).waiting_for == WaitingFor.WALLET
     assert sandbox.order_ids == []
 
-    services.cancel_payouts(
-        services.see([lost]), reason="frozen", by=operator, source=Channel.ADMIN
+    perform(
+        operations.CANCEL, see([lost]), reason="frozen", actor=Actor.staff(operator, Channel.ADMIN)
     )
 
     lost = Payout.objects.get(pk=payout.pk)

@@ -8,11 +8,14 @@ from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
 
 from audit import chain
+from audit.actor import Actor, Channel
 from audit.events import log_event
-from audit.models import Channel, DeskEvent
+from audit.models import DeskEvent
+from audit.operations import perform
 from audit.refusals import Refused
-from payouts import services
+from payouts import operations
 from payouts.models import Payout, PayoutEvent
+from payouts.seen import see
 from payouts.staff import people
 from payouts.staff.models import Login
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
@@ -69,7 +72,7 @@ def all_logins():
 
 def approved_by(person):
     payout = PayoutFactory()
-    services.approve_payouts(services.see([payout]), by=person, source=Channel.ADMIN)
+    perform(operations.APPROVE, see([payout]), actor=Actor.staff(person, Channel.ADMIN))
     return Payout.objects.get(pk=payout.pk)
 
 
@@ -86,9 +89,9 @@ def test_g78_an_event_keeps_the_login_as_it_was(client, manager):
 
     rename(client, amira, "nina")
 
-    assert payout.events.get(act="approve").login == "amira"
+    assert payout.events.get(event_type="approve").login == "amira"
     assert chains_close(payout)
-    renamed = DeskEvent.objects.get(act="rename")
+    renamed = DeskEvent.objects.get(event_type="rename")
     assert (renamed.person, renamed.login) == (manager, "uma")
     assert "amira" in renamed.data
     assert "nina" in renamed.data
@@ -130,8 +133,8 @@ def test_g78_the_login_of_the_day_is_sealed():
 
 def test_g78_events_from_before_name_who_it_is_today_and_those_of_the_system_nobody():
     payout = PayoutFactory()
-    log_event("note", by=None, source=Channel.WORKER)
-    old = PayoutEvent(person=payout.requested_by, act="request", data='{"money": "5 USDT"}')
+    log_event("note", actor=Actor.system(Channel.WORKER))
+    old = PayoutEvent(person=payout.requested_by, event_type="request", data='{"money": "5 USDT"}')
 
     assert (old.login, old.who) == (None, payout.requested_by.username)
     assert (DeskEvent.objects.get().login, DeskEvent.objects.get().data) == (None, "")
@@ -192,7 +195,7 @@ def test_g79_a_login_of_two_alphabets_is_refused(client, manager):
 def test_g79_a_login_is_stored_composed(client, manager):
     assert add(client, "rene\u0301").status_code == 302
     assert User.objects.filter(username="ren\u00e9").exists()
-    added = DeskEvent.objects.get(act="add_person")
+    added = DeskEvent.objects.get(event_type="add_person")
     assert (added.person, "ren\\u00e9" in added.data) == (manager, True)
 
 

@@ -2,9 +2,11 @@
 
 import pytest
 
-from audit.models import Channel
-from payouts import services
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations
 from payouts.models import Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 
@@ -23,7 +25,9 @@ def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, accou
     payout = PayoutFactory()
     approver = StaffFactory(roles=["Approver"])
 
-    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Channel.ADMIN)
+    [outcome] = perform(
+        operations.APPROVE, see([payout]), actor=Actor.staff(approver, Channel.ADMIN)
+    )
     assert outcome.done, outcome
     assert submit(heleket_client, account) == 1
     assert Payout.objects.get().status == PayoutStatus.BROADCAST
@@ -34,7 +38,7 @@ def test_an_approved_payout_is_paid_and_confirmed(sandbox, heleket_client, accou
 
     paid = Payout.objects.get()
     assert paid.status == PayoutStatus.CONFIRMED
-    assert [event.act for event in paid.events.order_by("number")] == [
+    assert [event.event_type for event in paid.events.order_by("number")] == [
         "request",
         "approve",
         "claim",
@@ -75,13 +79,13 @@ def test_a5_a_lost_request_is_repeated_with_the_same_bytes(sandbox, heleket_clie
 
     payout = Payout.objects.get()
     assert payout.status == PayoutStatus.BROADCAST
-    assert [e.act for e in payout.events.order_by("number")] == [
+    assert [e.event_type for e in payout.events.order_by("number")] == [
         "request",
         "approve",
         "claim",
         "no_answer",
         "not_found",
-        "may_repeat",
+        "allow_repeat",
         "repeat",
         "accept",
     ]

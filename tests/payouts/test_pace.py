@@ -7,13 +7,15 @@ import pytest
 from django.db import transaction
 
 from audit import clock
-from audit.models import Channel, DeskEvent
-from payouts import explain, polling, services, submission
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
+from payouts import explain, polling, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.gateway import rate_limit
 from payouts.gateway.models import RateLimit
 from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
@@ -66,7 +68,7 @@ def test_f10_questions_about_earlier_tries_count(paced):
     paced.sandbox.set_fate("final_fail", order_id=payout.order_id("test"))
     paced.submit(limit=1)
     paced.work(minutes=2)
-    paced.act("retry_payouts", payout, role="Operator", reason="Once more")
+    paced.act("RETRY", payout, role="Operator", reason="Once more")
     paced.approve(payout)
     paced.clock.forward(minutes=1)
     before = len(paced.sandbox.calls)
@@ -82,7 +84,7 @@ def test_f10_questions_about_earlier_tries_count(paced):
 def test_f10_calls_beyond_the_rate_are_made_up_for(paced):
     """A slower rate may have been set meanwhile."""
     approved(1)
-    rate_limit.spend(8, 2)
+    rate_limit.consume(8, 2)
     waited = 0
     while not paced.submit():
         paced.clock.forward(seconds=0.5)
@@ -116,14 +118,14 @@ def all_jobs(office):
 
 
 def test_f10_without_room_a_job_with_nothing_to_do_ends_at_once(paced):
-    rate_limit.spend(8, 2)
+    rate_limit.consume(8, 2)
     assert all(after_one_round(job).is_dry for job in all_jobs(paced))
 
 
 def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
     sent, _waiting = approved(2)
     paced.submit(limit=1)
-    rate_limit.spend(8, 2)
+    rate_limit.consume(8, 2)
     Payout.objects.filter(pk=sent.pk).update(due_at=paced.clock())
     Attempt.objects.update(watch_at=paced.clock())
 
@@ -134,7 +136,7 @@ def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
 
 def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced):
     approved(1)
-    rate_limit.spend(4, 2)
+    rate_limit.consume(4, 2)
     job = all_jobs(paced)[0]
 
     def claim(most):
@@ -148,13 +150,13 @@ def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced):
 def test_f10_what_is_overdue_keeps_its_place_when_a_person_hurries_it(office):
     first, second = approved(2)
     office.clock.forward(minutes=1)
-    assert office.act("hurry_payouts", first, role="Operator").done
+    assert office.act("EXPEDITE", first, role="Operator").done
     office.submit(limit=1)
     assert office.sandbox.order_ids == [first.order_id("test")]
 
     office.submit()
     office.clock.forward(minutes=1)
-    assert office.act("ask_soon", first, role="Operator").done
+    assert office.act("REQUEST_CHECK", first, role="Operator").done
     office.check(limit=1)
     [asked] = office.questions()
     assert first.order_id("test").encode() in asked.body
@@ -166,7 +168,7 @@ def test_f10_a_payout_that_waits_is_due_at_once_when_a_person_hurries_it(office)
     Payout.objects.update(due_at=office.clock() + timedelta(minutes=5))
     assert office.submit() == 0
 
-    assert office.act("hurry_payouts", payout, role="Operator").done
+    assert office.act("EXPEDITE", payout, role="Operator").done
     assert office.submit() == 1
 
 
@@ -203,7 +205,7 @@ def test_a12_a_silence_is_a_minute_or_half_an_hour_at_most(office, fault, second
     office.sandbox.faults.add(fault, seconds=999_999, path="/v1/payout/info")
     office.ask_now()
 
-    assert RateLimit.objects.get().silent_until - office.clock() == timedelta(seconds=seconds)
+    assert RateLimit.objects.get().backoff_until - office.clock() == timedelta(seconds=seconds)
 
 
 def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
@@ -213,13 +215,13 @@ def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
         office.sandbox.faults.add("429_retry_after", seconds=wait, path="/v1/payout/info")
     office.ask_now()
 
-    assert RateLimit.objects.get().silent_until - office.clock() == timedelta(seconds=300)
+    assert RateLimit.objects.get().backoff_until - office.clock() == timedelta(seconds=300)
 
 
 def test_f6_what_a_clock_wrote_that_was_days_ahead_stops_nothing(paced):
     approved(6)
     ahead = paced.clock() + timedelta(days=3)
-    RateLimit.objects.update(silent_until=ahead, free_at=ahead)
+    RateLimit.objects.update(backoff_until=ahead, free_at=ahead)
 
     assert paced.submit() == 3
     assert paced.submit() == 0  # the rate is kept from here on
@@ -242,13 +244,13 @@ def test_a12_the_beginning_of_a_silence_is_a_desk_event_and_its_later_answers_ar
     for wait in (20, 300):  # both calls were under way
         office.sandbox.faults.add("429_retry_after", seconds=wait, path="/v1/payout/info")
     office.ask_now()
-    [told] = DeskEvent.objects.filter(act="silence")
+    [told] = DeskEvent.objects.filter(event_type="back_off")
     assert told.reason
 
     office.clock.forward(minutes=6)
     office.sandbox.faults.add("429", path="/v1/payout/info")
     office.ask_now()
-    assert DeskEvent.objects.filter(act="silence").count() == 2
+    assert DeskEvent.objects.filter(event_type="back_off").count() == 2
 
 
 def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
@@ -261,10 +263,10 @@ def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
     office.sandbox.drop_requests = True
     office.submit(limit=1)
     office.sandbox.drop_requests = False
-    office.act("cancel_payouts", cancelled, role="Operator", reason="Twice")
+    office.act("CANCEL", cancelled, role="Operator", reason="Twice")
     assert "Heleket is asked at" in explain.explain(now(sent)).next
     with transaction.atomic():
-        rate_limit.fall_silent(20 * 60)
+        rate_limit.back_off(20 * 60)
 
     for payout in (lost, sent, cancelled):
         told = explain.explain(now(payout))
@@ -279,7 +281,7 @@ def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office)
     office.sandbox.set_fate("final_fail", order_id=payout.order_id("test"))
     office.submit()
     office.work(minutes=2)
-    office.act("retry_payouts", payout, role="Operator", reason="Once more")
+    office.act("RETRY", payout, role="Operator", reason="Once more")
     office.approve(payout)
     office.sandbox.faults.add("429_retry_after", seconds=90, path="/v1/payout/info")
 
@@ -287,7 +289,7 @@ def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office)
     office.check()
 
     assert now(payout).status == PayoutStatus.APPROVED
-    assert RateLimit.objects.get().silent_until - office.clock() == timedelta(seconds=90)
+    assert RateLimit.objects.get().backoff_until - office.clock() == timedelta(seconds=90)
 
 
 def test_a12_nobody_calls_by_hand_while_heleket_wants_silence(office):
@@ -296,8 +298,8 @@ def test_a12_nobody_calls_by_hand_while_heleket_wants_silence(office):
     office.sandbox.faults.add("429", path="/v1/payout/info")
     office.ask_now()
     calls = len(office.sandbox.calls)
-    seen_sent, seen_waiting = services.see([now(sent), now(waiting)])
-    by_hand = {"by": office.person("Operator"), "source": Channel.ADMIN}
+    seen_sent, seen_waiting = see([now(sent), now(waiting)])
+    by_hand = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN)}
 
     polling.ask_now(seen_sent, office.client, office.account, **by_hand)
     told = submission.send_now(seen_waiting, office.client, office.account, **by_hand)

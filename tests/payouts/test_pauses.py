@@ -5,10 +5,12 @@ from decimal import Decimal
 
 import pytest
 
-from audit.models import Channel, DeskEvent
-from payouts import recording, services, submission
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
+from payouts import operations, recording, submission
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, PayoutServiceFactory, WalletFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
@@ -26,7 +28,7 @@ def now(payout):
 
 
 def acts(payout):
-    return [event.act for event in payout.events.order_by("number")]
+    return [event.event_type for event in payout.events.order_by("number")]
 
 
 # Pauses
@@ -79,13 +81,13 @@ def test_one_probe_goes_after_a_minute_and_then_ever_more_rarely(office):
     assert at == [0, 1, 3, 7, 15, 31, 61, 91, 121, 151]
     assert Pause.objects.get().cause == "forbidden"
     assert {payout.status for payout in Payout.objects.all()} == {PayoutStatus.APPROVED}
-    assert DeskEvent.objects.filter(act="pause").count() == 1
+    assert DeskEvent.objects.filter(event_type="trip").count() == 1
 
     office.sandbox.faults.clear()
     office.work(hours=1)
     assert not Pause.objects.exists()
     assert {payout.status for payout in Payout.objects.all()} == {PayoutStatus.CONFIRMED}
-    assert DeskEvent.objects.filter(act="resume").count() == 1
+    assert DeskEvent.objects.filter(event_type="reset").count() == 1
 
 
 def test_a18_a_currency_keeps_its_probe_while_all_wait_for_another_one(office):
@@ -157,7 +159,7 @@ def test_f9_a_payout_that_cannot_be_written_down_does_not_hold_up_the_others(off
 def test_a20_before_the_claim_a_cancel_is_exact(office, status):
     payout = PayoutFactory(status=status)
 
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
     office.work(hours=1)
 
     assert now(payout).status == PayoutStatus.CANCELLED
@@ -170,10 +172,10 @@ def test_a20_in_submitting_a_cancel_waits_for_the_release_time(office, payout):
     office.sandbox.drop_requests = False
     called_at = office.clock()
 
-    assert office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
     office.work(hours=23, every=HOUR)
     assert now(payout).status == PayoutStatus.SUBMITTING
-    assert acts(payout).count("ask_to_cancel") == 1
+    assert acts(payout).count("request_cancel") == 1
     office.work(hours=2)
 
     cancelled = now(payout)
@@ -187,7 +189,7 @@ def test_a20_an_ended_try_is_asked_about_for_thirty_days_and_no_more(office, pay
     office.sandbox.drop_requests = True
     office.submit()
     office.sandbox.drop_requests = False
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
     office.work(hours=25, every=HOUR)
     asked = len(office.questions())
 
@@ -206,7 +208,7 @@ def test_a20_a_cancelled_payout_that_heleket_has_after_all_goes_on(office, payou
     office.sandbox.lose_answers = True
     office.submit()
     office.sandbox.lose_answers = False
-    office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    office.act("CANCEL", payout, role="Operator", reason="Twice")
 
     office.work(minutes=5)
 
@@ -217,7 +219,7 @@ def test_a20_at_heleket_a_cancel_is_refused_with_their_state(office, payout):
     office.sandbox.set_fate("stuck")
     office.submit()
 
-    outcome = office.act("cancel_payouts", payout, role="Operator", reason="Twice")
+    outcome = office.act("CANCEL", payout, role="Operator", reason="Twice")
 
     assert not outcome.done
     assert office.sandbox.payouts[0].uuid in outcome.text
@@ -233,7 +235,7 @@ def test_a20_after_the_final_word_a_cancel_is_refused(office, payout, fate):
     office.work(minutes=3)
     before = Payout.objects.values().get()
 
-    assert not office.act("cancel_payouts", payout, role="Operator", reason="Twice").done
+    assert not office.act("CANCEL", payout, role="Operator", reason="Twice").done
     assert Payout.objects.values().get() == before
 
 
@@ -251,8 +253,8 @@ def fail_first_try(office, fate="final_fail"):
 
 def test_a22_a_retry_goes_through_approval_and_a_new_order_id(office):
     payout = fail_first_try(office)
-    assert office.act("retry_payouts", payout, role="Operator", reason="Once more").done
-    assert not office.act("retry_payouts", payout, role="Operator", reason="Once more").done
+    assert office.act("RETRY", payout, role="Operator", reason="Once more").done
+    assert not office.act("RETRY", payout, role="Operator", reason="Once more").done
     office.work(hours=1)
     assert now(payout).status == PayoutStatus.PENDING
 
@@ -280,14 +282,14 @@ def test_a22_only_a_failed_payout_is_retried(office, status):
         office.work(minutes=3)
     assert now(payout).status == status
 
-    assert not office.act("retry_payouts", payout, role="Operator", reason="Once more").done
+    assert not office.act("RETRY", payout, role="Operator", reason="Once more").done
     assert now(payout).status == status
     assert now(payout).generation == 1
 
 
 def test_a_new_try_is_not_sent_while_an_earlier_one_may_still_be_paid(office):
     payout = fail_first_try(office)
-    office.act("retry_payouts", payout, role="Operator", reason="Once more")
+    office.act("RETRY", payout, role="Operator", reason="Once more")
     office.approve(payout)
     first = payout.order_id("test", 1)
     office.sandbox.force_status("process", is_final=False, order_id=first)
@@ -306,7 +308,7 @@ def test_a_new_try_is_not_sent_while_an_earlier_one_may_still_be_paid(office):
 
 def test_a_new_try_waits_while_heleket_does_not_answer_about_the_earlier_one(office):
     payout = fail_first_try(office)
-    office.act("retry_payouts", payout, role="Operator", reason="Once more")
+    office.act("RETRY", payout, role="Operator", reason="Once more")
     office.approve(payout)
     office.sandbox.faults.add("timeout", rate=1.0, path="/v1/payout/info")
 
@@ -325,15 +327,16 @@ def test_other_content_after_a_try_gets_an_order_id_of_its_own(office, payout):
     office.submit()
     assert now(payout).waiting_for == "funds"
 
-    services.edit_payout(
-        *services.see([now(payout)]),
-        wallet=payout.wallet,
-        currency="USDT",
-        amount=Decimal(4),
-        purpose="Prize",
+    operations.edit_payout(
+        *see([now(payout)]),
+        operations.Edit(
+            wallet=payout.wallet,
+            currency="USDT",
+            amount=Decimal(4),
+            purpose="Prize",
+        ),
         reason="Less",
-        by=office.person("Requester"),
-        source=Channel.ADMIN,
+        actor=Actor.staff(office.person("Requester"), Channel.ADMIN),
     )
     assert now(payout).status == PayoutStatus.PENDING
     office.approve(payout)
@@ -368,9 +371,12 @@ def test_a17_a_payout_sent_by_hand_probes_a_pause_for_funds_at_once(office):
     assert office.submit() == 0
     office.clock.forward(seconds=1)
 
-    [seen] = services.see([Payout.objects.get(pk=payout.pk)])
+    [seen] = see([Payout.objects.get(pk=payout.pk)])
     told = submission.send_now(
-        seen, office.client, office.account, by=office.person("Operator"), source=Channel.ADMIN
+        seen,
+        office.client,
+        office.account,
+        actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
     )
 
     assert told.done
@@ -387,9 +393,12 @@ def test_a12_a_payout_sent_by_hand_waits_while_heleket_asks_to_slow_down(office)
     office.submit(1)
     calls = len(office.creates())
 
-    [seen] = services.see([Payout.objects.filter(status=PayoutStatus.APPROVED).get()])
+    [seen] = see([Payout.objects.filter(status=PayoutStatus.APPROVED).get()])
     told = submission.send_now(
-        seen, office.client, office.account, by=office.person("Operator"), source=Channel.ADMIN
+        seen,
+        office.client,
+        office.account,
+        actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
     )
 
     assert not told.done

@@ -5,19 +5,22 @@ from decimal import Decimal
 import pytest
 from django.contrib.auth.models import Group, User
 
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from audit.refusals import NotAllowed, Refused
-from payouts import services
+from payouts import makers, operations
 from payouts.controls import switch
 from payouts.models import (
     Approval,
     Discrepancy,
+    MakerRole,
     Origin,
     Payout,
     PayoutEvent,
-    PayoutMaker,
     PayoutStatus,
 )
+from payouts.requests import request_payout
+from payouts.seen import see
 from payouts.staff import roles
 from tests.factories import PayoutFactory, StaffFactory, UserFactory, WalletFactory
 
@@ -27,7 +30,7 @@ ADDRESS = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"
 
 
 def approve(payouts, by):
-    return services.approve_payouts(services.see(payouts), by=by, source=Channel.ADMIN)
+    return perform(operations.APPROVE, see(payouts), actor=Actor.staff(by, Channel.ADMIN))
 
 
 def all_rows():
@@ -41,32 +44,33 @@ def superuser():
 
 def edit(payout, by, **changes):
     known = {"wallet": payout.wallet, "currency": "USDT", "amount": Decimal(5), "purpose": "Prize"}
-    return services.edit_payout(
-        *services.see([payout]), reason="Typo", by=by, source=Channel.ADMIN, **known | changes
+    edit = operations.Edit(**known | changes)
+    return operations.edit_payout(
+        *see([payout]), edit, reason="Typo", actor=Actor.staff(by, Channel.ADMIN)
     )
 
 
 # Makers
 
 
-@pytest.mark.parametrize("part", PayoutMaker.Part.values)
+@pytest.mark.parametrize("role", MakerRole.values)
 @pytest.mark.parametrize("maker", [superuser, lambda: StaffFactory(roles=["Approver"])])
-def test_g7_whoever_had_a_hand_in_a_payout_does_not_approve_it(part, maker):
+def test_g7_whoever_had_a_hand_in_a_payout_does_not_approve_it(role, maker):
     by, payout = maker(), PayoutFactory()
-    services.add_makers(payout, [(by.pk, part)])
+    makers.add_makers(payout, [(by.pk, role)])
     before = all_rows()
 
     [outcome] = approve([payout], by)
 
     assert not outcome.done
-    assert str(PayoutMaker.Part(part).label) in outcome.text
+    assert str(MakerRole(role).label) in outcome.text
     assert all_rows() == before
 
 
 def test_g7_requesting_adding_the_wallet_and_handing_in_make_makers():
     by, importer = superuser(), UserFactory()
     wallet = WalletFactory()
-    payout = services.request_payout(
+    payout = request_payout(
         client=wallet.client,
         wallet=wallet,
         currency="USDT",
@@ -74,12 +78,11 @@ def test_g7_requesting_adding_the_wallet_and_handing_in_make_makers():
         purpose="Prize",
         idempotency_key="one",
         origin=Origin.IMPORT,
-        by=by,
-        source=Channel.ADMIN,
+        actor=Actor.staff(by, Channel.ADMIN),
         installation="test",
-        hands=[(importer.pk, PayoutMaker.Part.IMPORTED)],
+        makers=[(importer.pk, MakerRole.IMPORTED)],
     )
-    assert set(payout.makers.values_list("person", "part")) == {
+    assert set(payout.makers.values_list("person", "role")) == {
         (by.pk, "requested"),
         (wallet.added_by_id, "wallet"),
         (importer.pk, "imported"),
@@ -113,26 +116,28 @@ def test_c1_a_payout_without_a_human_maker_is_approved_by_nobody():
 
 def test_c2_the_same_click_twice_approves_once():
     payout, by = PayoutFactory(), StaffFactory(roles=["Approver"])
-    seen = services.see([payout])
+    seen = see([payout])
 
-    answers = [services.approve_payouts(seen, by=by, source=Channel.ADMIN) for _ in range(2)]
+    answers = [
+        perform(operations.APPROVE, seen, actor=Actor.staff(by, Channel.ADMIN)) for _ in range(2)
+    ]
 
     assert [outcome.done for [outcome] in answers] == [True, False]
     assert Approval.objects.count() == 1
-    assert PayoutEvent.objects.filter(act="approve").count() == 1
+    assert PayoutEvent.objects.filter(event_type="approve").count() == 1
 
 
-@pytest.mark.parametrize(
-    "act", ["approve_payouts", "reject_payouts", "hold_payouts", "cancel_payouts"]
-)
+@pytest.mark.parametrize("act", ["APPROVE", "REJECT", "HOLD", "CANCEL"])
 def test_c3_g8_what_changed_since_it_was_seen_is_refused_and_says_what_it_is_now(act):
     stale, fresh = PayoutFactory(), PayoutFactory()
-    seen = services.see([stale, fresh])
+    seen = see([stale, fresh])
     edit(stale, StaffFactory(roles=["Requester"]), amount=Decimal("7.25"))
     by = StaffFactory(roles=["Approver", "Operator"])
-    reason = {} if act == "approve_payouts" else {"reason": "Because"}
+    reason = {} if act == "APPROVE" else {"reason": "Because"}
 
-    refused, done = getattr(services, act)(seen, by=by, source=Channel.ADMIN, **reason)
+    refused, done = perform(
+        getattr(operations, act), seen, actor=Actor.staff(by, Channel.ADMIN), **reason
+    )
 
     assert (refused.done, done.done) == (False, True)
     assert "7.25 USDT" in refused.text
@@ -162,12 +167,14 @@ def disable(by):
 @pytest.mark.parametrize("loss", [take_right, disable])
 def test_c4_who_lost_the_right_since_the_page_was_shown_is_refused(loss):
     payout, by = PayoutFactory(), StaffFactory(roles=["Approver"])
-    seen = services.see([payout])
+    seen = see([payout])
     loss(by)
     before = all_rows()
 
     with pytest.raises(NotAllowed):
-        services.approve_payouts(seen, by=User.objects.get(pk=by.pk), source=Channel.ADMIN)
+        perform(
+            operations.APPROVE, seen, actor=Actor.staff(User.objects.get(pk=by.pk), Channel.ADMIN)
+        )
     assert all_rows() == before
 
 
@@ -189,26 +196,29 @@ def test_c4_the_approval_of_who_lost_the_right_does_not_count_at_the_claim(offic
 def test_c7_one_bad_row_among_many_does_not_hold_up_its_neighbours():
     payouts = [PayoutFactory(wallet=wallet) for wallet in [WalletFactory()] * 30]
     held = payouts[7]
-    services.hold_payouts(
-        services.see([held]), reason="Look", by=StaffFactory(roles=["Approver"]), source="admin"
+    perform(
+        operations.HOLD,
+        see([held]),
+        reason="Look",
+        actor=Actor.staff(StaffFactory(roles=["Approver"]), "admin"),
     )
     by = StaffFactory(roles=["Approver"])
 
     outcomes = approve(payouts, by)
 
-    assert [outcome.number for outcome in outcomes if not outcome.done] == [held.number]
+    assert [outcome.name for outcome in outcomes if not outcome.done] == [str(held)]
     assert Payout.objects.filter(status=PayoutStatus.APPROVED).count() == 29
     again = approve(payouts, by)
     assert not any(outcome.done for outcome in again)
-    assert PayoutEvent.objects.filter(act="approve").count() == 29
+    assert PayoutEvent.objects.filter(event_type="approve").count() == 29
 
 
 @pytest.mark.parametrize("way", ["hold", "return", "retry", "edit"])
 def test_g9_no_approval_is_left_over(office, way):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     if way == "hold":
-        office.act("hold_payouts", payout, role="Approver", reason="Look")
-        office.act("release_payouts", payout, role="Approver")
+        office.act("HOLD", payout, role="Approver", reason="Look")
+        office.act("RELEASE", payout, role="Approver")
     elif way == "return":
         type(payout.wallet).objects.filter(pk=payout.wallet_id).update(status="frozen")
         office.submit()
@@ -216,7 +226,7 @@ def test_g9_no_approval_is_left_over(office, way):
         office.sandbox.set_fate("final_fail")
         office.submit()
         office.work(minutes=2)
-        office.act("retry_payouts", payout, role="Operator", reason="Again")
+        office.act("RETRY", payout, role="Operator", reason="Again")
     else:
         edit(payout, office.person("Requester"), amount=Decimal(4))
 
@@ -263,25 +273,27 @@ def try_to(act, by):
     own = {"requested_by": by} if act == "cancel own" else {}
     payout = PayoutFactory(status=statuses.get(act, "pending"), **own)
     bulk = {
-        "approve": ("approve_payouts", {}),
-        "reject": ("reject_payouts", {"reason": "No"}),
-        "hold": ("hold_payouts", {"reason": "Look"}),
-        "release": ("release_payouts", {}),
-        "send": ("hurry_payouts", {}),
-        "ask": ("ask_soon", {}),
-        "cancel": ("cancel_payouts", {"reason": "No"}),
-        "cancel own": ("cancel_payouts", {"reason": "No"}),
-        "retry": ("retry_payouts", {"reason": "Again"}),
+        "approve": ("APPROVE", {}),
+        "reject": ("REJECT", {"reason": "No"}),
+        "hold": ("HOLD", {"reason": "Look"}),
+        "release": ("RELEASE", {}),
+        "send": ("EXPEDITE", {}),
+        "ask": ("REQUEST_CHECK", {}),
+        "cancel": ("CANCEL", {"reason": "No"}),
+        "cancel own": ("CANCEL", {"reason": "No"}),
+        "retry": ("RETRY", {"reason": "Again"}),
     }
     if act in bulk:
         name, options = bulk[act]
-        seen = services.see([payout])
-        [outcome] = getattr(services, name)(seen, by=by, source=Channel.ADMIN, **options)
+        seen = see([payout])
+        [outcome] = perform(
+            getattr(operations, name), seen, actor=Actor.staff(by, Channel.ADMIN), **options
+        )
         return outcome.done
     if act == "edit":
         edit(payout, by, amount=Decimal(4))
     elif act == "request":
-        services.request_payout(
+        request_payout(
             client=payout.client,
             wallet=payout.wallet,
             currency="USDT",
@@ -289,17 +301,16 @@ def try_to(act, by):
             purpose="Prize",
             idempotency_key="another",
             origin=Origin.MANUAL,
-            by=by,
-            source=Channel.ADMIN,
+            actor=Actor.staff(by, Channel.ADMIN),
             installation="test",
         )
     elif act == "close":
         found = Discrepancy.objects.create(
             kind="vanished", key="k", payout=payout, opened_at=payout.requested_at
         )
-        services.close_discrepancy(found, reason="Asked", by=by, source=Channel.ADMIN)
+        operations.close_discrepancy(found, reason="Asked", actor=Actor.staff(by, Channel.ADMIN))
     elif act == "pause":
-        switch.pause(reason="Stop", by=by, source=Channel.ADMIN)
+        switch.set_sending(False, reason="Stop", actor=Actor.staff(by, Channel.ADMIN))
     return True
 
 

@@ -5,8 +5,9 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 
 from audit import chain
+from audit.actor import Actor, Channel
 from audit.events import log_event
-from audit.models import Channel, DeskEvent
+from audit.models import DeskEvent
 from payouts.models import (
     Approval,
     Attempt,
@@ -29,7 +30,7 @@ def records(unchecked_office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.submit()
     office.work(minutes=2)
-    log_event("test", "first", by=None, source=Channel.COMMAND)
+    log_event("test", "first", actor=Actor.system(Channel.COMMAND))
     Discrepancy.objects.create(kind="vanished", key="x", payout=payout, opened_at=office.clock())
     WebhookDelivery.objects.create(
         digest="d", body="b", outcome="known", received_at=office.clock()

@@ -7,11 +7,13 @@ import pytest
 from django.db import IntegrityError
 from django.urls import reverse
 
-from audit.models import Channel
+from audit.actor import Actor, Channel
 from audit.refusals import Refused
-from payouts import services
+from payouts import operations
 from payouts.gateway import accounts
 from payouts.models import Origin, Payout, PayoutEvent, PayoutNumber
+from payouts.requests import request_payout
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.sim import bugs
 from wallets.models import Client, PayoutService, Wallet, WalletStatus
@@ -20,15 +22,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 
 def edited(payout):
-    services.edit_payout(
-        *services.see([payout]),
-        wallet=payout.wallet,
-        currency="USDT",
-        amount=Decimal(4),
-        purpose="Another",
+    operations.edit_payout(
+        *see([payout]),
+        operations.Edit(
+            wallet=payout.wallet,
+            currency="USDT",
+            amount=Decimal(4),
+            purpose="Another",
+        ),
         reason="Typo",
-        by=StaffFactory(roles=["Requester"]),
-        source=Channel.ADMIN,
+        actor=Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN),
     )
 
 
@@ -52,11 +55,10 @@ def ask():
     def ask(key="one", **changes):
         told = {"wallet": wallet, "currency": "usdt", "amount": Decimal("12.5")}
         told["origin"] = Origin.MANUAL
-        return services.request_payout(
+        return request_payout(
             **told | {"client": wallet.client, "purpose": "Prize", "reference": "I-7"} | changes,
             idempotency_key=key,
-            by=by,
-            source=Channel.ADMIN,
+            actor=Actor.staff(by, Channel.ADMIN),
             installation="test",
         )
 

@@ -293,7 +293,7 @@ def test_g42_a_check_and_the_list_of_people_name_who_has_both(client, boss):
 
 def last_event(act):
     assert chain.first_broken(DeskEvent.objects.order_by("number")) is None
-    return DeskEvent.objects.get(act=act)
+    return DeskEvent.objects.get(event_type=act)
 
 
 def test_g42_a_change_of_roles_is_a_sealed_event(client, boss):

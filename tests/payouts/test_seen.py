@@ -5,11 +5,13 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
-from audit.models import Channel
-from payouts import services
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations
 from payouts.admin import acts
 from payouts.gateway import accounts
 from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.seen import see
 from tests.factories import (
     PayoutFactory,
     PayoutServiceFactory,
@@ -30,19 +32,22 @@ def gateway(monkeypatch, heleket_client):
 
 def edit(payout, **changes):
     known = {"wallet": payout.wallet, "currency": "USDT", "amount": payout.amount}
-    return services.edit_payout(
-        *services.see([payout]),
-        **known | {"purpose": payout.purpose, "reference": payout.reference} | changes,
+    return operations.edit_payout(
+        *see([payout]),
+        operations.Edit(
+            **known | {"purpose": payout.purpose, "reference": payout.reference} | changes,
+        ),
         reason="Typing error",
-        by=StaffFactory(roles=["Requester"]),
-        source=Channel.ADMIN,
+        actor=Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN),
     )
 
 
 def act(name, payout, **told):
     by = StaffFactory(roles=["Approver", "Operator"])
-    seen = services.see([Payout.objects.get(pk=payout.pk)])
-    [outcome] = getattr(services, f"{name}_payouts")(seen, by=by, source=Channel.ADMIN, **told)
+    seen = see([Payout.objects.get(pk=payout.pk)])
+    [outcome] = perform(
+        getattr(operations, name.upper()), seen, actor=Actor.staff(by, Channel.ADMIN), **told
+    )
     assert outcome.done
 
 
@@ -150,7 +155,7 @@ def test_g43_a_page_is_no_staler_for_an_act_of_the_worker(page, office):
     office.sandbox.set_fate("stuck", order_id=payout.order_id("test"))
     lost = Payout.objects.get(pk=payout.pk)
     assert page("ask", lost, lambda _payout: office.ask_now()).done
-    assert payout.events.filter(act="accept").exists()
+    assert payout.events.filter(event_type="accept").exists()
 
 
 def test_g43_an_approval_that_the_claim_made_void_makes_a_page_stale(page, office):
@@ -167,7 +172,7 @@ def test_g43_an_approval_that_the_claim_made_void_makes_a_page_stale(page, offic
 @pytest.mark.parametrize("part", ["shown", "event"])
 def test_g43_a_token_without_what_was_shown_is_refused(client, part):
     client.force_login(StaffFactory(roles=["Approver"]))
-    [seen] = services.see([PayoutFactory()])
+    [seen] = see([PayoutFactory()])
     token = {
         "shown": f"{seen.id}:{seen.digest}::{seen.event}",
         "event": f"{seen.id}:{seen.digest}:{seen.shown}:" + "9" * 5000,
@@ -250,13 +255,13 @@ def test_g44_whoever_tried_a_payout_again_does_not_approve_it(client, roles):
     client.force_login(person)
     payouts = [PayoutFactory(status=PayoutStatus.FAILED) for _ in range(2)]
     for name in ("retry", "approve"):
-        tokens = " ".join(seen.token for seen in services.see(Payout.objects.all()))
+        tokens = " ".join(seen.token for seen in see(Payout.objects.all()))
         url = reverse("admin:payouts_payout_act", args=[name])
         answer = client.post(url, {"seen": tokens, "reason": "Again"})
         assert answer.context["done"] == (len(payouts) if name == "retry" else 0)
 
     for payout in Payout.objects.all():
         assert (payout.status, payout.generation) == (PayoutStatus.PENDING, 2)
-        assert payout.makers.filter(person=person, part="retried").exists()
+        assert payout.makers.filter(person=person, role="retried").exists()
     assert "you tried it again" in answer.context["results"][0][0].text
-    assert acts.ACTS["approve"].is_allowed(person)
+    assert acts.ACTS["approve"].is_allowed(Actor.staff(person, Channel.ADMIN))

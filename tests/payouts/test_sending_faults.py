@@ -42,7 +42,7 @@ def now(payout):
 
 
 def acts(payout):
-    return [event.act for event in payout.events.order_by("number")]
+    return [event.event_type for event in payout.events.order_by("number")]
 
 
 # No answer, or none that can be read
@@ -95,9 +95,9 @@ def test_a5_nothing_is_repeated_before_the_quiet_time(office, payout):
 
     assert office.account.quiet > 2 * office.account.timeout - 1
     assert office.clock() - called_at >= 2 * office.account.quiet_time
-    told = {event.act: event.at for event in payout.events.all()}
+    told = {event.event_type: event.at for event in payout.events.all()}
     assert told["not_found"] - called_at >= office.account.quiet_time
-    assert told["may_repeat"] - told["not_found"] >= office.account.quiet_time
+    assert told["allow_repeat"] - told["not_found"] >= office.account.quiet_time
 
 
 def test_a6_a_request_that_arrives_after_the_repeat_is_not_paid_again(office, payout):
@@ -115,7 +115,7 @@ def test_a6_a_request_that_arrives_after_the_repeat_is_not_paid_again(office, pa
 def test_a6_a_cancelled_payout_that_arrives_late_is_found_and_shown(office, payout):
     office.sandbox.faults.add("delayed")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
+    office.act("CANCEL", payout, role="Operator", reason="Wrong client")
     office.work(hours=25, every=HOUR)
     assert now(payout).status == PayoutStatus.CANCELLED
 
@@ -217,7 +217,7 @@ def test_a8_no_random_answer_moves_a_payout_out_of_submitting(office, body, stat
     finally:
         office.sandbox.handle = true
         Pause.objects.all().delete()
-        RateLimit.objects.update(silent_until=None)
+        RateLimit.objects.update(backoff_until=None)
     assert now(payout).status == PayoutStatus.SUBMITTING
     assert payout.attempts.get().unanswered == [1]
 
@@ -242,7 +242,7 @@ def test_a9_what_never_reached_heleket_goes_back_and_the_run_stops(office, payou
     assert {str(each.unanswered) for each in Attempt.objects.all()} == {"[]"}
     cause = "unauthorized" if fault == "unauthorized" else "unreachable"
     assert Pause.objects.get().cause == cause
-    assert DeskEvent.objects.filter(act="pause").count() == 1
+    assert DeskEvent.objects.filter(event_type="trip").count() == 1
     assert office.sandbox.order_ids == []
 
     office.work(minutes=5)

@@ -1,10 +1,13 @@
 """A stop is an act of its own, and no page that was opened before it undoes it."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from django.urls import reverse
 
-from audit.models import Channel, DeskEvent
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from payouts.controls import switch
 from payouts.controls.models import Switch
@@ -32,7 +35,7 @@ def act_url(name, person):
 
 
 def disabled(person, boss):
-    people.disable(person, reason="Lost her phone", by=boss)
+    people.disable(person, reason="Lost her phone", actor=Actor.staff(boss, Channel.ADMIN))
 
 
 def role_taken(person, _boss):
@@ -160,7 +163,7 @@ def test_g72_disabling_and_enabling_are_acts_with_a_reason(client, boss, amira):
 
         assert client.post(url, {"seen": seen, "reason": "As agreed"}).status_code == 302
         assert User.objects.get(pk=amira.pk).is_active is active
-        event = DeskEvent.objects.get(act=name)
+        event = DeskEvent.objects.get(event_type=name)
         assert (event.person, event.reason) == (boss, "As agreed")
         assert f'"whom": "{amira.pk}"' in event.data
         again = client.post(url, {"seen": event.number, "reason": "As agreed"})
@@ -171,7 +174,7 @@ def test_g72_disabling_and_enabling_are_acts_with_a_reason(client, boss, amira):
 def test_g72_an_old_page_does_not_let_in_whom_somebody_stopped_again(client, boss, amira):
     disabled(amira, boss)
     seen = client.get(act_url("enable", amira)).context["form"]["seen"].value()
-    people.enable(amira, seen=seen, reason="Found it", by=boss)
+    people.enable(amira, seen=seen, reason="Found it", actor=Actor.staff(boss, Channel.ADMIN))
     disabled(User.objects.get(pk=amira.pk), boss)
 
     refused = client.post(act_url("enable", amira), {"seen": seen, "reason": "As agreed"})
@@ -197,7 +200,7 @@ def test_g72_the_act_itself_needs_a_reason_whatever_the_page_asks(boss, amira, r
     before = state()
 
     with pytest.raises(Refused):
-        people.disable(amira, reason=reason, by=boss)
+        people.disable(amira, reason=reason, actor=Actor.staff(boss, Channel.ADMIN))
 
     assert state() == before
 
@@ -206,7 +209,7 @@ def test_g72_the_act_itself_is_done_by_nobody_to_themselves(boss):
     before = state()
 
     with pytest.raises(NotAllowed):
-        people.disable(boss, reason="Tired", by=boss)
+        people.disable(boss, reason="Tired", actor=Actor.staff(boss, Channel.ADMIN))
 
     assert state() == before
 
@@ -223,13 +226,13 @@ def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
 
     def turn(act, reason):
         clock.forward(minutes=1)
-        act(reason=reason, by=operator, source=Channel.ADMIN)
+        act(reason=reason, actor=Actor.staff(operator, Channel.ADMIN))
 
-    turn(switch.pause, "Wrong rate")
+    turn(partial(switch.set_sending, False), "Wrong rate")
     form = client.get(url).context["form"]
     told = {"to": "on", "seen": form["seen"].value(), "reason": "Mended"}
-    turn(switch.resume, "Mended")
-    turn(switch.pause, "A break-in")
+    turn(partial(switch.set_sending, True), "Mended")
+    turn(partial(switch.set_sending, False), "A break-in")
 
     refused = client.post(url, told)
 
@@ -243,8 +246,8 @@ def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
 def test_g72_a_pause_is_refused_for_no_page_s_age(client, clock):
     operator = StaffFactory(roles=["Operator"])
     client.force_login(operator)
-    switch.pause(reason="Wrong", by=operator, source=Channel.ADMIN)
-    switch.resume(reason="Mended", by=operator, source=Channel.ADMIN)
+    switch.set_sending(False, reason="Wrong", actor=Actor.staff(operator, Channel.ADMIN))
+    switch.set_sending(True, reason="Mended", actor=Actor.staff(operator, Channel.ADMIN))
 
     client.post(reverse("admin:payouts_controls_switch_turn"), {"to": "paused", "reason": "Stop"})
 

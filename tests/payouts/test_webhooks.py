@@ -326,7 +326,7 @@ def test_a6_a_webhook_about_a_payout_ended_as_never_sent_has_it_looked_up(client
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.faults.add("delayed")
     office.submit()
-    office.act("cancel_payouts", payout, role="Operator", reason="Wrong client")
+    office.act("CANCEL", payout, role="Operator", reason="Wrong client")
     office.work(hours=25, every=HOUR)
     office.sandbox.execute_held()
 

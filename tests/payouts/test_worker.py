@@ -97,10 +97,10 @@ def test_f9_a_payout_whose_answer_cannot_be_stored_does_not_hold_up_others(
     poison = approved(6)[2]
     apply = submission.apply
 
-    def raise_for_poison(attempt, *rest):
-        if attempt.payout_id == poison.pk:
+    def raise_for_poison(case, *rest):
+        if case.payout.pk == poison.pk:
             raise ZeroDivisionError("poison")
-        apply(attempt, *rest)
+        apply(case, *rest)
 
     monkeypatch.setattr(submission, "apply", raise_for_poison)
     run()
@@ -148,7 +148,7 @@ def test_a_call_that_breaks_the_client_leaves_its_payout_to_a_question(
 
     clock.forward(minutes=5)
     run()
-    assert Payout.objects.get().events.order_by("-number").first().act == "not_found"
+    assert Payout.objects.get().events.order_by("-number").first().event_type == "not_found"
     assert sandbox.order_ids == []
 
 
@@ -166,7 +166,7 @@ def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
     assert len(sandbox.order_ids) == 2
     back = Payout.objects.filter(status="approved").first()
     assert back.attempts.get().unanswered == []
-    assert [event.act for event in back.events.order_by("number")][-1] == "put_back"
+    assert [event.event_type for event in back.events.order_by("number")][-1] == "put_back"
 
 
 def test_a12_what_is_not_called_yet_when_heleket_asks_for_silence_is_given_back(
@@ -432,7 +432,7 @@ def test_a2_a_starting_worker_leaves_calls_to_the_worker_whose_lease_still_runs(
 def test_a2_a_worker_that_starts_in_a_silence_waits_with_both(lost, approved, start, sandbox):
     lost(1)
     approved(1)
-    rate_limit.fall_silent(60)
+    rate_limit.back_off(60)
     start()
 
     assert paths(sandbox) == []

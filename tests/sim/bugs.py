@@ -5,11 +5,11 @@ once: a patch that no longer fits is noticed, not passed over.
 """
 
 import inspect
+import pkgutil
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib import import_module
 
 
 @dataclass(frozen=True)
@@ -35,9 +35,10 @@ def plant(bug: Bug) -> Iterator[None]:
     The function stays the same object and gets other code, so that whoever holds it, as the URLs
     hold a view, has the mistake as well, and nobody keeps it afterwards.
     """
-    module_name, _dot, function = bug.place.rpartition(".")
-    module = import_module(module_name)
-    sound = inspect.unwrap(getattr(module, function))
+    module_name, function = bug.place.rsplit(".", 1)
+    owner = pkgutil.resolve_name(module_name)
+    module = inspect.getmodule(owner)
+    sound = inspect.unwrap(getattr(owner, function))
     source = textwrap.dedent(inspect.getsource(sound))
     if source.count(bug.sound) != 1:
         raise ValueError(f"{bug.name}: {bug.place} has changed, and the patch no longer fits")
@@ -71,47 +72,51 @@ FOUND_BY_RUNS = [
         "timeout or 5xx treated as failure",
         "I6",
         "payouts.submission.apply",
-        "        recording.apply_no_answer(attempt, call.number, told, account)\n",
-        "        recording.answered(attempt, call.number, account)\n"
-        "        if attempt.payout.status == PayoutStatus.SUBMITTING:\n"
-        "            attempt.payout.fail(told.message)\n",
+        "        call_answers.apply_no_answer(case, call.number, told, account)\n",
+        "        call_answers.answered(case.attempt, call.number, account)\n"
+        "        if case.payout.status == PayoutStatus.SUBMITTING:\n"
+        "            case.log_event(EventType.FAIL, told.message)\n"
+        "            case.payout.fail(told.message)\n",
         seed=2,
     ),
     Bug(
         "first not found treated as never sent",
         "I6",
-        "payouts.recording.count_not_found",
-        "        attempt.not_found_at = asked_at\n"
-        '        payout.tell("not_found", order_id=attempt.order_id)\n'
+        "payouts.question_answers.count_not_found",
+        "        case.attempt.not_found_at = asked_at\n"
+        "        case.log_event(EventType.NOT_FOUND, order_id=case.attempt.order_id)\n"
         "        payout.due_at = "
         "not_later_than_asked(payout.due_at, asked_at + account.quiet_time)\n",
+        "        case.log_event(EventType.FAIL)\n"
         '        payout.fail("Heleket does not have it.")\n',
         seed=2,
     ),
     Bug(
         "refusal of a repeat treated as failure",
         "I6",
-        "payouts.recording.apply_refusal",
-        "if proves_nothing(payout):",
+        "payouts.call_answers.apply_refusal",
+        "if proves_nothing(case):",
         "if payout.waiting_for == WaitingFor.DISCREPANCY:",
         seed=286,
     ),
     Bug(
         "webhook trusted without query",
         "I5",
-        "payouts.webhooks.ask_soon",
+        "payouts.webhooks.request_check",
         "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
         '    if status == "paid":\n'
-        "        with recording.settle([attempt.pk], source=Channel.WEBHOOK) as some:\n"
-        "            if recording.is_under_way(some[attempt.pk].payout):\n"
-        "                some[attempt.pk].payout.confirm()\n"
+        "        with settle([attempt.pk], channel=Channel.WEBHOOK) as cases:\n"
+        "            case = cases[attempt.pk]\n"
+        "            if case.payout.is_under_way:\n"
+        "                case.log_event('confirm')\n"
+        "                case.payout.confirm()\n"
         "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
         seed=5,
     ),
     Bug(
         "answer not compared with what was sent",
         "I15",
-        "payouts.recording.difference",
+        "payouts.discrepancies.difference",
         "    if not differs:\n",
         "    if differs or True:\n",
         seed=122,
@@ -133,9 +138,10 @@ FOUND_BY_RUNS = [
     Bug(
         "self-approval by superuser",
         "I2",
-        "payouts.services.refuse_maker",
-        "    if not hands:\n",
-        "    if by.is_superuser:\n        return\n    if not hands:\n",
+        "payouts.makers.refusal_of_maker",
+        "    if not roles:\n",
+        "    from django.contrib.auth.models import User\n"
+        "    if not roles or User.objects.get(pk=person_id).is_superuser:\n",
         seed=5,
     ),
     Bug(
@@ -149,16 +155,16 @@ FOUND_BY_RUNS = [
     Bug(
         "cancel completed before the release time",
         "I6",
-        "payouts.recording.end_after_release_time",
-        "    if is_within_release_time(attempt, asked_at, account):\n",
+        "payouts.question_answers.end_after_release_time",
+        "    if is_within_release_time(case.attempt, asked_at, account):\n",
         "    if False:\n",
         seed=2,
     ),
     Bug(
         "unavailable on a repeat puts it back to approved",
         "I6",
-        "payouts.recording.apply_not_executed",
-        "    if proves_nothing(payout):\n",
+        "payouts.call_answers.apply_not_executed",
+        "    if proves_nothing(case):\n",
         "    if payout.waiting_for == WaitingFor.DISCREPANCY:\n",
         seed=20,
     ),
@@ -188,15 +194,15 @@ FOUND_BY_RUNS = [
     Bug(
         "an editor's hand is not noted",
         "I2",
-        "payouts.services.edit_payout",
-        "[(by.pk, Part.EDITED), (wallet.added_by_id, Part.WALLET)]",
-        "[(wallet.added_by_id, Part.WALLET)]",
+        "payouts.operations.Edit.after",
+        "[(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]",
+        "[(self.wallet.added_by_id, MakerRole.WALLET)]",
         seed=61,
     ),
     Bug(
         "watch lost",
         "I6",
-        "payouts.recording.watch",
+        "payouts.schedule.watch",
         "    attempt.watch_at = next_watch(attempt)",
         "    attempt.watch_at = None",
         seed=6,
@@ -230,9 +236,9 @@ NO_ROW_LOCK = Bug(
 LIMIT_BEFORE_LOCK = Bug(
     "limit checked before the lock",
     "I12",
-    "payouts.gateway.rate_limit.room",
-    "Pace.objects.select_for_update() if rate else Pace.objects.all()",
-    "Pace.objects.all()",
+    "payouts.gateway.rate_limit.available",
+    "RateLimit.objects.select_for_update() if rate else RateLimit.objects.all()",
+    "RateLimit.objects.all()",
 )
 # Nor does anybody there speak HTTP: the client's own tests find this one.
 INTERIM_ANSWER = Bug(
@@ -268,7 +274,7 @@ STOPPED_NOT_ASKED = Bug(
 REPEAT_COMPARED = Bug(
     "repeat compared with the present row",
     "I13",
-    "payouts.services.same_request",
+    "payouts.requests.same_request",
     "known.fingerprint != ",
     "fingerprint(known) != ",
 )

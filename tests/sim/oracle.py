@@ -72,7 +72,7 @@ class Event(NamedTuple):
     id: int
     payout: object
     number: int
-    act: str
+    event_type: str
     before: str
     after: str
     person: int | None
@@ -209,7 +209,7 @@ class Oracle:
         self.read_tries()
         events = defaultdict(list)
         for each in rows(
-            "SELECT id, payout_id, number, act, from_status, to_status, person_id "
+            "SELECT id, payout_id, number, event_type, from_status, to_status, person_id "
             "FROM payouts_payoutevent WHERE id > %s ORDER BY id",
             self.last_event,
         ):
@@ -247,8 +247,8 @@ class Oracle:
             arrows = ARROWS.get(event.before, {})
             if (event.number, event.before) != (number, status):
                 raise Broken(f"I4 P-{payout.number}: {event} does not follow {number - 1} {status}")
-            if event.after != arrows.get(event.act, event.before):
-                raise Broken(f"I4 P-{payout.number} goes from {event.before} by {event.act}")
+            if event.after != arrows.get(event.event_type, event.before):
+                raise Broken(f"I4 P-{payout.number} goes from {event.before} by {event.event_type}")
             status = event.after
         if (status, number) != (payout.status, payout.last_event):
             raise Broken(f"I4 P-{payout.number} is {payout.status}, its events say {status}")
@@ -256,21 +256,21 @@ class Oracle:
             self.judge(payout, event)
 
     def judge(self, payout: Row, event: Event) -> None:
-        if event.act in APPROVAL_ENDS:
+        if event.event_type in APPROVAL_ENDS:
             self.approved.pop(payout.id, None)
-        if event.act in ("request", "edit"):
+        if event.event_type in ("request", "edit"):
             self.hands[payout.id] |= {event.person, self.adder(payout)}
-        if event.act == "retry":
+        if event.event_type == "retry":
             self.hands[payout.id].add(event.person)
-        if event.act == "approve":
+        if event.event_type == "approve":
             if event.person in self.hands[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
             self.approved[payout.id] = payout.terms
-        if event.act in ("claim", "repeat"):
-            self.judge_claim(payout, event.act)
-        if event.act == "confirm":
+        if event.event_type in ("claim", "repeat"):
+            self.judge_claim(payout, event.event_type)
+        if event.event_type == "confirm":
             self.judge_final_word(payout)
-        if event.act in ("withdraw", "fail"):
+        if event.event_type in ("withdraw", "fail"):
             self.judge_release(payout)
         if payout.status in ("pending", "held") and self.standing(payout):
             raise Broken(f"I3 approvals of P-{payout.number} stand although it is {payout.status}")

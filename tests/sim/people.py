@@ -13,13 +13,15 @@ from django.db import connection
 from django.db.models import Q
 from django.urls import reverse
 
-from audit.models import Channel
+from audit.actor import Actor, Channel
+from audit.operations import Outcome, perform
 from audit.refusals import Refused
-from payouts import polling, services, submission
+from payouts import operations, polling, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.models import Discrepancy, Origin, Payout, PayoutStatus
-from payouts.services import Outcome, Seen
+from payouts.requests import request_payout
+from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
 from wallets import services as wallet_services
@@ -66,20 +68,20 @@ def account_for(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> None:
 
 def do(act_name: str, *statuses: str, **told: str) -> Act:
     """Return an act on one payout, or hastily on several, in one of these statuses."""
-    service = getattr(services, act_name)
+    operation = getattr(operations, act_name)
 
     def act(world: "World", name: str) -> None:
         found = list(Payout.objects.filter(status__in=statuses).order_by("number"))
         if not found:
             return
         most = len(found) if world.chance.random() < 0.2 else 1
-        seen = services.see(world.chance.sample(found, most))
+        seen = see(world.chance.sample(found, most))
         reach("has looked")
         by = world.person(name)
-        outcomes = service(seen, by=by, source=Channel.ADMIN, **told)
+        outcomes = perform(operation, seen, actor=Actor.staff(by, Channel.ADMIN), **told)
         account_for(seen, outcomes)
         for each in outcomes:
-            world.note(f"{name}: {act_name} P-{each.number}: {each.text}")
+            world.note(f"{name}: {act_name} {each.name}: {each.text}")
 
     return act
 
@@ -105,11 +107,10 @@ def request(world: "World", name: str) -> None:
         else:
             content |= {"wallet": world.chance.choice(list(again.client.wallets.order_by("pk")))}
         content |= {"purpose": world.chance.choice(["Prize", "Prize", "Refund"])}
-    payout = services.request_payout(
+    payout = request_payout(
         **content,
         origin=Origin.MANUAL,
-        by=world.person(name),
-        source=Channel.ADMIN,
+        actor=Actor.staff(world.person(name), Channel.ADMIN),
         installation=world.account.installation,
     )
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
@@ -122,28 +123,29 @@ def edit(world: "World", name: str) -> None:
     payout = some_payout(world, "pending", "held", "approved")
     if payout is None:
         return
-    [seen] = services.see([payout])
+    [seen] = see([payout])
     reach("has looked")
     wallet = world.chance.choice(list(payout.client.wallets.order_by("pk")))
-    services.edit_payout(
+    operations.edit_payout(
         seen,
-        wallet=wallet,
-        currency=COINS[wallet.network],
-        amount=Decimal(world.chance.choice(AMOUNTS[COINS[wallet.network]])),
-        purpose="Prize",
+        operations.Edit(
+            wallet=wallet,
+            currency=COINS[wallet.network],
+            amount=Decimal(world.chance.choice(AMOUNTS[COINS[wallet.network]])),
+            purpose="Prize",
+        ),
         reason="Changed",
-        by=world.person(name),
-        source=Channel.ADMIN,
+        actor=Actor.staff(world.person(name), Channel.ADMIN),
     )
     world.note(f"{name}: edits {payout}")
 
 
-approve = do("approve_payouts", "pending")
-reject = do("reject_payouts", "pending", "held", reason="No")
-hold = do("hold_payouts", "pending", "approved", reason="Wait")
-release = do("release_payouts", "held")
-cancel = do("cancel_payouts", "approved", "submitting", "broadcast", reason="Stop")
-retry = do("retry_payouts", "failed", reason="Again")
+approve = do("APPROVE", "pending")
+reject = do("REJECT", "pending", "held", reason="No")
+hold = do("HOLD", "pending", "approved", reason="Wait")
+release = do("RELEASE", "held")
+cancel = do("CANCEL", "approved", "submitting", "broadcast", reason="Stop")
+retry = do("RETRY", "failed", reason="Again")
 
 
 def approve_in_admin(world: "World", name: str) -> None:
@@ -174,18 +176,19 @@ def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: s
     payout = some_payout(world, *statuses)
     if payout is None:
         return
-    [seen] = services.see([payout])
+    [seen] = see([payout])
     by = world.person(name)
-    outcome = now(seen, world.client, world.account, by=by, source=Channel.ADMIN)
+    outcome = now(seen, world.client, world.account, actor=Actor.staff(by, Channel.ADMIN))
     world.note(f"{name}: {now.__name__} {payout}: {outcome.text}")
 
 
 def turn_switch(world: "World", name: str) -> None:
     is_on = Switch.objects.get(pk=1).is_on
-    turn = switch.pause if is_on and world.chance.random() < 0.3 else switch.resume
-    turned = turn(reason="Audit", by=world.person(name), source=Channel.ADMIN)
-    world.note(f"{name}: {turn.__name__}s sending")
-    if turned and turn is switch.pause:
+    pauses = is_on and world.chance.random() < 0.3
+    actor = Actor.staff(world.person(name), Channel.ADMIN)
+    turned = switch.set_sending(not pauses, reason="Audit", actor=actor)
+    world.note(f"{name}: {'pauses' if pauses else 'resumes'} sending")
+    if turned and pauses:
         world.oracle.sending_is_paused(submission.calls_out())
 
 
@@ -193,7 +196,9 @@ def close_discrepancy(world: "World", name: str) -> None:
     found = Discrepancy.objects.filter(closed_at=None).order_by("pk").first()
     if found:
         by = world.person(name)
-        services.close_discrepancy(found, reason="Looked at", by=by, source=Channel.ADMIN)
+        operations.close_discrepancy(
+            found, reason="Looked at", actor=Actor.staff(by, Channel.ADMIN)
+        )
         world.note(f"{name}: closes {found}")
 
 

@@ -13,7 +13,7 @@ from django.db import connection
 from django.db.models import Q
 
 from audit import clock as money_clock
-from audit.models import Channel
+from audit.actor import Actor, Channel
 from audit.refusals import Refused
 from payouts import polling
 from payouts.controls import switch
@@ -23,7 +23,7 @@ from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from tests.sim import machines, people
 from tests.sim.oracle import Broken
-from tests.sim.world import Actor, World
+from tests.sim.world import Player, World
 from wallets.models import PayoutService, Wallet
 
 STEPS = 300
@@ -93,18 +93,18 @@ def run(
             calm(world)
         except Broken as exc:
             broken = str(exc)
-        acts.update(PayoutEvent.objects.values_list("act", flat=True))
+        acts.update(PayoutEvent.objects.values_list("event_type", flat=True))
     seconds = time.perf_counter() - started
     return Report(
         seed, steps, world.step, faults, without, luck, broken, world.trace, acts, seconds
     )
 
 
-def cast(world: World) -> list[Actor]:
+def cast(world: World) -> list[Player]:
     """Who is there. One to four workers."""
     courier = machines.Courier(world)
     workers = [
-        Actor(f"worker {number}", machines.worker, weight=8)
+        Player(f"worker {number}", machines.worker, weight=8)
         for number in range(1, world.chance.randint(1, 4) + 1)
     ]
     by_hand = {
@@ -124,8 +124,8 @@ def cast(world: World) -> list[Actor]:
             people.withdraw_service,
         ],
     }
-    staff = [Actor(name, people.person(name, *acts)) for name, acts in by_hand.items()]
-    others = [Actor("heleket", machines.heleket, 2), Actor("courier", courier.run, 2)]
+    staff = [Player(name, people.person(name, *acts)) for name, acts in by_hand.items()]
+    others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     return [*workers, *staff, *others]
 
 
@@ -202,7 +202,9 @@ def put_right(world: World) -> None:
     PayoutService.objects.update(is_available=True)
     Wallet.objects.update(status="active")
     if not Switch.objects.get(pk=1).is_on:
-        switch.resume(reason="Over", by=world.person("omar"), source=Channel.ADMIN)
+        switch.set_sending(
+            True, reason="Over", actor=Actor.staff(world.person("omar"), Channel.ADMIN)
+        )
 
 
 def close_discrepancies(world: World) -> bool:
@@ -237,6 +239,6 @@ def moments(world: World) -> Iterator[datetime | None]:
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
     pace = RateLimit.objects.get()
-    yield from (pace.silent_until, pace.free_at)
+    yield from (pace.backoff_until, pace.free_at)
     for held in world.gateway.held_requests:
         yield held.due_at and held.due_at + world.clock.ahead

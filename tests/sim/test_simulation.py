@@ -14,9 +14,9 @@ from tests.sim.shrink import shrink
 pytestmark = pytest.mark.sim
 
 WORDS = [
-    *["requests", "edits", "approve_payouts .* Approved", "reject_payouts .* Rejected"],
-    *["hold_payouts .* hold", "release_payouts .* Released", "in the Admin: done"],
-    *["cancel_payouts .* Cancelled", "retry_payouts .* approval", "send_now", "ask_now"],
+    *["requests", "edits", "APPROVE .* Approved", "REJECT .* Rejected"],
+    *["HOLD .* hold", "RELEASE .* Released", "in the Admin: done"],
+    *["CANCEL .* Cancelled", "RETRY .* approval", "send_now", "ask_now"],
     *["pauses sending", "resumes sending", "closes", "tops up", "tampers", "account is off"],
     *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
     *["h ahead", "already used for another"],

@@ -37,7 +37,7 @@ COOKIES = "django.contrib.sessions.backends.signed_cookies"
 Result = TypeVar("Result")
 
 
-class Actor:
+class Player:
     """Somebody or something that acts: a script that is begun anew whenever it is killed."""
 
     def __init__(self, name: str, script: Callable[["World"], None], weight: int = 1) -> None:
@@ -84,8 +84,8 @@ class World:
         self.oracle = Oracle(self)
         self.client = Phone(self, **account, base_url=settings.HELEKET_PROJECT_URL)
         self.browser = Browser(raise_request_exception=False)
-        self.actors: list[Actor] = []
-        self.acting: Actor | None = None
+        self.actors: list[Player] = []
+        self.acting: Player | None = None
         self.trace: list[str] = []
         self.asked: dict[object, dict[str, object]] = {}  # what each payout was requested as
         self.step = 0
@@ -178,7 +178,7 @@ class World:
             return
         self.note(f"{actor.name} {self.act(lambda: actor.go_on(self), actor)}")
 
-    def act(self, go_on: Callable[[], Result], actor: Actor) -> Result:
+    def act(self, go_on: Callable[[], Result], actor: Player) -> Result:
         self.acting = actor
         try:
             return go_on()

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 import heleket
 from payouts.admin.rows import search
 from payouts.models import Attempt, Payout
-from payouts.recording import canonical as canonical_of_answer
 from payouts.recording import difference
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
 from wallets.addresses import canonical, canonical_spellings, check_address
+from wallets.addresses import canonical as canonical_of_answer
 from wallets.coins import NETWORKS
 from wallets.encodings import decode_cashaddr, decode_ton, encode_ton
 from wallets.errors import WalletError

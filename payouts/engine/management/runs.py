@@ -7,13 +7,13 @@ from django.core.management.base import CommandParser, OutputWrapper
 
 import heleket
 from audit import clock
+from audit.operations import Outcome
 from payouts import explain
 from payouts.engine.jobs import Job
 from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.gateway.accounts import GatewayAccount
 from payouts.management import base
 from payouts.models import Payout, PayoutQuerySet
-from payouts.services import Outcome
 from payouts.staff import command_line
 from wallets.coins import network_name
 
@@ -53,13 +53,13 @@ def run(job: Job, count: int) -> None:
 
 def waits(payout: Payout) -> Outcome:
     text = f"Due: {payout.money} on {network_name(payout.network)} to {payout.address}."
-    return Outcome(payout.pk, payout.number, done=True, text=text)
+    return Outcome(payout.pk, str(payout), done=True, text=text)
 
 
 def stand(payouts: list[Payout], is_well: Callable[[Payout], bool]) -> list[Outcome]:
     now = Payout.objects.in_bulk([payout.pk for payout in payouts])
     states = explain.States.now()
     return [
-        Outcome(each.pk, each.number, is_well(each), explain.explain(each, states).sentence)
+        Outcome(each.pk, str(each), is_well(each), explain.explain(each, states).sentence)
         for each in (now[payout.pk] for payout in payouts)
     ]

@@ -80,7 +80,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("free_at", models.DateTimeField(null=True)),
-                ("silent_until", models.DateTimeField(null=True)),
+                ("backoff_until", models.DateTimeField(null=True)),
             ],
             options={
                 "default_permissions": (),

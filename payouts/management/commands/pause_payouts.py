@@ -3,7 +3,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from audit.models import Channel
 from payouts import submission
 from payouts.controls import switch
 from payouts.staff import command_line
@@ -44,7 +43,7 @@ class Command(BaseCommand):
 
     def pause(self, by: str, reason: str) -> bool:
         with command_line.refusals_as_errors():
-            return switch.pause(reason=reason, by=command_line.person(by), source=Channel.COMMAND)
+            return switch.set_sending(False, reason=reason, actor=command_line.actor(by))
 
 
 def wait_for_calls(count: int) -> None:

@@ -2,7 +2,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from audit.models import Channel
 from payouts import rebinding
 from payouts.gateway import accounts
 from payouts.rebinding import Rebinding
@@ -28,8 +27,7 @@ class Command(BaseCommand):
             moved = rebinding.rebind(
                 client,
                 reason=reason,
-                by=command_line.person(by),
-                source=Channel.COMMAND,
+                actor=command_line.actor(by),
                 dry_run=dry_run,
             )
         if options["format"] == "json":

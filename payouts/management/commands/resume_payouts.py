@@ -2,7 +2,6 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from audit.models import Channel
 from payouts.controls import switch
 from payouts.staff import command_line
 
@@ -17,9 +16,7 @@ class Command(BaseCommand):
 
     def handle(self, *, by: str, reason: str, **options: Any) -> None:
         with command_line.refusals_as_errors():
-            is_new = switch.resume(
-                reason=reason, by=command_line.person(by), source=Channel.COMMAND
-            )
+            is_new = switch.set_sending(True, reason=reason, actor=command_line.actor(by))
         if options["format"] == "json":
             command_line.write_json(self.stdout, {"paused": False, "is_new": is_new})
         else:

@@ -1,9 +1,8 @@
-from functools import partial
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from payouts import services
+from payouts import operations
 from payouts.management import base
 
 
@@ -17,4 +16,4 @@ class Command(BaseCommand):
         base.add_act_options(parser)
 
     def handle(self, *, by: str, reason: str, **options: Any) -> None:
-        base.act(self.stdout, partial(services.retry_payouts, reason=reason), by, **options)
+        base.act(self.stdout, operations.RETRY, by, reason, **options)

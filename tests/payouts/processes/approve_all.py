@@ -8,11 +8,14 @@ django.setup()
 
 from django.contrib.auth.models import User  # noqa: E402  # Django has to be set up
 
-from audit.models import Channel  # noqa: E402
-from payouts import services  # noqa: E402
+import audit.operations  # noqa: E402
+from audit.actor import Actor, Channel  # noqa: E402
+from payouts import operations  # noqa: E402
 from payouts.models import Payout, PayoutStatus  # noqa: E402
+from payouts.seen import see  # noqa: E402
 
-services.CHUNK = int(sys.argv[2])
+audit.operations.CHUNK = int(sys.argv[2])
 by = User.objects.get(username=sys.argv[1])
 pending = Payout.objects.filter(status=PayoutStatus.PENDING).order_by("number")
-services.approve_payouts(services.see(pending), by=by, source=Channel.ADMIN)
+actor = Actor.staff(by, Channel.ADMIN)
+audit.operations.perform(operations.APPROVE, see(pending), actor=actor)

@@ -70,7 +70,7 @@ def assert_approved(expected):
     approved = sorted(Payout.objects.filter(status="approved").values_list("pk", flat=True))
     assert len(approved) == expected
     assert sorted(Approval.objects.values_list("payout", flat=True)) == approved
-    events = PayoutEvent.objects.filter(act="approve")
+    events = PayoutEvent.objects.filter(event_type="approve")
     assert sorted(events.values_list("payout", flat=True)) == approved
     assert count(status="pending") == 3 * CHUNK - expected
     assert_chains_hold()

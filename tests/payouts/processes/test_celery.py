@@ -7,10 +7,12 @@ import time
 import pytest
 
 from audit import clock
-from audit.models import Channel
-from payouts import services, wakeups
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations, wakeups
 from payouts.gateway.models import Binding, RateLimit
 from payouts.models import Attempt, Payout
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.processes.conftest import assert_each_paid_once, count, until_all
 from tests.payouts.processes.harness import Celery, until
@@ -57,7 +59,7 @@ def test_a_commit_is_heard_without_a_sweep(database, sandbox, app, start_celery)
     payout = PayoutFactory()
     approver = StaffFactory(roles=["Approver"])
 
-    services.approve_payouts(services.see([payout]), by=approver, source=Channel.ADMIN)
+    perform(operations.APPROVE, see([payout]), actor=Actor.staff(approver, Channel.ADMIN))
 
     until_all("broadcast")
     assert_each_paid_once(sandbox)
@@ -72,9 +74,11 @@ def test_f7_a_broker_that_is_lost_makes_all_slower_and_nothing_wrong(
     make_approved(10)
     payout = PayoutFactory()
     approver = StaffFactory(roles=["Approver"])
-    [outcome] = services.approve_payouts(services.see([payout]), by=approver, source=Channel.ADMIN)
+    [outcome] = perform(
+        operations.APPROVE, see([payout]), actor=Actor.staff(approver, Channel.ADMIN)
+    )
     assert outcome.done
-    assert wakeups._silent_until
+    assert wakeups._backoff_until
     until(lambda: "Cannot connect" in processes[-2].written)
     assert sandbox.calls() == 0
     assert count(status="approved") == 11
@@ -172,15 +176,15 @@ def test_a12_a_429_silences_both_engines(
     until_all("broadcast")
     sandbox.tell("faults", name="429_retry_after", seconds=6, path="/v1/payout/info")
     Payout.objects.filter(pk=Payout.objects.first().pk).update(due_at=clock.now())
-    until(lambda: RateLimit.objects.get().silent_until)
+    until(lambda: RateLimit.objects.get().backoff_until)
     make_approved(20)
     Payout.objects.under_way().update(due_at=clock.now())
 
     calls = sandbox.calls()
-    silent_until = RateLimit.objects.get().silent_until
+    backoff_until = RateLimit.objects.get().backoff_until
     assert calls == 5
     until(lambda: sandbox.calls() > calls)
-    assert clock.now() >= silent_until
+    assert clock.now() >= backoff_until
     until_all("broadcast")
     assert_each_paid_once(sandbox)
 

@@ -32,8 +32,8 @@ def test_a1_killed_before_the_first_byte_arrives(make_approved, sandbox, start_w
     assert_each_paid_once(sandbox)
     attempt = payout.attempts.get()
     assert attempt.calls == 2
-    acts = payout.events.order_by("number").values_list("act", flat=True)
-    assert list(acts)[2:] == ["claim", "not_found", "may_repeat", "repeat", "accept"]
+    acts = payout.events.order_by("number").values_list("event_type", flat=True)
+    assert list(acts)[2:] == ["claim", "not_found", "allow_repeat", "repeat", "accept"]
 
 
 def test_a2_killed_after_the_gateway_has_paid(make_approved, sandbox, start_worker):
@@ -125,7 +125,7 @@ def test_a14_an_answer_that_comes_late_is_recorded_once(make_approved, sandbox, 
     late.send(signal.SIGCONT)
     until(lambda: payout.attempts.get().unanswered == [])
     assert_each_paid_once(sandbox)
-    assert payout.events.filter(act="accept").count() == 1
+    assert payout.events.filter(event_type="accept").count() == 1
 
 
 def test_f5_sigterm_finishes_what_is_under_way(make_approved, sandbox, start_worker):

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from audit import clock
-from audit.models import Channel
+from audit.actor import Actor, Channel
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.models import Attempt, PayoutEvent
@@ -32,11 +32,11 @@ def test_g71_on_a_slow_line_at_most_one_more_claim_of_each_process_leaves(
     until(lambda: sandbox.creates() > 4)
 
     pressed_at = clock.now()
-    switch.pause(reason="Stop", by=operator, source=Channel.COMMAND)
+    switch.set_sending(False, reason="Stop", actor=Actor.staff(operator, Channel.COMMAND))
 
     stopped_at = Switch.objects.get().turned_at
     until(lambda: not Attempt.objects.exclude(unanswered=[]).exists())
-    claims = PayoutEvent.objects.filter(act="claim", at__gt=pressed_at)
+    claims = PayoutEvent.objects.filter(event_type="claim", at__gt=pressed_at)
     moments = set(claims.values_list("at", flat=True))  # one of each claim
     assert len(moments) <= len(workers)
     assert all(each <= stopped_at for each in moments)

@@ -188,7 +188,7 @@ def refuse_word_of(poison):
             CREATE FUNCTION poison() RETURNS trigger LANGUAGE plpgsql AS $$
             BEGIN RAISE EXCEPTION 'poison' USING ERRCODE = 'data_exception'; END $$;
             CREATE TRIGGER poison BEFORE INSERT ON payouts_payoutevent FOR EACH ROW
-            WHEN (NEW.payout_id = '{poison.pk}' AND NEW.act = 'accept')
+            WHEN (NEW.payout_id = '{poison.pk}' AND NEW.event_type = 'accept')
             EXECUTE FUNCTION poison()
             """
         )

@@ -8,12 +8,14 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from audit import clock
-from audit.models import Channel
-from payouts import polling, rebinding, services, submission
+from audit.actor import Actor, Channel
+from audit.refusals import Refused
+from payouts import operations, polling, rebinding, submission
 from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.gateway.models import Binding, RateLimit
 from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import LOOK, Duel, returned
@@ -134,7 +136,9 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
         pair.barrier.wait()
         try:
             with client_of(sandbox, host="localhost:9000") as client:
-                rebinding.rebind(client, reason="Moved", by=operator, source=Channel.COMMAND)
+                rebinding.rebind(
+                    client, reason="Moved", actor=Actor.staff(operator, Channel.COMMAND)
+                )
         finally:
             has_ended.set()
 
@@ -148,11 +152,11 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
 
 def test_a19_cancel_against_claim_has_one_winner_in_both_orders(account, make, duel, rounds):
     operator = StaffFactory(roles=["Operator"])
-    cancel = partial(services.cancel_payouts, reason="Stop", by=operator, source=Channel.ADMIN)
+    cancel = partial(operations.CANCEL, reason="Stop", actor=Actor.staff(operator, Channel.ADMIN))
     for _ in rounds:
         [payout] = make(1)
         claim = partial(submission.claim, 1, account, only=[payout.pk])
-        cancel_it = partial(cancel, services.see([payout]))
+        cancel_it = partial(cancel, see([payout]))
         calls, [outcome] = duel.run(claim, cancel_it)
 
         payout = Payout.objects.get(pk=payout.pk)
@@ -175,21 +179,22 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(account, make, duel
         [payout] = make(1)
         claim = partial(submission.claim, 1, account, only=[payout.pk])
         edit = partial(
-            services.edit_payout,
-            services.see([payout])[0],
-            wallet=payout.wallet,
-            currency="USDT",
-            amount=payout.amount + 1,
-            purpose="Prize",
+            operations.edit_payout,
+            see([payout])[0],
+            operations.Edit(
+                wallet=payout.wallet,
+                currency="USDT",
+                amount=payout.amount + 1,
+                purpose="Prize",
+            ),
             reason="More",
-            by=editor,
-            source=Channel.ADMIN,
+            actor=Actor.staff(editor, Channel.ADMIN),
         )
         calls, edited = duel.run(claim, edit)
 
         payout = Payout.objects.get(pk=payout.pk)
         if calls:
-            assert isinstance(edited, services.PayoutError)
+            assert isinstance(edited, Refused)
             assert b'"amount":"5.00000000"' in calls[0].body
             assert payout.status == PayoutStatus.SUBMITTING
         else:

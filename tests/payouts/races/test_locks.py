@@ -6,12 +6,13 @@ from functools import partial
 import pytest
 
 import heleket
-from audit.models import Channel
-from payouts import polling, services, submission
+from audit.actor import Actor, Channel
+from payouts import operations, polling, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Pause
 from payouts.models import Discrepancy, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import returned
@@ -53,12 +54,12 @@ def make(transactional_db):
 def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ring, rounds):
     chance, everybody = random.Random(11), ring(8)
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
-    by_approver = {"by": approver, "source": Channel.ADMIN}
-    by_operator = {"reason": "Stop", "by": operator, "source": Channel.ADMIN}
+    by_approver = {"actor": Actor.staff(approver, Channel.ADMIN)}
+    by_operator = {"reason": "Stop", "actor": Actor.staff(operator, Channel.ADMIN)}
 
     def turn():
-        switch.pause(**by_operator)
-        switch.resume(**by_operator)
+        switch.set_sending(False, **by_operator)
+        switch.set_sending(True, **by_operator)
 
     def work(answer, seed):
         calls = submission.claim(4, account)
@@ -74,13 +75,13 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ri
         Pause.objects.all().delete()
         Switch.objects.update(is_on=True)
         wallets, payouts = make()
-        seen = services.see(payouts)
+        seen = see(payouts)
         mixed = chance.sample(seen, len(seen))
         acts = [
-            partial(services.cancel_payouts, seen, **by_operator),
-            partial(services.approve_payouts, mixed, **by_approver),
-            partial(services.hold_payouts, seen[::-1], reason="Stop", **by_approver),
-            partial(services.close_discrepancy, discrepancy_of(payouts[-1]), **by_operator),
+            partial(operations.CANCEL, seen, **by_operator),
+            partial(operations.APPROVE, mixed, **by_approver),
+            partial(operations.HOLD, seen[::-1], reason="Stop", **by_approver),
+            partial(operations.close_discrepancy, discrepancy_of(payouts[-1]), **by_operator),
             partial(freeze_wallets, [each.pk for each in wallets[::-1]], by=approver),
             turn,
             *[partial(work, chance.choice(ANSWERS), number) for _ in range(2)],

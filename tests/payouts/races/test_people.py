@@ -7,13 +7,17 @@ import pytest
 from django.contrib.auth.models import Group
 from django.db import IntegrityError
 
+from audit.actor import Actor, Channel
 from audit.chain import first_broken
 from audit.events import log_event
-from audit.models import Channel, DeskEvent
+from audit.models import DeskEvent
+from audit.operations import perform
 from audit.refusals import Refused
-from payouts import services, transitions
+from payouts import operations, transitions
 from payouts.controls import switch
 from payouts.models import Approval, Origin, Payout, PayoutStatus
+from payouts.requests import request_payout
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import Duel, returned
@@ -36,13 +40,17 @@ def test_c2_two_approvers_at_once_move_a_payout_once(make, duel, rounds):
     people = [StaffFactory(roles=["Approver"]) for _ in range(2)]
     for _ in rounds:
         payout = make()
-        seen = services.see([payout])
-        approve = partial(services.approve_payouts, seen, source=Channel.ADMIN)
-        results = returned(duel.run(*[partial(approve, by=person) for person in people]))
+        seen = see([payout])
+        approve = partial(perform, operations.APPROVE, seen)
+        results = returned(
+            duel.run(
+                *[partial(approve, actor=Actor.staff(person, Channel.ADMIN)) for person in people]
+            )
+        )
 
         assert sorted(outcome.done for [outcome] in results) == [False, True]
         assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
-        assert payout.events.filter(act="approve").count() == 1
+        assert payout.events.filter(event_type="approve").count() == 1
         assert Approval.objects.filter(payout=payout).count() == 1
         duel.won(first=results[0][0].done)
     assert_chains_hold()
@@ -59,8 +67,8 @@ def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
     person, pair = StaffFactory(roles=["Approver"]), ring(2)
     for _ in rounds:
         payout = make()
-        seen = services.see([payout])
-        approve = partial(services.approve_payouts, seen, by=person, source=Channel.ADMIN)
+        seen = see([payout])
+        approve = partial(operations.APPROVE, seen, actor=Actor.staff(person, Channel.ADMIN))
         results = returned(pair.run(approve, approve))
 
         assert sorted(outcome.done for [outcome] in results) == [False, True]
@@ -72,14 +80,18 @@ def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
     people = [StaffFactory(roles=["Operator"]) for _ in range(2)]
     for _ in rounds:
         payout = make(status=PayoutStatus.FAILED)
-        seen = services.see([payout])
-        retry = partial(services.retry_payouts, seen, reason="Again", source=Channel.ADMIN)
-        results = returned(duel.run(*[partial(retry, by=person) for person in people]))
+        seen = see([payout])
+        retry = partial(perform, operations.RETRY, seen, reason="Again")
+        results = returned(
+            duel.run(
+                *[partial(retry, actor=Actor.staff(person, Channel.ADMIN)) for person in people]
+            )
+        )
 
         payout = Payout.objects.get(pk=payout.pk)
         assert sorted(outcome.done for [outcome] in results) == [False, True]
         assert (payout.status, payout.generation) == (PayoutStatus.PENDING, 2)
-        assert payout.events.filter(act="retry").count() == 1
+        assert payout.events.filter(event_type="retry").count() == 1
         duel.won(first=results[0][0].done)
     assert_chains_hold()
 
@@ -87,14 +99,13 @@ def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
 def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
     pair, known = ring(2), make()
     ask = partial(
-        services.request_payout,
+        request_payout,
         client=known.client,
         wallet=known.wallet,
         currency="USDT",
         purpose="Prize",
         origin=Origin.API,
-        by=known.requested_by,
-        source=Channel.API,
+        actor=Actor.staff(known.requested_by, Channel.API),
         installation="test",
     )
     for key in map(str, rounds):
@@ -122,16 +133,16 @@ def test_g42_two_roles_given_at_once_are_never_both(ring, rounds):
 
 def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
     writers, payout = ring(6), make()
-    seen = services.see([payout])
+    seen = see([payout])
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
-    held = partial(services.hold_payouts, seen, reason="“ä” {1}", by=approver, source="admin")
+    held = partial(operations.HOLD, seen, reason="“ä” {1}", actor=Actor.staff(approver, "admin"))
 
     def released():
-        as_it_is = services.see([Payout.objects.get(pk=payout.pk)])
-        services.release_payouts(as_it_is, by=approver, source="admin")
+        as_it_is = see([Payout.objects.get(pk=payout.pk)])
+        perform(operations.RELEASE, as_it_is, actor=Actor.staff(approver, "admin"))
 
     def tell():
-        with transitions.change([payout.pk], by=operator, source=Channel.API) as [locked]:
+        with transitions.change([payout.pk], actor=Actor.staff(operator, Channel.API)) as [locked]:
             locked.tell("note", "1E-7", amount="0.10000000", since=1.0)
 
     for _ in rounds:
@@ -139,7 +150,7 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
 
     events = payout.events.order_by("number")
     assert len(events) >= 1 + 4 * len(rounds)
-    assert {each.act for each in events} == {"request", "note", "hold", "release"}
+    assert {each.event_type for each in events} == {"request", "note", "hold", "release"}
     assert [each.number for each in events] == list(range(1, len(events) + 1))
     assert_chains_hold()
 
@@ -147,10 +158,10 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
 def test_g12_the_chain_of_the_desk_holds_under_many_writers(ring, rounds):
     writers, operator = ring(4), StaffFactory(roles=["Operator"])
     turn = [
-        partial(act, reason="Test", by=operator, source=Channel.ADMIN)
-        for act in (switch.pause, switch.resume)
+        partial(act, reason="Test", actor=Actor.staff(operator, Channel.ADMIN))
+        for act in (partial(switch.set_sending, False), partial(switch.set_sending, True))
     ]
-    tell = partial(log_event, "note", "ü", by=None, source=Channel.WORKER, amount="1.0")
+    tell = partial(log_event, "note", "ü", actor=Actor.system(Channel.WORKER), amount="1.0")
     for _ in rounds:
         returned(writers.run(*turn, tell, tell))
 

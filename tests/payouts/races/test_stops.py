@@ -10,7 +10,8 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.urls import reverse
 
-from audit.models import Channel, DeskEvent
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from audit.refusals import Refused
 from payouts import submission
 from payouts.controls import switch
@@ -37,7 +38,9 @@ def stop(request):
     by = StaffFactory(roles=["Operator", "Approver", "Requester"])
     wallet = WalletFactory()
     if request.param == "switch":
-        return lambda: switch.pause(reason="Stop", by=by, source=Channel.COMMAND)
+        return lambda: switch.set_sending(
+            False, reason="Stop", actor=Actor.staff(by, Channel.COMMAND)
+        )
     if request.param == "close":
         return lambda: close_client(wallet.client_id, reason="Stop", by=by)
     act = {"freeze": freeze_wallets, "archive": archive_wallets}[request.param]
@@ -132,7 +135,7 @@ def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_betw
     by = StaffFactory(roles=["Operator"])
 
     def stop():
-        switch.pause(reason="Stop", by=by, source=Channel.COMMAND)
+        switch.set_sending(False, reason="Stop", actor=Actor.staff(by, Channel.COMMAND))
 
     stopped_in_between(stops, "let_stops_pass", stop)
 
@@ -148,17 +151,17 @@ def test_g71_a_stop_that_queues_behind_the_claims_is_found(press, stop):
 
 def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_between):
     boss, person = StaffFactory(is_superuser=True), StaffFactory()
-    people.disable(person, reason="Lost her phone", by=boss)
+    people.disable(person, reason="Lost her phone", actor=Actor.staff(boss, Channel.ADMIN))
     seen = people.last_stop(person)
 
     def let_in_and_stop():
-        people.enable(person, seen=seen, reason="Found it", by=boss)
-        people.disable(person, reason="Lost it again", by=boss)
+        people.enable(person, seen=seen, reason="Found it", actor=Actor.staff(boss, Channel.ADMIN))
+        people.disable(person, reason="Lost it again", actor=Actor.staff(boss, Channel.ADMIN))
 
     stopped_in_between(people, "needed", let_in_and_stop)
 
     with pytest.raises(Refused, match="stopped again"):
-        people.enable(person, seen=seen, reason="Found it", by=boss)
+        people.enable(person, seen=seen, reason="Found it", actor=Actor.staff(boss, Channel.ADMIN))
 
     assert not User.objects.get(pk=person.pk).is_active
     assert DeskEvent.objects.last().act == "disable"
@@ -166,15 +169,15 @@ def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_bet
 
 def test_g72_what_is_paused_again_while_it_is_resumed_stays_paused(client, stopped_in_between):
     operator = StaffFactory(roles=["Operator"])
-    turn = {"by": operator, "source": Channel.ADMIN}
-    switch.pause(reason="Wrong rate", **turn)
+    turn = {"actor": Actor.staff(operator, Channel.ADMIN)}
+    switch.set_sending(False, reason="Wrong rate", **turn)
     client.force_login(operator)
     url = reverse("admin:payouts_controls_switch_turn")
     page = client.get(url, secure=True).context["form"].initial
 
     def resume_and_pause():
-        switch.resume(reason="Mended", **turn)
-        switch.pause(reason="A break-in", **turn)
+        switch.set_sending(True, reason="Mended", **turn)
+        switch.set_sending(False, reason="A break-in", **turn)
 
     stopped_in_between(switch, "needed", resume_and_pause)
 

@@ -9,7 +9,6 @@ from django.forms import model_to_dict
 from rich.console import Console
 from rich.table import Table
 
-from audit.models import Channel
 from heleket.client import HeleketClient
 from heleket.probe import Finding, Report, probe
 from payouts.gateway import accounts
@@ -63,8 +62,8 @@ class Command(BaseCommand):
         with command_line.refusals_as_errors(), accounts.heleket_client() as client:
             text = probe(client).not_found_text
             if text not in client.not_found_texts:
-                person = command_line.person(username)
-                accounts.learn_not_found(text, by=person, source=Channel.COMMAND)
+                actor = command_line.actor(username)
+                accounts.learn_not_found(text, actor=actor)
                 self.stderr.write(LEARNED)
 
 
@@ -73,7 +72,7 @@ def binding(client: HeleketClient) -> Finding:
     if bound is None:
         return Finding("database", "ok", "Bound to no account yet; the first worker binds it.")
     try:
-        accounts.refuse_other(bound, client)
+        accounts.check_binding(client)
     except WrongAccount as exc:
         return Finding("database", "error", str(exc))
     told = f"Belongs to {bound}, installation {bound.installation}."

@@ -1,0 +1,467 @@
+"""What people do to payouts: one class per act, performed on exactly what was seen."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, TypeVar
+from uuid import UUID
+
+from django.db.models import F, Q, prefetch_related_objects
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit import clock
+from audit.actor import Actor
+from audit.operations import Change, Operation, perform
+from audit.refusals import Refusal, Refused
+from audit.texts import needed, optional
+from payouts import policy, transitions, wakeups
+from payouts.makers import Maker, add_makers, makers_of, refusal_of_maker, store_makers
+from payouts.models import (
+    FINAL_FAILURES,
+    LAST_GENERATION,
+    WITHOUT_CALL,
+    Approval,
+    Attempt,
+    Discrepancy,
+    EventType,
+    MakerRole,
+    Payout,
+    PayoutStatus,
+    WaitingFor,
+)
+from payouts.requests import exact_amount, refuse_unless_payable
+from payouts.seen import Seen, stale
+from wallets.models import Wallet
+
+Facts = TypeVar("Facts")
+
+
+def sources(transition: Callable[..., None]) -> frozenset[PayoutStatus]:
+    """Return the statuses that a transition of the state machine may start from."""
+    return frozenset(map(PayoutStatus, transition._django_fsm.transitions))  # type: ignore[attr-defined]  # noqa: SLF001
+
+
+class PayoutOperation(Operation[Payout, Seen, Facts]):
+    """An act on payouts that starts from certain statuses.
+
+    It starts from those of its transition, as the state machine has them; an act without one names
+    its own. `digest_alone`: nothing but other content keeps it from what was seen.
+    """
+
+    statuses: frozenset[PayoutStatus]
+    digest_alone = False
+    unknown = gettext_lazy("This payout does not exist.")
+
+    def changes(
+        self, ids: Collection[UUID], actor: Actor
+    ) -> AbstractContextManager[Sequence[Change[Payout]]]:
+        return transitions.change(ids, actor=actor)
+
+    def stale(self, rows: Sequence[Payout], seen: Mapping[UUID, Seen]) -> Mapping[UUID, Refusal]:
+        prefetch_related_objects(rows, "client")
+        return stale(rows, seen, digest_alone=self.digest_alone)
+
+    def load(self, rows: Sequence[Payout]) -> Any:
+        return None
+
+    def refusal(self, row: Payout, facts: Facts, actor: Actor) -> Refusal | None:
+        return refusal_of_stopped(row) or self.refusal_of_status(row)
+
+    def refusal_of_status(self, payout: Payout) -> Refusal | None:
+        if payout.status in self.statuses:
+            return None
+        sentence = _("This is not possible while it is “%(status)s”.")
+        return Refusal("status", sentence % {"status": payout.get_status_display()})
+
+
+def refusal_of_stopped(payout: Payout) -> Refusal | None:
+    if payout.waiting_for == WaitingFor.DISCREPANCY:
+        sentence = _("An open discrepancy stops this payout. Close the discrepancy first.")
+        return Refusal("discrepancy", sentence)
+    if payout.cancel_asked_at and payout.status in WITHOUT_CALL:
+        sentence = _("It is being cancelled; until Heleket has answered, nothing else is possible.")
+        return Refusal("being_cancelled", sentence)
+    return None
+
+
+@dataclass(frozen=True)
+class ApprovalFacts:
+    makers: Mapping[UUID, Sequence[Maker]]
+    active_wallets: set[int]
+
+
+class Approve(PayoutOperation[ApprovalFacts]):
+    """Approve what the actor has seen. Makers never approve, superusers included."""
+
+    permission = "payouts.approve_payout"
+    statuses = sources(Payout.approve)
+
+    def load(self, rows: Sequence[Payout]) -> ApprovalFacts:
+        active = Wallet.objects.active().filter(client__is_active=True)
+        used = active.filter(pk__in={payout.wallet_id for payout in rows})
+        return ApprovalFacts(makers_of(rows), set(used.values_list("pk", flat=True)))
+
+    def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
+        if refusal := super().refusal(row, facts, actor):
+            return refusal
+        if row.wallet_id not in facts.active_wallets:
+            return Refusal("wallet", _("Its wallet or its client is not active."))
+        return refusal_of_maker(actor.person_id, facts.makers.get(row.pk, []))
+
+    def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: str) -> str:
+        digest = change.row.digest()
+        change.log_event(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
+        change.row.approve()
+        return _("Approved. It will be sent.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        decide(rows, actor, Approval.Decision.APPROVED)
+
+
+Called = set[UUID]  # those of which Heleket may have executed a call, for all we know
+
+
+class Reject(PayoutOperation[Called]):
+    """End payouts that should not be paid."""
+
+    permission = "payouts.reject_payout"
+    takes_reason = True
+    needs_reason = gettext_lazy("Say why it is rejected.")
+    statuses = sources(Payout.reject)
+
+    def load(self, rows: Sequence[Payout]) -> Called:
+        return with_open_calls(rows)
+
+    def apply(self, change: Change[Payout], facts: Called, reason: str) -> str:
+        if change.row.pk in facts:
+            return request_cancel(change, reason)
+        change.log_event(EventType.REJECT, reason)
+        change.row.reject(reason)
+        return _("Rejected. It will not be paid.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        decide(rows, actor, Approval.Decision.REJECTED)
+        ask_about_calls(rows)
+
+
+class Hold(PayoutOperation[None]):
+    """Set payouts aside. What was approved must be approved again after the release.
+
+    It is a stop, so nothing but another digest keeps it from what was seen.
+    """
+
+    permission = "payouts.hold_payout"
+    takes_reason = True
+    needs_reason = gettext_lazy("Say why it is put on hold.")
+    statuses = sources(Payout.hold)
+    digest_alone = True
+
+    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+        change.log_event(EventType.HOLD, reason)
+        change.row.hold(reason)
+        return _("On hold.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        void_approvals(rows, _("Put on hold."))
+
+
+class Release(PayoutOperation[None]):
+    """Bring held payouts back to the approvers."""
+
+    permission = "payouts.release_payout"
+    takes_reason = True
+    statuses = sources(Payout.release)
+
+    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+        change.log_event(EventType.RELEASE, reason)
+        change.row.release()
+        return _("Released. It waits for approval.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        void_approvals(rows, _("Released."))
+
+
+@dataclass(frozen=True)
+class CancelFacts:
+    called: Called
+    at_heleket: Mapping[UUID, Attempt]
+
+
+class Cancel(PayoutOperation[CancelFacts]):
+    """End payouts that were never called, exactly; of others, store that they should end.
+
+    Nothing of these is sent any more and Heleket is asked: one becomes `cancelled` only once
+    Heleket's answers have shown that it never had it. In `broadcast` it is refused.
+    """
+
+    permission = ("payouts.cancel_payout", "payouts.cancel_own_payout")
+    takes_reason = True
+    needs_reason = gettext_lazy("Say why it is cancelled.")
+    statuses = sources(Payout.cancel) | {PayoutStatus.SUBMITTING}  # there it is only asked for
+
+    def load(self, rows: Sequence[Payout]) -> CancelFacts:
+        there = [payout.pk for payout in rows if payout.status == PayoutStatus.BROADCAST]
+        current = Attempt.objects.filter(payout__in=there, generation=F("payout__generation"))
+        return CancelFacts(with_open_calls(rows), {each.payout_id: each for each in current})
+
+    def refusal(self, row: Payout, facts: CancelFacts, actor: Actor) -> Refusal | None:
+        if not actor.may("payouts.cancel_payout") and row.requested_by_id != actor.person_id:
+            sentence = _("You may only cancel payouts that you requested yourself.")
+            return refusal_of_stopped(row) or Refusal("not_yours", sentence)
+        if attempt := facts.at_heleket.get(row.pk):
+            return refusal_of_stopped(row) or Refusal("at_heleket", at_heleket(attempt))
+        return super().refusal(row, facts, actor)
+
+    def apply(self, change: Change[Payout], facts: CancelFacts, reason: str) -> str:
+        if change.row.pk in facts.called:
+            return request_cancel(change, reason)
+        change.log_event(EventType.CANCEL, reason)
+        change.row.cancel(reason)
+        return _("Cancelled. It was never sent.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        void_approvals(rows, _("Cancelled."))
+        ask_about_calls(rows)
+
+
+def at_heleket(attempt: Attempt) -> str:
+    return _(
+        "Heleket has it and cannot call it back (status %(status)s). "
+        "Only their support may stop it; tell them their id %(uuid)s."
+    ) % {"status": attempt.remote_status or "?", "uuid": attempt.uuid or "?"}
+
+
+class Retry(PayoutOperation[None]):
+    """Bring payouts that were not paid back to the approvers, under a new `order_id`.
+
+    Who retries is a maker from then on: one person alone never has money sent again.
+    """
+
+    permission = "payouts.retry_payout"
+    takes_reason = True
+    needs_reason = gettext_lazy("Say why it is tried again.")
+    statuses = sources(Payout.retry)
+
+    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+        return super().refusal(row, facts, actor) or refusal_of_last_generation(row)
+
+    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+        change.log_event(EventType.RETRY, reason)
+        change.row.retry()
+        return _("It waits for approval again.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        void_approvals(rows, _("Tried again."))
+        ask_about_calls(rows)
+        if actor.person_id is not None:
+            maker = (actor.person_id, MakerRole.RETRIED)
+            store_makers((payout, maker) for payout in rows)
+
+
+class Expedite(PayoutOperation[None]):
+    """Make approved payouts due, whatever they were waiting for by themselves."""
+
+    permission = "payouts.send_payout"
+    statuses = frozenset({PayoutStatus.APPROVED})
+
+    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+        change.log_event(EventType.EXPEDITE)
+        make_due(change.row)
+        return _("Due now. The worker sends it in its turn.")
+
+
+class RequestCheck(PayoutOperation[None]):
+    """Make payouts under way due for a question to Heleket."""
+
+    permission = "payouts.ask_payout"
+    statuses = frozenset({PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST})
+
+    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+        change.log_event(EventType.REQUEST_CHECK)
+        make_due(change.row)
+        return _("Due now. The worker asks Heleket in its turn.")
+
+
+@dataclass(frozen=True)
+class Edit(PayoutOperation[None]):
+    """Change what is paid where, before it is sent. Who edits is a maker; approvals are void.
+
+    What is on hold stays on hold. An edit that changes nothing is refused: it would void them too.
+    """
+
+    wallet: Wallet
+    currency: str
+    amount: Decimal
+    purpose: str
+    reference: str = ""
+
+    permission = "payouts.edit_payout"
+    takes_reason = True
+    needs_reason = gettext_lazy("Say why it is changed.")
+    statuses = sources(Payout.edit)
+
+    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+        return super().refusal(row, facts, actor) or self.refusal_of_content(row)
+
+    def refusal_of_content(self, payout: Payout) -> Refusal | None:
+        try:
+            new = self.content()
+            if new == content(payout):
+                return Refusal("unchanged", _("Nothing changed: it is as you want it already."))
+            refuse_unless_payable(payout.client, self.wallet, new["currency"], new["amount"])
+        except Refused as exc:
+            return Refusal(exc.code, str(exc))
+        is_tried = payout.attempts.filter(generation=payout.generation).exists()
+        return refusal_of_last_generation(payout) if is_tried else None
+
+    def content(self) -> dict[str, Any]:
+        """Return the new values of what an edit may change. Raises Refused for what is unfit."""
+        return {
+            "wallet": self.wallet,
+            "network": self.wallet.network,
+            "address": self.wallet.address,
+            "memo": self.wallet.memo,
+            "currency": self.currency.upper(),
+            "amount": exact_amount(self.amount),
+            "purpose": needed(self.purpose, _("Say what the payout is for."), at_most=200),
+            "reference": optional(self.reference, at_most=100),
+        }
+
+    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+        payout = change.row
+        change.log_event(
+            EventType.EDIT,
+            reason,
+            old_money=payout.money,
+            old_network=payout.network,
+            old_address=payout.address,
+        )
+        for name, value in self.content().items():
+            setattr(payout, name, value)
+        start_new_generation_if_tried(payout)
+        payout.edit()
+        return _("Changed.")
+
+    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        void_approvals(rows, _("The payout was changed."))
+        makers = [(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]
+        for payout in rows:
+            add_makers(payout, makers)
+
+
+def content(payout: Payout) -> dict[str, Any]:
+    names = ["wallet", "network", "address", "memo", "currency", "amount", "purpose", "reference"]
+    return {name: getattr(payout, name) for name in names}
+
+
+APPROVE, REJECT, HOLD, RELEASE = Approve(), Reject(), Hold(), Release()
+CANCEL, RETRY, EXPEDITE, REQUEST_CHECK = Cancel(), Retry(), Expedite(), RequestCheck()
+
+
+def edit_payout(seen: Seen, edit: Edit, *, reason: str, actor: Actor) -> Payout:
+    """Edit one payout and return it as it is then. Raises Refused."""
+    [outcome] = perform(edit, [seen], actor=actor, reason=reason)
+    if not outcome.done:
+        raise Refused(outcome.text, outcome.code)
+    return Payout.objects.get(pk=seen.id)
+
+
+def start_new_generation_if_tried(payout: Payout) -> None:
+    """An attempt's bytes never change, so other content needs an attempt of its own."""
+    if payout.attempts.filter(generation=payout.generation).exists():
+        payout.generation += 1
+        ask_about_calls([payout])
+
+
+def refusal_of_last_generation(payout: Payout) -> Refusal | None:
+    if payout.generation < LAST_GENERATION:
+        return None
+    sentence = _("This payout was tried %(count)d times. Request a new one.")
+    return Refusal("tried_too_often", sentence % {"count": payout.generation})
+
+
+def make_due(payout: Payout) -> None:
+    """One that is overdue keeps its place: the line is ordered by the time that each was due."""
+    now = clock.now()
+    payout.due_at = min(payout.due_at or now, now)
+
+
+# Calls that may have been executed
+
+
+def with_open_calls(payouts: Iterable[Payout]) -> Called:
+    attempts = Attempt.objects.filter(payout__in=[payout.pk for payout in payouts])
+    return {each.payout_id for each in attempts if not each.is_over}
+
+
+def ask_about_calls(payouts: Iterable[Payout]) -> None:
+    """Have Heleket asked now about all calls of these payouts that may have been executed.
+
+    The answers to what is under way come by themselves.
+    """
+    idle = [payout.pk for payout in payouts if payout.status != PayoutStatus.SUBMITTING]
+    attempts = Attempt.objects.filter(payout__in=idle).exclude(calls=F("unsent"))
+    over = Q(is_final=True, remote_status__in=FINAL_FAILURES)
+    if attempts.exclude(over).update(watch_at=clock.now()):
+        wakeups.wake("watch")
+
+
+def request_cancel(change: Change[Payout], reason: str) -> str:
+    """Store that it should end, and return a sentence about it."""
+    payout = change.row
+    if payout.cancel_asked_at is None:
+        change.log_event(EventType.REQUEST_CANCEL, reason)
+        payout.cancel_asked_at, payout.may_repeat = clock.now(), False
+    is_sending = payout.status == PayoutStatus.SUBMITTING
+    payout.wait_for(WaitingFor.ANSWER, due_at=clock.now() if is_sending else None)
+    return _(
+        "It may already be at Heleket. Nothing more will be sent, Heleket is asked, and it is "
+        "cancelled once Heleket's answers have shown that it never had it."
+    )
+
+
+# Approvals
+
+
+def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision) -> None:
+    now = clock.now()
+    Approval.objects.bulk_create(
+        Approval(
+            payout_id=payout.pk,
+            person=actor.person,
+            decided_at=now,
+            decision=decision,
+            digest=payout.digest(),
+            policy_version=policy.POLICY_VERSION,
+        )
+        for payout in payouts
+    )
+
+
+def void_approvals(payouts: Iterable[Payout], reason: str) -> None:
+    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
+    standing.update(voided_at=clock.now(), void_reason=reason)
+
+
+# Discrepancies
+
+
+def close_discrepancy(discrepancy: Discrepancy, *, reason: str, actor: Actor) -> None:
+    """Close it in the name of the actor; its payout goes on, and Heleket is asked again."""
+    actor.require("payouts.close_discrepancy")
+    reason = needed(reason, _("Say why it is closed."))
+    owners = [discrepancy.payout_id] if discrepancy.payout_id else []
+    with transitions.change(owners, actor=actor) as changes:
+        still_open = Discrepancy.objects.filter(pk=discrepancy.pk, closed_at=None)
+        if not still_open.update(
+            closed_at=clock.now(), closed_by=actor.person, close_reason=reason
+        ):
+            raise Refused(_("This discrepancy is closed already."))
+        for change in changes:
+            payout = change.row
+            change.log_event(EventType.CLOSE_DISCREPANCY, reason, kind=discrepancy.kind)
+            if not payout.discrepancies.filter(closed_at=None).exists():
+                payout.go_on()
+                ask_about_calls([payout])

@@ -1,0 +1,153 @@
+"""Asking for a payout: once for each client and key, whatever happens to it later."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from decimal import Decimal
+
+from django.db import IntegrityError, transaction
+from django.utils.translation import gettext as _
+
+from audit import clock
+from audit.actor import Actor
+from audit.operations import Change
+from audit.refusals import Refused
+from audit.texts import needed, optional
+from payouts import transitions
+from payouts.makers import Maker, add_makers
+from payouts.models import EventType, MakerRole, Origin, Payout, PayoutNumber
+from wallets.amounts import exact, format_amount, parse_amount
+from wallets.coins import decimals_of
+from wallets.models import Client, PayoutService, Wallet, WalletStatus
+
+
+def request_payout(
+    *,
+    client: Client,
+    wallet: Wallet,
+    currency: str,
+    amount: Decimal,
+    purpose: str,
+    idempotency_key: str,
+    origin: Origin,
+    actor: Actor,
+    installation: str,
+    reference: str = "",
+    trigger: str = "",
+    makers: Iterable[Maker] = (),
+) -> Payout:
+    """Store a new payout, or return the one that this client and key already have.
+
+    `makers` are those besides the actor: ids of people with their roles. Raises Refused, also when
+    the key was used for other content.
+    """
+    if actor.person:
+        actor.require("payouts.add_payout")
+    now, key = clock.now(), key_of(idempotency_key)
+    payout = Payout(
+        id=Payout.id_for(installation, client, key),
+        client=client,
+        wallet=wallet,
+        network=wallet.network,
+        address=wallet.address,
+        memo=wallet.memo,
+        currency=currency.upper(),
+        amount=exact_amount(amount),
+        purpose=needed(purpose, _("Say what the payout is for."), at_most=200),
+        reference=optional(reference, at_most=100),
+        origin=origin,
+        trigger=trigger,
+        idempotency_key=key,
+        requested_at=now,
+        requested_by=actor.person,
+        waiting_since=now,
+    )
+    payout.fingerprint = fingerprint(payout)
+    if known := Payout.objects.filter(pk=payout.pk).first():
+        return same_request(known, payout)
+    refuse_unless_payable(client, wallet, payout.currency, payout.amount)
+    all_makers = {
+        (wallet.added_by_id, MakerRole.WALLET),
+        (actor.person_id, MakerRole.REQUESTED),
+        *makers,
+    }
+    change = Change(payout)
+    change.log_event(
+        EventType.REQUEST, money=payout.money, network=payout.network, address=payout.address
+    )
+    try:
+        with transaction.atomic():
+            payout.number = PayoutNumber.objects.create().pk
+            transitions.add([change], actor=actor)
+            add_makers(payout, all_makers)
+    except IntegrityError:
+        known = Payout.objects.filter(pk=payout.pk).first()
+        if known is None:
+            raise
+        return same_request(known, payout)  # a moment earlier
+    return payout
+
+
+def exact_amount(amount: Decimal) -> Decimal:
+    try:
+        return exact(amount)
+    except ValueError as exc:
+        raise Refused(str(exc)) from exc
+
+
+def key_of(text: str) -> str:
+    """Return an idempotency key. One that is its source alone ("api:") is as good as none: all
+    requests that lack theirs would be taken for one."""
+    key = needed(text, _("The idempotency key is missing."), at_most=200)
+    if key.find(":") == len(key) - 1:
+        raise Refused(_("The idempotency key is blank."))
+    return key
+
+
+def fingerprint(asked: Payout) -> str:
+    """What a new payout was asked for. It is kept as asked, whatever is edited later."""
+    fields = [
+        asked.client_id,
+        asked.wallet_id,
+        asked.currency,
+        format_amount(asked.amount),
+        asked.purpose,
+        asked.reference,
+        asked.origin,
+    ]
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+
+def same_request(known: Payout, asked: Payout) -> Payout:
+    """Return the payout stored under this key if it was asked for what is asked for now."""
+    if known.fingerprint != asked.fingerprint:
+        raise Refused(
+            _("This key was already used for another payout, %(payout)s. Nothing was changed.")
+            % {"payout": known}
+        )
+    return known
+
+
+def refuse_unless_payable(client: Client, wallet: Wallet, currency: str, amount: Decimal) -> None:
+    """Raise PayoutError if this cannot be paid as it stands."""
+    if not client.is_active:
+        raise Refused(_("%(client)s is not an active client.") % {"client": client})
+    if wallet.client_id != client.pk:
+        raise Refused(_("This wallet belongs to another client."))
+    if wallet.status != WalletStatus.ACTIVE:
+        raise Refused(
+            _("This wallet is not active: it is %(status)s.")
+            % {"status": wallet.get_status_display()}
+        )
+    try:
+        parse_amount(format_amount(amount), decimals=decimals_of(wallet.network, currency))
+    except ValueError as exc:
+        raise Refused(str(exc)) from exc
+    service = PayoutService.objects.filter(network=wallet.network, currency=currency).first()
+    if service is None:
+        raise Refused(
+            _("Heleket does not pay %(currency)s on %(network)s, as far as the desk knows.")
+            % {"currency": currency, "network": wallet.network}
+        )
+    if refusal := service.refusal_for(amount):
+        raise Refused(str(refusal))

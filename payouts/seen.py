@@ -1,0 +1,126 @@
+"""What somebody saw of a payout, and what has changed since."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import prefetch_related_objects
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.refusals import Refusal
+from payouts.models import EventType, Payout, PayoutEvent
+
+# The events that change what is paid or where it stands. Other people's approvals and the waits of
+# the worker do not: they leave a page that was opened before them as true as it was.
+CHANGES = {
+    EventType.REQUEST: gettext_lazy("requested"),
+    EventType.EDIT: gettext_lazy("changed"),
+    EventType.HOLD: gettext_lazy("put on hold"),
+    EventType.RELEASE: gettext_lazy("released"),
+    EventType.VOID: gettext_lazy("approval void"),
+    EventType.RETRY: gettext_lazy("tried again"),
+}
+
+# What people read on a page and the digest leaves out, each with a sentence of what it is now.
+BESIDE = {
+    "purpose": gettext_lazy("Its purpose is now “%s”."),
+    "reference": gettext_lazy("Its reference is now “%s”."),
+    "client": gettext_lazy("Its client is now called “%s”."),
+}
+
+
+@dataclass(frozen=True)
+class Seen:
+    """A payout as a page showed it: acts apply to exactly this or not at all.
+
+    `shown` are hashes of what the digest leaves out, in the order of `BESIDE`; `event` is the
+    number of its last event at that moment.
+    """
+
+    id: UUID
+    digest: str
+    shown: str = ""
+    event: int = 0
+
+    @property
+    def token(self) -> str:
+        return f"{self.id}:{self.digest}:{self.shown}:{self.event}"
+
+    @classmethod
+    def read(cls, token: str) -> "Seen | None":
+        """Return what a token stands for; one that names no payout stands for nothing."""
+        name, digest, shown, event = (*token.split(":"), "", "", "", "")[:4]
+        is_number = event.isascii() and event.isdecimal() and len(event) < 10
+        with suppress(ValueError):
+            return cls(UUID(name), digest, shown, int(event) if is_number else 0)
+        return None
+
+
+def see(payouts: Iterable[Payout]) -> list[Seen]:
+    payouts = list(payouts)
+    prefetch_related_objects(payouts, "client")
+    return [
+        Seen(payout.pk, payout.digest(), shown(payout), payout.last_event) for payout in payouts
+    ]
+
+
+def shown(payout: Payout) -> str:
+    facts = [str(getattr(payout, name)) for name in BESIDE]
+    return ".".join(hashlib.sha256(fact.encode()).hexdigest()[:16] for fact in facts)
+
+
+def stale(
+    payouts: Sequence[Payout], seen: Mapping[UUID, Seen], *, digest_alone: bool = False
+) -> dict[UUID, Refusal]:
+    """Return a refusal for each that is no longer what was seen; needs locks to stay true.
+
+    With `digest_alone` only other content counts.
+    """
+    changed = set() if digest_alone else changed_since(payouts, seen)
+    return {
+        payout.pk: Refusal("changed", what_changed(payout, seen[payout.pk]))
+        for payout in payouts
+        if payout.digest() != seen[payout.pk].digest
+        or (not digest_alone and is_news(payout, seen[payout.pk], changed))
+    }
+
+
+def is_news(payout: Payout, seen: Seen, changed: set[UUID]) -> bool:
+    return payout.pk in changed or shown(payout) != seen.shown
+
+
+def changed_since(payouts: Iterable[Payout], seen: Mapping[UUID, Seen]) -> set[UUID]:
+    """Return those that an event changed since they were seen.
+
+    One with fewer events than were seen is not what was seen either: the database is an older one.
+    """
+    with_news = {each.pk: each for each in payouts if each.last_event != seen[each.pk].event}
+    if not with_news:
+        return set()
+    events = PayoutEvent.objects.filter(payout__in=list(with_news), event_type__in=CHANGES)
+    changes = events.values_list("payout", "number")
+    changed = {payout for payout, number in changes if number > seen[payout].event}
+    older = {pk for pk, payout in with_news.items() if payout.last_event < seen[pk].event}
+    return changed | older
+
+
+def what_changed(payout: Payout, seen: Seen) -> str:
+    """Say what changed, and what it is now."""
+    since = payout.events.filter(event_type__in=CHANGES, number__gt=seen.event).order_by("number")
+    names = [(CHANGES[EventType(event.event_type)], event.reason) for event in since]
+    changes = [f"{name} ({reason})" if reason else str(name) for name, reason in names]
+    sentences = [
+        _("It changed since you looked: %s.") % ", ".join(changes)
+        if changes
+        else _("It changed since you looked."),
+        _("It is now %(money)s to %(address)s.")
+        % {"money": payout.money, "address": payout.address},
+    ]
+    facts = zip(BESIDE, shown(payout).split("."), seen.shown.split("."), strict=False)
+    sentences += [
+        BESIDE[name] % getattr(payout, name) for name, now, then in facts if then not in ("", now)
+    ]
+    return " ".join(sentences)
