@@ -1,14 +1,19 @@
 """Writing events: what is sealed of an act, and the desk's own chain."""
 
 import json
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar
 
 from django.db import transaction
 
 from audit import chain, clock
 from audit.actor import Actor
-from audit.models import LOGIN, DeskEvent
+from audit.models import LOGIN, DeskEvent, StatusEvent
+from audit.operations import Change
 
 SORTED = json.JSONEncoder(sort_keys=True)
+
+RowEvent = TypeVar("RowEvent", bound=StatusEvent)
 
 
 def by(actor: Actor) -> dict[str, object]:
@@ -27,6 +32,31 @@ def written(fields: dict[str, object], actor: Actor) -> str:
     if actor.login:
         data[LOGIN] = actor.login
     return SORTED.encode(data) if data else ""
+
+
+def next_links(
+    change: Change[Any], previous: str, actor: Actor, make: Callable[..., RowEvent]
+) -> Iterator[RowEvent]:
+    """Turn pending events into the links of a row's chain that follow the hash `previous`.
+
+    `make` builds an event of this row; the row counts its events in `last_event`.
+    """
+    row, pending, at, columns = change.row, change.events, clock.now(), by(actor)
+    to_statuses = [*(each.from_status for each in pending[1:]), row.status]
+    for each, to_status in zip(pending, to_statuses, strict=True):
+        row.last_event += 1
+        event = make(
+            number=row.last_event,
+            at=at,
+            event_type=each.event_type,
+            from_status=each.from_status,
+            to_status=to_status,
+            reason=each.reason,
+            data=written(each.fields, actor),
+            **columns,
+        )
+        previous = event.hash = chain.sealed(event.fields(), previous)
+        yield event
 
 
 def log_event(

@@ -84,6 +84,19 @@ class Event(models.Model):
         ]
 
 
+class StatusEvent(Event):
+    """An act on one row, with the row's status before and after."""
+
+    from_status = models.CharField(max_length=10, default="")
+    to_status = models.CharField(max_length=10)
+
+    class Meta(Event.Meta):
+        abstract = True
+
+    def fields(self) -> list[Any]:
+        return [*super().fields(), self.from_status, self.to_status]
+
+
 class DeskEventQuerySet(models.QuerySet["DeskEvent"]):
     def lock_chain(self) -> "DeskEvent | None":
         """Keep others from appending until this transaction ends, and return the last event."""

@@ -3,7 +3,7 @@
 An act on many answers with one outcome per row: a refused row never undoes its neighbours.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
@@ -56,6 +56,11 @@ class Outcome:
     done: bool
     text: str
     code: str = ""
+
+
+def sources(transition: Callable[..., None]) -> frozenset[Any]:
+    """Return the statuses that a transition of a state machine may start from."""
+    return frozenset(transition._django_fsm.transitions)  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class IsSeen(Protocol):

@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from audit import clock
-from audit.models import Event
+from audit.models import StatusEvent
 from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
 from wallets.models import Client, ReadAgain, Wallet
 
@@ -540,16 +540,15 @@ class Attempt(models.Model):
         return not self.was_called or self.has_failed or self.released_at is not None
 
 
-class PayoutEvent(Event):
+class PayoutEvent(StatusEvent):
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="events")
-    from_status = models.CharField(max_length=10, default="")
-    to_status = models.CharField(max_length=10)
 
-    class Meta(Event.Meta):
+    class Meta(StatusEvent.Meta):
+        abstract = False
         constraints = [models.UniqueConstraint("payout", "number", name="one_event_per_number")]
 
     def fields(self) -> list[Any]:
-        return [str(self.payout_id), *super().fields(), self.from_status, self.to_status]
+        return [str(self.payout_id), *super().fields()]
 
 
 class WebhookDelivery(models.Model):

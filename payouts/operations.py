@@ -1,6 +1,6 @@
 """What people do to payouts: one class per act, performed on exactly what was seen."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy
 
 from audit import clock
 from audit.actor import Actor
-from audit.operations import Change, Operation, perform
+from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import policy, transitions, wakeups
@@ -36,11 +36,6 @@ from payouts.seen import Seen, stale
 from wallets.models import Wallet
 
 Facts = TypeVar("Facts")
-
-
-def sources(transition: Callable[..., None]) -> frozenset[PayoutStatus]:
-    """Return the statuses that a transition of the state machine may start from."""
-    return frozenset(map(PayoutStatus, transition._django_fsm.transitions))  # type: ignore[attr-defined]  # noqa: SLF001
 
 
 class PayoutOperation(Operation[Payout, Seen, Facts]):

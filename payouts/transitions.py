@@ -13,15 +13,16 @@ and the chain; the database then ends one of them, and its step is repeated.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
 
-from audit import chain, clock
+from audit import clock
 from audit.actor import Actor
-from audit.events import by, written
+from audit.events import next_links
 from audit.operations import Change
 from payouts import wakeups
 from payouts.models import Payout, PayoutEvent, PayoutStatus
@@ -97,26 +98,6 @@ def events_of(changes: Sequence[Change[Payout]], actor: Actor) -> list[PayoutEve
         hashes = dict(last.values_list("payout_id", "hash"))
     events: list[PayoutEvent] = []
     for each in changes:
-        events += next_links(each, hashes.get(each.row.pk, ""), actor)
+        make = partial(PayoutEvent, payout_id=each.row.pk)
+        events += next_links(each, hashes.get(each.row.pk, ""), actor, make)
     return events
-
-
-def next_links(change: Change[Payout], previous: str, actor: Actor) -> Iterator[PayoutEvent]:
-    """Turn pending events into the links of a chain that follow the hash `previous`."""
-    payout, pending, at, columns = change.row, change.events, clock.now(), by(actor)
-    to_statuses = [*(each.from_status for each in pending[1:]), payout.status]
-    for each, to_status in zip(pending, to_statuses, strict=True):
-        payout.last_event += 1
-        event = PayoutEvent(
-            payout_id=payout.pk,
-            number=payout.last_event,
-            at=at,
-            event_type=each.event_type,
-            from_status=each.from_status,
-            to_status=to_status,
-            reason=each.reason,
-            data=written(each.fields, actor),
-            **columns,
-        )
-        previous = event.hash = chain.sealed(event.fields(), previous)
-        yield event

@@ -1,4 +1,5 @@
 from decimal import Decimal
+from functools import partial
 
 import factory
 from django.conf import settings
@@ -9,6 +10,7 @@ from factory.django import DjangoModelFactory
 
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.events import next_links
 from audit.operations import Change
 from payouts import makers, operations, policy, transitions
 from payouts.models import (
@@ -122,7 +124,9 @@ class PayoutFactory(DjangoModelFactory):
             approved, digest = Change(payout), payout.digest()
             approved.log_event(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
             payout.approve()
-            events += transitions.next_links(approved, events[-1].hash, actor)
+            events += next_links(
+                approved, events[-1].hash, actor, partial(PayoutEvent, payout_id=payout.pk)
+            )
         with transaction.atomic():
             Payout.objects.bulk_create([payout])
             PayoutEvent.objects.bulk_create(events)

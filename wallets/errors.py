@@ -1,4 +1,7 @@
-class WalletError(Exception):
+from audit.refusals import Refused
+
+
+class WalletError(Refused):
     """A refusal; the message is fit for the person who asked."""
 
 

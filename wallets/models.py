@@ -5,7 +5,6 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
@@ -15,6 +14,8 @@ from django.utils.translation import gettext_lazy
 from django_fsm import FSMField, transition
 from simple_history.models import HistoricalRecords
 
+from audit import clock
+from audit.models import StatusEvent
 from audit.texts import folded, one_line, refuse_mixed_scripts, stored
 from wallets.addresses import check_address
 from wallets.amounts import UNIT, AmountField, format_amount
@@ -94,7 +95,7 @@ class Client(models.Model):
     )
     folded_id = Folded("external_id", unique=True)
     folded_name = Folded("name", db_index=True)
-    created_at = models.DateTimeField(gettext_lazy("created"), auto_now_add=True)
+    created_at = models.DateTimeField(gettext_lazy("created"), default=clock.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -226,11 +227,12 @@ class Wallet(ReadAgain):
         related_name="+",
         verbose_name=gettext_lazy("approved by"),
     )
-    created_at = models.DateTimeField(gettext_lazy("added"), auto_now_add=True)
+    created_at = models.DateTimeField(gettext_lazy("added"), default=clock.now, editable=False)
     approved_at = models.DateTimeField(gettext_lazy("approved"), null=True, editable=False)
+    last_event = models.PositiveIntegerField(default=0, editable=False)
 
     objects = WalletQuerySet.as_manager()
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["last_event"])
 
     class Meta:
         verbose_name = gettext_lazy("wallet")
@@ -282,8 +284,8 @@ class Wallet(ReadAgain):
             raise ValidationError(_("A wallet never changes its destination; add a new wallet."))
 
     @transition(status, source=WAITING, target=WalletStatus.APPROVED)
-    def approve(self, *, by: User, at: datetime) -> None:
-        self.approved_by = by
+    def approve(self, *, at: datetime) -> None:
+        """The caller says by whom."""
         self.approved_at = at
 
     @transition(status, source=WalletStatus.APPROVED, target=WalletStatus.ACTIVE)
@@ -302,6 +304,26 @@ class Wallet(ReadAgain):
     @transition(status, source=[*IN_USE, WalletStatus.FROZEN], target=WalletStatus.ARCHIVED)
     def archive(self) -> None:
         """Put the wallet out of use for good."""
+
+
+class WalletEvent(StatusEvent):
+    """An act that decides where money may go."""
+
+    class Type(models.TextChoices):
+        ADD = "add", gettext_lazy("added")
+        APPROVE = "approve", gettext_lazy("approved")
+        FREEZE = "freeze", gettext_lazy("frozen")
+        RELEASE = "release", gettext_lazy("released")
+        ARCHIVE = "archive", gettext_lazy("archived")
+
+    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="events")
+
+    class Meta(StatusEvent.Meta):
+        abstract = False
+        constraints = [models.UniqueConstraint("wallet", "number", name="one_event_per_wallet")]
+
+    def fields(self) -> list[Any]:
+        return [f"wallet {self.wallet_id}", *super().fields()]
 
 
 class PayoutServiceQuerySet(models.QuerySet["PayoutService"]):

@@ -1,7 +1,7 @@
 """One function per act on clients, wallets and the catalogue of payout services."""
 
 import re
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
@@ -9,14 +9,13 @@ from typing import TypeVar
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
-from django_fsm import TransitionNotAllowed
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
+from audit.actor import Actor
 from audit.texts import one_line, stored
 from heleket import RemoteService
-from wallets import stops
+from wallets import changes, stops
 from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
 from wallets.coins import is_known
@@ -48,7 +47,7 @@ def add_client(
     )
     if not is_another and (refusal := refusal_of_name(client)):
         raise WalletError(refusal)
-    return _add(client, by=by)
+    return _store(client, lambda: bulk_create_with_history([client], Client, default_user=by))
 
 
 def refusal_of_name(client: Client) -> str:
@@ -111,7 +110,7 @@ def add_wallet(
     label: str = "",
     preferred_currency: str = "",
     is_certain: bool = False,
-    by: User | None,
+    actor: Actor,
 ) -> Wallet:
     """Add a destination that waits for another person's approval.
 
@@ -127,18 +126,18 @@ def add_wallet(
         memo=memo,
         label=label,
         preferred_currency=preferred_currency,
-        added_by=by,
+        added_by=actor.person,
     )
     if wallet.doubt and not is_certain:
         raise InvalidAddress(wallet.doubt)
-    return _add(wallet, by=by)
+    return _store(wallet, lambda: changes.add([changes.added(wallet)], actor=actor))
 
 
-def _add(row: Row, *, by: User | None) -> Row:
+def _store(row: Row, add: Callable[[], object]) -> Row:
     try:
         row.full_clean(exclude={"status"})  # the state machine refuses even to be cleaned
         with transaction.atomic():
-            bulk_create_with_history([row], type(row), default_user=by)
+            add()
     except ValidationError as exc:
         raise WalletError(_in_one_line(exc)) from exc
     except IntegrityError as exc:
@@ -153,110 +152,6 @@ def _in_one_line(refusal: ValidationError) -> str:
         for message in messages
     ]
     return " ".join(sentences)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one wallet of a bulk act."""
-
-    id: int
-    label: str
-    done: bool
-    text: str
-
-
-def approve_wallets(
-    ids: Sequence[int], *, certain_of: Collection[int] = (), by: User
-) -> list[Outcome]:
-    """Let payouts go to these wallets, unless `by` has added them: superusers are no exception.
-
-    `certain_of` has the ids of those that this person knows can be paid in spite of their doubt.
-    """
-    _refuse_without(by, "wallets.approve_wallet")
-    now = timezone.now()
-
-    def approve(wallet: Wallet) -> str:
-        if wallet.added_by_id == by.pk:
-            raise WalletError(_("You have added it; another person has to approve it."))
-        if not wallet.client.is_active:
-            raise WalletError(_("Its client is not active."))
-        if wallet.loss:
-            raise WalletError(wallet.loss)
-        if wallet.doubt and wallet.pk not in certain_of:
-            raise WalletError(_("Say that you are sure of it. %s") % wallet.doubt)
-        wallet.approve(by=by, at=now)
-        wallet.activate()
-        return _("Approved.")
-
-    return _change(ids, approve, by=by)
-
-
-@transaction.atomic
-def freeze_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
-    _refuse_without(by, "wallets.freeze_wallet")
-
-    def freeze(wallet: Wallet) -> str:
-        wallet.freeze()
-        return _("Frozen.")
-
-    return _change(ids, freeze, by=by, stops_payouts=True)
-
-
-def release_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
-    _refuse_without(by, "wallets.freeze_wallet")
-
-    def release(wallet: Wallet) -> str:
-        wallet.release()
-        return _("Released; it has to be approved again.")
-
-    return _change(ids, release, by=by)
-
-
-def archive_wallets(ids: Sequence[int], *, by: User) -> list[Outcome]:
-    _refuse_without(by, "wallets.change_wallet")
-
-    def archive(wallet: Wallet) -> str:
-        wallet.archive()
-        return _("Archived.")
-
-    return _change(ids, archive, by=by, stops_payouts=True)
-
-
-def _refuse_without(by: User, right: str) -> None:
-    if not by.has_perm(right):
-        raise WalletError(_("You may not do this with wallets."))
-
-
-def _change(
-    ids: Sequence[int], act: Callable[[Wallet], str], *, by: User, stops_payouts: bool = False
-) -> list[Outcome]:
-    """Lock in id order, act on each, save those that moved with their history, report on all."""
-    changed, outcomes = [], []
-    with transaction.atomic():
-        if stops_payouts:
-            stops.overtake_claims()
-        rows = Wallet.objects.filter(pk__in=ids).select_related("client")
-        for wallet in rows.order_by("pk").select_for_update(of=("self",)):
-            try:
-                text = act(wallet)
-            except (WalletError, TransitionNotAllowed) as exc:
-                outcomes.append(Outcome(wallet.pk, str(wallet), False, _reason(wallet, exc)))
-            else:
-                changed.append(wallet)
-                outcomes.append(Outcome(wallet.pk, str(wallet), True, text))
-        bulk_update_with_history(
-            changed, Wallet, ["status", "approved_by", "approved_at"], default_user=by
-        )
-    missing = sorted(set(ids) - {outcome.id for outcome in outcomes})
-    return outcomes + [
-        Outcome(pk, f"#{pk}", False, _("There is no such wallet.")) for pk in missing
-    ]
-
-
-def _reason(wallet: Wallet, refusal: Exception) -> str:
-    if isinstance(refusal, WalletError):
-        return str(refusal)
-    return _("It is %s, so this cannot be done.") % wallet.get_status_display()
 
 
 @dataclass(slots=True)

@@ -7,7 +7,9 @@ from random import Random
 from django.contrib.auth.models import User
 from simple_history.utils import bulk_create_with_history
 
-from wallets import services
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from wallets import changes, operations
 from wallets.addresses import check_address
 from wallets.curves import on_ed25519
 from wallets.encodings import encode_base58, encode_base58check, encode_ton
@@ -59,9 +61,10 @@ def register(count: int, staff: dict[str, User], chance: Random) -> None:
         for client in clients
         for _ in range(chance.choice([1, 1, 1, 2, 3]))
     ]
-    wallets = bulk_create_with_history(wallets, Wallet, default_user=staff["rosa"])
+    rosa, arno = (Actor.staff(staff[login], Channel.ADMIN) for login in ("rosa", "arno"))
+    changes.add([changes.added(each) for each in wallets], actor=rosa)
     usual = [each.pk for each in wallets if chance.random() > 0.02]
-    services.approve_wallets(usual, by=staff["arno"])
+    perform(operations.APPROVE, operations.see(usual), actor=arno)
 
 
 def name(chance: Random) -> str:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from random import Random
 from typing import Any
 
@@ -20,11 +21,12 @@ from django.db.models import Model
 import heleket
 from audit import chain, clock
 from audit.actor import Actor, Channel
+from audit.events import next_links
 from audit.operations import Change
 from config.demo.history import PURPOSES, Clock, filled_in, worth
 from heleket.sandbox.catalogue import PRICES
 from heleket.signing import sign
-from payouts import call_answers, policy, recording, submission, transitions
+from payouts import call_answers, policy, recording, submission
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import (
     Approval,
@@ -130,7 +132,9 @@ class Life:
         """Seal what was logged into the chain."""
         last = self.events[-1].hash if self.events else ""
         actor = Actor(channel, person=by)
-        self.events += transitions.next_links(self.change, last, actor)
+        self.events += next_links(
+            self.change, last, actor, partial(PayoutEvent, payout_id=self.payout.pk)
+        )
         self.change = Change(self.payout)
 
     def person(self, *logins: str) -> User:

@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from payouts.staff.roles import ROLES
 from wallets import services
 from wallets.models import Client, WalletStatus
+from wallets.operations import APPROVE, ARCHIVE, FREEZE, see
 
 PASSWORD = "demo-desk"  # noqa: S105  # of everybody, printed at every start
 
@@ -238,11 +241,9 @@ def add_wallet(client: Client, place: Place, staff: dict[str, User]) -> None:
         memo=place.memo,
         label=place.label,
         preferred_currency=place.currency,
-        by=staff["rosa"],
+        actor=Actor.staff(staff["rosa"], Channel.ADMIN),
     )
-    if place.status != NEW:
-        services.approve_wallets([wallet.pk], by=staff["arno"])
-    if place.status == FROZEN:
-        services.freeze_wallets([wallet.pk], by=staff["amira"])
-    if place.status == ARCHIVED:
-        services.archive_wallets([wallet.pk], by=staff["rafael"])
+    acts = {NEW: [], FROZEN: [("arno", APPROVE), ("amira", FREEZE)]}
+    acts[ARCHIVED] = [("arno", APPROVE), ("rafael", ARCHIVE)]
+    for login, act in acts.get(place.status, [("arno", APPROVE)]):
+        perform(act, see([wallet.pk]), actor=Actor.staff(staff[login], Channel.ADMIN))

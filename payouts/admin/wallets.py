@@ -7,7 +7,6 @@ from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.widgets import AutocompleteSelect
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import connection
 from django.db.models import Count, Model, Q, QuerySet
@@ -18,7 +17,6 @@ from django.urls import URLPattern, path, reverse
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
-from django_fsm import can_proceed
 from unfold.admin import ModelAdmin
 from unfold.decorators import display
 from unfold.widgets import (
@@ -26,16 +24,18 @@ from unfold.widgets import (
     UnfoldBooleanWidget,
 )
 
+from audit.actor import Actor
+from audit.operations import perform
 from audit.texts import one_line
-from payouts.admin.frame import ID, CarefulList, StaffRequest, never
-from wallets import services
+from payouts.admin.frame import ID, CarefulList, StaffRequest, actor_of, never
+from wallets import operations, services
 from wallets.addresses import canonical_spellings, check_address, check_memo
 from wallets.amounts import format_amount
 from wallets.coins import is_known, network_name
 from wallets.display import changes_since, in_groups, recent_changes
 from wallets.errors import InvalidAddress, WalletError
 from wallets.models import WAITING, Client, PayoutService, Wallet, WalletStatus
-from wallets.services import Outcome
+from wallets.operations import WalletOperation
 from wallets.unspendable import doubt_about
 
 MOST_AT_ONCE = 500
@@ -58,8 +58,7 @@ class Act:
 
     title: Any
     explanation: Any
-    right: str
-    service: Callable[..., list[Outcome]]
+    operation: WalletOperation
     permits: bool = False  # so that doubts about an address have to be settled first
 
 
@@ -67,27 +66,23 @@ ACTS = {
     "approve": Act(
         gettext_lazy("Approve"),
         gettext_lazy("Payouts can go to a wallet as soon as it is approved."),
-        "wallets.approve_wallet",
-        services.approve_wallets,
+        operations.APPROVE,
         permits=True,
     ),
     "freeze": Act(
         gettext_lazy("Freeze"),
         gettext_lazy("No payout goes to a frozen wallet until it is released and approved again."),
-        "wallets.freeze_wallet",
-        services.freeze_wallets,
+        operations.FREEZE,
     ),
     "release": Act(
         gettext_lazy("Release"),
         gettext_lazy("A released wallet has to be approved again before payouts can go to it."),
-        "wallets.freeze_wallet",
-        services.release_wallets,
+        operations.RELEASE,
     ),
     "archive": Act(
         gettext_lazy("Archive"),
         gettext_lazy("An archived wallet is never used again. It cannot be brought back."),
-        "wallets.change_wallet",
-        services.archive_wallets,
+        operations.ARCHIVE,
     ),
 }
 
@@ -141,7 +136,7 @@ class LastingModelAdmin(ModelAdmin):
     class Media:
         css = {"all": ["wallets/address.css"]}
 
-    def add_row(self, *, by: User, **data: Any) -> Model:
+    def add_row(self, *, actor: Actor, **data: Any) -> Model:
         raise NotImplementedError
 
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -156,8 +151,8 @@ class LastingModelAdmin(ModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
         else:
-            told = {name: value for name, value in form.cleaned_data.items() if name != "seen"}
-            obj.pk = self.add_row(**told, by=request.user).pk
+            data = {name: value for name, value in form.cleaned_data.items() if name != "seen"}
+            obj.pk = self.add_row(**data, actor=actor_of(request)).pk
 
     def fit_to_show(self, request: HttpRequest, fields: list[str]) -> list[str]:
         """Leave out what only a form that can be saved has."""
@@ -325,8 +320,8 @@ class ClientAdmin(LastingModelAdmin):
             sentence = _("%s was closed.") if turn is CLOSE else _("%s is open again.")
             messages.success(request, sentence % client)
 
-    def add_row(self, *, by: User, **data: Any) -> Client:
-        return services.add_client(**data, by=by)
+    def add_row(self, *, actor: Actor, **data: Any) -> Client:
+        return services.add_client(**data, by=actor.person)
 
     @admin.display(description=gettext_lazy("wallets"))
     def wallets_now(self, client: Any) -> str:
@@ -454,8 +449,8 @@ class WalletAdmin(LastingModelAdmin):
         spelled = canonical_spellings(search_term.strip())
         return found | queryset.filter(address__in=spelled), may_repeat
 
-    def add_row(self, *, by: User, **data: Any) -> Wallet:
-        return services.add_wallet(**data, by=by)
+    def add_row(self, *, actor: Actor, **data: Any) -> Wallet:
+        return services.add_wallet(**data, actor=actor)
 
     def change_view(
         self, request: StaffRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -471,7 +466,8 @@ class WalletAdmin(LastingModelAdmin):
         return [
             (f"{self.act_url(name)}?ids={wallet.pk}", act.title)
             for name, act in ACTS.items()
-            if request.user.has_perm(act.right) and can_proceed(getattr(wallet, name))
+            if actor_of(request).may(*act.operation.permissions)
+            and wallet.status in act.operation.statuses
         ]
 
     def act_url(self, name: str) -> str:
@@ -505,13 +501,15 @@ class WalletAdmin(LastingModelAdmin):
         act = ACTS.get(name)
         if act is None:
             raise Http404
-        if not request.user.has_perm(act.right):
+        if not actor_of(request).may(*act.operation.permissions):
             raise PermissionDenied
         if request.method != "POST":
             return self.confirm(request, name, Wallet.objects.filter(pk__in=read_ids(request.GET)))
-        certain = {"certain_of": read_ids(request.POST, "certain")} if act.permits else {}
-        ids = read_ids(request.POST)[:MOST_AT_ONCE]
-        outcomes = act.service(ids, **certain, by=request.user)
+        operation = act.operation
+        if act.permits:
+            operation = operations.Approve(certain_of=read_ids(request.POST, "certain"))
+        seen = operations.see(read_ids(request.POST)[:MOST_AT_ONCE])
+        outcomes = perform(operation, seen, actor=actor_of(request))
         context = {
             "outcomes": outcomes,
             "done": sum(outcome.done for outcome in outcomes),

@@ -423,6 +423,8 @@ class Migration(migrations.Migration):
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),
+                ("from_status", models.CharField(default="", max_length=10)),
+                ("to_status", models.CharField(max_length=10)),
                 (
                     "payout",
                     models.ForeignKey(
@@ -431,8 +433,6 @@ class Migration(migrations.Migration):
                         to="payouts.payout",
                     ),
                 ),
-                ("from_status", models.CharField(default="", max_length=10)),
-                ("to_status", models.CharField(max_length=10)),
             ],
             options={
                 "abstract": False,

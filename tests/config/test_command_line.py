@@ -13,7 +13,7 @@ from config import command_line, environment
 from payouts.models import Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 
-OURS = {"config", "heleket", "payouts", "payouts.engine", "wallets"}
+OURS = {"config", "heleket", "payouts", "payouts.engine", "payouts.gateway"}
 
 
 @pytest.fixture

@@ -26,7 +26,7 @@ from config.demo.people import PASSWORD
 
 pytestmark = pytest.mark.processes
 
-SOURCES = ["manage.py", "config", "payouts", "wallets", "heleket"]
+SOURCES = ["manage.py", "config", "payouts", "wallets", "audit", "heleket"]
 LIVE = dict.fromkeys(environment.NAMES, "live-value")
 PATIENCE = 600  # seconds; only a demo that hangs takes them
 

@@ -16,6 +16,7 @@ from audit import chain
 from audit.models import DeskEvent
 from heleket.sandbox.lives import FAILURES
 from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from wallets.models import Wallet
 
 ARROWS = {
     "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}
@@ -39,7 +40,7 @@ def check_invariants(sandbox, *, clock_jumped=False):
         events_tell_all,
         final_words_are_theirs,
     ]
-    checks += [money_is_exact, nothing_is_forgotten, desk_chain_closes]
+    checks += [money_is_exact, nothing_is_forgotten, desk_chain_closes, wallets_chains_close]
     broken = [sentence for check in checks for sentence in check(sandbox)]
     assert not broken, "\n".join(broken)
 
@@ -214,8 +215,16 @@ def desk_chain_closes(_sandbox):
         yield f"I4 the desk's chain breaks at {broken}"
 
 
+def wallets_chains_close(_sandbox):
+    """I4 for what decides where money goes."""
+    for wallet in Wallet.objects.filter(last_event__gt=0).prefetch_related("events"):
+        if not tells(sorted(wallet.events.all(), key=lambda event: event.number), wallet):
+            yield f"I4 the chain of wallet {wallet.pk} breaks"
+
+
 def assert_chains_hold():
     assert broken_chains() == []
+    assert list(wallets_chains_close(None)) == []
 
 
 def broken_chains():

@@ -8,6 +8,7 @@ from audit import chain
 from audit.actor import Actor, Channel
 from audit.events import log_event
 from audit.models import DeskEvent
+from audit.operations import perform
 from payouts.models import (
     Approval,
     Attempt,
@@ -18,6 +19,7 @@ from payouts.models import (
     WebhookDelivery,
 )
 from tests.factories import PayoutFactory
+from wallets import operations as wallet_operations
 from wallets.models import Client, Wallet
 
 pytestmark = pytest.mark.django_db
@@ -35,6 +37,8 @@ def records(unchecked_office):
     WebhookDelivery.objects.create(
         digest="d", body="b", outcome="known", received_at=office.clock()
     )
+    approver = Actor.staff(office.person("Approver"), Channel.ADMIN)
+    perform(wallet_operations.FREEZE, wallet_operations.see([payout.wallet_id]), actor=approver)
     return Payout.objects.get(pk=payout.pk)
 
 
@@ -54,7 +58,9 @@ FIXED = [
     ("payouts_payoutevent", "hash = ''"),
     ("payouts_payoutevent", "to_status = 'confirmed'"),
     ("audit_deskevent", "reason = 'other'"),
-    ("payouts_payoutmaker", "part = 'key'"),
+    ("payouts_payoutmaker", "role = 'key'"),
+    ("wallets_walletevent", "reason = 'other'"),
+    ("payouts_payout", "fingerprint = 'x'"),
     ("payouts_approval", "digest = ''"),
     ("payouts_approval", "decision = 'rejected'"),
     ("payouts_approval", "policy_version = 2"),
@@ -70,6 +76,7 @@ FIXED = [
 KEPT = [
     *("payouts_payoutevent", "audit_deskevent", "payouts_payoutmaker", "payouts_approval"),
     *("payouts_attempt", "payouts_payout", "payouts_webhookdelivery", "payouts_discrepancy"),
+    "wallets_walletevent",
 ]
 
 
@@ -77,7 +84,7 @@ KEPT = [
 def test_i17_the_database_refuses_to_change_a_record(records, table, change):
     before = contents(table)
     assert before
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError, match=r"what it says is fixed|rows are only added"):
         refuses(f"UPDATE {table} SET {change}")
     assert contents(table) == before
 
@@ -86,7 +93,7 @@ def test_i17_the_database_refuses_to_change_a_record(records, table, change):
 def test_i17_the_database_refuses_to_delete_a_record(records, table):
     before = contents(table)
     assert before
-    with pytest.raises(DatabaseError):
+    with pytest.raises(DatabaseError, match="it is kept for ever"):
         refuses(f"DELETE FROM {table}")
     assert contents(table) == before
 

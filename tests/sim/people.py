@@ -24,7 +24,7 @@ from payouts.requests import request_payout
 from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
-from wallets import services as wallet_services
+from wallets import operations as wallet_operations
 from wallets.models import PayoutService, Wallet
 
 if TYPE_CHECKING:
@@ -235,11 +235,23 @@ def demote(world: "World", name: str) -> None:
 def freeze_wallet(world: "World", name: str) -> None:
     wallet = world.chance.choice(list(Wallet.objects.order_by("pk")))
     if wallet.status == "frozen":
-        wallet_services.release_wallets([wallet.pk], by=world.person(name))
+        perform(
+            wallet_operations.RELEASE,
+            wallet_operations.see([wallet.pk]),
+            actor=Actor.staff(world.person(name), Channel.ADMIN),
+        )
     elif wallet.status == "new":
-        wallet_services.approve_wallets([wallet.pk], by=world.person(name))
+        perform(
+            wallet_operations.APPROVE,
+            wallet_operations.see([wallet.pk]),
+            actor=Actor.staff(world.person(name), Channel.ADMIN),
+        )
     elif world.swarm.strikes("wallet_frozen"):
-        wallet_services.freeze_wallets([wallet.pk], by=world.person(name))
+        perform(
+            wallet_operations.FREEZE,
+            wallet_operations.see([wallet.pk]),
+            actor=Actor.staff(world.person(name), Channel.ADMIN),
+        )
         world.note(f"{name}: freezes {wallet}")
 
 

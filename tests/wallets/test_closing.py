@@ -7,7 +7,10 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.urls import reverse
 
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from tests.factories import ClientFactory, UserFactory, WalletFactory
+from wallets import operations as wallet_operations
 from wallets import services
 from wallets.errors import WalletError
 from wallets.models import Client, Wallet
@@ -135,7 +138,11 @@ def test_g72_a_page_from_before_the_stop_saves_nothing(client, payee):
 def test_g72_a_wallets_page_from_before_the_freeze_saves_nothing(client, boss):
     wallet = WalletFactory()
     old = shown(client, wallet)
-    services.freeze_wallets([wallet.pk], by=boss)
+    perform(
+        wallet_operations.FREEZE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(boss, Channel.ADMIN),
+    )
 
     response = client.post(page_of(wallet), old | {"label": "Mine"})
 

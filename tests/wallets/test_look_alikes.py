@@ -5,6 +5,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
+from audit.actor import Actor, Channel
 from audit.texts import one_line
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
@@ -82,7 +83,11 @@ def test_g35_a_wallets_label_with_unseen_characters_is_refused():
     address = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
     with pytest.raises(WalletError, match="ZERO WIDTH SPACE"):
         services.add_wallet(
-            ClientFactory(), network="tron", address=address, label="a\u200b", by=None
+            ClientFactory(),
+            network="tron",
+            address=address,
+            label="a\u200b",
+            actor=Actor.system(Channel.ADMIN),
         )
 
     assert not Wallet.objects.exists()

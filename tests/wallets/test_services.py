@@ -7,7 +7,12 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 from django_fsm import TransitionNotAllowed, can_proceed
 
+from audit import chain
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from audit.refusals import NotAllowed
 from tests.factories import ClientFactory, UserFactory, WalletFactory
+from wallets import operations as wallet_operations
 from wallets import services
 from wallets.errors import InvalidAddress, WalletError
 from wallets.models import Client, Wallet, WalletStatus
@@ -46,7 +51,7 @@ MOVES = {
 def test_wallets_move_only_as_designed(act, status):
     sources, target = MOVES[act]
     wallet = Wallet(status=status)
-    given = {"by": None, "at": None} if act == "approve" else {}
+    given = {"at": None} if act == "approve" else {}
 
     assert can_proceed(getattr(wallet, act)) == (status in sources)
     if status in sources:
@@ -109,7 +114,8 @@ def test_an_external_id_is_taken_once():
 def test_a_wallet_is_stored_in_canonical_form_and_waits():
     by = UserFactory()
 
-    wallet = services.add_wallet(ClientFactory(), network="eth", address=ETH.lower(), by=by)
+    actor = Actor.staff(by, Channel.ADMIN)
+    wallet = services.add_wallet(ClientFactory(), network="eth", address=ETH.lower(), actor=actor)
 
     stored = Wallet.objects.get(pk=wallet.pk)
     assert (stored.address, stored.status, stored.added_by) == (ETH, "new", by)
@@ -118,32 +124,43 @@ def test_a_wallet_is_stored_in_canonical_form_and_waits():
 
 def test_d4_a_wallet_with_a_foreign_address_is_refused():
     with pytest.raises(InvalidAddress, match="address of TRON"):
-        services.add_wallet(ClientFactory(), network="eth", address=TRON, by=None)
+        services.add_wallet(
+            ClientFactory(), network="eth", address=TRON, actor=Actor.system(Channel.ADMIN)
+        )
 
     assert not Wallet.objects.exists()
 
 
 def test_the_same_wallet_in_another_spelling_is_refused():
     client = ClientFactory()
-    services.add_wallet(client, network="eth", address=ETH, by=None)
+    services.add_wallet(client, network="eth", address=ETH, actor=Actor.system(Channel.ADMIN))
 
     with pytest.raises(WalletError, match="already has this wallet"):
-        services.add_wallet(client, network="eth", address=ETH.lower(), by=None)
+        services.add_wallet(
+            client, network="eth", address=ETH.lower(), actor=Actor.system(Channel.ADMIN)
+        )
 
     assert client.wallets.count() == 1
 
 
 def test_the_same_address_with_another_memo_is_another_wallet():
     client, address = ClientFactory(), "UQCD39VS5jcptHL8vMjEXrzGaRcCVYto7HUn4bpAOg8xqEBI"
-    services.add_wallet(client, network="ton", address=address, by=None)
-    services.add_wallet(client, network="ton", address=address, memo="7", by=None)
+    services.add_wallet(client, network="ton", address=address, actor=Actor.system(Channel.ADMIN))
+    services.add_wallet(
+        client, network="ton", address=address, memo="7", actor=Actor.system(Channel.ADMIN)
+    )
 
     assert client.wallets.count() == 2
 
 
 def test_an_inactive_client_gets_no_wallet():
     with pytest.raises(WalletError, match="not active"):
-        services.add_wallet(ClientFactory(is_active=False), network="tron", address=TRON, by=None)
+        services.add_wallet(
+            ClientFactory(is_active=False),
+            network="tron",
+            address=TRON,
+            actor=Actor.system(Channel.ADMIN),
+        )
 
     assert not Wallet.objects.exists()
 
@@ -200,7 +217,11 @@ def test_clients_with_wallets_and_their_staff_cannot_be_deleted():
 def test_another_person_approves_a_wallet(approver):
     wallet = WalletFactory(status="new", approved_by=None, approved_at=None)
 
-    outcomes = services.approve_wallets([wallet.pk], by=approver)
+    outcomes = perform(
+        wallet_operations.APPROVE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
 
     assert [outcome.done for outcome in outcomes] == [True]
     stored = Wallet.objects.get()
@@ -216,7 +237,11 @@ def test_c1_nobody_approves_a_wallet_they_added(superuser):
     by.save()
     wallet = WalletFactory(status="new", added_by=by)
 
-    outcomes = services.approve_wallets([wallet.pk], by=by)
+    outcomes = perform(
+        wallet_operations.APPROVE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(by, Channel.ADMIN),
+    )
 
     assert [(o.done, "another person" in o.text) for o in outcomes] == [(False, True)]
     assert Wallet.objects.get().status == "new"
@@ -224,10 +249,10 @@ def test_c1_nobody_approves_a_wallet_they_added(superuser):
 
 
 ACTS = [
-    services.approve_wallets,
-    services.freeze_wallets,
-    services.release_wallets,
-    services.archive_wallets,
+    wallet_operations.APPROVE,
+    wallet_operations.FREEZE,
+    wallet_operations.RELEASE,
+    wallet_operations.ARCHIVE,
 ]
 
 
@@ -235,8 +260,12 @@ ACTS = [
 def test_c4_without_the_right_nothing_happens(act):
     wallet = WalletFactory(status="new")
 
-    with pytest.raises(WalletError, match="may not"):
-        act([wallet.pk], by=person("view_wallet"))
+    with pytest.raises(NotAllowed, match="right"):
+        perform(
+            act,
+            wallet_operations.see([wallet.pk]),
+            actor=Actor.staff(person("view_wallet"), Channel.ADMIN),
+        )
 
     assert Wallet.objects.get().status == "new"
 
@@ -246,8 +275,8 @@ def test_c4_a_disabled_person_does_nothing(act, approver):
     wallet = WalletFactory(status="new")
     approver.is_active = False
 
-    with pytest.raises(WalletError):
-        act([wallet.pk], by=approver)
+    with pytest.raises(NotAllowed):
+        perform(act, wallet_operations.see([wallet.pk]), actor=Actor.staff(approver, Channel.ADMIN))
 
     assert Wallet.objects.get().status == "new"
 
@@ -255,7 +284,11 @@ def test_c4_a_disabled_person_does_nothing(act, approver):
 def test_a_wallet_of_an_inactive_client_is_not_approved(approver):
     wallet = WalletFactory(status="new", client__is_active=False)
 
-    outcomes = services.approve_wallets([wallet.pk], by=approver)
+    outcomes = perform(
+        wallet_operations.APPROVE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
 
     assert outcomes[0].text == "Its client is not active."
     assert Wallet.objects.get().status == "new"
@@ -267,7 +300,11 @@ def test_c7_a_refused_wallet_does_not_stop_its_neighbours(approver):
     archived = WalletFactory(status="archived")
     last = WalletFactory(status="new")
 
-    outcomes = services.approve_wallets([own.pk, last.pk, 0, archived.pk, good.pk], by=approver)
+    outcomes = perform(
+        wallet_operations.APPROVE,
+        wallet_operations.see([own.pk, last.pk, 0, archived.pk, good.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
 
     assert {o.id: o.done for o in outcomes} == {
         good.pk: True,
@@ -282,20 +319,74 @@ def test_c7_a_refused_wallet_does_not_stop_its_neighbours(approver):
 def test_a_released_wallet_has_to_be_approved_again(approver):
     wallet = WalletFactory()
 
-    services.freeze_wallets([wallet.pk], by=approver)
+    perform(
+        wallet_operations.FREEZE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
     assert Wallet.objects.get().status == "frozen"
-    services.release_wallets([wallet.pk], by=approver)
+    perform(
+        wallet_operations.RELEASE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
 
     stored = Wallet.objects.get()
     assert (stored.status, stored.approved_by, stored.approved_at) == ("new", None, None)
 
 
+def test_i4_what_decides_where_money_goes_is_sealed(approver):
+    rosa = Actor.staff(UserFactory(username="rosa"), Channel.ADMIN)
+    client = ClientFactory(name="Ann Lee", email="ann@example.com")
+    wallet = services.add_wallet(client, network="eth", address=ETH, label="Ann", actor=rosa)
+    arno = Actor.staff(approver, Channel.ADMIN)
+    for operation in (
+        *(wallet_operations.APPROVE, wallet_operations.FREEZE),
+        *(wallet_operations.RELEASE, wallet_operations.ARCHIVE),
+    ):
+        [outcome] = perform(operation, wallet_operations.see([wallet.pk]), actor=arno)
+        assert outcome.done
+
+    events = list(wallet.events.order_by("number"))
+    assert [(each.event_type, each.from_status, each.to_status) for each in events] == [
+        ("add", "new", "new"),
+        ("approve", "new", "active"),
+        ("freeze", "active", "frozen"),
+        ("release", "frozen", "new"),
+        ("archive", "new", "archived"),
+    ]
+    assert [each.person for each in events] == [rosa.person, *[approver] * 4]
+    assert (events[0].facts["network"], events[0].facts["address"]) == ("eth", ETH)
+    assert chain.first_broken(events) is None
+    assert Wallet.objects.get().last_event == 5
+    assert not any("Ann" in each.data or "ann@" in each.data for each in events)
+
+
+def test_a_refused_act_leaves_no_event(approver):
+    wallet = WalletFactory(status="archived")
+
+    [outcome] = perform(
+        wallet_operations.FREEZE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
+
+    assert (outcome.done, outcome.code) == (False, "status")
+    assert not wallet.events.exists()
+
+
 def test_an_archived_wallet_stays_archived(approver):
     wallet = WalletFactory()
-    services.archive_wallets([wallet.pk], by=approver)
+    perform(
+        wallet_operations.ARCHIVE,
+        wallet_operations.see([wallet.pk]),
+        actor=Actor.staff(approver, Channel.ADMIN),
+    )
 
     for act in ACTS:
-        assert not act([wallet.pk], by=approver)[0].done
+        assert not perform(
+            act, wallet_operations.see([wallet.pk]), actor=Actor.staff(approver, Channel.ADMIN)
+        )[0].done
 
     assert Wallet.objects.get().status == "archived"
 
@@ -305,7 +396,11 @@ def test_bulk_acts_take_the_same_few_statements(approver, django_assert_max_num_
     approver.has_perm("wallets.approve_wallet")
 
     with django_assert_max_num_queries(6):
-        outcomes = services.approve_wallets([wallet.pk for wallet in wallets], by=approver)
+        outcomes = perform(
+            wallet_operations.APPROVE,
+            wallet_operations.see([wallet.pk for wallet in wallets]),
+            actor=Actor.staff(approver, Channel.ADMIN),
+        )
 
     assert all(outcome.done for outcome in outcomes)
 
@@ -330,7 +425,15 @@ def test_c2_one_of_two_people_who_press_at_once_approves():
         try:
             for pk in wallets:
                 barrier.wait(timeout=30)
-                done.extend(o.id for o in services.approve_wallets([pk], by=by) if o.done)
+                done.extend(
+                    o.id
+                    for o in perform(
+                        wallet_operations.APPROVE,
+                        wallet_operations.see([pk]),
+                        actor=Actor.staff(by, Channel.ADMIN),
+                    )
+                    if o.done
+                )
         finally:
             connection.close()
 

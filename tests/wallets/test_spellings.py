@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import heleket
+from audit.actor import Actor, Channel
 from payouts.admin.rows import search
 from payouts.models import Attempt, Payout
 from payouts.recording import difference
@@ -135,11 +136,13 @@ def test_g33_base64_in_either_alphabet_is_one_account():
 @pytest.mark.parametrize(("network", "address"), ALL)
 def test_g33_no_second_wallet_for_the_same_destination(network, address):
     client = ClientFactory()
-    services.add_wallet(client, network=network, address=address, by=None)
+    services.add_wallet(client, network=network, address=address, actor=Actor.system(Channel.ADMIN))
 
     for text in spellings(network, address):
         with pytest.raises(WalletError):
-            services.add_wallet(client, network=network, address=text, by=None)
+            services.add_wallet(
+                client, network=network, address=text, actor=Actor.system(Channel.ADMIN)
+            )
 
     assert Wallet.objects.count() == 1
 

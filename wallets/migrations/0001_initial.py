@@ -1,3 +1,4 @@
+import audit.clock
 import audit.texts
 import django.core.validators
 import django.db.models.deletion
@@ -63,7 +64,12 @@ class Migration(migrations.Migration):
                 ),
                 ("folded_id", wallets.models.Folded(of="external_id", unique=True)),
                 ("folded_name", wallets.models.Folded(db_index=True, of="name")),
-                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="created")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=audit.clock.now, editable=False, verbose_name="created"
+                    ),
+                ),
                 (
                     "created_by",
                     models.ForeignKey(
@@ -204,11 +210,17 @@ class Migration(migrations.Migration):
                         verbose_name="approved by",
                     ),
                 ),
-                ("created_at", models.DateTimeField(auto_now_add=True, verbose_name="added")),
+                (
+                    "created_at",
+                    models.DateTimeField(
+                        default=audit.clock.now, editable=False, verbose_name="added"
+                    ),
+                ),
                 (
                     "approved_at",
                     models.DateTimeField(editable=False, null=True, verbose_name="approved"),
                 ),
+                ("last_event", models.PositiveIntegerField(default=0, editable=False)),
             ],
             options={
                 "verbose_name": "wallet",
@@ -235,6 +247,68 @@ class Migration(migrations.Migration):
                         ),
                         name="wallet_status_is_known",
                     ),
+                ],
+            },
+        ),
+        migrations.CreateModel(
+            name="WalletEvent",
+            fields=[
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("number", models.PositiveIntegerField()),
+                ("at", models.DateTimeField()),
+                (
+                    "person",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                ("client_id", models.PositiveBigIntegerField(null=True)),
+                ("api_key_id", models.PositiveBigIntegerField(null=True)),
+                (
+                    "channel",
+                    models.CharField(
+                        choices=[
+                            ("admin", "Admin"),
+                            ("api", "API"),
+                            ("command", "command line"),
+                            ("worker", "worker"),
+                            ("webhook", "webhook"),
+                            ("poll", "question to Heleket"),
+                            ("reconcile", "reconciliation"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
+                ("event_type", models.CharField(max_length=20)),
+                ("reason", models.TextField(default="")),
+                ("data", models.TextField(default="")),
+                ("hash", models.CharField(max_length=64)),
+                ("from_status", models.CharField(default="", max_length=10)),
+                ("to_status", models.CharField(max_length=10)),
+                (
+                    "wallet",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="events",
+                        to="wallets.wallet",
+                    ),
+                ),
+            ],
+            options={
+                "abstract": False,
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.UniqueConstraint(
+                        models.F("wallet"), models.F("number"), name="one_event_per_wallet"
+                    )
                 ],
             },
         ),
@@ -318,7 +392,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(blank=True, editable=False, verbose_name="created"),
+                    models.DateTimeField(
+                        default=audit.clock.now, editable=False, verbose_name="created"
+                    ),
                 ),
                 (
                     "created_by",
@@ -445,7 +521,9 @@ class Migration(migrations.Migration):
                 ),
                 (
                     "created_at",
-                    models.DateTimeField(blank=True, editable=False, verbose_name="added"),
+                    models.DateTimeField(
+                        default=audit.clock.now, editable=False, verbose_name="added"
+                    ),
                 ),
                 (
                     "approved_at",

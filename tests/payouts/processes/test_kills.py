@@ -51,7 +51,7 @@ def test_a2_killed_after_the_gateway_has_paid(make_approved, sandbox, start_work
     assert sandbox.creates() == 1
     attempt = payout.attempts.get()
     assert attempt.uuid == sandbox.state()["payouts"][0]["uuid"]
-    assert attempt.sources["uuid"] == "check"
+    assert attempt.sources["uuid"] == "poll"
 
 
 def is_record(statement, transaction):

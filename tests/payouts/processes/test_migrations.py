@@ -24,7 +24,7 @@ BLOCKED_AT_MOST = "1s"
 # What the first release brought; a desk has its data from then on.
 FIRST_RELEASE = {
     "audit": "0002_events_stay",
-    "wallets": "0002_wallet_keeps_destination",
+    "wallets": "0002_records_stay",
     "payouts_gateway": "0002_row",
     "payouts_controls": "0002_row",
     "payouts": "0002_records_stay",
@@ -242,6 +242,7 @@ class Traffic:
                 copy(table, self.known[table], self.payout, 1, mark=mark)
             with connection.cursor() as cursor:
                 cursor.execute(
-                    "UPDATE payouts_payout SET due_at = now(), checks = checks + 1 WHERE id = %s",
+                    "UPDATE payouts_payout SET due_at = now(), poll_count = poll_count + 1 "
+                    "WHERE id = %s",
                     [self.payout],
                 )

@@ -9,6 +9,7 @@ from django.db import OperationalError, connection, transaction
 
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.operations import perform
 from audit.refusals import Refused
 from payouts import operations, polling, rebinding, submission
 from payouts.engine import jobs
@@ -152,7 +153,9 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
 
 def test_a19_cancel_against_claim_has_one_winner_in_both_orders(account, make, duel, rounds):
     operator = StaffFactory(roles=["Operator"])
-    cancel = partial(operations.CANCEL, reason="Stop", actor=Actor.staff(operator, Channel.ADMIN))
+    cancel = partial(
+        perform, operations.CANCEL, reason="Stop", actor=Actor.staff(operator, Channel.ADMIN)
+    )
     for _ in rounds:
         [payout] = make(1)
         claim = partial(submission.claim, 1, account, only=[payout.pk])

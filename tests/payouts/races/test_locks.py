@@ -7,6 +7,7 @@ import pytest
 
 import heleket
 from audit.actor import Actor, Channel
+from audit.operations import perform
 from payouts import operations, polling, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
@@ -16,7 +17,7 @@ from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import returned
-from wallets.services import freeze_wallets
+from wallets import operations as wallet_operations
 
 pytestmark = [
     pytest.mark.postgres,
@@ -78,11 +79,16 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ri
         seen = see(payouts)
         mixed = chance.sample(seen, len(seen))
         acts = [
-            partial(operations.CANCEL, seen, **by_operator),
-            partial(operations.APPROVE, mixed, **by_approver),
-            partial(operations.HOLD, seen[::-1], reason="Stop", **by_approver),
+            partial(perform, operations.CANCEL, seen, **by_operator),
+            partial(perform, operations.APPROVE, mixed, **by_approver),
+            partial(perform, operations.HOLD, seen[::-1], reason="Stop", **by_approver),
             partial(operations.close_discrepancy, discrepancy_of(payouts[-1]), **by_operator),
-            partial(freeze_wallets, [each.pk for each in wallets[::-1]], by=approver),
+            partial(
+                perform,
+                wallet_operations.FREEZE,
+                wallet_operations.see(each.pk for each in wallets[::-1]),
+                **by_approver,
+            ),
             turn,
             *[partial(work, chance.choice(ANSWERS), number) for _ in range(2)],
         ]

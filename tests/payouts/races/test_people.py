@@ -68,7 +68,9 @@ def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
     for _ in rounds:
         payout = make()
         seen = see([payout])
-        approve = partial(operations.APPROVE, seen, actor=Actor.staff(person, Channel.ADMIN))
+        approve = partial(
+            perform, operations.APPROVE, seen, actor=Actor.staff(person, Channel.ADMIN)
+        )
         results = returned(pair.run(approve, approve))
 
         assert sorted(outcome.done for [outcome] in results) == [False, True]
@@ -135,7 +137,9 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
     writers, payout = ring(6), make()
     seen = see([payout])
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
-    held = partial(operations.HOLD, seen, reason="“ä” {1}", actor=Actor.staff(approver, "admin"))
+    held = partial(
+        perform, operations.HOLD, seen, reason="“ä” {1}", actor=Actor.staff(approver, "admin")
+    )
 
     def released():
         as_it_is = see([Payout.objects.get(pk=payout.pk)])
@@ -143,7 +147,7 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
 
     def tell():
         with transitions.change([payout.pk], actor=Actor.staff(operator, Channel.API)) as [locked]:
-            locked.tell("note", "1E-7", amount="0.10000000", since=1.0)
+            locked.log_event("note", "1E-7", amount="0.10000000", since=1.0)
 
     for _ in rounds:
         returned(writers.run(held, released, tell, tell, tell, tell))

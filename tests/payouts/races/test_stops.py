@@ -12,6 +12,7 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
+from audit.operations import perform
 from audit.refusals import Refused
 from payouts import submission
 from payouts.controls import switch
@@ -21,9 +22,10 @@ from payouts.staff import people
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import LOOK, returned
 from tests.sim import bugs
+from wallets import operations as wallet_operations
 from wallets import stops
 from wallets.models import Client, Wallet
-from wallets.services import archive_wallets, close_client, freeze_wallets
+from wallets.services import close_client
 
 pytestmark = [
     pytest.mark.postgres,
@@ -43,8 +45,12 @@ def stop(request):
         )
     if request.param == "close":
         return lambda: close_client(wallet.client_id, reason="Stop", by=by)
-    act = {"freeze": freeze_wallets, "archive": archive_wallets}[request.param]
-    return lambda: act([wallet.pk], by=by)[0].done
+    act = {"freeze": wallet_operations.FREEZE, "archive": wallet_operations.ARCHIVE}[request.param]
+    return lambda: (
+        perform(act, wallet_operations.see([wallet.pk]), actor=Actor.staff(by, Channel.ADMIN))[
+            0
+        ].done
+    )
 
 
 @pytest.fixture
@@ -164,7 +170,7 @@ def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_bet
         people.enable(person, seen=seen, reason="Found it", actor=Actor.staff(boss, Channel.ADMIN))
 
     assert not User.objects.get(pk=person.pk).is_active
-    assert DeskEvent.objects.last().act == "disable"
+    assert DeskEvent.objects.last().event_type == "disable"
 
 
 def test_g72_what_is_paused_again_while_it_is_resumed_stays_paused(client, stopped_in_between):
@@ -186,4 +192,4 @@ def test_g72_what_is_paused_again_while_it_is_resumed_stays_paused(client, stopp
     assert "paused again" in answer.content.decode()
     assert "A break-in" in answer.content.decode()
     assert not Switch.objects.get(pk=1).is_on
-    assert DeskEvent.objects.last().act == "pause"
+    assert DeskEvent.objects.last().event_type == "pause"
