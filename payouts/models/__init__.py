@@ -1,0 +1,38 @@
+"""Payouts and everything that is written down about them."""
+
+from payouts.models.approval import Approval, PayoutMaker
+from payouts.models.attempt import FINAL_FAILURES, Attempt
+from payouts.models.choices import (
+    USUAL_WAIT,
+    WITHOUT_CALL,
+    EventType,
+    MakerRole,
+    Origin,
+    PayoutStatus,
+    WaitingFor,
+)
+from payouts.models.discrepancy import Discrepancy
+from payouts.models.event import PayoutEvent
+from payouts.models.payout import LAST_GENERATION, Payout, PayoutNumber, PayoutQuerySet
+from payouts.models.webhook import WebhookDelivery
+
+__all__ = [
+    "FINAL_FAILURES",
+    "LAST_GENERATION",
+    "USUAL_WAIT",
+    "WITHOUT_CALL",
+    "Approval",
+    "Attempt",
+    "Discrepancy",
+    "EventType",
+    "MakerRole",
+    "Origin",
+    "Payout",
+    "PayoutEvent",
+    "PayoutMaker",
+    "PayoutNumber",
+    "PayoutQuerySet",
+    "PayoutStatus",
+    "WaitingFor",
+    "WebhookDelivery",
+]

@@ -1,0 +1,54 @@
+"""Who made a payout what it is, and who decided about it."""
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from payouts.models.choices import MakerRole
+from payouts.models.payout import Payout
+
+
+class PayoutMaker(models.Model):
+    """A person who had a hand in what is paid, and so may not approve it."""
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="makers")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    role = models.CharField(max_length=10, choices=MakerRole)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint("payout", "person", "role", name="one_row_per_role")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.get_role_display()}"
+
+
+class Approval(models.Model):
+    """One person's decision on what they saw."""
+
+    class Decision(models.TextChoices):
+        APPROVED = "approved", _("approved")
+        REJECTED = "rejected", _("rejected")
+
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="approvals")
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="approvals"
+    )
+    decided_at = models.DateTimeField()
+    decision = models.CharField(max_length=10, choices=Decision)
+    digest = models.CharField(max_length=64)
+    policy_version = models.PositiveIntegerField()
+    voided_at = models.DateTimeField(null=True)
+    void_reason = models.TextField(default="")
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                "payout", "person", condition=Q(voided_at=None), name="one_standing_decision"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.decision}"
