@@ -1,5 +1,7 @@
-"""May it be paid now? A claim and a repeat ask the same: it passes, waits, or its approvals are
-over.
+"""May it be paid now? It passes, waits, its approvals are over, or it is refused.
+
+Request, edit and their forms ask `refusal_of_request`, an approval asks `refusal_of_approval`, and
+a claim, a repeat included, asks `Eligibility`, which looks up once for all its payouts.
 
 Rows tell what to look at; sealed events are what is believed. Whoever writes rows without the key
 of the chains can make up an approval, but no event that tells of it.
@@ -13,8 +15,12 @@ from decimal import Decimal
 from enum import Enum, auto
 from uuid import UUID
 
+from django.utils.translation import gettext as _
+
 from audit import chain
-from payouts import policy
+from audit.refusals import Refusal
+from payouts.controls import policy
+from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import (
     Approval,
     Attempt,
@@ -25,7 +31,10 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from wallets.models import PayoutService, Wallet, WalletStatus
+from payouts.staff import roles
+from wallets.amounts import format_amount, parse_amount
+from wallets.coins import decimals_of
+from wallets.models import Client, PayoutService, Wallet, WalletStatus
 
 # An event that leaves a payout in any other status ends the approvals from before it.
 STANDING = (PayoutStatus.APPROVED, PayoutStatus.SUBMITTING)
@@ -52,6 +61,79 @@ class Verdict:
 PASSES = Verdict(Says.PASS)
 
 
+# A request, an edit, and what their forms say beside a field
+
+
+def refusal_of_request(
+    client: Client, wallet: Wallet, currency: str, amount: Decimal
+) -> Refusal | None:
+    """Return why this cannot be asked for as it stands."""
+    if wallet.client_id != client.pk:
+        return Refusal("other_client", _("This wallet belongs to another client."))
+    return refusal_of_destination(client.is_active, WalletStatus(wallet.status)) or refusal_of_coin(
+        wallet.network, currency, amount
+    )
+
+
+def refusal_of_destination(client_is_active: bool, status: WalletStatus) -> Refusal | None:
+    if not client_is_active:
+        return Refusal("client", _("The client is not active."))
+    if status != WalletStatus.ACTIVE:
+        return Refusal("wallet", _("The wallet is not active: it is %s.") % status.label)
+    return None
+
+
+def refusal_of_coin(network: str, currency: str, amount: Decimal) -> Refusal | None:
+    """Return why Heleket would not pay this amount, as far as the desk knows."""
+    service = PayoutService.objects.filter(network=network, currency=currency).first()
+    if service is None or not service.is_available:
+        return refusal_of_service(service, amount)
+    try:
+        parse_amount(format_amount(amount), decimals=decimals_of(network, currency))
+    except ValueError as exc:
+        return Refusal("amount", str(exc))
+    return refusal_of_service(service, amount)
+
+
+def refusal_of_service(service: PayoutService | None, amount: Decimal) -> Refusal | None:
+    if service is None:
+        return Refusal("service", _("Heleket does not pay this coin on this network."))
+    if sentence := service.refusal_for(amount):
+        return Refusal("amount" if service.is_available else "service", sentence)
+    return None
+
+
+# An approval
+
+
+@dataclass(frozen=True)
+class ApprovalFacts:
+    makers: Mapping[UUID, Sequence[Maker]]
+    destinations: Mapping[int, tuple[bool, WalletStatus]]
+
+
+def approval_facts(payouts: Sequence[Payout]) -> ApprovalFacts:
+    return ApprovalFacts(makers_of(payouts), destinations_of(payouts))
+
+
+def refusal_of_approval(
+    payout: Payout, facts: ApprovalFacts, person_id: int | None
+) -> Refusal | None:
+    """Return why this person may not approve the payout."""
+    refusal = refusal_of_destination(*facts.destinations[payout.wallet_id])
+    return refusal or refusal_of_maker(person_id, facts.makers.get(payout.pk, []))
+
+
+def destinations_of(payouts: Sequence[Payout]) -> dict[int, tuple[bool, WalletStatus]]:
+    """Return of each wallet whether its client is active, and its status."""
+    wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
+    rows = wallets.values_list("pk", "client__is_active", "status")
+    return {pk: (is_active, WalletStatus(status)) for pk, is_active, status in rows}
+
+
+# A claim
+
+
 class Eligibility:
     """Looks up once for all the locked payouts of a claim what each of them is judged by.
 
@@ -65,11 +147,7 @@ class Eligibility:
         installation: str,
     ) -> None:
         self.attempts, self.installation = attempts, installation
-        wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
-        self.wallets = {
-            pk: (WalletStatus(status), is_active)
-            for pk, status, is_active in wallets.values_list("pk", "status", "client__is_active")
-        }
+        self.destinations = destinations_of(payouts)
         self.services = {
             (service.network, service.currency): service
             for service in PayoutService.objects.filter(
@@ -81,7 +159,7 @@ class Eligibility:
         for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
             self.approvals[approval.payout_id].append(approval)
         people = {each.person_id for some in self.approvals.values() for each in some}
-        self.may_approve = policy.people_who_may_approve(people)
+        self.approvers = roles.people_who_may_approve(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
         makers = PayoutMaker.objects.filter(payout__in=payouts)
         for payout_id, person_id in makers.values_list("payout_id", "person_id"):
@@ -93,14 +171,26 @@ class Eligibility:
     def of(self, payout: Payout) -> Verdict:
         if reason := self.forgery(payout):
             return Verdict(Says.WAIT, reason, is_forged=True)
-        if reason := self.wallet_trouble(payout):
-            return Verdict(Says.VOID, reason, WaitingFor.WALLET)
-        standing, makers = self.approvals[payout.pk], self.makers[payout.pk]
-        if reason := policy.missing(payout, standing, makers, self.may_approve):
-            return Verdict(Says.VOID, reason)
-        if reason := self.service_trouble(payout):
-            return Verdict(Says.WAIT, reason, WaitingFor.SERVICE)
+        if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
+            return Verdict(Says.VOID, refusal.sentence, WaitingFor.WALLET)
+        if refusal := policy.judge(self.proposal(payout)):
+            return Verdict(Says.VOID, refusal.sentence)
+        service = self.services.get((payout.network, payout.currency))
+        if refusal := refusal_of_service(service, payout.amount):
+            return Verdict(Says.WAIT, refusal.sentence, WaitingFor.SERVICE)
         return PASSES
+
+    def proposal(self, payout: Payout) -> policy.Proposal:
+        return policy.Proposal(
+            digest=payout.digest(),
+            makers=self.makers[payout.pk],
+            approvers=self.approvers,
+            approvals=[
+                policy.Given(each.person_id, each.digest)
+                for each in self.approvals[payout.pk]
+                if each.decision == Approval.Decision.APPROVED
+            ],
+        )
 
     def forgery(self, payout: Payout) -> str:
         """Say which row tells what no sealed event tells, or nothing."""
@@ -121,18 +211,6 @@ class Eligibility:
             ):
                 return "The request that is stored for it is not what was approved."
         return ""
-
-    def wallet_trouble(self, payout: Payout) -> str:
-        status, client_is_active = self.wallets[payout.wallet_id]
-        if not client_is_active:
-            return "The client is not active."
-        if status != WalletStatus.ACTIVE:
-            return f"The wallet is {status.label}."
-        return ""
-
-    def service_trouble(self, payout: Payout) -> str:
-        service = self.services.get((payout.network, payout.currency))
-        return str(service.refusal_for(payout.amount) if service else "Heleket no longer lists it.")
 
 
 def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | None:

@@ -16,8 +16,15 @@ from audit.actor import Actor
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
-from payouts import policy, transitions, wakeups
-from payouts.makers import Maker, add_makers, makers_of, refusal_of_maker, store_makers
+from payouts import transitions, wakeups
+from payouts.controls import policy
+from payouts.eligibility import (
+    ApprovalFacts,
+    approval_facts,
+    refusal_of_approval,
+    refusal_of_request,
+)
+from payouts.makers import add_makers, store_makers
 from payouts.models import (
     FINAL_FAILURES,
     LAST_GENERATION,
@@ -31,7 +38,7 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from payouts.requests import exact_amount, refuse_unless_payable
+from payouts.requests import exact_amount
 from payouts.seen import Seen, stale
 from wallets.models import Wallet
 
@@ -81,12 +88,6 @@ def refusal_of_stopped(payout: Payout) -> Refusal | None:
     return None
 
 
-@dataclass(frozen=True)
-class ApprovalFacts:
-    makers: Mapping[UUID, Sequence[Maker]]
-    active_wallets: set[int]
-
-
 class Approve(PayoutOperation[ApprovalFacts]):
     """Approve what the actor has seen. Makers never approve, superusers included."""
 
@@ -94,20 +95,15 @@ class Approve(PayoutOperation[ApprovalFacts]):
     statuses = sources(Payout.approve)
 
     def load(self, rows: Sequence[Payout]) -> ApprovalFacts:
-        active = Wallet.objects.active().filter(client__is_active=True)
-        used = active.filter(pk__in={payout.wallet_id for payout in rows})
-        return ApprovalFacts(makers_of(rows), set(used.values_list("pk", flat=True)))
+        return approval_facts(rows)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
-        if refusal := super().refusal(row, facts, actor):
-            return refusal
-        if row.wallet_id not in facts.active_wallets:
-            return Refusal("wallet", _("Its wallet or its client is not active."))
-        return refusal_of_maker(actor.person_id, facts.makers.get(row.pk, []))
+        refusal = super().refusal(row, facts, actor)
+        return refusal or refusal_of_approval(row, facts, actor.person_id)
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: str) -> str:
         digest = change.row.digest()
-        change.log_event(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
+        change.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
         change.row.approve()
         return _("Approved. It will be sent.")
 
@@ -305,9 +301,11 @@ class Edit(PayoutOperation[None]):
             new = self.content()
             if new == content(payout):
                 return Refusal("unchanged", _("Nothing changed: it is as you want it already."))
-            refuse_unless_payable(payout.client, self.wallet, new["currency"], new["amount"])
         except Refused as exc:
             return Refusal(exc.code, str(exc))
+        coin = (new["currency"], new["amount"])
+        if refusal := refusal_of_request(payout.client, self.wallet, *coin):
+            return refusal
         is_tried = payout.attempts.filter(generation=payout.generation).exists()
         return refusal_of_last_generation(payout) if is_tried else None
 
@@ -429,7 +427,7 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
-            policy_version=policy.POLICY_VERSION,
+            policy_version=policy.VERSION,
         )
         for payout in payouts
     )

@@ -14,11 +14,11 @@ from audit.operations import Change
 from audit.refusals import Refused
 from audit.texts import needed, optional
 from payouts import transitions
+from payouts.eligibility import refusal_of_request
 from payouts.makers import Maker, add_makers
 from payouts.models import EventType, MakerRole, Origin, Payout, PayoutNumber
-from wallets.amounts import exact, format_amount, parse_amount
-from wallets.coins import decimals_of
-from wallets.models import Client, PayoutService, Wallet, WalletStatus
+from wallets.amounts import exact, format_amount
+from wallets.models import Client, Wallet
 
 
 def request_payout(
@@ -65,7 +65,8 @@ def request_payout(
     payout.fingerprint = fingerprint(payout)
     if known := Payout.objects.filter(pk=payout.pk).first():
         return same_request(known, payout)
-    refuse_unless_payable(client, wallet, payout.currency, payout.amount)
+    if refusal := refusal_of_request(client, wallet, payout.currency, payout.amount):
+        raise Refused(refusal.sentence, refusal.code)
     all_makers = {
         (wallet.added_by_id, MakerRole.WALLET),
         (actor.person_id, MakerRole.REQUESTED),
@@ -126,28 +127,3 @@ def same_request(known: Payout, asked: Payout) -> Payout:
             % {"payout": known}
         )
     return known
-
-
-def refuse_unless_payable(client: Client, wallet: Wallet, currency: str, amount: Decimal) -> None:
-    """Raise PayoutError if this cannot be paid as it stands."""
-    if not client.is_active:
-        raise Refused(_("%(client)s is not an active client.") % {"client": client})
-    if wallet.client_id != client.pk:
-        raise Refused(_("This wallet belongs to another client."))
-    if wallet.status != WalletStatus.ACTIVE:
-        raise Refused(
-            _("This wallet is not active: it is %(status)s.")
-            % {"status": wallet.get_status_display()}
-        )
-    try:
-        parse_amount(format_amount(amount), decimals=decimals_of(wallet.network, currency))
-    except ValueError as exc:
-        raise Refused(str(exc)) from exc
-    service = PayoutService.objects.filter(network=wallet.network, currency=currency).first()
-    if service is None:
-        raise Refused(
-            _("Heleket does not pay %(currency)s on %(network)s, as far as the desk knows.")
-            % {"currency": currency, "network": wallet.network}
-        )
-    if refusal := service.refusal_for(amount):
-        raise Refused(str(refusal))

@@ -12,7 +12,8 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.events import next_links
 from audit.operations import Change
-from payouts import makers, operations, policy, transitions
+from payouts import makers, operations, transitions
+from payouts.controls import policy
 from payouts.models import (
     USUAL_WAIT,
     Approval,
@@ -122,7 +123,7 @@ class PayoutFactory(DjangoModelFactory):
             approver = approved_by or StaffFactory(roles=["Approver"])
             actor = Actor.staff(approver, Channel.ADMIN)
             approved, digest = Change(payout), payout.digest()
-            approved.log_event(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
+            approved.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
             payout.approve()
             events += next_links(
                 approved, events[-1].hash, actor, partial(PayoutEvent, payout_id=payout.pk)

@@ -26,7 +26,8 @@ from audit.operations import Change
 from config.demo.history import PURPOSES, Clock, filled_in, worth
 from heleket.sandbox.catalogue import PRICES
 from heleket.signing import sign
-from payouts import call_answers, policy, recording, submission
+from payouts import call_answers, recording, submission
+from payouts.controls import policy
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import (
     Approval,
@@ -158,7 +159,7 @@ class Life:
                 decided_at=clock.now(),
                 decision=decision,
                 digest=self.payout.digest(),
-                policy_version=policy.POLICY_VERSION,
+                policy_version=policy.VERSION,
             )
         )
 
@@ -171,7 +172,7 @@ class Life:
         self.wait(120, 6 * 3600)
         by = self.person("amira", "arno")
         digest = self.payout.digest()
-        self.log(EventType.APPROVE, digest=digest, policy=policy.POLICY_VERSION)
+        self.log(EventType.APPROVE, digest=digest, policy=policy.VERSION)
         self.payout.approve()
         self.write(Channel.ADMIN, by)
         self.decide(Approval.Decision.APPROVED, by)

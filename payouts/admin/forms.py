@@ -1,7 +1,6 @@
 """Forms of the Admin: a payout by hand, its edit, and the reason for an act."""
 
 from contextlib import suppress
-from decimal import Decimal
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -14,10 +13,11 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from audit.texts import one_line
 from payouts.admin.acts import Act
+from payouts.eligibility import refusal_of_coin
 from payouts.models import Payout
 from payouts.seen import see
-from wallets.amounts import AmountFormField, format_amount, parse_amount
-from wallets.coins import decimals_of, network_name
+from wallets.amounts import UNIT, AmountFormField
+from wallets.coins import network_name
 from wallets.display import in_groups
 from wallets.models import Client, PayoutService, Wallet
 
@@ -104,22 +104,11 @@ class PayoutForm(forms.Form):
         return data
 
     def check_coin(self, network: str, currency: str, amount: Any) -> None:
-        service = PayoutService.objects.filter(network=network, currency=currency).first()
-        if service is None or not service.is_available:
-            told = _("Heleket does not pay %(currency)s on %(network)s at the moment.")
-            names = {"currency": currency, "network": network_name(network)}
-            self.add_error("currency", told % names)
-        elif amount and (refusal := refusal_of(service, amount)):
-            self.add_error("amount", refusal)
-
-
-def refusal_of(service: PayoutService, amount: Decimal) -> str:
-    try:
-        decimals = decimals_of(service.network, service.currency)
-        parse_amount(format_amount(amount), decimals=decimals)
-    except ValueError as exc:
-        return str(exc)
-    return service.refusal_for(amount)
+        refusal = refusal_of_coin(network, currency, amount or UNIT)
+        if refusal and refusal.code == "service":
+            self.add_error("currency", refusal.sentence)
+        elif refusal and amount:
+            self.add_error("amount", refusal.sentence)
 
 
 class AddForm(PayoutForm):

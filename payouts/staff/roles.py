@@ -1,6 +1,7 @@
 """Who may do what: the groups of the staff, and the acts of each. A migration makes the groups."""
 
 from collections.abc import Iterable, Sequence
+from functools import cache
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
@@ -118,6 +119,25 @@ def holders(roles: Iterable[str], rights: Iterable[str]) -> QuerySet[User]:
 
 def user_managers() -> QuerySet[User]:
     return holders(MANAGERS, MANAGES)
+
+
+def people_who_may_approve(ids: Iterable[int]) -> set[int]:
+    """Those of the given people who are active and hold the right at this moment."""
+    asked = _approvers().filter(pk__in=set(ids))
+    return set(asked.values_list("pk", flat=True))
+
+
+@cache
+def _approvers() -> QuerySet[User]:
+    """All people who may approve, for `filter` alone: read as it is, it would keep its rows.
+
+    Django takes longer to put this question together than the database to answer it. Who also
+    manages users could have given the right to themselves: it does not count for them.
+    """
+    people = User.objects.with_perm(
+        "payouts.approve_payout", backend="django.contrib.auth.backends.ModelBackend"
+    )
+    return people.exclude(pk__in=user_managers().values("pk"), is_superuser=False)
 
 
 def people_with_both() -> QuerySet[User]:

@@ -166,7 +166,7 @@ def test_nothing_is_paid_to_an_inactive_client(client, requester):
 
     response = client.post(add_url(wallet), data(wallet, confirmed="yes"))
 
-    assert "not an active client" in response.content.decode()
+    assert "The client is not active" in response.content.decode()
     assert not Payout.objects.exists()
 
 

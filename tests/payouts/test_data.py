@@ -134,7 +134,7 @@ def test_what_cannot_be_paid_as_it_stands_is_refused(request_one, wallet):
     PayoutServiceFactory()
     wallet.client.is_active = False
     wallet.client.save()
-    assert_refused(request_one, match="not an active client")
+    assert_refused(request_one, match="The client is not active")
 
 
 def test_d9_a_service_that_is_gone_at_the_claim_makes_the_payout_wait(office):

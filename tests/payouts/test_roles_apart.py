@@ -8,7 +8,6 @@ from django.urls import reverse
 
 from audit import chain
 from audit.models import DeskEvent
-from payouts import policy
 from payouts.models import Approval, Payout, PayoutStatus
 from payouts.staff import roles
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
@@ -213,7 +212,7 @@ def test_g42_a_superuser_may_be_given_anything():
     boss = UserFactory(is_superuser=True)
     boss.groups.set(Group.objects.all())
     assert boss.groups.count() == len(roles.ROLES)
-    assert policy.people_who_may_approve([boss.pk]) == {boss.pk}
+    assert roles.people_who_may_approve([boss.pk]) == {boss.pk}
 
 
 # While both stand
@@ -233,11 +232,11 @@ def test_g42_while_both_stand_the_approval_does_not_count_at_the_claim(office):
         StaffFactory(roles=["Approver"]),
     )
     payout = PayoutFactory(status=PayoutStatus.APPROVED, approved_by=torn)
-    assert policy.people_who_may_approve([torn.pk, other.pk]) == {torn.pk, other.pk}
+    assert roles.people_who_may_approve([torn.pk, other.pk]) == {torn.pk, other.pk}
 
     make_torn(torn)
 
-    assert policy.people_who_may_approve([torn.pk, other.pk]) == {other.pk}
+    assert roles.people_who_may_approve([torn.pk, other.pk]) == {other.pk}
     assert office.submit() == 0
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
     assert Approval.objects.get(payout=payout).voided_at is not None
@@ -254,7 +253,7 @@ def test_g42_who_manages_by_a_right_or_another_role_approves_nothing(way):
     trigger = f"{table}_apart" + ("" if connection.vendor == "postgresql" else "_0")
     tamper(table, trigger, f"INSERT INTO {table} (user_id, {column}) VALUES ({torn.pk}, {held.pk})")
 
-    assert not policy.people_who_may_approve([torn.pk])
+    assert not roles.people_who_may_approve([torn.pk])
     assert list(roles.people_with_both()) == [torn]
 
 

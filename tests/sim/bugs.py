@@ -147,8 +147,8 @@ FOUND_BY_RUNS = [
     Bug(
         "digest not checked at claim",
         "I3",
-        "payouts.policy.missing",
-        "    if any(each.digest != digest for each in standing):\n",
+        "payouts.controls.policy.judge",
+        "    if any(each.digest != proposal.digest for each in given):\n",
         "    if False:\n",
         seed=65,
     ),
