@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from audit import clock as money_clock
 from audit.actor import Actor, Channel
+from audit.operations import perform
 from audit.refusals import Refused
 from payouts import polling
 from payouts.controls import switch
@@ -25,6 +26,7 @@ from tests.sim import machines, people
 from tests.sim.oracle import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutService, Wallet
+from wallets.operations import APPROVE, RELEASE, see
 
 STEPS = 300
 LOOK_AT_ALL_EVERY = 50
@@ -200,11 +202,18 @@ def put_right(world: World) -> None:
     people.top_up(world, "treasury")
     User.objects.update(is_active=True)
     PayoutService.objects.update(is_available=True)
-    Wallet.objects.update(status="active")
+    put_wallets_right(world)
     if not Switch.objects.get(pk=1).is_on:
         switch.set_sending(
             True, reason="Over", actor=Actor.staff(world.person("omar"), Channel.ADMIN)
         )
+
+
+def put_wallets_right(world: World) -> None:
+    actor = Actor.staff(world.person("amira"), Channel.ADMIN)
+    for operation, status in ((RELEASE, "frozen"), (APPROVE, "new")):
+        found = Wallet.objects.filter(status=status).order_by("pk")
+        perform(operation, see(found.values_list("pk", flat=True)), actor=actor)
 
 
 def close_discrepancies(world: World) -> bool:
