@@ -56,10 +56,10 @@ def one_moment() -> Iterator[datetime]:
 
 
 @contextmanager
-def replaced(source: Callable[[], datetime]) -> Iterator[None]:
-    """Let `source` tell the time; for tests and for the history that the demo makes up."""
+def replaced(clock: Callable[[], datetime]) -> Iterator[None]:
+    """Let `clock` tell the time; for tests and for the history that the demo makes up."""
     global _source
-    before, _source = _source, source
+    before, _source = _source, clock
     try:
         yield
     finally:

@@ -45,11 +45,11 @@ def run(rounds: int) -> list[Figure]:
 
 def lose_all(sandbox: stage.Sandbox) -> None:
     """Kill workers in the middle of it, until every payout is one that nobody knows about."""
-    sandbox.tell("gate", mode="after")
+    sandbox.command("gate", mode="after")
     for number in range(1, WORKERS + 1):
         lose_some(sandbox, number * KILLED_THREADS)
         sending.set_aside()  # for now: the next one shall not ask about these
-    sandbox.tell("gate", mode="open")
+    sandbox.command("gate", mode="open")
     if Payout.objects.filter(status=PayoutStatus.SUBMITTING).count() != LOST:
         raise RuntimeError("not all were left between approved and sent")
 

@@ -171,12 +171,12 @@ class Sandbox:
     def __init__(self, url: str) -> None:
         self.url = url
 
-    def tell(self, name: str, **what: object) -> None:
+    def command(self, name: str, **what: object) -> None:
         answer = requests.post(f"{self.url}/sandbox/{name}", json=what, verify=CA_FILE, timeout=10)
         answer.raise_for_status()
 
     def set_latency(self, seconds: float) -> None:
-        self.tell("latency", seconds=seconds)
+        self.command("latency", seconds=seconds)
 
     def state(self) -> dict[str, Any]:
         return requests.get(f"{self.url}/sandbox/state", verify=CA_FILE, timeout=120).json()
@@ -253,11 +253,11 @@ def approver():
 
 
 def wallets():
-    from tests.factories import PayoutServiceFactory, StaffFactory, WalletFactory
-    from wallets.models import PayoutService
+    from tests.factories import PayoutMethodFactory, StaffFactory, WalletFactory
+    from wallets.models import PayoutMethod
 
-    if not PayoutService.objects.exists():
-        PayoutServiceFactory()
+    if not PayoutMethod.objects.exists():
+        PayoutMethodFactory()
     someone = StaffFactory(roles=["Requester"])
     return [WalletFactory(added_by=someone, approved_by=someone) for _ in range(CLIENTS)]
 
@@ -286,7 +286,7 @@ def pending_payouts(count: int, wallets):
             amount=Decimal("5.25"),
             purpose="Prize",
             origin="manual",
-            idempotency_key=f"bench {number.pk}",
+            idempotency_key=f"manual:{number.pk}",
             requested_by=maker,
             requested_at=now,
             waiting_since=now,

@@ -89,8 +89,8 @@ def served(site: str) -> Iterator[int]:
         yield port
 
 
-def per_second(told: dict[str, float]) -> float:
-    return told["answered"] / told["seconds"]
+def per_second(load: dict[str, float]) -> float:
+    return load["answered"] / load["seconds"]
 
 
 def store_payouts_under_way() -> None:

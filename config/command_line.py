@@ -76,16 +76,16 @@ def end_with_usage(parser: CommandParser, message: str) -> NoReturn:
 
 def trouble(exc: Exception) -> str:
     """Return a sentence for a database that does not answer or has other tables, else nothing."""
-    told = without_password(" ".join(str(exc).split()))
-    if getattr(exc.__cause__, "pgcode", None) in MISSING or told.startswith("no such "):
-        return f"The database is not that of this version, run “manage.py migrate”: {told}"
+    message = without_password(" ".join(str(exc).split()))
+    if getattr(exc.__cause__, "pgcode", None) in MISSING or message.startswith("no such "):
+        return f"The database is not that of this version, run “manage.py migrate”: {message}"
     if isinstance(exc, OperationalError | InterfaceError):
-        return f"The database cannot be used, see DATABASE_URL: {told}"
+        return f"The database cannot be used, see DATABASE_URL: {message}"
     return ""
 
 
-def without_password(told: str) -> str:
+def without_password(message: str) -> str:
     from django.conf import settings
 
     password = settings.DATABASES["default"].get("PASSWORD")
-    return told.replace(password, "…") if password else told
+    return message.replace(password, "…") if password else message

@@ -263,8 +263,8 @@ UNFOLD = {
                     link(
                         gettext_lazy("Services and fees"),
                         "sell",
-                        "admin:wallets_payoutservice_changelist",
-                        "wallets.view_payoutservice",
+                        "admin:wallets_payoutmethod_changelist",
+                        "wallets.view_payoutmethod",
                     ),
                 ],
             },

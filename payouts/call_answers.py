@@ -28,20 +28,20 @@ def answered(attempt: Attempt, call: int, account: GatewayAccount) -> None:
         attempt.quiet_until = clock.now() + account.quiet_time
 
 
-def is_clear(told: object) -> bool:
+def is_clear(answer: object) -> bool:
     """Whether an answer to a create call says what became of it. A refusal in words that nobody
     has documented does not: it may hide that the call was executed."""
-    if isinstance(told, heleket.RequestRejected):
-        return told.kind != "unknown"
-    return not isinstance(told, heleket.OutcomeUnknown)
+    if isinstance(answer, heleket.RequestRejected):
+        return answer.kind != "unknown"
+    return not isinstance(answer, heleket.OutcomeUnknown)
 
 
-def trouble_of(told: object) -> Pause.Cause | None:
+def trouble_of(answer: object) -> Pause.Cause | None:
     """Return which trouble on the way to Heleket an outcome is, if it is any."""
-    if isinstance(told, heleket.Unavailable) and not is_refused_key(told):
+    if isinstance(answer, heleket.Unavailable) and not is_refused_key(answer):
         return Pause.Cause.UNREACHABLE
-    if isinstance(told, heleket.OutcomeUnknown) and not says_nothing(told):
-        is_slow_down = isinstance(told, heleket.TooManyRequests)
+    if isinstance(answer, heleket.OutcomeUnknown) and not says_nothing(answer):
+        is_slow_down = isinstance(answer, heleket.TooManyRequests)
         return None if is_slow_down else Pause.Cause.NO_ANSWER
     return None
 

@@ -34,7 +34,7 @@ from payouts.models import (
 from payouts.staff import roles
 from wallets.amounts import format_amount, parse_amount
 from wallets.coins import decimals_of
-from wallets.models import Client, PayoutService, Wallet, WalletStatus
+from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 # An event that leaves a payout in any other status ends the approvals from before it.
 STANDING = (PayoutStatus.APPROVED, PayoutStatus.SUBMITTING)
@@ -85,7 +85,7 @@ def refusal_of_destination(client_is_active: bool, status: WalletStatus) -> Refu
 
 def refusal_of_coin(network: str, currency: str, amount: Decimal) -> Refusal | None:
     """Return why Heleket would not pay this amount, as far as the desk knows."""
-    service = PayoutService.objects.filter(network=network, currency=currency).first()
+    service = PayoutMethod.objects.filter(network=network, currency=currency).first()
     if service is None or not service.is_available:
         return refusal_of_service(service, amount)
     try:
@@ -95,7 +95,7 @@ def refusal_of_coin(network: str, currency: str, amount: Decimal) -> Refusal | N
     return refusal_of_service(service, amount)
 
 
-def refusal_of_service(service: PayoutService | None, amount: Decimal) -> Refusal | None:
+def refusal_of_service(service: PayoutMethod | None, amount: Decimal) -> Refusal | None:
     if service is None:
         return Refusal("service", _("Heleket does not pay this coin on this network."))
     if sentence := service.refusal_for(amount):
@@ -150,7 +150,7 @@ class Eligibility:
         self.destinations = destinations_of(payouts)
         self.services = {
             (service.network, service.currency): service
-            for service in PayoutService.objects.filter(
+            for service in PayoutMethod.objects.filter(
                 network__in={payout.network for payout in payouts},
                 currency__in={payout.currency for payout in payouts},
             )
@@ -224,13 +224,13 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
     return None if chain.first_broken(told, number, previous) else told
 
 
-def is_sealed(approval: Approval, told: Sequence[PayoutEvent]) -> bool:
+def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
     """Tell whether one of these events, which hold, is of this very approval."""
     return any(
         event.event_type == EventType.APPROVE
         and event.person_id == approval.person_id
         and json.loads(event.data or "{}").get("digest") == approval.digest
-        for event in told
+        for event in events
     )
 
 

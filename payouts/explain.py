@@ -80,8 +80,8 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
 def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime | None:
     started = payout.waiting_since or payout.requested_at
     pause = states.pause_for(payout)
-    if waiting_for == WaitingFor.SWITCH and states.switch.turned_at:
-        return max(started, states.switch.turned_at)
+    if waiting_for == WaitingFor.SWITCH and states.switch.changed_at:
+        return max(started, states.switch.changed_at)
     if waiting_for in (WaitingFor.FUNDS, WaitingFor.GATEWAY) and pause:
         return max(started, pause.since)
     return started

@@ -117,7 +117,7 @@ def apply(case: Case, reply: Reply, owners: Mapping[str, str], account: GatewayA
         case heleket.PayoutNotFound():
             question_answers.apply_not_found(case, reply.question.asked_at, account)
         case heleket.HeleketError():
-            question_answers.apply_silence(case, reply.answer)
+            question_answers.apply_no_reply(case, reply.answer)
 
 
 def ask_now(

@@ -126,7 +126,7 @@ def release(attempt: Attempt, asked_at: datetime) -> None:
     attempt.watch_at = next_watch(attempt)
 
 
-def apply_silence(case: Case, trouble: heleket.HeleketError) -> None:
+def apply_no_reply(case: Case, trouble: heleket.HeleketError) -> None:
     """The question was not answered, or with words that say nothing about this payout."""
     keep_answer(case.attempt, trouble)
     if case.is_current:

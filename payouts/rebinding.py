@@ -49,7 +49,7 @@ def rebind(
 
     Raises NotAllowed, and PayoutError if it cannot be: then nothing was changed.
     """
-    actor.require("payouts_controls.turn_switch")
+    actor.require("payouts_controls.set_sending")
     reason = needed(reason, _("Say why."))
     refuse_unbound()
     accounts.require_signed_in(client)

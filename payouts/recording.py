@@ -34,9 +34,9 @@ WIDTHS = {field.attname: field.max_length for field in Attempt._meta.concrete_fi
 NEVER_HAD_IT = "Cancelled as asked: Heleket never had it."
 
 
-def owners_of(told: Iterable[object]) -> dict[str, str]:
+def owners_of(answers: Iterable[object]) -> dict[str, str]:
     """Return which of our order ids have Heleket's ids in these answers already."""
-    uuids = {each.uuid for each in told if isinstance(each, heleket.RemotePayout)}
+    uuids = {each.uuid for each in answers if isinstance(each, heleket.RemotePayout)}
     owners = Attempt.objects.filter(uuid__in=uuids).values_list("uuid", "order_id")
     return {uuid: order_id for uuid, order_id in owners if uuid}
 
@@ -161,9 +161,9 @@ def watch_on(case: Case, *, is_final: bool) -> None:
 # Facts
 
 
-def keep_answer(attempt: Attempt, told: heleket.HeleketError) -> None:
-    attempt.answer = told.answer or told.message
-    attempt.answer_status, attempt.answered_at = told.status_code, clock.now()
+def keep_answer(attempt: Attempt, trouble: heleket.HeleketError) -> None:
+    attempt.answer = trouble.answer or trouble.message
+    attempt.answer_status, attempt.answered_at = trouble.status_code, clock.now()
 
 
 def keep_facts(attempt: Attempt, remote: heleket.RemotePayout, channel: Channel) -> None:

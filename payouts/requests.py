@@ -13,7 +13,7 @@ from audit.actor import Actor
 from audit.operations import Change
 from audit.refusals import Refused
 from audit.texts import needed, optional
-from payouts import transitions
+from payouts import idempotency, transitions
 from payouts.eligibility import refusal_of_request
 from payouts.makers import Maker, add_makers
 from payouts.models import EventType, MakerRole, Origin, Payout, PayoutNumber
@@ -43,7 +43,7 @@ def request_payout(
     """
     if actor.person:
         actor.require("payouts.add_payout")
-    now, key = clock.now(), key_of(idempotency_key)
+    now, key = clock.now(), idempotency.checked(idempotency_key, origin)
     payout = Payout(
         id=Payout.id_for(installation, client, key),
         client=client,
@@ -94,15 +94,6 @@ def exact_amount(amount: Decimal) -> Decimal:
         return exact(amount)
     except ValueError as exc:
         raise Refused(str(exc)) from exc
-
-
-def key_of(text: str) -> str:
-    """Return an idempotency key. One that is its source alone ("api:") is as good as none: all
-    requests that lack theirs would be taken for one."""
-    key = needed(text, _("The idempotency key is missing."), at_most=200)
-    if key.find(":") == len(key) - 1:
-        raise Refused(_("The idempotency key is blank."))
-    return key
 
 
 def fingerprint(asked: Payout) -> str:

@@ -74,7 +74,7 @@ def save_changed(changes: Sequence[Change[Payout]], before: dict[UUID, dict[str,
     alike: dict[tuple[tuple[str, Any], ...], list[UUID]] = defaultdict(list)
     for each in changes:
         was, now = before[each.row.pk], columns_of(each.row)
-        if now["status"] != was["status"] and not tells_of_move(each, was["status"]):
+        if now["status"] != was["status"] and not logs_move(each, was["status"]):
             raise RuntimeError(f"{each.row} moved without an event")
         changed = tuple((name, now[name]) for name in COLUMNS if now[name] != was[name])
         if changed:
@@ -83,7 +83,7 @@ def save_changed(changes: Sequence[Change[Payout]], before: dict[UUID, dict[str,
         Payout.objects.filter(pk__in=ids).update(**dict(changed))
 
 
-def tells_of_move(change: Change[Payout], was: str) -> bool:
+def logs_move(change: Change[Payout], was: str) -> bool:
     """Whether an event was logged before the status moved."""
     return bool(change.events) and change.events[0].from_status == was
 

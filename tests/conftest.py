@@ -11,7 +11,7 @@ import heleket
 from audit import clock as money_clock
 from heleket.sandbox import Gateway
 from payouts.gateway import accounts
-from tests.factories import PayoutServiceFactory
+from tests.factories import PayoutMethodFactory
 
 
 def pytest_collection_modifyitems(items):
@@ -118,4 +118,4 @@ def account(db, sandbox, heleket_client):
 @pytest.fixture
 def usdt(db):
     """What Heleket asks for USDT on TRON."""
-    return PayoutServiceFactory()
+    return PayoutMethodFactory()

@@ -25,7 +25,7 @@ from payouts.models import (
     PayoutNumber,
     PayoutStatus,
 )
-from wallets.models import Client, PayoutService, Wallet, WalletStatus
+from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 
 class UserFactory(DjangoModelFactory):
@@ -60,9 +60,9 @@ class WalletFactory(DjangoModelFactory):
     approved_at = factory.LazyFunction(timezone.now)
 
 
-class PayoutServiceFactory(DjangoModelFactory):
+class PayoutMethodFactory(DjangoModelFactory):
     class Meta:
-        model = PayoutService
+        model = PayoutMethod
 
     network = "tron"
     currency = "USDT"
@@ -103,7 +103,7 @@ class PayoutFactory(DjangoModelFactory):
     amount = Decimal(5)
     purpose = "Prize"
     origin = Origin.MANUAL
-    idempotency_key = factory.Sequence("key-{}".format)
+    idempotency_key = factory.Sequence("manual:{}".format)
     requested_by = factory.SubFactory(StaffFactory, roles=["Requester"])
     requested_at = factory.LazyFunction(clock.now)
     id = factory.LazyAttribute(lambda o: Payout.id_for("test", o.client, o.idempotency_key))

@@ -326,12 +326,12 @@ class WalletEvent(StatusEvent):
         return [f"wallet {self.wallet_id}", *super().fields()]
 
 
-class PayoutServiceQuerySet(models.QuerySet["PayoutService"]):
-    def available(self) -> "PayoutServiceQuerySet":
+class PayoutMethodQuerySet(models.QuerySet["PayoutMethod"]):
+    def available(self) -> "PayoutMethodQuerySet":
         return self.filter(is_available=True)
 
 
-class PayoutService(models.Model):
+class PayoutMethod(models.Model):
     """What Heleket pays: a coin on a network, its limits and its fee in that coin.
 
     Source: https://doc.heleket.com/methods/payouts/list-of-services
@@ -346,11 +346,11 @@ class PayoutService(models.Model):
     percent = AmountField(gettext_lazy("fee in percent"), default=Decimal(0))
     synced_at = models.DateTimeField(gettext_lazy("last read from Heleket"))
 
-    objects = PayoutServiceQuerySet.as_manager()
+    objects = PayoutMethodQuerySet.as_manager()
 
     class Meta:
-        verbose_name = gettext_lazy("payout service")
-        verbose_name_plural = gettext_lazy("payout services")
+        verbose_name = gettext_lazy("payout method")
+        verbose_name_plural = gettext_lazy("payout methods")
         ordering = ["network", "currency"]
         default_permissions = ("view",)
         constraints = [

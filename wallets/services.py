@@ -20,7 +20,7 @@ from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
 from wallets.coins import is_known
 from wallets.errors import InvalidAddress, WalletError
-from wallets.models import Client, PayoutService, Wallet
+from wallets.models import Client, PayoutMethod, Wallet
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -61,15 +61,15 @@ def refusal_of_name(client: Client) -> str:
 @transaction.atomic
 def close_client(client_id: int, *, reason: str, by: User) -> Client:
     """Pay nothing to this client any more, whatever was approved, until it is opened again."""
-    return _turn_client(client_id, is_active=False, reason=reason, by=by)
+    return _set_open(client_id, is_active=False, reason=reason, by=by)
 
 
 @transaction.atomic
 def reopen_client(client_id: int, *, reason: str, by: User) -> Client:
-    return _turn_client(client_id, is_active=True, reason=reason, by=by)
+    return _set_open(client_id, is_active=True, reason=reason, by=by)
 
 
-def _turn_client(client_id: int, *, is_active: bool, reason: str, by: User) -> Client:
+def _set_open(client_id: int, *, is_active: bool, reason: str, by: User) -> Client:
     if not by.has_perm("wallets.change_client"):
         raise WalletError(_("You may not do this with clients."))
     reason = reason_in_history(reason)
@@ -181,9 +181,9 @@ def sync_services(
     A coin that this desk does not know is kept and reported: nothing is paid in it. An odd entry is
     named and left out; `odd` names those that could not even be read.
     """
-    known = {(row.network, row.currency): row for row in PayoutService.objects.select_for_update()}
+    known = {(row.network, row.currency): row for row in PayoutMethod.objects.select_for_update()}
     report = SyncReport(unreadable=list(odd))
-    listed: dict[tuple[str, str], PayoutService] = {}
+    listed: dict[tuple[str, str], PayoutMethod] = {}
     for remote in services:
         try:
             row = _read_service(remote, now)
@@ -201,8 +201,8 @@ def sync_services(
         row.is_available = False
         row.synced_at = now
     report.withdrawn = len(withdrawn)
-    PayoutService.objects.bulk_update(withdrawn, ["is_available", "synced_at"])
-    PayoutService.objects.bulk_create(
+    PayoutMethod.objects.bulk_update(withdrawn, ["is_available", "synced_at"])
+    PayoutMethod.objects.bulk_create(
         listed.values(),
         update_conflicts=True,
         unique_fields=["network", "currency"],
@@ -221,11 +221,11 @@ def _shown(code: str) -> str:
     return code[:LONGEST_NAME] if is_plain else ascii(code[:LONGEST_NAME])
 
 
-def _read_service(remote: RemoteService, now: datetime) -> PayoutService:
+def _read_service(remote: RemoteService, now: datetime) -> PayoutMethod:
     if not (NETWORK.fullmatch(remote.network) and CURRENCY.fullmatch(remote.currency)):
         raise OddService(_("it is called by no code"))
     terms = {name: getattr(remote, name) for name in TERMS}
-    row = PayoutService(
+    row = PayoutMethod(
         network=remote.network.lower(), currency=remote.currency.upper(), synced_at=now, **terms
     )
     if row.min_amount > row.max_amount:
@@ -233,7 +233,7 @@ def _read_service(remote: RemoteService, now: datetime) -> PayoutService:
     return row
 
 
-def _count(report: SyncReport, row: PayoutService, before: PayoutService | None) -> None:
+def _count(report: SyncReport, row: PayoutMethod, before: PayoutMethod | None) -> None:
     report.listed += 1
     if before is None:
         report.added += 1

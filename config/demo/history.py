@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib.auth.models import User
@@ -21,13 +22,13 @@ from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
-from payouts import operations, polling, submission, webhooks
+from payouts import idempotency, operations, polling, submission, webhooks
 from payouts.gateway.accounts import GatewayAccount, open_account
 from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation
 from payouts.requests import request_payout
 from payouts.seen import see
-from wallets.models import PayoutService, Wallet
+from wallets.models import PayoutMethod, Wallet
 from wallets.services import sync_services
 
 DAYS = 90
@@ -94,7 +95,7 @@ class Story:
             amount=self.amount(wallet, coin, dollars or self.chance.lognormvariate(5.6, 0.9)),
             purpose=words,
             reference=reference,
-            idempotency_key=f"demo-{self.chance.getrandbits(64):016x}",
+            idempotency_key=idempotency.manual(UUID(int=self.chance.getrandbits(64))),
             origin=Origin.MANUAL,
             actor=self.actor(by or self.chance.choice(["rosa", "rosa", "rafael"])),
             installation=settings.INSTALLATION,
@@ -106,12 +107,12 @@ class Story:
         return [coin for coin in coins if coin not in SCARCE] + ["USDT"] * 8
 
     def amount(self, wallet: Wallet, coin: str, dollars: float) -> Decimal:
-        least = PayoutService.objects.get(network=wallet.network, currency=coin).min_amount
+        least = PayoutMethod.objects.get(network=wallet.network, currency=coin).min_amount
         return max(worth(dollars, self.gateway.prices[coin]), least)
 
     def words(self, purpose: str) -> tuple[str, str]:
-        told = (purpose, "") if purpose else self.chance.choice(PURPOSES)
-        return filled_in(told, self.clock.now, self.chance, self.chance.randint(2001, 2999))
+        words = (purpose, "") if purpose else self.chance.choice(PURPOSES)
+        return filled_in(words, self.clock.now, self.chance, self.chance.randint(2001, 2999))
 
     def actor(self, login: str) -> Actor:
         return Actor.staff(self.staff[login], Channel.ADMIN)
@@ -174,11 +175,11 @@ def worth(dollars: float, price: Decimal) -> Decimal:
 
 
 def filled_in(
-    told: tuple[str, str], at: datetime, chance: random.Random, number: int
+    pair: tuple[str, str], at: datetime, chance: random.Random, number: int
 ) -> tuple[str, str]:
     """Return one of PURPOSES, or words like them, with what it leaves open: purpose, reference."""
     words = {"month": f"{at:%B}", "digit": chance.randint(1, 4), "number": number}
-    purpose, reference = told
+    purpose, reference = pair
     return purpose.format(**words), reference.format(**words)
 
 

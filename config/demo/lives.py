@@ -44,9 +44,9 @@ from payouts.models import (
 )
 from payouts.settling import Case
 from wallets.amounts import format_amount
-from wallets.models import PayoutService, Wallet
+from wallets.models import PayoutMethod, Wallet
 
-FILE_AND_LINE = "{batch:016x}:{line}"
+FILE_AND_LINE = "import:{batch:016x}:{line}"
 REASONS = {
     "reject": ["This invoice was paid last month.", "No contract with this client yet."],
     "cancel": ["Requested twice.", "The client withdrew the request.", "Wrong client."],
@@ -62,7 +62,7 @@ class World:
     staff: dict[str, User]
     wallets: list[Wallet]
     weights: list[float]  # cumulative: some are paid every day, most a few times a year
-    services: dict[tuple[str, str], PayoutService]
+    services: dict[tuple[str, str], PayoutMethod]
     account: GatewayAccount
     clock: Clock
     start: datetime
@@ -82,14 +82,23 @@ class Entry:
 
 
 ENTRIES = [
-    Entry(Origin.MANUAL, Channel.ADMIN, "rosa", [], "form:{nonce:032x}", 30),
-    Entry(Origin.MANUAL, Channel.ADMIN, "rafael", [], "form:{nonce:032x}", 20),
+    Entry(Origin.MANUAL, Channel.ADMIN, "rosa", [], "manual:{nonce:032x}", 30),
+    Entry(Origin.MANUAL, Channel.ADMIN, "rafael", [], "manual:{nonce:032x}", 20),
     Entry(
         Origin.IMPORT, Channel.COMMAND, "rosa", [("rafael", MakerRole.IMPORTED)], FILE_AND_LINE, 27
     ),
-    Entry(Origin.API, Channel.API, None, [("uma", MakerRole.KEY)], "{nonce:032x}", 15),
-    Entry(Origin.SCHEDULED, Channel.COMMAND, None, [("rosa", MakerRole.PLANNED)], "plan-{line}", 6),
-    Entry(Origin.BONUS, Channel.COMMAND, None, [("rafael", MakerRole.PLANNED)], "rule-{line}", 2),
+    Entry(Origin.API, Channel.API, None, [("uma", MakerRole.KEY)], "api:{nonce:032x}", 15),
+    Entry(
+        Origin.SCHEDULED,
+        Channel.COMMAND,
+        None,
+        [("rosa", MakerRole.PLANNED)],
+        "scheduled:plan:{line}",
+        6,
+    ),
+    Entry(
+        Origin.BONUS, Channel.COMMAND, None, [("rafael", MakerRole.PLANNED)], "bonus:rule:{line}", 2
+    ),
 ]
 SHARES = list(itertools.accumulate(entry.share for entry in ENTRIES))
 
@@ -276,7 +285,7 @@ class Life:
         self.is_answered()
         self.hear("process", Channel.WORKER)
 
-    def is_told(self, status: str, *, is_final: bool = True) -> None:
+    def hears_its_word(self, status: str, *, is_final: bool = True) -> None:
         """Heleket comes to this status, says so by webhook, and is asked."""
         self.wait(40, 400)
         self.announce(status, is_final)
@@ -410,7 +419,7 @@ def is_paid(life: Life) -> None:
     life.approve()
     life.send()
     life.is_accepted()
-    life.is_told("paid")
+    life.hears_its_word("paid")
 
 
 def is_edited(life: Life) -> None:
@@ -428,7 +437,7 @@ def fails(life: Life) -> None:
     life.approve()
     life.send()
     life.is_accepted()
-    life.is_told(life.chance.choice(["fail", "system_fail", "cancel"]))
+    life.hears_its_word(life.chance.choice(["fail", "system_fail", "cancel"]))
 
 
 def is_retried(life: Life) -> None:
@@ -455,7 +464,7 @@ def loses_its_answer(life: Life) -> None:
     life.lose_answer()
     life.wait(30, 60)
     life.hear("process", Channel.POLL)
-    life.is_told("paid")
+    life.hears_its_word("paid")
 
 
 def vanishes_for_a_while(life: Life) -> None:
@@ -465,7 +474,7 @@ def vanishes_for_a_while(life: Life) -> None:
     life.wait(600, 900)
     life.differs(Discrepancy.Kind.VANISHED, "process", "not found, 3 times", critical=False)
     life.is_cleared_up()
-    life.is_told("paid")
+    life.hears_its_word("paid")
 
 
 PAST: dict[Fate, int] = {

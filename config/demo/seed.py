@@ -35,7 +35,7 @@ from payouts.gateway import breaker
 from payouts.gateway.accounts import open_account
 from payouts.gateway.models import Binding, Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutNumber, WaitingFor
-from wallets.models import PayoutService, Wallet
+from wallets.models import PayoutMethod, Wallet
 from wallets.services import sync_services
 
 YEARS = timedelta(days=3 * 365)
@@ -95,7 +95,7 @@ def make_world(rows: int, chance: Random, made_up_clock: Clock, end: datetime) -
         staff=staff,
         wallets=wallets,
         weights=list(itertools.accumulate(chance.paretovariate(1.2) for _ in wallets)),
-        services={(each.network, each.currency): each for each in PayoutService.objects.all()},
+        services={(each.network, each.currency): each for each in PayoutMethod.objects.all()},
         account=account,
         clock=made_up_clock,
         start=start,

@@ -11,7 +11,7 @@ from payouts import explain
 from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
 from payouts.gateway.models import RateLimit
-from wallets.models import PayoutService
+from wallets.models import PayoutMethod
 
 ASK_SECONDS = 5.0  # a person waits for the page
 
@@ -20,7 +20,7 @@ ASK_SECONDS = 5.0  # a person waits for the page
 class Estimate:
     """What the stored price list says. The client always receives the full amount."""
 
-    service: PayoutService
+    service: PayoutMethod
     amount: Decimal
     fee: Decimal
     debit: Decimal
@@ -29,7 +29,7 @@ class Estimate:
 
 def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:
     """Return None if the price list does not have this coin."""
-    service = PayoutService.objects.filter(network=network, currency=currency).first()
+    service = PayoutMethod.objects.filter(network=network, currency=currency).first()
     if service is None:
         return None
     return Estimate(

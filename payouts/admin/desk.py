@@ -28,15 +28,15 @@ class SwitchAdmin(DeskAdmin):
         view = self.admin_site.admin_view
         return [
             path("", view(self.show), name="payouts_controls_switch_changelist"),
-            path("turn/", view(self.turn), name="payouts_controls_switch_turn"),
+            path("set/", view(self.set_sending), name="payouts_controls_switch_set"),
         ]
 
     def show(self, request: StaffRequest) -> HttpResponse:
         require(request, "payouts_controls.view_switch")
         may, rate_limit = request.user.has_perm, RateLimit.objects.get(pk=1)
         context = {
-            "switch": Switch.objects.select_related("turned_by").get(pk=1),
-            "may_turn": may("payouts_controls.turn_switch"),
+            "switch": Switch.objects.select_related("changed_by").get(pk=1),
+            "may_set": may("payouts_controls.set_sending"),
             "backoff": (explain.calls_go_on(rate_limit) if rate_limit.is_backing_off else ""),
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
@@ -47,18 +47,18 @@ class SwitchAdmin(DeskAdmin):
         }
         return self.page(request, "desk", _("Desk"), opts=None, **context)
 
-    def turn(self, request: StaffRequest) -> HttpResponse:
+    def set_sending(self, request: StaffRequest) -> HttpResponse:
         """Pause or resume, whichever the confirmation said."""
-        require(request, "payouts_controls.turn_switch")
+        require(request, "payouts_controls.set_sending")
         switch = Switch.objects.get(pk=1)
-        shown = {"to": "paused" if switch.is_on else "on", "seen": str(switch.turned_at)}
+        shown = {"to": "paused" if switch.is_on else "on", "seen": str(switch.changed_at)}
         form = SwitchForm(request.POST or None, initial=shown)
-        if request.method == "POST" and form.is_valid() and self.save_turn(request, form):
+        if request.method == "POST" and form.is_valid() and self.save(request, form):
             return redirect("admin:payouts_controls_switch_changelist")
         title = _("Pause sending?") if switch.is_on else _("Resume sending?")
-        return self.page(request, "turn", title, opts=None, switch=switch, form=form)
+        return self.page(request, "set_sending", title, opts=None, switch=switch, form=form)
 
-    def save_turn(self, request: Any, form: SwitchForm) -> bool:
+    def save(self, request: Any, form: SwitchForm) -> bool:
         pause = form.cleaned_data["to"] == "paused"
         data = form.cleaned_data
         try:

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
 from audit.texts import one_line
+from payouts import idempotency
 from payouts.admin.acts import Act
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Payout
@@ -19,7 +20,7 @@ from payouts.seen import see
 from wallets.amounts import UNIT, AmountFormField
 from wallets.coins import network_name
 from wallets.display import in_groups
-from wallets.models import Client, PayoutService, Wallet
+from wallets.models import Client, PayoutMethod, Wallet
 
 LONGEST_REASON = 500
 MOST_EVENTS = 2**31 - 1
@@ -93,7 +94,7 @@ class PayoutForm(forms.Form):
     def codes(self) -> list[str]:
         if self.known is not None:
             return [str(self.data.get("currency"))]
-        services = PayoutService.objects.available()
+        services = PayoutMethod.objects.available()
         there = services.filter(network__in=self.wallets.values("network")).order_by("currency")
         return list(there.values_list("currency", flat=True).distinct())
 
@@ -118,17 +119,13 @@ class AddForm(PayoutForm):
 
     def __init__(self, data: Any, *, client: Client) -> None:
         with suppress(ValueError):
-            key = self.key_of(UUID((data or {}).get("nonce", "")))
+            key = idempotency.manual(UUID((data or {}).get("nonce", "")))
             self.known = Payout.objects.for_client(client).filter(idempotency_key=key).first()
         super().__init__(data, client=client)
         wallets = list(self.wallets[:2])
         if len(wallets) == 1:
             self.initial["wallet"] = wallets[0]
             self.initial["currency"] = wallets[0].preferred_currency
-
-    @staticmethod
-    def key_of(nonce: UUID) -> str:
-        return f"form:{nonce}"
 
 
 class EditForm(PayoutForm):

@@ -22,7 +22,7 @@ from unfold.decorators import display
 
 from audit import clock
 from audit.refusals import Refused
-from payouts import operations, requests
+from payouts import idempotency, operations, requests
 from payouts.admin import acts, costs, dossier, rows
 from payouts.admin.forms import AddForm, ConfirmForm, EditForm
 from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, actor_of, require
@@ -31,7 +31,7 @@ from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus
 from payouts.seen import Seen
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.coins import network_name
-from wallets.models import Client, PayoutService, Wallet
+from wallets.models import Client, PayoutMethod, Wallet
 
 CLIENTS_OFFERED = 20
 LIKELY_DUPLICATE = timedelta(hours=24)
@@ -313,7 +313,7 @@ class PayoutAdmin(DeskAdmin):
             payout = requests.request_payout(
                 **data,
                 client=client,
-                idempotency_key=form.key_of(nonce),
+                idempotency_key=idempotency.manual(nonce),
                 origin=Origin.MANUAL,
                 actor=actor_of(request),
                 installation=settings.INSTALLATION,
@@ -331,7 +331,7 @@ class PayoutAdmin(DeskAdmin):
         wallet = Wallet.objects.filter(pk__in=ids_in(request.GET.get("wallet", ""))).first()
         if wallet is None:
             return JsonResponse({"currencies": [], "note": _("Choose a wallet.")})
-        services_there = PayoutService.objects.available().filter(network=wallet.network)
+        services_there = PayoutMethod.objects.available().filter(network=wallet.network)
         currencies = list(services_there.values_list("currency", flat=True))
         told = estimate_in_words(wallet, request.GET)
         return JsonResponse({"currencies": currencies, **told})

@@ -111,11 +111,11 @@ class WebhookDeliveryAdmin(DeskAdmin):
         "outcome",
         "count",
         "repeated_at",
-        "told",
+        "body_as_sent",
     ]
 
     @display(description=gettext_lazy("what Heleket told"))
-    def told(self, delivery: WebhookDelivery) -> str:
+    def body_as_sent(self, delivery: WebhookDelivery) -> str:
         return pretty(delivery.body)
 
 

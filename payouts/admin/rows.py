@@ -23,7 +23,7 @@ from payouts.explain import States, explain
 from payouts.models import Attempt, Discrepancy, PayoutQuerySet, PayoutStatus
 from wallets.addresses import canonical_spellings
 from wallets.coins import NETWORKS
-from wallets.models import Client, PayoutService
+from wallets.models import Client, PayoutMethod
 
 COUNTED = 1000  # a tab counts no further
 PAST = "past"
@@ -189,7 +189,7 @@ class CurrencyFilter(RadioFilter):
     parameter_name = "currency"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = PayoutService.objects.order_by("currency").values_list("currency", flat=True)
+        codes = PayoutMethod.objects.order_by("currency").values_list("currency", flat=True)
         return [(code, code) for code in codes.distinct()]
 
     def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:

@@ -34,7 +34,7 @@ from wallets.amounts import format_amount
 from wallets.coins import is_known, network_name
 from wallets.display import changes_since, in_groups, recent_changes
 from wallets.errors import InvalidAddress, WalletError
-from wallets.models import WAITING, Client, PayoutService, Wallet, WalletStatus
+from wallets.models import WAITING, Client, PayoutMethod, Wallet, WalletStatus
 from wallets.operations import WalletOperation
 from wallets.unspendable import doubt_about
 
@@ -214,7 +214,7 @@ class ReasonForm(forms.Form):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class Closing:
     """What stops or permits all payouts to one client."""
 
     name: str
@@ -223,7 +223,7 @@ class Turn:
     service: Callable[..., Client]
 
 
-CLOSE = Turn(
+CLOSE = Closing(
     "close",
     gettext_lazy("Close this client"),
     gettext_lazy(
@@ -232,7 +232,7 @@ CLOSE = Turn(
     ),
     services.close_client,
 )
-REOPEN = Turn(
+REOPEN = Closing(
     "reopen",
     gettext_lazy("Open this client again"),
     gettext_lazy("Approved payouts to this client's active wallets can be sent from now on."),
@@ -240,7 +240,7 @@ REOPEN = Turn(
 )
 
 
-def turn_for(client: Client) -> Turn:
+def closing_for(client: Client) -> Closing:
     return CLOSE if client.is_active else REOPEN
 
 
@@ -263,9 +263,11 @@ class ClientAdmin(LastingModelAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         pages = []
-        for turn in (CLOSE, REOPEN):
-            view = self.admin_site.admin_view(partial(self.turn_view, turn=turn))
-            pages.append(path(f"<int:pk>/{turn.name}/", view, name=f"wallets_client_{turn.name}"))
+        for closing in (CLOSE, REOPEN):
+            view = self.admin_site.admin_view(partial(self.closing_view, closing=closing))
+            pages.append(
+                path(f"<int:pk>/{closing.name}/", view, name=f"wallets_client_{closing.name}")
+            )
         return [*pages, *super().get_urls()]
 
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
@@ -288,36 +290,38 @@ class ClientAdmin(LastingModelAdmin):
 
     def facts(self, request: StaffRequest, client: Client) -> dict[str, Any]:
         """Return what stands around the form: what may be done, and the newest wallets."""
-        turn = turn_for(client)
+        closing = closing_for(client)
         may = request.user.has_perm("wallets.change_client")
         return {
-            "turn": turn if may else None,
-            "turn_url": reverse(f"admin:wallets_client_{turn.name}", args=[client.pk]),
+            "closing": closing if may else None,
+            "closing_url": reverse(f"admin:wallets_client_{closing.name}", args=[client.pk]),
             "wallets": client.wallets.select_related("added_by")[:WALLETS_SHOWN],
             "wallets_count": client.wallets.count(),
             "wallets_url": f"{reverse(WALLETS)}?client__id__exact={client.pk}",
         }
 
-    def turn_view(self, request: StaffRequest, pk: int, turn: Turn) -> HttpResponse:
+    def closing_view(self, request: StaffRequest, pk: int, closing: Closing) -> HttpResponse:
         """Ask for the reason, and close the client or open it again."""
         if not request.user.has_perm("wallets.change_client"):
             raise PermissionDenied
         client = get_object_or_404(Client, pk=pk)
         form = ReasonForm(request.POST or None)
         if request.method == "POST" and form.is_valid():
-            self.turn(request, client, turn, form.cleaned_data["reason"])
+            self.close_or_reopen(request, client, closing, form.cleaned_data["reason"])
             return HttpResponseRedirect(reverse("admin:wallets_client_change", args=[client.pk]))
         counts = client.wallets.aggregate(all=Count("pk"), active=Count("pk", filter=ACTIVE))
-        context = {"client": client, "form": form, "turn": turn, "title": turn.title}
-        return self.page(request, "turn", {**context, "counts": counts})
+        context = {"client": client, "form": form, "closing": closing, "title": closing.title}
+        return self.page(request, "closing", {**context, "counts": counts})
 
-    def turn(self, request: StaffRequest, client: Client, turn: Turn, reason: str) -> None:
+    def close_or_reopen(
+        self, request: StaffRequest, client: Client, closing: Closing, reason: str
+    ) -> None:
         try:
-            turn.service(client.pk, reason=reason, by=request.user)
+            closing.service(client.pk, reason=reason, by=request.user)
         except WalletError as exc:
             messages.error(request, str(exc))
         else:
-            sentence = _("%s was closed.") if turn is CLOSE else _("%s is open again.")
+            sentence = _("%s was closed.") if closing is CLOSE else _("%s is open again.")
             messages.success(request, sentence % client)
 
     def add_row(self, *, actor: Actor, **data: Any) -> Client:
@@ -546,35 +550,35 @@ class WalletAdmin(LastingModelAdmin):
         return recent_changes(wallet)
 
 
-@admin.register(PayoutService)
-class PayoutServiceAdmin(LastingModelAdmin):
+@admin.register(PayoutMethod)
+class PayoutMethodAdmin(LastingModelAdmin):
     """Heleket's price list; `manage.py sync_services` fills it."""
 
     list_display = ["coin", "state", "minimum", "maximum", "fee", "synced_at"]
     list_filter = ["is_available", "network"]
     search_fields = ["currency", "network"]
-    list_before_template = "admin/wallets/payoutservice/hint.html"
+    list_before_template = "admin/wallets/payoutmethod/hint.html"
     has_add_permission = has_change_permission = never
 
     @display(description=gettext_lazy("coin"), ordering="currency", header=True)
-    def coin(self, service: PayoutService) -> tuple[str, str]:
+    def coin(self, service: PayoutMethod) -> tuple[str, str]:
         return service.currency, network_name(service.network)
 
     @display(description=gettext_lazy("state"), label={"yes": "success", "no": "danger"})
-    def state(self, service: PayoutService) -> tuple[str, str]:
+    def state(self, service: PayoutMethod) -> tuple[str, str]:
         if not is_known(service.network, service.currency):
             return "no", _("not known to this desk")
         return ("yes", _("available")) if service.is_available else ("no", _("not available"))
 
     @admin.display(description=gettext_lazy("minimum"), ordering="min_amount")
-    def minimum(self, service: PayoutService) -> str:
+    def minimum(self, service: PayoutMethod) -> str:
         return f"{format_amount(service.min_amount)} {service.currency}"
 
     @admin.display(description=gettext_lazy("maximum"), ordering="max_amount")
-    def maximum(self, service: PayoutService) -> str:
+    def maximum(self, service: PayoutMethod) -> str:
         return f"{format_amount(service.max_amount)} {service.currency}"
 
     @admin.display(description=gettext_lazy("fee"), ordering="fee_amount")
-    def fee(self, service: PayoutService) -> str:
+    def fee(self, service: PayoutMethod) -> str:
         fixed = f"{format_amount(service.fee_amount)} {service.currency}"
         return f"{fixed} + {format_amount(service.percent)} %" if service.percent else fixed

@@ -8,8 +8,8 @@ class Switch(models.Model):
     by a migration."""
 
     is_on = models.BooleanField(_("sending"), default=True)
-    turned_at = models.DateTimeField(null=True)
-    turned_by = models.ForeignKey(
+    changed_at = models.DateTimeField(null=True)
+    changed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
     reason = models.TextField(default="")
@@ -17,7 +17,7 @@ class Switch(models.Model):
     class Meta:
         verbose_name = _("switch")
         default_permissions = ("view",)
-        permissions = [("turn_switch", _("Can pause and resume sending"))]
+        permissions = [("set_sending", _("Can pause and resume sending"))]
         constraints = [models.CheckConstraint(name="one_switch", condition=models.Q(id=1))]
 
     def __str__(self) -> str:

@@ -20,18 +20,18 @@ def set_sending(is_on: bool, *, reason: str, actor: Actor, seen: str | None = No
     Calls under way go on, see `submission.calls_out`. Raises NotAllowed, and Refused without a
     reason, or if sending was paused again since somebody saw it paused at `seen`.
     """
-    actor.require("payouts_controls.turn_switch")
+    actor.require("payouts_controls.set_sending")
     reason = needed(reason, _("Say why."))
     with transaction.atomic():
         stops.overtake_claims()  # those begun before are committed then, later ones see the switch
         switch = Switch.objects.select_for_update().get(pk=1)
         if switch.is_on == is_on:
             return False
-        if seen is not None and str(switch.turned_at) != seen:
+        if seen is not None and str(switch.changed_at) != seen:
             raise Refused(
                 _("Sending was paused again since you opened this page: %s") % switch.reason
             )
-        switch.is_on, switch.turned_at, switch.turned_by = is_on, clock.now(), actor.person
+        switch.is_on, switch.changed_at, switch.changed_by = is_on, clock.now(), actor.person
         switch.reason = reason
         switch.save()
         event_type = DeskEvent.Type.RESUME if is_on else DeskEvent.Type.PAUSE

@@ -23,7 +23,7 @@ logger = logging.getLogger("payouts.worker")
 class Job:
     """`claim` takes up to a number of items, `call` handles one of them without the database, and
     `record` stores many results. `not_called` is the result of an item that was not called in the
-    end, if that has to be stored: the worker stops, or another result `asks_silence` of all.
+    end, if that has to be stored: the worker stops, or another result `asks_to_back_off` of all.
     `threads` is how many calls are made at once. Nothing is claimed until `may_begin`.
 
     Where all processes share a rate, nothing is claimed ahead of its call, and `is_held_up` tells
@@ -36,7 +36,7 @@ class Job:
     call: Callable[[Any], Any]
     record: Callable[[Sequence[Any]], None]
     not_called: Callable[[Any], Any] = lambda _item: None
-    asks_silence: Callable[[Any], bool] = lambda _result: False
+    asks_to_back_off: Callable[[Any], bool] = lambda _result: False
     is_held_up: Callable[[datetime], bool] | None = None
     may_begin: Callable[[], bool] | None = None
 
@@ -55,7 +55,7 @@ def submit(
         call=lambda call: streak.judge(submission.send(call, client, timeout=account.timeout)),
         record=partial(submission.record, account=account),
         not_called=not_sent,
-        asks_silence=asks_silence,
+        asks_to_back_off=asks_to_back_off,
         is_held_up=held_up(account, lambda now: Payout.objects.sendable().due(now)),
         may_begin=may_begin,
     )
@@ -90,7 +90,7 @@ def held_up(
     return lambda began: rate_limit.was_full(began, rate) and due(clock.now()).exists()
 
 
-def asks_silence(result: submission.Answer | polling.Reply) -> bool:
+def asks_to_back_off(result: submission.Answer | polling.Reply) -> bool:
     if isinstance(result, submission.Answer):
         return result.breaks_off or isinstance(result.outcome, heleket.TooManyRequests)
     return isinstance(result.answer, heleket.TooManyRequests)
@@ -108,7 +108,7 @@ def check(client: heleket.HeleketClient, account: GatewayAccount, threads: int) 
         claim=while_ours(account, partial(polling.claim, account=account)),
         call=partial(polling.ask, client=client, timeout=account.timeout),
         record=partial(polling.record, account=account),
-        asks_silence=asks_silence,
+        asks_to_back_off=asks_to_back_off,
         is_held_up=held_up(account, lambda now: Payout.objects.askable().due(now)),
     )
 
@@ -121,7 +121,7 @@ def watch(client: heleket.HeleketClient, account: GatewayAccount) -> Job:
         claim=while_ours(account, partial(polling.claim_watched, account=account)),
         call=partial(polling.ask, client=client, timeout=account.timeout),
         record=partial(polling.record, account=account),
-        asks_silence=asks_silence,
+        asks_to_back_off=asks_to_back_off,
         is_held_up=held_up(account, polling.watched),
     )
 

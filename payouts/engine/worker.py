@@ -136,10 +136,10 @@ class Lane:
         if count:
             self.job.record(self.results)
             self.results = []
-            self.keep_pace(count)
+            self.keep_to_rate(count)
         return count
 
-    def keep_pace(self, count: int) -> None:
+    def keep_to_rate(self, count: int) -> None:
         """Claim as many ahead as the threads can do soon: a slow gateway leaves them unclaimed."""
         now = time.monotonic()
         soon = round(count / (now - self.recorded_at) * AHEAD_SECONDS)
@@ -161,7 +161,7 @@ class Worker:
         self.is_stopping = False
         # Set once Heleket asked for silence: what was claimed before is not called any more. What
         # is claimed once the silence is recorded gets a new one, as a claim heeds what is recorded.
-        self.hush = threading.Event()
+        self.backed_off = threading.Event()
         self.claims_until = time.monotonic() + seconds
 
     def stop(self, *_signal: object) -> None:
@@ -203,7 +203,7 @@ class Worker:
             for lane in self.lanes:
                 items = lane.claim() if self.may_claim and self.has_begun(lane) else None
                 is_well = is_well or items is not None
-                self.hand_out(lane, items or [])
+                self.assign(lane, items or [])
         except Exception as exc:
             if not database.has_failed(exc):
                 raise
@@ -225,25 +225,25 @@ class Worker:
         return lane.has_begun
 
     def record(self, lane: Lane) -> int:
-        asks_silence = any(map(lane.job.asks_silence, lane.results))
+        asks_to_back_off = any(map(lane.job.asks_to_back_off, lane.results))
         count = lane.record()
         self.done[lane.job.name] += count
-        if asks_silence:
-            self.hush = threading.Event()
+        if asks_to_back_off:
+            self.backed_off = threading.Event()
         return count
 
-    def hand_out(self, lane: Lane, items: Sequence[Any]) -> None:
+    def assign(self, lane: Lane, items: Sequence[Any]) -> None:
         for item in items:
-            future = lane.pool.submit(self.call_unless_told, lane.job, item, self.hush)
+            future = lane.pool.submit(self.call_unless_stopped, lane.job, item, self.backed_off)
             lane.under_way[future] = item
             future.add_done_callback(partial(self.hear, lane))
 
-    def call_unless_told(self, job: Job, item: Any, hush: threading.Event) -> Any:
-        if self.is_stopping or hush.is_set():
+    def call_unless_stopped(self, job: Job, item: Any, backed_off: threading.Event) -> Any:
+        if self.is_stopping or backed_off.is_set():
             return job.not_called(item)
         result = job.call(item)
-        if job.asks_silence(result):
-            self.hush.set()
+        if job.asks_to_back_off(result):
+            self.backed_off.set()
         return result
 
     def hear(self, lane: Lane, done: Future[Any]) -> None:

@@ -157,7 +157,7 @@ def learn_not_found(text: str, *, actor: Actor) -> None:
     Raises NotAllowed, and PayoutError for words that Heleket uses when it refuses something else,
     or if the database is bound to no account yet.
     """
-    actor.require("payouts_controls.turn_switch")
+    actor.require("payouts_controls.set_sending")
     if not text or heleket.kind_of_refusal(text) != "unknown":
         raise Refused(_("“%s” is what Heleket says when it refuses something else.") % text)
     with transaction.atomic():

@@ -12,7 +12,7 @@ from payouts.staff.roles import ROLES
 from tests.factories import (
     ClientFactory,
     PayoutFactory,
-    PayoutServiceFactory,
+    PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
 )
@@ -152,7 +152,7 @@ def test_what_cannot_be_paid_is_refused_at_its_field(client, requester, wallet, 
 
 
 def test_a_currency_of_another_network_is_refused(client, requester, wallet):
-    PayoutServiceFactory(network="btc", currency="BTC")
+    PayoutMethodFactory(network="btc", currency="BTC")
     WalletFactory(client=wallet.client, network="btc", address="3Qusg7RuMDGdnKCKdWcWfshNzeVquLSYNA")
 
     response = client.post(add_url(wallet), data(wallet, currency="BTC", confirmed="yes"))

@@ -37,7 +37,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 LIST = reverse("admin:payouts_payout_changelist")
 DESK = reverse("admin:payouts_controls_switch_changelist")
-TURN = reverse("admin:payouts_controls_switch_turn")
+TURN = reverse("admin:payouts_controls_switch_set")
 
 
 @pytest.fixture(autouse=True)
@@ -391,7 +391,7 @@ def test_c10_each_role_reads_only_what_it_may(client, log_in, role):
         LIST: "payouts.view_payout",
         page_of(found.payout): "payouts.view_payout",
         DESK: "payouts_controls.view_switch",
-        TURN: "payouts_controls.turn_switch",
+        TURN: "payouts_controls.set_sending",
         reverse("admin:payouts_discrepancy_changelist"): "payouts.view_discrepancy",
         reverse("admin:payouts_discrepancy_change", args=[found.pk]): "payouts.view_discrepancy",
         reverse("admin:payouts_discrepancy_close", args=[found.pk]): "payouts.close_discrepancy",
@@ -466,7 +466,7 @@ def test_sending_is_paused_and_resumed_by_name_with_a_reason(client, log_in):
 
     client.post(TURN, {"to": "paused", "reason": "Bank holiday"})
     switch = Switch.objects.get()
-    assert (switch.is_on, switch.turned_by, switch.reason) == (False, operator, "Bank holiday")
+    assert (switch.is_on, switch.changed_by, switch.reason) == (False, operator, "Bank holiday")
     assert "Bank holiday" in client.get(DESK).content.decode()
 
     seen = client.get(TURN).context["form"]["seen"].value()

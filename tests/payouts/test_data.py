@@ -20,12 +20,12 @@ from payouts.requests import request_payout
 from tests.factories import (
     ClientFactory,
     PayoutFactory,
-    PayoutServiceFactory,
+    PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
 )
 from wallets.amounts import parse_amount
-from wallets.models import PayoutService
+from wallets.models import PayoutMethod
 
 pytestmark = pytest.mark.django_db
 
@@ -48,7 +48,7 @@ def request_one(wallet):
             "currency": "USDT",
             "amount": Decimal(5),
             "purpose": "Prize",
-            "idempotency_key": "one",
+            "idempotency_key": "manual:one",
             "origin": Origin.MANUAL,
             "actor": Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN),
             "installation": "test",
@@ -127,11 +127,11 @@ def test_what_cannot_be_paid_as_it_stands_is_refused(request_one, wallet):
         another = WalletFactory(client=wallet.client, network="tron", status=status, memo=status)
         assert_refused(request_one, wallet=another, match="not active")
     assert_refused(request_one, currency="DOGE")
-    PayoutService.objects.update(is_available=False)
+    PayoutMethod.objects.update(is_available=False)
     assert_refused(request_one, match="at the moment")
-    PayoutService.objects.all().delete()
+    PayoutMethod.objects.all().delete()
     assert_refused(request_one, match="does not pay")
-    PayoutServiceFactory()
+    PayoutMethodFactory()
     wallet.client.is_active = False
     wallet.client.save()
     assert_refused(request_one, match="The client is not active")
@@ -139,14 +139,14 @@ def test_what_cannot_be_paid_as_it_stands_is_refused(request_one, wallet):
 
 def test_d9_a_service_that_is_gone_at_the_claim_makes_the_payout_wait(office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    PayoutService.objects.all().delete()
+    PayoutMethod.objects.all().delete()
 
     office.work(minutes=20)
 
     waiting = Payout.objects.get(pk=payout.pk)
     assert (waiting.status, waiting.waiting_for) == (PayoutStatus.APPROVED, "service")
     assert not office.sandbox.calls
-    PayoutServiceFactory()
+    PayoutMethodFactory()
     office.work(minutes=20)
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.CONFIRMED
 

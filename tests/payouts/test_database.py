@@ -99,7 +99,7 @@ def test_g73_a_web_process_leaves_a_server_that_only_reads_with_its_first_error(
     client.force_login(UserFactory(is_superuser=True, is_staff=True))
     with connection.cursor() as cursor:
         cursor.execute("SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY")
-    turn, pause = reverse("admin:payouts_controls_switch_turn"), {"to": "paused", "reason": "Stop"}
+    turn, pause = reverse("admin:payouts_controls_switch_set"), {"to": "paused", "reason": "Stop"}
 
     assert client.post(turn, pause, secure=True).status_code == 500
     assert Switch.objects.get().is_on

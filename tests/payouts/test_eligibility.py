@@ -16,7 +16,7 @@ from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
 from tests.sim import bugs
-from wallets.models import Client, PayoutService, Wallet
+from wallets.models import Client, PayoutMethod, Wallet
 
 OTHER = "TPYmHEhy5n8TCEfYGqW2rPxsghSfzghPDn"
 
@@ -270,7 +270,7 @@ def client_is_closed(payout):
 
 
 def service_is_withdrawn(payout):
-    PayoutService.objects.update(is_available=False)
+    PayoutMethod.objects.update(is_available=False)
 
 
 def approval_is_forged(payout):

@@ -32,7 +32,7 @@ def test_an_approved_payout_waits_for_the_switch_while_sending_is_paused(clock):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     assert explain.explain(payout).waiting_for == WaitingFor.WORKER
 
-    Switch.objects.update(is_on=False, turned_at=clock(), reason="audit")
+    Switch.objects.update(is_on=False, changed_at=clock(), reason="audit")
 
     told = explain.explain(payout)
     assert (told.waiting_for, told.since) == (WaitingFor.SWITCH, clock())

@@ -11,7 +11,7 @@ from payouts import operations, recording, submission
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.seen import see
-from tests.factories import PayoutFactory, PayoutServiceFactory, WalletFactory
+from tests.factories import PayoutFactory, PayoutMethodFactory, WalletFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
 
@@ -43,7 +43,7 @@ def test_a18_payouts_are_sent_oldest_first_in_whatever_order_they_are_locked(off
 
 
 def test_a18_missing_funds_stop_their_currency_alone_and_no_payout_fails(office):
-    PayoutServiceFactory(currency="TRX")
+    PayoutMethodFactory(currency="TRX")
     office.sandbox.top_up("TRX", "1000")
     payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(5)]
     other = PayoutFactory(status=PayoutStatus.APPROVED, currency="TRX", wallet=WalletFactory())
@@ -92,7 +92,7 @@ def test_one_probe_goes_after_a_minute_and_then_ever_more_rarely(office):
 
 def test_a18_a_currency_keeps_its_probe_while_all_wait_for_another_one(office):
     """Its turn is not used up by a claim that lets one payout of another currency through."""
-    PayoutServiceFactory(currency="TRX")
+    PayoutMethodFactory(currency="TRX")
     office.sandbox.top_up("TRX", "1000")
     short = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
     office.submit()

@@ -9,14 +9,14 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.refusals import Refused
-from payouts import operations
+from payouts import idempotency, operations
 from payouts.gateway import accounts
 from payouts.models import Origin, Payout, PayoutEvent, PayoutNumber
 from payouts.requests import request_payout
 from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.sim import bugs
-from wallets.models import Client, PayoutService, Wallet, WalletStatus
+from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -41,8 +41,8 @@ SINCE = {
         status=WalletStatus.FROZEN
     ),
     "client closed": lambda _payout: Client.objects.update(is_active=False),
-    "service withdrawn": lambda _payout: PayoutService.objects.update(is_available=False),
-    "service gone": lambda _payout: PayoutService.objects.all().delete(),
+    "service withdrawn": lambda _payout: PayoutMethod.objects.update(is_available=False),
+    "service gone": lambda _payout: PayoutMethod.objects.all().delete(),
     "payout edited": edited,
 }
 OTHER = [{"amount": Decimal(99)}, {"purpose": "Refund"}, {"reference": "Other"}]
@@ -52,7 +52,7 @@ OTHER = [{"amount": Decimal(99)}, {"purpose": "Refund"}, {"reference": "Other"}]
 def ask():
     wallet, by = WalletFactory(), StaffFactory(roles=["Requester"])
 
-    def ask(key="one", **changes):
+    def ask(key="manual:one", **changes):
         told = {"wallet": wallet, "currency": "usdt", "amount": Decimal("12.5")}
         told["origin"] = Origin.MANUAL
         return request_payout(
@@ -86,7 +86,7 @@ def test_g25_other_content_under_the_key_is_refused_with_its_number(ask, since, 
     SINCE[since](payout)
     before = all_rows()
 
-    with pytest.raises(Refused, match=f"already used .* {payout}"):
+    with pytest.raises(Refused, match=f"already used .* {payout}|has to begin with"):
         ask(**other)
     assert all_rows() == before
 
@@ -104,7 +104,7 @@ def test_g25_another_wallet_coin_or_origin_under_the_key_is_other_content(ask, k
     other = OF_ANOTHER_KIND[kind](payout)
     before = all_rows()
 
-    with pytest.raises(Refused, match=f"already used .* {payout}"):
+    with pytest.raises(Refused, match=f"already used .* {payout}|has to begin with"):
         ask(**other)
     assert all_rows() == before
 
@@ -123,7 +123,7 @@ def test_g25_a_repeat_compared_with_the_present_row_is_found(ask):
 
 
 def test_g25_blanks_around_a_key_make_no_other_key(ask):
-    assert ask(" one ").pk == ask("one").pk == Payout.objects.get().pk
+    assert ask(" manual:one ").pk == ask("manual:one").pk == Payout.objects.get().pk
 
 
 def test_g25_another_clash_in_the_database_is_not_the_same_request(ask):
@@ -136,11 +136,32 @@ def test_g25_another_clash_in_the_database_is_not_the_same_request(ask):
 
 
 @pytest.mark.parametrize(
-    "key", ["", "   ", "\u00a0\u2003", "\u200b\u2060", "\u3164", "api:", "api: ", "api: \u00ad"]
+    "key",
+    ["", "   ", "\u00a0\u2003", "\u200b\u2060", "\u3164", "manual:", "manual: ", "manual: \u00ad"],
 )
 def test_g36_a_key_with_nothing_to_see_in_it_is_no_key(ask, key):
     with pytest.raises(Refused, match=r"key|character|begin"):
         ask(key)
+    assert not Payout.objects.exists()
+
+
+def test_g36_no_origin_takes_the_key_of_another(ask):
+    nonce = uuid4()
+    keys = {
+        Origin.MANUAL: idempotency.manual(nonce),
+        Origin.IMPORT: idempotency.imported("0f", 7),
+        Origin.SCHEDULED: idempotency.scheduled("weekly", "2026-W09"),
+        Origin.BONUS: idempotency.bonus("first", "E-1"),
+        Origin.API: idempotency.api("one"),
+    }
+    for origin, key in keys.items():
+        assert idempotency.checked(key, origin) == key
+        for other in set(Origin) - {origin}:
+            with pytest.raises(Refused, match="has to begin with"):
+                idempotency.checked(key, other)
+
+    with pytest.raises(Refused, match="has to begin with"):
+        ask(keys[Origin.API])
     assert not Payout.objects.exists()
 
 

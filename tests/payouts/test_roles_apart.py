@@ -170,7 +170,7 @@ WAYS = {
     "groups.add": lambda person: person.groups.add(group("Approver")),
     "groups.set": lambda person: person.groups.set(Group.objects.all()),
     "from the group": lambda person: group("Operator").user_set.add(person),
-    "a right": lambda person: person.user_permissions.add(right("turn_switch")),
+    "a right": lambda person: person.user_permissions.add(right("set_sending")),
     "SQL": lambda person: run(
         "INSERT INTO auth_user_groups (user_id, group_id) VALUES (%s, %s)",
         [person.pk, group("Policy manager").pk],

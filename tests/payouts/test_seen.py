@@ -14,7 +14,7 @@ from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutSta
 from payouts.seen import see
 from tests.factories import (
     PayoutFactory,
-    PayoutServiceFactory,
+    PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
 )
@@ -244,7 +244,7 @@ def test_g45_another_wallet_with_the_same_address_is_a_change():
 
 
 def test_g45_another_coin_alone_is_a_change():
-    PayoutServiceFactory(currency="USDC")
+    PayoutMethodFactory(currency="USDC")
     assert edit(PayoutFactory(), currency="USDC").currency == "USDC"
 
 

@@ -222,7 +222,7 @@ def test_g72_no_get_stops_anybody(client, boss, amira):
 def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
     operator = StaffFactory(roles=["Operator"])
     client.force_login(operator)
-    url = reverse("admin:payouts_controls_switch_turn")
+    url = reverse("admin:payouts_controls_switch_set")
 
     def turn(act, reason):
         clock.forward(minutes=1)
@@ -249,6 +249,6 @@ def test_g72_a_pause_is_refused_for_no_page_s_age(client, clock):
     switch.set_sending(False, reason="Wrong", actor=Actor.staff(operator, Channel.ADMIN))
     switch.set_sending(True, reason="Mended", actor=Actor.staff(operator, Channel.ADMIN))
 
-    client.post(reverse("admin:payouts_controls_switch_turn"), {"to": "paused", "reason": "Stop"})
+    client.post(reverse("admin:payouts_controls_switch_set"), {"to": "paused", "reason": "Stop"})
 
     assert not Switch.objects.get().is_on

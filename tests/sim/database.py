@@ -12,7 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from payouts.staff.roles import ROLES
-from tests.factories import ClientFactory, PayoutServiceFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, PayoutMethodFactory, UserFactory, WalletFactory
 from tests.payouts.processes.conftest import at_database, on_server
 from tests.sim.clock import START
 
@@ -54,8 +54,8 @@ def fill() -> None:
             approved_by=people["amira"],
             approved_at=START,
         )
-    PayoutServiceFactory(synced_at=START)
-    PayoutServiceFactory(
+    PayoutMethodFactory(synced_at=START)
+    PayoutMethodFactory(
         network="eth", currency="SHIB", max_amount=Decimal(900_000_000), synced_at=START
     )
 

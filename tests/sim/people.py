@@ -25,7 +25,7 @@ from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
 from wallets import operations as wallet_operations
-from wallets.models import PayoutService, Wallet
+from wallets.models import PayoutMethod, Wallet
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -97,7 +97,7 @@ def request(world: "World", name: str) -> None:
         "currency": coin,
         "amount": Decimal(world.chance.choice(AMOUNTS[coin])),
         "purpose": "Prize",
-        "idempotency_key": f"{name} {world.step}",
+        "idempotency_key": f"manual:{name} {world.step}",
     }
     if known and (len(known) >= MOST_PAYOUTS or world.chance.random() < 0.1):
         again = world.chance.choice(known)
@@ -182,7 +182,7 @@ def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: s
     world.note(f"{name}: {now.__name__} {payout}: {outcome.text}")
 
 
-def turn_switch(world: "World", name: str) -> None:
+def set_sending(world: "World", name: str) -> None:
     is_on = Switch.objects.get(pk=1).is_on
     pauses = is_on and world.chance.random() < 0.3
     actor = Actor.staff(world.person(name), Channel.ADMIN)
@@ -257,7 +257,7 @@ def freeze_wallet(world: "World", name: str) -> None:
 
 def withdraw_service(world: "World", name: str) -> None:
     """Heleket takes a service away or gives it back, and the desk hears of it."""
-    service = world.chance.choice(list(PayoutService.objects.order_by("pk")))
+    service = world.chance.choice(list(PayoutMethod.objects.order_by("pk")))
     if not service.is_available or world.swarm.strikes("withdrawn"):
         service.is_available = not service.is_available
         service.save()

@@ -25,7 +25,7 @@ from payouts.models import PayoutStatus as Status
 from tests.sim import machines, people
 from tests.sim.oracle import Broken
 from tests.sim.world import Player, World
-from wallets.models import PayoutService, Wallet
+from wallets.models import PayoutMethod, Wallet
 from wallets.operations import APPROVE, RELEASE, see
 
 STEPS = 300
@@ -119,7 +119,7 @@ def cast(world: World) -> list[Player]:
         "anton": [people.approve, people.approve, people.release, people.freeze_wallet],
         "omar": [
             *[people.cancel, people.retry, people.retry, people.send_now, people.ask_now],
-            *[people.turn_switch, people.close_discrepancy, people.top_up],
+            *[people.set_sending, people.close_discrepancy, people.top_up],
         ],
         "root": [
             *[people.approve, people.request, people.tamper, people.demote],
@@ -201,7 +201,7 @@ def put_right(world: World) -> None:
     """What people and money held up is over."""
     people.top_up(world, "treasury")
     User.objects.update(is_active=True)
-    PayoutService.objects.update(is_available=True)
+    PayoutMethod.objects.update(is_available=True)
     put_wallets_right(world)
     if not Switch.objects.get(pk=1).is_on:
         switch.set_sending(

@@ -2,7 +2,7 @@ import pytest
 from django.contrib.auth.models import Permission
 from django.urls import reverse
 
-from tests.factories import ClientFactory, PayoutServiceFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, PayoutMethodFactory, UserFactory, WalletFactory
 from wallets.models import Client, Wallet
 
 TRON = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
@@ -257,9 +257,9 @@ def test_c8_nothing_can_be_deleted(client, staff):
     user = staff()
     user.is_superuser = True
     user.save()
-    wallet, service = WalletFactory(), PayoutServiceFactory()
+    wallet, service = WalletFactory(), PayoutMethodFactory()
 
-    for name, row in [("wallet", wallet), ("client", wallet.client), ("payoutservice", service)]:
+    for name, row in [("wallet", wallet), ("client", wallet.client), ("payoutmethod", service)]:
         url = reverse(f"admin:wallets_{name}_delete", args=[row.pk])
         assert client.post(url, {"post": "yes"}).status_code == 403
         changelist = reverse(f"admin:wallets_{name}_changelist")
@@ -275,12 +275,12 @@ def test_the_catalogue_is_read_only(client, staff):
     user = staff()
     user.is_superuser = True
     user.save()
-    service = PayoutServiceFactory()
+    service = PayoutMethodFactory()
 
-    assert client.get(reverse("admin:wallets_payoutservice_add")).status_code == 403
-    url = reverse("admin:wallets_payoutservice_change", args=[service.pk])
+    assert client.get(reverse("admin:wallets_payoutmethod_add")).status_code == 403
+    url = reverse("admin:wallets_payoutmethod_change", args=[service.pk])
     assert client.post(url, {"min_amount": "0.1"}).status_code == 403
-    page = client.get(reverse("admin:wallets_payoutservice_changelist")).content.decode()
+    page = client.get(reverse("admin:wallets_payoutmethod_changelist")).content.decode()
     assert "0.5 USDT" in page
 
 

@@ -8,7 +8,7 @@ from django.db.models import F, Q, Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.factories import PayoutServiceFactory
+from tests.factories import PayoutMethodFactory
 from wallets.amounts import (
     MAX_AMOUNT,
     AmountFormField,
@@ -18,7 +18,7 @@ from wallets.amounts import (
     format_amount,
     parse_amount,
 )
-from wallets.models import PayoutService
+from wallets.models import PayoutMethod
 
 amounts = st.decimals(min_value=Decimal("0.00000001"), max_value=MAX_AMOUNT, places=8)
 
@@ -98,13 +98,13 @@ def test_d2_floats_and_other_types_never_become_amounts(value):
 @pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "-1", "-0", "1E+18", "1E-9"])
 def test_d1_numbers_that_are_no_amount_are_refused_at_assignment(value):
     with pytest.raises(InvalidAmount):
-        PayoutService(min_amount=Decimal(value))
+        PayoutMethod(min_amount=Decimal(value))
 
 
 def test_d2_a_row_in_memory_holds_what_the_database_gives_back(db):
-    service = PayoutServiceFactory(min_amount=Decimal("0.0000001"), max_amount=7)
+    service = PayoutMethodFactory(min_amount=Decimal("0.0000001"), max_amount=7)
 
-    stored = PayoutService.objects.get()
+    stored = PayoutMethod.objects.get()
     assert str(service.min_amount) == str(stored.min_amount) == "1.0E-7"
     assert str(service.max_amount) == str(stored.max_amount) == "7.00000000"
 
@@ -118,11 +118,11 @@ def test_d3_stored_amounts_are_exact_sort_compare_and_add_up(values):
 
 
 def check_stored(values):
-    PayoutService.objects.bulk_create(
-        PayoutServiceFactory.build(currency=str(i), min_amount=value)
+    PayoutMethod.objects.bulk_create(
+        PayoutMethodFactory.build(currency=str(i), min_amount=value)
         for i, value in enumerate(values)
     )
-    services = PayoutService.objects.order_by("min_amount")
+    services = PayoutMethod.objects.order_by("min_amount")
     pivot = values[0]
 
     assert [service.min_amount for service in services] == sorted(values)
@@ -134,24 +134,22 @@ def check_stored(values):
 
 
 def test_d3_a_sum_does_not_drift(db):
-    PayoutService.objects.bulk_create(
-        PayoutServiceFactory.build(
-            currency=str(i), min_amount=Decimal("0.1"), fee_amount=MAX_AMOUNT
-        )
+    PayoutMethod.objects.bulk_create(
+        PayoutMethodFactory.build(currency=str(i), min_amount=Decimal("0.1"), fee_amount=MAX_AMOUNT)
         for i in range(9)
     )
 
-    sums = PayoutService.objects.aggregate(small=Total("min_amount"), large=Total("fee_amount"))
+    sums = PayoutMethod.objects.aggregate(small=Total("min_amount"), large=Total("fee_amount"))
 
     assert sums == {"small": Decimal("0.9"), "large": 9 * MAX_AMOUNT}
 
 
 def test_d3_sums_can_be_grouped_filtered_and_ordered(db):
     for number, (network, amount) in enumerate([("tron", 5), ("tron", 6), ("eth", 10), ("btc", 1)]):
-        PayoutServiceFactory(network=network, currency=str(number), min_amount=amount)
+        PayoutMethodFactory(network=network, currency=str(number), min_amount=amount)
 
     totals = (
-        PayoutService.objects.values("network")
+        PayoutMethod.objects.values("network")
         .annotate(total=Total("min_amount"), six=Total("min_amount", filter=Q(min_amount=6)))
         .filter(total__gt=Decimal(9))
         .order_by("-total")
@@ -162,35 +160,35 @@ def test_d3_sums_can_be_grouped_filtered_and_ordered(db):
 
 
 def test_d3_the_sum_of_nothing_is_zero(db):
-    assert PayoutService.objects.aggregate(total=Total("min_amount")) == {"total": Decimal(0)}
+    assert PayoutMethod.objects.aggregate(total=Total("min_amount")) == {"total": Decimal(0)}
 
 
 def test_d3_columns_compare_with_each_other(db):
-    PayoutServiceFactory(min_amount=9, max_amount=10)
+    PayoutMethodFactory(min_amount=9, max_amount=10)
 
-    assert PayoutService.objects.filter(min_amount__lt=F("max_amount")).exists()
+    assert PayoutMethod.objects.filter(min_amount__lt=F("max_amount")).exists()
 
 
 def test_d1_the_column_itself_refuses_what_is_no_amount(db):
-    PayoutServiceFactory()
+    PayoutMethodFactory()
     # In a numeric column 1e3 is a number like any other; in text it would sort wrongly.
     wrong = ["NaN", "-1"] + (["1e3", "5"] if connection.vendor == "sqlite" else [])
 
     for raw in wrong:
         with pytest.raises((IntegrityError, DataError)), transaction.atomic():
-            connection.cursor().execute("UPDATE wallets_payoutservice SET min_amount = %s", [raw])
+            connection.cursor().execute("UPDATE wallets_payoutmethod SET min_amount = %s", [raw])
 
-    assert PayoutService.objects.get().min_amount == Decimal("0.5")
+    assert PayoutMethod.objects.get().min_amount == Decimal("0.5")
 
 
 def test_d3_a_sum_through_floats_is_refused_on_sqlite(db):
-    PayoutServiceFactory()
+    PayoutMethodFactory()
 
     if connection.vendor == "sqlite":
         with pytest.raises(TypeError, match="Total"):
-            PayoutService.objects.aggregate(Sum("min_amount"))
+            PayoutMethod.objects.aggregate(Sum("min_amount"))
     else:
-        assert PayoutService.objects.aggregate(s=Sum("min_amount")) == {"s": Decimal("0.5")}
+        assert PayoutMethod.objects.aggregate(s=Sum("min_amount")) == {"s": Decimal("0.5")}
 
 
 class AmountForm(forms.Form):
@@ -207,7 +205,7 @@ def test_forms_show_stored_amounts_in_plain_digits():
 
 
 def test_model_forms_use_the_same_parser():
-    field = PayoutService._meta.get_field("min_amount").formfield()
+    field = PayoutMethod._meta.get_field("min_amount").formfield()
 
     assert isinstance(field, AmountFormField)
     with pytest.raises(ValidationError):

@@ -12,9 +12,9 @@ import heleket
 from heleket import RemoteService
 from payouts.gateway.accounts import heleket_client
 from payouts.gateway.management.commands.sync_services import describe
-from tests.factories import PayoutServiceFactory
+from tests.factories import PayoutMethodFactory
 from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, UnknownCoin, decimals_of
-from wallets.models import PayoutService
+from wallets.models import PayoutMethod
 from wallets.services import sync_services
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
@@ -60,7 +60,7 @@ def test_every_network_has_coins():
     [("100", "1.25000000"), ("0.00000002", "1.00000000"), ("0.000002", "1.00000001")],
 )
 def test_the_fee_comes_on_top_and_is_rounded_half_up(amount, fee):
-    service = PayoutServiceFactory.build(fee_amount=1, percent=Decimal("0.25"))
+    service = PayoutMethodFactory.build(fee_amount=1, percent=Decimal("0.25"))
 
     assert service.fee_for(Decimal(amount)) == Decimal(fee)
     assert service.debit_for(Decimal(amount)) == Decimal(amount) + Decimal(fee)
@@ -76,11 +76,11 @@ def test_the_fee_comes_on_top_and_is_rounded_half_up(amount, fee):
     ],
 )
 def test_amounts_outside_the_limits_are_refused_in_words(amount, refusal):
-    assert PayoutServiceFactory.build().refusal_for(Decimal(amount)) == refusal
+    assert PayoutMethodFactory.build().refusal_for(Decimal(amount)) == refusal
 
 
 def test_a_service_that_is_not_available_refuses_everything():
-    service = PayoutServiceFactory.build(is_available=False)
+    service = PayoutMethodFactory.build(is_available=False)
 
     assert service.refusal_for(Decimal(1)) == "Heleket does not pay USDT on TRON at the moment."
 
@@ -89,7 +89,7 @@ def test_a_service_that_is_not_available_refuses_everything():
 def test_the_catalogue_takes_over_the_list():
     report = sync_services([USDT], now=NOW)
 
-    service = PayoutService.objects.get()
+    service = PayoutMethod.objects.get()
     assert (service.network, service.currency) == ("tron", "USDT")
     assert (service.min_amount, service.percent) == (Decimal("0.5"), Decimal("0.25"))
     assert (service.is_available, service.synced_at) == (True, NOW)
@@ -99,11 +99,11 @@ def test_the_catalogue_takes_over_the_list():
 @pytest.mark.django_db
 def test_a_changed_service_keeps_its_row():
     sync_services([USDT], now=NOW)
-    before = PayoutService.objects.get()
+    before = PayoutMethod.objects.get()
 
     report = sync_services([replace(USDT, max_amount=Decimal(7), is_available=False)], now=NOW)
 
-    after = PayoutService.objects.get()
+    after = PayoutMethod.objects.get()
     assert (after.pk, after.max_amount, after.is_available) == (before.pk, 7, False)
     assert (report.added, report.changed) == (0, 1)
 
@@ -115,8 +115,8 @@ def test_d9_a_service_that_leaves_the_list_becomes_unavailable():
     report = sync_services([USDT], now=NOW)
 
     assert report.withdrawn == 1
-    assert [s.network for s in PayoutService.objects.available()] == ["tron"]
-    assert PayoutService.objects.count() == 2
+    assert [s.network for s in PayoutMethod.objects.available()] == ["tron"]
+    assert PayoutMethod.objects.count() == 2
 
 
 @pytest.mark.django_db
@@ -124,7 +124,7 @@ def test_coins_we_do_not_know_are_kept_and_reported():
     report = sync_services([replace(USDT, currency="GRAM", network="TON")], now=NOW)
 
     assert report.unknown == ["GRAM on ton"]
-    assert PayoutService.objects.get().currency == "GRAM"
+    assert PayoutMethod.objects.get().currency == "GRAM"
 
 
 @pytest.mark.django_db
@@ -134,7 +134,7 @@ def test_a_service_with_an_amount_that_is_none_becomes_unavailable(wrong):
 
     report = sync_services([replace(USDT, fee_amount=Decimal(wrong))], now=NOW)
 
-    service = PayoutService.objects.get()
+    service = PayoutMethod.objects.get()
     assert (service.is_available, service.fee_amount) == (False, 1)
     assert report.unreadable[0].startswith("USDT on TRON: ")
 
@@ -173,7 +173,7 @@ def test_g34_an_odd_entry_is_named_and_left_out_and_the_others_are_taken(kind):
 
     report = sync_services([USDT, odd, others[1]], now=NOW)
 
-    taken = {(row.network, row.currency, row.percent) for row in PayoutService.objects.all()}
+    taken = {(row.network, row.currency, row.percent) for row in PayoutMethod.objects.all()}
     assert taken == {("tron", "USDT", Decimal("0.25")), ("eth", "USDT", Decimal("0.25"))}
     [named] = report.unreadable
     assert named.isprintable()
@@ -188,7 +188,7 @@ def test_g34_all_odd_entries_at_once_leave_the_good_ones():
 
     report = sync_services([USDT, *odd], now=NOW, odd=["the entry: limit is no object"])
 
-    assert [(row.network, row.is_available) for row in PayoutService.objects.all()] == [
+    assert [(row.network, row.is_available) for row in PayoutMethod.objects.all()] == [
         ("bsc", False),
         ("tron", True),
     ]
@@ -212,14 +212,14 @@ def run(db, heleket_client, monkeypatch):
 def test_the_command_reads_all_that_heleket_pays_and_this_desk_knows(run):
     assert run() == "Heleket lists 37 payout services: 37 new, 0 changed, 0 withdrawn.\n"
 
-    assert set(PayoutService.objects.available().values_list("network", "currency")) == {
+    assert set(PayoutMethod.objects.available().values_list("network", "currency")) == {
         (network, coin) for network, coins in DECIMALS_ON_CHAIN.items() for coin in coins
     }
 
 
 def test_a_dry_run_changes_nothing(run):
     assert json.loads(run("--dry-run", "--format", "json"))["added"] == 37
-    assert not PayoutService.objects.exists()
+    assert not PayoutMethod.objects.exists()
 
 
 def test_d9_a_renamed_coin_is_reported_with_exit_code_2(run, sandbox):
@@ -230,8 +230,8 @@ def test_d9_a_renamed_coin_is_reported_with_exit_code_2(run, sandbox):
         run()
 
     assert end.value.code == 2
-    assert not PayoutService.objects.get(network="ton", currency="TON").is_available
-    assert PayoutService.objects.filter(network="ton", currency="GRAM").exists()
+    assert not PayoutMethod.objects.get(network="ton", currency="TON").is_available
+    assert PayoutMethod.objects.filter(network="ton", currency="GRAM").exists()
 
 
 def test_g34_the_command_names_what_the_client_could_not_read(run, sandbox, heleket_client):
@@ -246,7 +246,7 @@ def test_g34_the_command_names_what_the_client_could_not_read(run, sandbox, hele
         run()
 
     assert end.value.code == 2
-    assert PayoutService.objects.count() == 36
+    assert PayoutMethod.objects.count() == 36
 
 
 def test_an_empty_list_is_a_finding(run, sandbox):
@@ -257,7 +257,7 @@ def test_an_empty_list_is_a_finding(run, sandbox):
         run()
 
     assert end.value.code == 2
-    assert not PayoutService.objects.available().exists()
+    assert not PayoutMethod.objects.available().exists()
 
 
 @pytest.mark.parametrize(
@@ -273,7 +273,7 @@ def test_an_answer_that_cannot_be_used_changes_nothing(run, sandbox, fault):
     assert refusal.value.returncode == 1
     assert str(refusal.value)
 
-    assert PayoutService.objects.available().count() == 37
+    assert PayoutMethod.objects.available().count() == 37
 
 
 def test_missing_credentials_are_named(settings):

@@ -6,8 +6,8 @@ import pytest
 from django.urls import reverse
 
 from payouts.admin.wallets import ACTS
-from tests.factories import PayoutServiceFactory, UserFactory, WalletFactory
-from wallets.models import Client, PayoutService, Wallet
+from tests.factories import PayoutMethodFactory, UserFactory, WalletFactory
+from wallets.models import Client, PayoutMethod, Wallet
 
 pytestmark = pytest.mark.django_db
 
@@ -30,7 +30,7 @@ CRAFTED = [
 ARABIC = str.maketrans("0123456789", "٠١٢٣٤٥٦٧٨٩")
 FEW = ["abc", "-1", "9" * 30, "9" * 5000, "1\x00"]  # for pages that take long
 FINE = {200, 302, 400, 404}
-MODELS = ["client", "wallet", "payoutservice"]
+MODELS = ["client", "wallet", "payoutmethod"]
 
 
 @pytest.fixture(autouse=True)
@@ -42,14 +42,14 @@ def boss(client, settings):
 @pytest.fixture(autouse=True)
 def stays_as_it_is(boss):
     WalletFactory(status="new")
-    PayoutServiceFactory()
+    PayoutMethodFactory()
     before = rows()
     yield
     assert rows() == before
 
 
 def rows():
-    tables = [Client, Wallet, PayoutService, Client.history, Wallet.history]
+    tables = [Client, Wallet, PayoutMethod, Client.history, Wallet.history]
     return [list(getattr(table, "objects", table).order_by("pk").values()) for table in tables]
 
 

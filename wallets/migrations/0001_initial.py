@@ -313,7 +313,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name="PayoutService",
+            name="PayoutMethod",
             fields=[
                 (
                     "id",
@@ -336,8 +336,8 @@ class Migration(migrations.Migration):
                 ("synced_at", models.DateTimeField(verbose_name="last read from Heleket")),
             ],
             options={
-                "verbose_name": "payout service",
-                "verbose_name_plural": "payout services",
+                "verbose_name": "payout method",
+                "verbose_name_plural": "payout methods",
                 "ordering": ["network", "currency"],
                 "default_permissions": ("view",),
                 "constraints": [

@@ -21,9 +21,9 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("is_on", models.BooleanField(default=True, verbose_name="sending")),
-                ("turned_at", models.DateTimeField(null=True)),
+                ("changed_at", models.DateTimeField(null=True)),
                 (
-                    "turned_by",
+                    "changed_by",
                     models.ForeignKey(
                         null=True,
                         on_delete=django.db.models.deletion.PROTECT,
@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 "verbose_name": "switch",
-                "permissions": [("turn_switch", "Can pause and resume sending")],
+                "permissions": [("set_sending", "Can pause and resume sending")],
                 "default_permissions": ("view",),
                 "constraints": [
                     models.CheckConstraint(condition=models.Q(("id", 1)), name="one_switch")

@@ -28,20 +28,20 @@ class Command(BaseCommand):
 
     def handle(self, *, payout: str, **options: Any) -> None:
         found = base.find_tried(payout)
-        told = explain.explain(found)
+        explanation = explain.explain(found)
         if options["format"] == "json":
             about = model_to_dict(found, ABOUT) | {"id": found.pk, "amount": f"{found.amount:f}"}
-            command_line.write_json(self.stdout, about | asdict(told))
+            command_line.write_json(self.stdout, about | asdict(explanation))
         else:
-            write(self.stdout, found, told)
+            write(self.stdout, found, explanation)
 
 
-def write(out: OutputWrapper, payout: Payout, told: explain.Explanation) -> None:
+def write(out: OutputWrapper, payout: Payout, explanation: explain.Explanation) -> None:
     where = network_name(payout.network)
     out.write(f"{payout}, {payout.money} on {where}: {payout.get_status_display()}.")
-    out.write(told.sentence)
-    if told.since:
-        out.write(f"Since {localtime(told.since):%Y-%m-%d %H:%M:%S %Z}.")
-    if told.who:
-        out.write(f"Who can act: {told.who}")
-    out.write(f"What happens next: {told.next}")
+    out.write(explanation.sentence)
+    if explanation.since:
+        out.write(f"Since {localtime(explanation.since):%Y-%m-%d %H:%M:%S %Z}.")
+    if explanation.who:
+        out.write(f"Who can act: {explanation.who}")
+    out.write(f"What happens next: {explanation.next}")

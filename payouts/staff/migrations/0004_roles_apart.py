@@ -15,7 +15,7 @@ DECIDES = [
     *("payouts.hold_payout", "payouts.release_payout"),
     *("payouts.send_payout", "payouts.ask_payout"),
     *("payouts.cancel_payout", "payouts.retry_payout"),
-    *("payouts.close_discrepancy", "payouts_controls.turn_switch"),
+    *("payouts.close_discrepancy", "payouts_controls.set_sending"),
     *("wallets.approve_wallet", "wallets.freeze_wallet"),
 ]
 WHY = "one person never manages users and decides about money"

@@ -14,7 +14,7 @@ from payouts.models import Payout, PayoutStatus
 from tests import canaries
 from tests.factories import (
     PayoutFactory,
-    PayoutServiceFactory,
+    PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
 )
@@ -66,7 +66,7 @@ def database(template, django_db_blocker):
     with django_db_blocker.unblock():
         on_server(f"CREATE DATABASE {name} TEMPLATE {template}")
         at_database(name)
-        PayoutServiceFactory()
+        PayoutMethodFactory()
         yield name
         try:
             at_database(name)  # some tests have been elsewhere

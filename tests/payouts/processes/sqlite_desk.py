@@ -11,13 +11,13 @@ from django.core.management import call_command  # noqa: E402  # Django has to b
 from payouts.models import PayoutStatus  # noqa: E402
 from tests.factories import (  # noqa: E402
     PayoutFactory,
-    PayoutServiceFactory,
+    PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
 )
 
 call_command("migrate", verbosity=0)
-PayoutServiceFactory()
+PayoutMethodFactory()
 people = {
     "requested_by": StaffFactory(roles=["Requester"]),
     "approved_by": StaffFactory(roles=["Approver"]),

@@ -34,7 +34,7 @@ def test_g71_on_a_slow_line_at_most_one_more_claim_of_each_process_leaves(
     pressed_at = clock.now()
     switch.set_sending(False, reason="Stop", actor=Actor.staff(operator, Channel.COMMAND))
 
-    stopped_at = Switch.objects.get().turned_at
+    stopped_at = Switch.objects.get().changed_at
     until(lambda: not Attempt.objects.exclude(unanswered=[]).exists())
     claims = PayoutEvent.objects.filter(event_type="claim", at__gt=pressed_at)
     moments = set(claims.values_list("at", flat=True))  # one of each claim

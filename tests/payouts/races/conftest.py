@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 from django.db import connection
 
-from tests.factories import PayoutServiceFactory
+from tests.factories import PayoutMethodFactory
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "60"))
 # Take a moment, and tell whether that connection waits for another one's lock.
@@ -72,7 +72,7 @@ def ring(transactional_db, record_property):
 
 @pytest.fixture
 def usdt(transactional_db):
-    return PayoutServiceFactory()
+    return PayoutMethodFactory()
 
 
 @pytest.fixture

@@ -178,7 +178,7 @@ def test_g72_what_is_paused_again_while_it_is_resumed_stays_paused(client, stopp
     turn = {"actor": Actor.staff(operator, Channel.ADMIN)}
     switch.set_sending(False, reason="Wrong rate", **turn)
     client.force_login(operator)
-    url = reverse("admin:payouts_controls_switch_turn")
+    url = reverse("admin:payouts_controls_switch_set")
     page = client.get(url, secure=True).context["form"].initial
 
     def resume_and_pause():
