@@ -4,13 +4,11 @@ import math
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.http import HttpRequest
 from django.templatetags.static import static
-from django.urls import reverse_lazy
-from django.utils.translation import gettext_lazy
 
 from config import environment as env
 from config.environment import BASE_DIR
+from config.navigation import NAVIGATION
 from heleket.errors import InvalidBaseUrl
 from heleket.transport import read_base_url
 
@@ -189,15 +187,6 @@ LOGIN_REDIRECT_URL = "admin:index"  # for who opens the login page itself
 X_FRAME_OPTIONS = "DENY"
 
 
-def link(title: Any, icon: str, url_name: str, right: str) -> dict[str, Any]:
-    """Return an entry of the sidebar, for those who hold the right."""
-
-    def may(request: HttpRequest) -> bool:
-        return request.user.has_perm(right)
-
-    return {"title": title, "icon": icon, "link": reverse_lazy(url_name), "permission": may}
-
-
 UNFOLD = {
     "SITE_TITLE": "Payout Desk",
     "SITE_HEADER": "Payout Desk",
@@ -227,87 +216,5 @@ UNFOLD = {
             "950": "oklch(26% .05 190)",
         }
     },
-    "SIDEBAR": {
-        "navigation": [
-            {
-                "items": [
-                    link(
-                        gettext_lazy("Payouts"),
-                        "payments",
-                        "admin:payouts_payout_changelist",
-                        "payouts.view_payout",
-                    ),
-                    link(
-                        gettext_lazy("Discrepancies"),
-                        "rule",
-                        "admin:payouts_discrepancy_changelist",
-                        "payouts.view_discrepancy",
-                    ),
-                ],
-            },
-            {
-                "title": gettext_lazy("Who is paid"),
-                "items": [
-                    link(
-                        gettext_lazy("Clients"),
-                        "group",
-                        "admin:wallets_client_changelist",
-                        "wallets.view_client",
-                    ),
-                    link(
-                        gettext_lazy("Wallets"),
-                        "account_balance_wallet",
-                        "admin:wallets_wallet_changelist",
-                        "wallets.view_wallet",
-                    ),
-                    link(
-                        gettext_lazy("Services and fees"),
-                        "sell",
-                        "admin:wallets_payoutmethod_changelist",
-                        "wallets.view_payoutmethod",
-                    ),
-                ],
-            },
-            {
-                "title": gettext_lazy("Running the desk"),
-                "items": [
-                    link(
-                        gettext_lazy("Desk"),
-                        "power_settings_new",
-                        "admin:payouts_controls_switch_changelist",
-                        "payouts_controls.view_switch",
-                    ),
-                    link(
-                        gettext_lazy("Webhooks"),
-                        "call_received",
-                        "admin:payouts_webhookdelivery_changelist",
-                        "payouts.view_webhookdelivery",
-                    ),
-                    link(
-                        gettext_lazy("Desk events"),
-                        "history",
-                        "admin:audit_deskevent_changelist",
-                        "audit.view_deskevent",
-                    ),
-                ],
-            },
-            {
-                "title": gettext_lazy("Staff"),
-                "items": [
-                    link(
-                        gettext_lazy("People"),
-                        "badge",
-                        "admin:auth_user_changelist",
-                        "auth.view_user",
-                    ),
-                    link(
-                        gettext_lazy("Roles"),
-                        "shield_person",
-                        "admin:auth_group_changelist",
-                        "auth.view_group",
-                    ),
-                ],
-            },
-        ],
-    },
+    "SIDEBAR": {"navigation": NAVIGATION},
 }

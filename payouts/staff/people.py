@@ -23,6 +23,8 @@ from payouts.staff.models import Login
 
 Facts = dict[str, str]
 
+PERSONAL = {"name", "email"}  # never sealed, so that a person can be forgotten
+
 
 def names_of(permissions: Iterable[Permission]) -> set[str]:
     return {f"{each.content_type.app_label}.{each.codename}" for each in permissions}
@@ -171,6 +173,7 @@ def log_person(person: User, before: Facts | None, *, actor: Actor) -> None:
         log(DeskEvent.Type.ADD_PERSON, person, actor=actor)
         return
     changed = differences(before, now)
+    changed |= dict.fromkeys(changed.keys() & PERSONAL, "changed")
     if renamed := changed.pop("login", ""):
         log(DeskEvent.Type.RENAME, person, actor=actor, renamed=renamed)
     if changed:

@@ -306,6 +306,17 @@ def test_g42_a_change_of_roles_is_a_sealed_event(client, boss):
     assert "Requester \\u2192 Auditor" in event.data
 
 
+def test_i4_no_name_and_no_mail_of_a_person_is_sealed(client, boss):
+    person = StaffFactory(username="nina", first_name="Nina", email="nina@example.com")
+
+    told = {"first_name": "Ninotchka", "last_name": "", "email": "new@example.com"}
+    assert save(client, person, **told).status_code == 302
+
+    event = last_event("change_person")
+    assert (event.facts["name"], event.facts["email"]) == ("changed", "changed")
+    assert not any(word in event.data for word in ("Nin", "example.com"))
+
+
 def test_g42_a_page_saved_unchanged_tells_nothing(client, boss):
     assert save(client, StaffFactory(roles=["Requester"])).status_code == 302
     assert not DeskEvent.objects.exists()
