@@ -127,6 +127,8 @@ class DeskEvent(Event):
         ENABLE = "enable", _("Person let in again")
         ADD_ROLE = "add_role", _("Role added")
         CHANGE_ROLE = "change_role", _("Role changed")
+        CLOSE_CLIENT = "close_client", _("Client closed")
+        REOPEN_CLIENT = "reopen_client", _("Client opened again")
 
     objects = DeskEventQuerySet.as_manager()
 

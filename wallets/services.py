@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
-from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from audit.actor import Actor
+from audit.events import log_event
+from audit.models import DeskEvent
 from audit.texts import one_line, stored
 from heleket import RemoteService
 from wallets import changes, stops
@@ -35,7 +36,7 @@ def add_client(
     email: str = "",
     group: str = "",
     is_another: bool = False,
-    by: User | None,
+    actor: Actor,
 ) -> Client:
     """Add a client; with `is_another`, somebody has compared it with those who look alike."""
     client = Client(
@@ -43,11 +44,12 @@ def add_client(
         name=stored(name),
         email=email,
         group=stored(group),
-        created_by=by,
+        created_by=actor.person,
     )
     if not is_another and (refusal := refusal_of_name(client)):
         raise WalletError(refusal)
-    return _store(client, lambda: bulk_create_with_history([client], Client, default_user=by))
+    person = actor.person
+    return _store(client, lambda: bulk_create_with_history([client], Client, default_user=person))
 
 
 def refusal_of_name(client: Client) -> str:
@@ -59,19 +61,19 @@ def refusal_of_name(client: Client) -> str:
 
 
 @transaction.atomic
-def close_client(client_id: int, *, reason: str, by: User) -> Client:
+def close_client(client_id: int, *, reason: str, actor: Actor) -> Client:
     """Pay nothing to this client any more, whatever was approved, until it is opened again."""
-    return _set_open(client_id, is_active=False, reason=reason, by=by)
+    return _set_open(client_id, is_active=False, reason=reason, actor=actor)
 
 
 @transaction.atomic
-def reopen_client(client_id: int, *, reason: str, by: User) -> Client:
-    return _set_open(client_id, is_active=True, reason=reason, by=by)
+def reopen_client(client_id: int, *, reason: str, actor: Actor) -> Client:
+    """Let payouts to this client go on."""
+    return _set_open(client_id, is_active=True, reason=reason, actor=actor)
 
 
-def _set_open(client_id: int, *, is_active: bool, reason: str, by: User) -> Client:
-    if not by.has_perm("wallets.change_client"):
-        raise WalletError(_("You may not do this with clients."))
+def _set_open(client_id: int, *, is_active: bool, reason: str, actor: Actor) -> Client:
+    actor.require("wallets.change_client")
     reason = reason_in_history(reason)
     if not is_active:
         stops.overtake_claims()
@@ -85,9 +87,11 @@ def _set_open(client_id: int, *, is_active: bool, reason: str, by: User) -> Clie
         [client],
         Client,
         ["is_active"],
-        default_user=by,
+        default_user=actor.person,
         default_change_reason=reason,
     )
+    event_type = DeskEvent.Type.REOPEN_CLIENT if is_active else DeskEvent.Type.CLOSE_CLIENT
+    log_event(event_type, reason, actor=actor, client=client.pk)
     return client
 
 

@@ -221,16 +221,24 @@ def register(staff: dict[str, User]) -> None:
     """Add the clients with their wallets, approved by another person than added them."""
     for number, (name, email, group, places) in enumerate(CLIENTS, 1001):
         client = services.add_client(
-            external_id=f"C-{number}", name=name, email=email, group=group, by=staff["rosa"]
+            external_id=f"C-{number}",
+            name=name,
+            email=email,
+            group=group,
+            actor=Actor.staff(staff["rosa"], Channel.ADMIN),
         )
         for place in places:
             add_wallet(client, place, staff)
     name, email, group = GONE
     gone = services.add_client(
-        external_id="C-0987", name=name, email=email, group=group, by=staff["rosa"]
+        external_id="C-0987",
+        name=name,
+        email=email,
+        group=group,
+        actor=Actor.staff(staff["rosa"], Channel.ADMIN),
     )
-    gone.is_active = False
-    gone.save()
+    rosa = Actor.staff(staff["rosa"], Channel.ADMIN)
+    services.close_client(gone.pk, reason="The client has left.", actor=rosa)
 
 
 def add_wallet(client: Client, place: Place, staff: dict[str, User]) -> None:

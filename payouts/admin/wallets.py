@@ -26,6 +26,7 @@ from unfold.widgets import (
 
 from audit.actor import Actor
 from audit.operations import perform
+from audit.refusals import Refused
 from audit.texts import one_line
 from payouts.admin.frame import ID, CarefulList, StaffRequest, actor_of, never
 from wallets import operations, services
@@ -317,15 +318,15 @@ class ClientAdmin(LastingModelAdmin):
         self, request: StaffRequest, client: Client, closing: Closing, reason: str
     ) -> None:
         try:
-            closing.service(client.pk, reason=reason, by=request.user)
-        except WalletError as exc:
+            closing.service(client.pk, reason=reason, actor=actor_of(request))
+        except Refused as exc:
             messages.error(request, str(exc))
         else:
             sentence = _("%s was closed.") if closing is CLOSE else _("%s is open again.")
             messages.success(request, sentence % client)
 
     def add_row(self, *, actor: Actor, **data: Any) -> Client:
-        return services.add_client(**data, by=actor.person)
+        return services.add_client(**data, actor=actor)
 
     @admin.display(description=gettext_lazy("wallets"))
     def wallets_now(self, client: Any) -> str:

@@ -7,8 +7,11 @@ from django.contrib.auth.models import Permission
 from django.db import connection
 from django.urls import reverse
 
+from audit import chain
 from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from audit.operations import perform
+from audit.refusals import NotAllowed
 from tests.factories import ClientFactory, UserFactory, WalletFactory
 from wallets import operations as wallet_operations
 from wallets import services
@@ -67,6 +70,11 @@ def test_g72_closing_asks_first_and_is_kept_with_its_reason(client, boss, payee)
     client.post(turn_url(payee, "reopen"), {"reason": "Came back"})
     assert Client.objects.get().is_active
     assert payee.history.count() == 3
+    events = list(DeskEvent.objects.order_by("number"))
+    assert [each.event_type for each in events] == ["close_client", "reopen_client"]
+    assert events[1].reason == "Came back"
+    assert events[1].facts["client"] == str(payee.pk)
+    assert chain.first_broken(events) is None
 
 
 @pytest.mark.parametrize("reason", ["", "  ", "x" * 101, "a\u200bb", "two\nlines", "a\x00"])
@@ -75,7 +83,7 @@ def test_g72_closing_needs_a_reason_that_can_be_kept(client, payee, boss, reason
 
     assert response.context["form"].errors["reason"]
     with pytest.raises(WalletError):
-        services.close_client(payee.pk, reason=reason, by=boss)
+        services.close_client(payee.pk, reason=reason, actor=Actor.staff(boss, Channel.ADMIN))
     assert Client.objects.get().is_active
     assert payee.history.count() == 1
 
@@ -91,8 +99,9 @@ def test_g72_without_the_right_nobody_is_closed_or_opened(client, name):
     assert client.get(turn_url(payee, name)).status_code == 403
     assert client.post(turn_url(payee, name), {"reason": "x"}).status_code == 403
     act = {"close": services.close_client, "reopen": services.reopen_client}[name]
-    with pytest.raises(WalletError, match="may not"):
-        act(payee.pk, reason="x", by=user)
+    with pytest.raises(NotAllowed, match="right"):
+        act(payee.pk, reason="x", actor=Actor.staff(user, Channel.ADMIN))
+    assert not DeskEvent.objects.exists()
 
     page = client.get(page_of(payee)).content.decode()
     assert turn_url(payee, name) not in page
@@ -212,7 +221,7 @@ def test_g76_its_pages_are_bounded_paged_and_searched(client, payee, django_asse
 def test_g72_a_page_saved_while_somebody_closes_never_opens_the_client_again(client, boss, payee):
     for number in range(10):
         if number:
-            services.reopen_client(payee.pk, reason="Again", by=boss)
+            services.reopen_client(payee.pk, reason="Again", actor=Actor.staff(boss, Channel.ADMIN))
         seen = payee.history.first().pk
         told = {"name": "Ann", "group": f"group {number}", "seen": seen}
         barrier = Barrier(2)
@@ -220,7 +229,9 @@ def test_g72_a_page_saved_while_somebody_closes_never_opens_the_client_again(cli
         def close(barrier=barrier):
             try:
                 barrier.wait(timeout=30)
-                services.close_client(payee.pk, reason="Stop", by=boss)
+                services.close_client(
+                    payee.pk, reason="Stop", actor=Actor.staff(boss, Channel.ADMIN)
+                )
             finally:
                 connection.close()
 

@@ -73,7 +73,10 @@ def test_g35_what_can_be_seen_is_accepted(text):
 @pytest.mark.parametrize("text", ["A\u200bnn", "\u200b", "A\u00adnn", "\u2800"])
 def test_g35_a_client_with_unseen_characters_is_refused(field, text):
     with pytest.raises(WalletError, match=unicodedata.name(max(text))):
-        services.add_client(**{"external_id": "C-1", "name": "Ann", "by": None} | {field: text})
+        services.add_client(
+            **{"external_id": "C-1", "name": "Ann", "actor": Actor.system(Channel.ADMIN)}
+            | {field: text}
+        )
 
     assert not Client.objects.exists()
 
@@ -118,10 +121,10 @@ def test_g35_the_page_says_so_beside_the_field(client, staff, field):
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ALIKE)
 def test_g79_an_id_that_looks_the_same_is_refused(client, staff, kind):
-    services.add_client(external_id=ID, name="Ann", by=None)
+    services.add_client(external_id=ID, name="Ann", actor=Actor.system(Channel.ADMIN))
 
     with pytest.raises(WalletError, match="look-alike external id already exists: Ann"):
-        services.add_client(external_id=ALIKE[kind], name="Ben", by=None)
+        services.add_client(external_id=ALIKE[kind], name="Ben", actor=Actor.system(Channel.ADMIN))
     response = add(client, external_id=ALIKE[kind])
 
     assert "already exists" in str(response.context["adminform"].form.errors["external_id"])
@@ -144,7 +147,7 @@ def test_g79_the_database_keeps_ids_apart_that_look_the_same(kind):
 def test_g79_an_id_of_mixed_alphabets_is_refused(client, staff, mixed):
     mixed = mixed.replace("\u0421-1", "\u0421Z-1")
     with pytest.raises(WalletError, match="different alphabets"):
-        services.add_client(external_id=mixed, name="Ann", by=None)
+        services.add_client(external_id=mixed, name="Ann", actor=Actor.system(Channel.ADMIN))
 
     assert "alphabets" in str(add(client, external_id=mixed).context["adminform"].form.errors)
     assert not Client.objects.exists()
@@ -153,7 +156,10 @@ def test_g79_an_id_of_mixed_alphabets_is_refused(client, staff, mixed):
 @pytest.mark.django_db
 def test_g79_texts_are_stored_composed_and_found_so():
     added = services.add_client(
-        external_id="Mu\u0308-1", name=" Zoe\u0308 ", group="e\u0301quipe", by=None
+        external_id="Mu\u0308-1",
+        name=" Zoe\u0308 ",
+        group="e\u0301quipe",
+        actor=Actor.system(Channel.ADMIN),
     )
 
     stored = Client.objects.get()
@@ -166,10 +172,10 @@ def test_g79_texts_are_stored_composed_and_found_so():
     "name", ["ann lee", "Ann\u00a0Lee", "\u0410nn Lee", "Ａｎｎ Lee", "Ann Lee"]
 )
 def test_g79_a_name_that_looks_the_same_is_shown_and_confirmed(client, staff, name):
-    services.add_client(external_id="C-1", name="Ann Lee", by=None)
+    services.add_client(external_id="C-1", name="Ann Lee", actor=Actor.system(Channel.ADMIN))
 
     with pytest.raises(WalletError, match=r"looks the same: Ann Lee \(C-1\)"):
-        services.add_client(external_id="C-2", name=name, by=None)
+        services.add_client(external_id="C-2", name=name, actor=Actor.system(Channel.ADMIN))
     form = add(client, name=name).context["adminform"].form
     assert "Ann Lee (C-1)" in str(form.errors["name"])
     assert not form["is_another"].is_hidden

@@ -74,7 +74,12 @@ def test_a_status_cannot_be_assigned():
 def test_a_client_is_added_with_its_history():
     by = UserFactory()
 
-    client = services.add_client(external_id="C-1", name="Анна Ли 🌷", email="a@example.com", by=by)
+    client = services.add_client(
+        external_id="C-1",
+        name="Анна Ли 🌷",
+        email="a@example.com",
+        actor=Actor.staff(by, Channel.ADMIN),
+    )
 
     assert client.pk
     assert client.created_by == by
@@ -97,16 +102,18 @@ def test_a_client_is_added_with_its_history():
 )
 def test_d5_a_client_that_cannot_be_shown_cleanly_is_refused(wrong):
     with pytest.raises(WalletError):
-        services.add_client(**{"external_id": "C-1", "name": "Ann", "by": None} | wrong)
+        services.add_client(
+            **{"external_id": "C-1", "name": "Ann", "actor": Actor.system(Channel.ADMIN)} | wrong
+        )
 
     assert not Client.objects.exists()
 
 
 def test_an_external_id_is_taken_once():
-    services.add_client(external_id="C-1", name="Ann", by=None)
+    services.add_client(external_id="C-1", name="Ann", actor=Actor.system(Channel.ADMIN))
 
     with pytest.raises(WalletError, match="already exists"):
-        services.add_client(external_id="C-1", name="Ben", by=None)
+        services.add_client(external_id="C-1", name="Ben", actor=Actor.system(Channel.ADMIN))
 
     assert Client.objects.get().name == "Ann"
 

@@ -44,7 +44,9 @@ def stop(request):
             False, reason="Stop", actor=Actor.staff(by, Channel.COMMAND)
         )
     if request.param == "close":
-        return lambda: close_client(wallet.client_id, reason="Stop", by=by)
+        return lambda: close_client(
+            wallet.client_id, reason="Stop", actor=Actor.staff(by, Channel.ADMIN)
+        )
     act = {"freeze": wallet_operations.FREEZE, "archive": wallet_operations.ARCHIVE}[request.param]
     return lambda: (
         perform(act, wallet_operations.see([wallet.pk]), actor=Actor.staff(by, Channel.ADMIN))[
