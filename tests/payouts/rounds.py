@@ -1,6 +1,7 @@
-"""One round of the worker's jobs, one call after the other, for tests that need no threads."""
+"""One round of the worker's jobs, one call after the other, and where payouts are after it."""
 
 from payouts import polling, submission
+from payouts.models import Payout
 
 
 def submit_due(limit, client, account):
@@ -17,3 +18,13 @@ def check_due(limit, client, account):
     for question in questions:
         polling.record([polling.ask(question, client, timeout=account.timeout)], account)
     return len(questions)
+
+
+def now(payout):
+    """The payout as it is stored."""
+    return Payout.objects.get(pk=payout.pk)
+
+
+def event_types(payout):
+    """What was done to it, in order."""
+    return list(payout.events.order_by("number").values_list("event_type", flat=True))

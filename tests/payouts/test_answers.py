@@ -15,6 +15,7 @@ from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus, WebhookDelivery
 from tests.factories import PayoutFactory
 from tests.payouts.invariants import statuses_told
+from tests.payouts.rounds import now
 
 pytestmark = pytest.mark.django_db
 
@@ -28,10 +29,6 @@ def payout(office):
     office.submit()
     office.sandbox.set_fate("stuck", order_id=Attempt.objects.get().order_id)
     return now(payout)
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
 
 
 def tell(office, status, *, is_final):

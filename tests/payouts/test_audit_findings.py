@@ -11,10 +11,11 @@ from audit.operations import perform
 from heleket.webhooks import sign_webhook
 from payouts import operations, polling, submission
 from payouts.gateway.models import Pause
-from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.models import Attempt, Discrepancy, PayoutStatus
 from payouts.seen import see
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
+from tests.payouts.rounds import event_types, now
 from wallets.models import Wallet, WalletStatus
 
 pytestmark = pytest.mark.django_db
@@ -30,14 +31,6 @@ UNREACHABLE = heleket.Unavailable("Heleket cannot be reached.")
 @pytest.fixture
 def payout(office):
     return PayoutFactory(status=PayoutStatus.APPROVED)
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
-
-
-def acts(payout):
-    return [event.event_type for event in payout.events.order_by("number")]
 
 
 def send(call, office):
@@ -100,7 +93,7 @@ def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office
     cancelled = now(payout)
     assert (cancelled.status, cancelled.waiting_for) == (PayoutStatus.CANCELLED, "")
     assert cancelled.due_at is None
-    assert acts(payout)[-2:] == ["put_back", "cancel"]
+    assert event_types(payout)[-2:] == ["put_back", "cancel"]
     office.work(hours=1)
     assert office.sandbox.calls == deque()
 
@@ -118,7 +111,7 @@ def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_helek
     cancelled = now(payout)
     assert (cancelled.status, cancelled.waiting_for) == (PayoutStatus.CANCELLED, "")
     assert cancelled.due_at is None
-    assert acts(payout)[-2:] == ["put_back", "cancel"]
+    assert event_types(payout)[-2:] == ["put_back", "cancel"]
     first, second, *_later = office.questions()
     assert second.at - first.at >= office.account.quiet_time
     assert office.creates() == []
@@ -170,12 +163,12 @@ def test_b14_the_same_difference_found_again_is_not_written_down_again(office, p
     by = office.person("Operator")
     perform(operations.REQUEST_CHECK, [seen], actor=Actor.staff(by, Channel.ADMIN))
     assert office.check() == 1  # a worker was faster
-    told = acts(payout)
+    told = event_types(payout)
     assert now(payout).waiting_for == "discrepancy"
 
     office.work(days=3, every=HOUR)
 
-    assert acts(payout) == told
+    assert event_types(payout) == told
     assert Discrepancy.objects.count() == 1
     office.sandbox.payouts[0].amount -= 1
 
@@ -259,7 +252,7 @@ def test_a6_a_lost_payout_is_asked_about_while_its_wallet_is_frozen(office, payo
     office.work(hours=1)
     assert len(office.creates()) == 1
     assert now(payout).status == PayoutStatus.SUBMITTING
-    assert acts(payout).count("allow_repeat") == 1
+    assert event_types(payout).count("allow_repeat") == 1
 
     office.sandbox.execute_held()
     office.work(hours=1)

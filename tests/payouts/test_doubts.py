@@ -20,6 +20,7 @@ from payouts.models import Approval, Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.seen import see
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
+from tests.payouts.rounds import event_types, now
 from tests.sim import bugs
 
 pytestmark = pytest.mark.django_db
@@ -31,14 +32,6 @@ INFO = "/v1/payout/info"
 @pytest.fixture
 def payout(office):
     return PayoutFactory(status=PayoutStatus.APPROVED)
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
-
-
-def acts(payout):
-    return [event.event_type for event in payout.events.order_by("number")]
 
 
 def refused(status, **content):
@@ -448,14 +441,14 @@ def test_g47_a_stopped_payout_that_heleket_pays_later_is_seen(office, payout):
     assert 96 <= len(office.questions()) - begun <= 103
 
     office.sandbox.force_status("paid", is_final=True, uuid=remote.uuid)
-    told = acts(payout)
+    told = event_types(payout)
     office.work(days=35)
 
     stopped, found = now(payout), Discrepancy.objects.get()
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.BROADCAST, "discrepancy")
     assert "status paid" in found.theirs
     assert Attempt.objects.get().is_final
-    assert acts(payout) == [*told, "news"]
+    assert event_types(payout) == [*told, "news"]
     assert "asked for news" in explain.explain(stopped).next
 
 

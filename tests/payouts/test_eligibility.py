@@ -15,6 +15,7 @@ from payouts import explain, makers, operations, submission
 from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
+from tests.payouts.rounds import now
 from tests.sim import bugs
 from wallets.models import Client, PayoutMethod, Wallet
 
@@ -31,10 +32,6 @@ def sql(statement, *values):
             on_table = f" ON {table}" if is_postgres else ""
             cursor.execute(f"DROP TRIGGER IF EXISTS {table}_fixed{on_table}")
         cursor.execute(statement, values)
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
 
 
 # Each case gets an approved payout and changes what one column tells

@@ -8,8 +8,9 @@ import heleket
 from heleket.sandbox.records import Answer
 from heleket.webhooks import sign_webhook
 from payouts.gateway.models import Pause
-from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.models import Attempt, Discrepancy, PayoutStatus
 from tests.factories import PayoutFactory
+from tests.payouts.rounds import now
 
 pytestmark = pytest.mark.django_db
 
@@ -17,10 +18,6 @@ SIDE = [
     *("txid", "balance", "payer_currency", "payer_amount", "merchant_amount"),
     *("commission", "fail_reason", "created_at", "updated_at", "convert"),
 ]
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
 
 
 @pytest.fixture

@@ -17,16 +17,13 @@ from payouts.gateway.models import RateLimit
 from payouts.models import Attempt, Payout, PayoutStatus
 from payouts.seen import see
 from tests.factories import PayoutFactory
+from tests.payouts.rounds import now
 
 pytestmark = pytest.mark.django_db
 
 
 def approved(count):
     return [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(count)]
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from payouts.seen import see
 from tests.factories import PayoutFactory, PayoutMethodFactory, WalletFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
+from tests.payouts.rounds import event_types, now
 
 pytestmark = pytest.mark.django_db
 
@@ -21,14 +22,6 @@ pytestmark = pytest.mark.django_db
 @pytest.fixture
 def payout(office):
     return PayoutFactory(status=PayoutStatus.APPROVED)
-
-
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
-
-
-def acts(payout):
-    return [event.event_type for event in payout.events.order_by("number")]
 
 
 # Pauses
@@ -175,7 +168,7 @@ def test_a20_in_submitting_a_cancel_waits_for_the_release_time(office, payout):
     assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
     office.work(hours=23, every=HOUR)
     assert now(payout).status == PayoutStatus.SUBMITTING
-    assert acts(payout).count("request_cancel") == 1
+    assert event_types(payout).count("request_cancel") == 1
     office.work(hours=2)
 
     cancelled = now(payout)

@@ -12,10 +12,11 @@ from audit.models import DeskEvent
 from heleket.sandbox.records import Answer
 from payouts import submission
 from payouts.gateway.models import Pause, RateLimit
-from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.models import Attempt, Discrepancy, PayoutStatus
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import statuses_told
+from tests.payouts.rounds import event_types, now
 
 pytestmark = pytest.mark.django_db
 
@@ -37,14 +38,6 @@ def payout(office):
     return PayoutFactory(status=PayoutStatus.APPROVED)
 
 
-def now(payout):
-    return Payout.objects.get(pk=payout.pk)
-
-
-def acts(payout):
-    return [event.event_type for event in payout.events.order_by("number")]
-
-
 # No answer, or none that can be read
 
 
@@ -61,7 +54,7 @@ def test_a4_a8_an_executed_call_without_a_usable_answer_is_found_by_asking(offic
     assert len(attempt.answer) <= 4096
 
     office.work(minutes=1)
-    assert acts(payout) == ["request", "claim", "no_answer", "accept"] or (
+    assert event_types(payout) == ["request", "claim", "no_answer", "accept"] or (
         now(payout).status == PayoutStatus.CONFIRMED
     )
     assert len(office.creates()) == 1
