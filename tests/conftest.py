@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
+from pytest_django.plugin import blocking_manager_key
 
 import heleket
 from audit import clock as money_clock
@@ -17,10 +18,28 @@ from tests.factories import PayoutMethodFactory
 def pytest_collection_modifyitems(items):
     """Give tests that commit for real the rows that migrations made: the groups and the switch."""
     for item in items:
-        marker = item.get_closest_marker("django_db")
-        if marker and marker.kwargs.get("transaction"):
-            kwargs = marker.kwargs | {"serialized_rollback": True}
+        if commits(item):
+            kwargs = item.get_closest_marker("django_db").kwargs | {"serialized_rollback": True}
             item.add_marker(pytest.mark.django_db(**kwargs), append=False)
+
+
+def commits(item):
+    """Whether a test commits for real, and empties the tables afterwards."""
+    marker = item.get_closest_marker("django_db") if item else None
+    return bool(marker and marker.kwargs.get("transaction"))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_teardown(item, nextitem):
+    """Leave the rows of migrations to a test that runs in a transaction after one that committed:
+    with several workers that may be any."""
+    result = yield
+    if commits(item) and nextitem is not None and not commits(nextitem):
+        with item.config.stash[blocking_manager_key].unblock():
+            rows = getattr(connection, "_test_serialized_contents", "")
+            if rows:
+                connection.creation.deserialize_db_from_string(rows)
+    return result
 
 
 def pytest_collection_finish():
