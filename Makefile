@@ -1,9 +1,11 @@
 PYTHON ?= python3
 BIN := .venv/bin
 unexport PYTHONDONTWRITEBYTECODE  # the tests start hundreds of processes, and each would compile all
+# Compiling all takes a third of the time; Python compiles what it imports by itself.
+INSTALL := pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r
 LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AUDIT_KEY=lint INSTALLATION=lint
 
-.PHONY: demo seed test test-fast lint bench sim torture screenshots
+.PHONY: demo seed test test-fast lint lock bench sim torture screenshots
 
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
@@ -28,6 +30,14 @@ lint: .venv/dev
 	$(LINT_ENV) $(BIN)/python manage.py makemigrations --check --dry-run
 	$(LINT_ENV) $(BIN)/python manage.py check --deploy --fail-level WARNING
 
+LOCK := ../.venv/lock/bin/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes
+UPGRADE ?=
+lock:  ## requirements/*.txt anew from *.in; with UPGRADE=--upgrade the newest that they allow
+	$(PYTHON) -m venv --clear .venv/lock
+	.venv/lock/bin/$(INSTALL) requirements/lock.txt
+	cd requirements && for each in lock base production dev; do \
+		$(LOCK) --no-header $(UPGRADE) $$each.in --output-file $$each.txt || exit; done
+
 screenshots: .venv/dev  ## the README's pictures, taken of the demo
 	$(BIN)/python docs/screenshots.py
 
@@ -44,9 +54,9 @@ torture: .venv/dev  ## 200 kills on each engine, 500 rounds of each race: docs/t
 
 .venv/base: requirements/base.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/base.txt
+	$(BIN)/$(INSTALL) requirements/base.txt
 	@touch $@
 
 .venv/dev: .venv/base requirements/dev.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements/dev.txt
+	$(BIN)/$(INSTALL) requirements/dev.txt
 	@touch $@

@@ -159,7 +159,7 @@ def check_gunicorn(words: Words) -> None:
 def check_pip(words: Words) -> None:
     _, *arguments = words
     match arguments:
-        case ["install", "-r", file] if (ROOT / file).is_file():
+        case ["install", "--require-hashes", "-r", file] if (ROOT / file).is_file():
             pass
         case _:
             raise Broken(f"nobody knows how to run {shlex.join(words)}")
