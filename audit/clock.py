@@ -14,13 +14,15 @@ from datetime import UTC, datetime, timedelta
 from django.db import connection
 
 RESYNC_SECONDS = 5.0
+# Only Linux has CLOCK_BOOTTIME. The CLOCK_MONOTONIC of macOS goes on while the machine sleeps, too.
+STEADY = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 _measured: tuple[float, datetime] | None = None
 
 
 def monotonic() -> float:
     """Seconds that never step back and go on while the machine sleeps."""
-    return time.clock_gettime(time.CLOCK_BOOTTIME)
+    return time.clock_gettime(STEADY)
 
 
 def database_now() -> datetime:
