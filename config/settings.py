@@ -74,7 +74,8 @@ TEMPLATES = [
 
 
 # Without these a host that vanishes without a word is waited for, for hours; with them for 40 s at
-# most. All in seconds, but the last in milliseconds. A socket on this machine takes no notice.
+# most. All in seconds, but the last in milliseconds; where a system has no such timeout, as macOS,
+# libpq passes it over. A socket on this machine takes no notice.
 NOTICE_VANISHED = {
     "connect_timeout": 10,
     "keepalives": 1,

@@ -1,6 +1,7 @@
 """The client on real sockets: what the network can do to a call."""
 
 import contextlib
+import importlib.util
 import json
 import socket
 import threading
@@ -777,6 +778,16 @@ def test_g75_the_system_looks_after_connections_too(make_client):
         assert kept.sock.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
         assert kept.sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE) == 10
         client.close()
+
+
+def test_g75_a_mac_has_another_name_for_the_first_wait(monkeypatch):
+    monkeypatch.delattr(socket, "TCP_KEEPIDLE", raising=False)
+    monkeypatch.setattr(socket, "TCP_KEEPALIVE", 0x10, raising=False)
+    spec = importlib.util.spec_from_file_location("transport_on_a_mac", transport.__file__)
+    on_a_mac = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(on_a_mac)
+
+    assert (socket.IPPROTO_TCP, 0x10, 10) in on_a_mac.SOCKET_OPTIONS
 
 
 def test_a_closed_client_keeps_no_connection(make_client):
