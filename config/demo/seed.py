@@ -2,7 +2,7 @@
 
 The rows are those of a real desk, chains included; `lives` makes them. The same seed at the same
 time gives the same payouts. On PostgreSQL each CPU makes its share and copies it in, with every
-index and constraint in force; SQLite takes one writer at a time.
+index and constraint in force; SQLite takes one writer at a time, and on macOS one process does all.
 """
 
 import io
@@ -11,6 +11,7 @@ import json
 import math
 import multiprocessing
 import os
+import sys
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -137,7 +138,7 @@ class Maker:
 
 
 def spread(maker: Maker, chunks: Sequence[range]) -> Iterator[int]:
-    if connection.vendor != "postgresql":
+    if connection.vendor != "postgresql" or sys.platform == "darwin":  # libpq may crash in a fork
         yield from map(maker.make, chunks)
         return
     connection.close()  # no two processes may share one

@@ -121,6 +121,14 @@ def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(tmp_path):
     assert contents(path) == before
 
 
+def test_on_a_mac_one_process_does_all(monkeypatch):
+    monkeypatch.setattr(sys, "platform", "darwin")
+    monkeypatch.setattr(seed, "connection", SimpleNamespace(vendor="postgresql"))
+    maker = SimpleNamespace(make=lambda _numbers: os.getpid())
+
+    assert set(seed.spread(maker, [range(1), range(1)])) == {os.getpid()}
+
+
 def run_seed(path, *options):
     environ = {"PATH": os.environ["PATH"], "DATABASE_URL": f"sqlite:///{path}"}
     return subprocess.run(
