@@ -63,7 +63,7 @@ def start(processes: Processes) -> None:
     processes.wait_for(sandbox_page())
     processes.start(
         "web",
-        *("-m", "gunicorn", "config.wsgi", "--threads", "8"),
+        *("-m", "gunicorn", "config.wsgi", "--threads", "8", "--no-control-socket"),
         *("--bind", urlsplit(admin_page()).netloc),
     )
     processes.wait_for(admin_page())
