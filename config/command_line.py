@@ -54,7 +54,7 @@ def patient(stream: TextIO | None) -> TextIO:
         return Path(os.devnull).open("w")
     raw = Patient(stream.fileno(), "w", closefd=False)
     return io.TextIOWrapper(
-        io.BufferedWriter(cast(io.RawIOBase, raw)),
+        io.BufferedWriter(cast("io.RawIOBase", raw)),
         encoding=stream.encoding,
         errors="backslashreplace",
         line_buffering=bool(stream.line_buffering),
@@ -85,7 +85,7 @@ def trouble(exc: Exception) -> str:
 
 
 def without_password(message: str) -> str:
-    from django.conf import settings
+    from django.conf import settings  # read only once a command runs
 
     password = settings.DATABASES["default"].get("PASSWORD")
     return message.replace(password, "…") if password else message

@@ -388,7 +388,7 @@ class _Connection(HTTPConnection):
         _leave_until(deadline, self.sock)
         self.response_class = partial(_Answer, deadline=deadline)  # type: ignore[assignment]
         self.request(str(request.method), request.path_url, request.body, request.headers)
-        return cast(_Answer, self.getresponse())
+        return cast("_Answer", self.getresponse())
 
     def is_fit(self) -> bool:
         """Whether it may carry a call: routers forget an idle one without a word, and bytes that

@@ -4,15 +4,12 @@ from collections.abc import Iterable
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import TYPE_CHECKING
 
 from heleket.sandbox import lives, switches
 from heleket.sandbox.faults import EFFECTS, WEBHOOK_EFFECTS, Fault, describe
+from heleket.sandbox.gateway import Gateway
 from heleket.sandbox.records import Delivery, Payout
 from heleket.sandbox.rules import plain
-
-if TYPE_CHECKING:
-    from heleket.sandbox.gateway import Gateway
 
 PAGE = Template(Path(__file__).with_name("control.html").read_text())
 POLICY = (
@@ -41,7 +38,7 @@ LIVES = {fate: in_words(life.split()) for fate, life in lives.FATES.items()}
 MOODS = {"paid": "good", "fail": "bad", "system_fail": "bad", "cancel": "bad"}
 
 
-def render(gateway: "Gateway", *, query: str = "", error: str = "") -> str:
+def render(gateway: Gateway, *, query: str = "", error: str = "") -> str:
     """Write the whole page. The caller holds the gateway's lock."""
     found = [payout for payout in reversed(gateway.payouts) if not query or query in about(payout)]
     webhooks = list(gateway.mail.history)[:WEBHOOKS_SHOWN]
@@ -90,7 +87,7 @@ def options(choices: dict[str, str], chosen: str = "") -> str:
     )
 
 
-def sorted_balances(gateway: "Gateway") -> list[tuple[str, str]]:
+def sorted_balances(gateway: Gateway) -> list[tuple[str, str]]:
     used = {entry.currency for entry in gateway.ledger}
     return [(coin, plain(gateway.balances[coin])) for coin in sorted(used)] or [("USDT", "0")]
 

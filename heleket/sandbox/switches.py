@@ -6,10 +6,9 @@ of its choices holds if nothing is said.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from heleket.sandbox.gateway import Gateway
+from heleket.sandbox.gateway import Gateway
 
 YES_FIRST, NO_FIRST = {"yes": True, "no": False}, {"no": False, "yes": True}
 
@@ -39,7 +38,7 @@ SWITCHES = {
 }
 
 
-def switch(gateway: "Gateway", name: str, choice: str) -> None:
+def switch(gateway: Gateway, name: str, choice: str) -> None:
     """Make a choice. ValueError for a switch or a choice that there is not."""
     choices = SWITCHES[name].choices if name in SWITCHES else {}
     if choice not in choices:
@@ -48,7 +47,7 @@ def switch(gateway: "Gateway", name: str, choice: str) -> None:
         setattr(gateway, name, choices[choice])
 
 
-def chosen(gateway: "Gateway") -> dict[str, str]:
+def chosen(gateway: Gateway) -> dict[str, str]:
     """Return the present choice of every switch."""
     return {
         name: next(text for text, value in each.choices.items() if value == getattr(gateway, name))
