@@ -20,13 +20,14 @@ def use_demo_values(*, beside: bool = False) -> None:
 
     `beside` is for a command that works beside a demo which has the usual ports.
     """
+    # Pages say localhost: a browser gives passkeys to no IP address.
     web = WEB_PORT if beside else next_free_port(WEB_PORT)
     sandbox = sandbox_port()
     environment.use_made_up_values(
         DATABASE_URL=f"sqlite:///{DATABASE}",
         DJANGO_SETTINGS_MODULE="config.settings",
         HELEKET_PROJECT_URL=f"http://127.0.0.1:{sandbox}",
-        HELEKET_CALLBACK_URL=f"http://127.0.0.1:{web}/webhooks/heleket/",
+        HELEKET_CALLBACK_URL=f"http://localhost:{web}/webhooks/heleket/",
     )
 
 

@@ -228,6 +228,7 @@ def test_g1_a_demo_database_with_a_live_url_sends_and_asks_nothing(project):
 
 
 def test_a_newcomer_finds_payouts_in_every_status(first):
+    assert first.address("Admin").startswith("http://localhost:")
     assert first.statuses.keys() == {
         *("pending", "held", "approved", "submitting", "broadcast"),
         *("confirmed", "failed", "rejected", "cancelled"),

@@ -64,7 +64,7 @@ def start(processes: Processes) -> None:
     processes.start(
         "web",
         *("-m", "gunicorn", "config.wsgi", "--threads", "8", "--no-control-socket"),
-        *("--bind", urlsplit(admin_page()).netloc),
+        *("--bind", f"127.0.0.1:{urlsplit(admin_page()).port}"),
     )
     processes.wait_for(admin_page())
     processes.start("worker", "manage.py", "worker")
