@@ -21,7 +21,7 @@ WORDS = [
     *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
     *["h ahead", "already used for another"],
 ]
-TOGETHER = [13, 36, 44, 57, 65, 86]  # seeds that are known to bring all of them about
+TOGETHER = [17, 20, 37, 56, 57]  # seeds that are known to bring all of them about
 
 
 def test_sim_every_promise_holds(block):
