@@ -5,7 +5,6 @@ from typing import Self
 
 from django.contrib.auth.models import User
 from django.db.models import TextChoices
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from audit.refusals import NotAllowed
@@ -59,4 +58,4 @@ class Actor:
     def require(self, *rights: str) -> None:
         """Raise NotAllowed unless the actor holds one of the rights at this moment."""
         if not self.may(*rights):
-            raise NotAllowed(gettext("You do not have the right to do this."))
+            raise NotAllowed

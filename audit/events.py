@@ -8,6 +8,7 @@ from django.db import transaction
 
 from audit import chain, clock
 from audit.actor import Actor
+from audit.codes import NO_REASON, Reason
 from audit.models import LOGIN, DeskEvent, StatusEvent
 from audit.operations import Change
 
@@ -51,7 +52,8 @@ def next_links(
             event_type=each.event_type,
             from_status=each.from_status,
             to_status=to_status,
-            reason=each.reason,
+            reason_code=each.reason.code,
+            reason=each.reason.words,
             data=written(each.fields, actor),
             **columns,
         )
@@ -60,7 +62,7 @@ def next_links(
 
 
 def log_event(
-    event_type: DeskEvent.Type, reason: str = "", *, actor: Actor, **fields: object
+    event_type: DeskEvent.Type, reason: Reason = NO_REASON, /, *, actor: Actor, **fields: object
 ) -> None:
     """Append one event to the desk's own chain, in a transaction of the caller or its own."""
     with transaction.atomic():
@@ -69,7 +71,8 @@ def log_event(
             number=last.number + 1 if last else 1,
             at=clock.now(),
             event_type=event_type,
-            reason=reason,
+            reason_code=reason.code,
+            reason=reason.words,
             data=written(fields, actor),
             **by(actor),
         )

@@ -12,6 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import chain
 from audit.actor import Channel
+from audit.codes import CodeField, Reason
 
 LOGIN = "login"  # in an event's data: the person's, as it was on that day
 DESK_CHAIN_LOCK = 0x6465736B  # "desk"
@@ -41,10 +42,10 @@ class Event(models.Model):
     api_key_id = models.PositiveBigIntegerField(null=True)
     channel = models.CharField(max_length=10, choices=Channel)
     event_type = models.CharField(max_length=20)
-    reason = models.TextField(default="")
-    data = models.TextField(
-        default=""
-    )  # a JSON object as text, so that it is read as it was sealed
+    reason_code = CodeField()
+    reason = models.TextField(default="")  # words of a person or of Heleket
+    # A JSON object as text, so that it is read as it was sealed.
+    data = models.TextField(default="")
     hash = models.CharField(max_length=64)
 
     class Meta:
@@ -69,6 +70,10 @@ class Event(models.Model):
         """Name who did it by the login of that day, and by the one of today if that is another."""
         return known_as(self.person, self.login)
 
+    @property
+    def why(self) -> Reason:
+        return Reason(self.reason_code, self.reason)
+
     def fields(self) -> list[Any]:
         """What the chain seals."""
         return [
@@ -79,6 +84,7 @@ class Event(models.Model):
             self.api_key_id,
             self.channel,
             self.event_type,
+            self.reason_code,
             self.reason,
             self.data,
         ]

@@ -8,9 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
-from django.utils.functional import Promise
-
 from audit.actor import Actor
+from audit.codes import NO_REASON, Code, Reason
 from audit.refusals import Refusal
 from audit.texts import needed, optional
 
@@ -31,7 +30,7 @@ class PendingEvent:
 
     event_type: str
     from_status: str
-    reason: str
+    reason: Reason
     fields: dict[str, object]
 
 
@@ -42,20 +41,28 @@ class Change(Generic[Row]):
     row: Row
     events: list[PendingEvent] = field(default_factory=list)
 
-    def log_event(self, event_type: str, reason: str = "", **fields: object) -> None:
+    def log_event(self, event_type: str, reason: Reason = NO_REASON, /, **fields: object) -> None:
         """Have an event written, whether or not it moves the status: call it before that moves."""
         self.events.append(PendingEvent(event_type, self.row.status, reason, fields))
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one row: done, or refused. `text` tells, and `code` names a refusal."""
+    """What became of one row: done, or refused."""
 
     id: Any
     name: str
     done: bool
     text: str
-    code: str = ""
+    refusal: Refusal | None = None
+
+    @property
+    def code(self) -> str:
+        return str(self.refusal.code) if self.refusal else ""
+
+
+def refused(id: Any, name: str, refusal: Refusal) -> Outcome:  # noqa: A002
+    return Outcome(id, name, False, refusal.sentence, refusal)
 
 
 def sources(transition: Callable[..., None]) -> frozenset[Any]:
@@ -77,8 +84,8 @@ class Operation(Generic[Row, Seen, Facts]):
 
     permission: str | tuple[str, ...]  # one of them is enough
     takes_reason = False
-    needs_reason: str | Promise = ""  # what is said where it is missing
-    unknown: str | Promise  # what is said of a row that does not exist
+    needs_reason = False
+    unknown: Code  # of a row that does not exist
 
     @property
     def permissions(self) -> tuple[str, ...]:
@@ -87,7 +94,7 @@ class Operation(Generic[Row, Seen, Facts]):
     def read_reason(self, reason: str) -> str:
         """Return a reason that is fit to be stored, or raise Refused."""
         if self.needs_reason:
-            return needed(reason, str(self.needs_reason))
+            return needed(reason)
         return optional(reason) if self.takes_reason else ""
 
     def changes(
@@ -111,7 +118,7 @@ class Operation(Generic[Row, Seen, Facts]):
         """Return why the actor cannot do this to the row as it stands. Pages ask it as well."""
         raise NotImplementedError
 
-    def apply(self, change: Change[Row], facts: Facts, reason: str) -> str:
+    def apply(self, change: Change[Row], facts: Facts, reason: Reason) -> str:
         """Change the row in memory, log what is done, and return a sentence about it."""
         raise NotImplementedError
 
@@ -127,7 +134,7 @@ def perform(
     Raises NotAllowed without the right, and Refused without a reason that is needed.
     """
     actor.require(*operation.permissions)
-    reason = operation.read_reason(reason)
+    why = Reason(words=operation.read_reason(reason))
     outcomes: dict[Any, Outcome] = {}
     for start in range(0, len(seen), CHUNK):
         chunk = {each.id: each for each in seen[start : start + CHUNK]}
@@ -136,13 +143,13 @@ def perform(
             stale, facts, done = operation.stale(rows, chunk), operation.load(rows), list[Row]()
             for change in changes:
                 row, name = change.row, operation.name(change.row)
-                why = stale.get(row.pk) or operation.refusal(row, facts, actor)
-                if why:
-                    outcomes[row.pk] = Outcome(row.pk, name, False, why.sentence, why.code)
+                refusal = stale.get(row.pk) or operation.refusal(row, facts, actor)
+                if refusal:
+                    outcomes[row.pk] = refused(row.pk, name, refusal)
                     continue
-                text = operation.apply(change, facts, reason)
+                text = operation.apply(change, facts, why)
                 outcomes[row.pk] = Outcome(row.pk, name, True, text)
                 done.append(row)
             operation.after(done, actor)
-    text = str(operation.unknown)
-    return [outcomes.get(each.id) or Outcome(each.id, "", False, text, "unknown") for each in seen]
+    unknown = Refusal(operation.unknown)
+    return [outcomes.get(each.id) or refused(each.id, "", unknown) for each in seen]

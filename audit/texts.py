@@ -4,8 +4,8 @@ import re
 import unicodedata
 
 from django.core.exceptions import ValidationError
-from django.utils.translation import gettext as _
 
+from audit.codes import AuditCode, Code
 from audit.refusals import Refused
 
 # Letters of other alphabets, after case folding, that are drawn like a Latin one: in capitals or
@@ -49,11 +49,7 @@ def refuse_mixed_scripts(text: str) -> None:
     """Raise ValidationError if a word mixes alphabets whose letters are taken for one another."""
     for word in unicodedata.normalize("NFKC", text).split():
         if len(found := alphabets_of(word)) > 1:
-            raise ValidationError(
-                _("“%(word)s” mixes letters of different alphabets (%(alphabets)s)."),
-                code="mixed_scripts",
-                params={"word": word, "alphabets": ", ".join(sorted(found))},
-            )
+            raise invalid(AuditCode.MIXED_SCRIPTS, word=word, alphabets=", ".join(sorted(found)))
 
 
 def alphabets_of(word: str) -> set[str]:
@@ -70,13 +66,13 @@ def one_line(text: str) -> None:
     """
     for place, character in enumerate(text, 1):
         if is_unseen(character):
-            raise ValidationError(
-                _("Use one line of text that can be seen: character %(place)d is %(name)s."),
-                code="unseen",
-                params={"place": place, "name": name_of(character)},
-            )
+            raise invalid(AuditCode.UNSEEN, place=place, name=name_of(character))
     if text and not (text[0].strip() and text[-1].strip()):
-        raise ValidationError(_("Remove the blank at the beginning or the end."), code="unseen")
+        raise invalid(AuditCode.BLANK_AT_END)
+
+
+def invalid(code: Code, **facts: object) -> ValidationError:
+    return ValidationError(str(code.label), code=code, params=facts)
 
 
 def is_unseen(character: str) -> bool:
@@ -90,19 +86,19 @@ def name_of(character: str) -> str:
     return unicodedata.name(character, "") or f"U+{ord(character):04X}"
 
 
-def needed(text: str, refusal: str, *, at_most: int = 1000) -> str:
-    """Return one line of text that is fit to be stored and shown, or raise PayoutError."""
+def needed(text: str, missing: Code = AuditCode.REASON_MISSING, *, at_most: int = 1000) -> str:
+    """Return one line of text that is fit to be stored and shown, or raise Refused."""
     if not (text := optional(text, at_most=at_most)):
-        raise Refused(refusal)
+        raise Refused(missing)
     return text
 
 
 def optional(text: str, *, at_most: int = 1000) -> str:
     text = text.strip()
     if len(text) > at_most:
-        raise Refused(_("Write at most %(count)d characters.") % {"count": at_most})
+        raise Refused(AuditCode.TOO_LONG, count=at_most)
     try:
         one_line(text)
     except ValidationError as exc:
-        raise Refused(exc.messages[0]) from exc
+        raise Refused(AuditCode(str(exc.code)), **(exc.params or {})) from exc
     return text

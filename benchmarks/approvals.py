@@ -22,7 +22,7 @@ WITH chosen AS (
     WHERE id = ANY(%(ids)s) AND status = 'pending' ORDER BY id FOR UPDATE
 ), approvals AS (
     INSERT INTO payouts_approval
-        (payout_id, person_id, decided_at, decision, digest, policy_version, void_reason)
+        (payout_id, person_id, decided_at, decision, digest, policy_version, voided_by)
     SELECT id, %(person)s, %(now)s, 'approved', repeat('0', 64), 1, '' FROM chosen
 ), moved AS (
     UPDATE payouts_payout AS payout
@@ -31,9 +31,10 @@ WITH chosen AS (
     FROM chosen WHERE payout.id = chosen.id
 )
 INSERT INTO payouts_payoutevent
-    (payout_id, number, at, person_id, source, act, reason, data, hash, from_status, to_status)
-SELECT id, last_event + 1, %(now)s, %(person)s, 'admin', 'approve', '', '', repeat('0', 64),
-    'pending', 'approved'
+    (payout_id, number, at, person_id, channel, event_type, reason_code, reason, data, hash,
+     from_status, to_status)
+SELECT id, last_event + 1, %(now)s, %(person)s, 'admin', 'approve', '', '', '',
+    repeat('0', 64), 'pending', 'approved'
 FROM chosen
 """
 

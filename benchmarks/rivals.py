@@ -105,7 +105,7 @@ def save(payout, act: str, before: str) -> None:
         number=payout.last_event,
         at=timezone.now(),
         channel="worker",
-        act=act,
+        event_type=act,
         from_status=before,
         to_status=payout.status,
     )

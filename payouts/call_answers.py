@@ -5,6 +5,8 @@ from datetime import datetime, timedelta
 
 import heleket
 from audit import clock
+from audit.codes import Reason
+from payouts.codes import PayoutCode
 from payouts.discrepancies import count_unclear, says_nothing
 from payouts.gateway import breaker
 from payouts.gateway.accounts import GatewayAccount
@@ -55,17 +57,18 @@ def apply_refusal(case: Case, refusal: heleket.RequestRejected) -> None:
         case.attempt.refusal = refusal.message
     else:
         pause_for(kind, refusal.message, payout)
+    reason = Reason(PayoutCode.REFUSED, refusal.message)
     if proves_nothing(case):
-        stay_lost(case, EventType.REFUSED, refusal.message)
+        stay_lost(case, EventType.REFUSED, reason)
     elif payout.status != PayoutStatus.SUBMITTING:
-        case.log_event(EventType.LATE_REFUSAL, refusal.message)
+        case.log_event(EventType.LATE_REFUSAL, reason)
     elif kind == "payout":
-        case.log_event(EventType.FAIL, refusal.message, order_id=case.attempt.order_id)
-        payout.fail(refusal.message)
+        case.log_event(EventType.FAIL, reason, order_id=case.attempt.order_id)
+        payout.fail(reason)
         watch(case.attempt)
     else:
         waiting_for = WaitingFor.FUNDS if kind == "funds" else WaitingFor.GATEWAY
-        put_back(case, refusal.message, waiting_for)
+        put_back(case, reason, waiting_for)
 
 
 def pause_for(kind: str, text: str, payout: Payout) -> None:
@@ -83,12 +86,13 @@ def apply_not_executed(case: Case, trouble: heleket.Unavailable) -> None:
         breaker.trip(Pause.Cause.UNAUTHORIZED, trouble.message)
     else:
         case.attempt.unsent += 1
+    reason = Reason(PayoutCode.NOT_EXECUTED, trouble.message)
     if proves_nothing(case):
-        stay_lost(case, EventType.NOT_EXECUTED, trouble.message)
+        stay_lost(case, EventType.NOT_EXECUTED, reason)
     elif payout.status == PayoutStatus.SUBMITTING:
         wait = min(FIRST_RETRY * (1 << min(case.attempt.calls - 1, 20)), LONGEST_RETRY)
         due_at = None if is_refused_key(trouble) else clock.now() + wait
-        put_back(case, trouble.message, WaitingFor.GATEWAY, due_at=due_at)
+        put_back(case, reason, WaitingFor.GATEWAY, due_at=due_at)
 
 
 def is_refused_key(trouble: heleket.HeleketError) -> bool:
@@ -109,7 +113,7 @@ def apply_no_answer(
     if isinstance(trouble, heleket.RequestRejected) and not others_accepted_since(case.attempt):
         pause_for("unknown", trouble.message, case.payout)
     if case.payout.status == PayoutStatus.SUBMITTING:
-        stay_lost(case, EventType.NO_ANSWER, trouble.message)
+        stay_lost(case, EventType.NO_ANSWER, Reason(PayoutCode.NO_ANSWER, trouble.message))
     count_unclear(case, trouble)
 
 
@@ -119,7 +123,7 @@ def others_accepted_since(attempt: Attempt) -> bool:
     return Attempt.objects.filter(pk__gt=attempt.pk, uuid__isnull=False).exists()
 
 
-def apply_unsent(case: Case, reason: str) -> None:
+def apply_unsent(case: Case, reason: Reason) -> None:
     """The call was never made."""
     payout = case.payout
     case.attempt.unsent += 1
@@ -138,30 +142,30 @@ def proves_nothing(case: Case) -> bool:
     return is_stopped or any(each.is_open_question for each in case.attempts)
 
 
-def stay_lost(case: Case, event_type: EventType, text: str) -> None:
+def stay_lost(case: Case, event_type: EventType, reason: Reason) -> None:
     """It is still not known whether Heleket has it. Heleket is asked, unless it is stopped."""
     payout = case.payout
-    case.log_event(event_type, text, order_id=case.attempt.order_id)
+    case.log_event(event_type, reason, order_id=case.attempt.order_id)
     if payout.waiting_for != WaitingFor.DISCREPANCY:
-        payout.status_reason = text
+        payout.why = reason
         payout.wait_for(WaitingFor.ANSWER, due_at=next_question(payout, FIRST_CHECK))
 
 
 def put_back(
-    case: Case, text: str, waiting_for: WaitingFor, *, due_at: datetime | None = None
+    case: Case, reason: Reason, waiting_for: WaitingFor, *, due_at: datetime | None = None
 ) -> None:
     """Have it sent later, in its old place without `due_at`; or end it, if that was asked. A call
     that reached Heleket may have been executed whatever the answer said: it is watched."""
     payout = case.payout
-    case.log_event(EventType.PUT_BACK, text)
+    case.log_event(EventType.PUT_BACK, reason)
     payout.put_back()
-    payout.status_reason = text
+    payout.why = reason
     if case.attempt.was_called:
         watch(case.attempt)
     if payout.cancel_asked_at and all(each.is_over for each in case.attempts):
-        reason = "Cancelled as asked: it was never sent."
-        case.log_event(EventType.CANCEL, reason)
-        payout.cancel(reason)
+        never_sent = Reason(PayoutCode.NEVER_SENT)
+        case.log_event(EventType.CANCEL, never_sent)
+        payout.cancel(never_sent)
     elif payout.cancel_asked_at:
         payout.wait_for(WaitingFor.ANSWER)
     else:

@@ -2,10 +2,12 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from decimal import Decimal
 
 import heleket
 from audit import clock
+from audit.codes import Reason
 from payouts.models import Attempt, Discrepancy, EventType, Payout
 from payouts.schedule import growing_wait, next_question
 from payouts.settling import Case
@@ -50,7 +52,8 @@ def describe(remote: heleket.RemotePayout) -> str:
     return in_words({name: getattr(remote, name) for name in names})
 
 
-def in_words(facts: dict[str, object]) -> str:
+def in_words(facts: Mapping[str, object]) -> str:
+    """Write facts down by their names, for people of any language."""
     told = {
         name: format_amount(fact) if isinstance(fact, Decimal) else fact
         for name, fact in facts.items()
@@ -81,7 +84,7 @@ def open_discrepancy(
         },
     )
     if is_new:
-        case.log_event(EventType.DISCREPANCY, str(kind.label), ours=ours, theirs=theirs)
+        case.log_event(EventType.DISCREPANCY, Reason(kind), ours=ours, theirs=theirs)
         logger.critical("discrepancy at %s: %s; ours %s; theirs %s", payout, kind, ours, theirs)
     elif known.theirs != theirs:
         case.log_event(EventType.NEWS, theirs=theirs)
@@ -116,8 +119,7 @@ def count_unclear(case: Case, trouble: heleket.HeleketError) -> None:
         case.attempt.unclear = {**kept, words: times}
         return
     case.attempt.unclear = {}
-    ours = f"asked and sent {times} times"
-    open_discrepancy(case, Kind.UNCLEAR, ours, words)
+    open_discrepancy(case, Kind.UNCLEAR, in_words({"calls": times}), words)
 
 
 def says_nothing(trouble: heleket.HeleketError) -> bool:

@@ -15,10 +15,10 @@ from decimal import Decimal
 from enum import Enum, auto
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-
 from audit import chain
+from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal
+from payouts.codes import PayoutCode
 from payouts.controls import policy
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import (
@@ -33,11 +33,16 @@ from payouts.models import (
 )
 from payouts.staff import roles
 from wallets.amounts import format_amount, parse_amount
+from wallets.codes import WalletCode
 from wallets.coins import decimals_of
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 # An event that leaves a payout in any other status ends the approvals from before it.
 STANDING = (PayoutStatus.APPROVED, PayoutStatus.SUBMITTING)
+NOT_ACTIVE = {
+    WalletStatus.FROZEN: WalletCode.WALLET_FROZEN,
+    WalletStatus.ARCHIVED: WalletCode.WALLET_ARCHIVED,
+}
 MEMBERS = ("order_id", "currency", "network", "address", "memo", "is_subtract")
 
 
@@ -53,7 +58,7 @@ class Verdict:
     the desk."""
 
     says: Says
-    reason: str = ""
+    reason: Reason = NO_REASON
     waiting_for: WaitingFor = WaitingFor.APPROVALS
     is_forged: bool = False
 
@@ -69,7 +74,7 @@ def refusal_of_request(
 ) -> Refusal | None:
     """Return why this cannot be asked for as it stands."""
     if wallet.client_id != client.pk:
-        return Refusal("other_client", _("This wallet belongs to another client."))
+        return Refusal(PayoutCode.OTHER_CLIENT)
     return refusal_of_destination(client.is_active, WalletStatus(wallet.status)) or refusal_of_coin(
         wallet.network, currency, amount
     )
@@ -77,9 +82,9 @@ def refusal_of_request(
 
 def refusal_of_destination(client_is_active: bool, status: WalletStatus) -> Refusal | None:
     if not client_is_active:
-        return Refusal("client", _("The client is not active."))
+        return Refusal(WalletCode.CLIENT_CLOSED)
     if status != WalletStatus.ACTIVE:
-        return Refusal("wallet", _("The wallet is not active: it is %s.") % status.label)
+        return Refusal(NOT_ACTIVE.get(status, WalletCode.WALLET_NOT_ACTIVE))
     return None
 
 
@@ -91,16 +96,14 @@ def refusal_of_coin(network: str, currency: str, amount: Decimal) -> Refusal | N
     try:
         parse_amount(format_amount(amount), decimals=decimals_of(network, currency))
     except ValueError as exc:
-        return Refusal("amount", str(exc))
+        return Refusal(WalletCode.AMOUNT, why=exc)
     return refusal_of_service(service, amount)
 
 
 def refusal_of_service(service: PayoutMethod | None, amount: Decimal) -> Refusal | None:
     if service is None:
-        return Refusal("service", _("Heleket does not pay this coin on this network."))
-    if sentence := service.refusal_for(amount):
-        return Refusal("amount" if service.is_available else "service", sentence)
-    return None
+        return Refusal(WalletCode.METHOD_UNKNOWN)
+    return service.refusal_for(amount)
 
 
 # An approval
@@ -169,15 +172,15 @@ class Eligibility:
             self.events[event.payout_id].append(event)
 
     def of(self, payout: Payout) -> Verdict:
-        if reason := self.forgery(payout):
-            return Verdict(Says.WAIT, reason, is_forged=True)
+        if code := self.forgery(payout):
+            return Verdict(Says.WAIT, Reason(code), is_forged=True)
         if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
-            return Verdict(Says.VOID, refusal.sentence, WaitingFor.WALLET)
+            return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
         if refusal := policy.judge(self.proposal(payout)):
-            return Verdict(Says.VOID, refusal.sentence)
+            return Verdict(Says.VOID, refusal.reason)
         service = self.services.get((payout.network, payout.currency))
         if refusal := refusal_of_service(service, payout.amount):
-            return Verdict(Says.WAIT, refusal.sentence, WaitingFor.SERVICE)
+            return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
         return PASSES
 
     def proposal(self, payout: Payout) -> policy.Proposal:
@@ -192,25 +195,25 @@ class Eligibility:
             ],
         )
 
-    def forgery(self, payout: Payout) -> str:
-        """Say which row tells what no sealed event tells, or nothing."""
+    def forgery(self, payout: Payout) -> PayoutCode | None:
+        """Say which row tells what no sealed event tells."""
         told = since_approval(self.events[payout.pk])
         if told is None:
-            return "Its history was changed outside the desk."
+            return PayoutCode.FORGED_HISTORY
         if not told or (told[-1].number, told[-1].to_status) != (payout.last_event, payout.status):
-            return "Its status is not what its sealed history tells."
+            return PayoutCode.FORGED_STATUS
         if any(not is_sealed(each, told) for each in self.approvals[payout.pk]):
-            return "An approval of it does not stand in its sealed history."
+            return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
             event.event_type == EventType.REQUEST_CANCEL for event in told
         ):
-            return "Its sealed history tells that it should be cancelled."
+            return PayoutCode.FORGED_CANCEL
         for attempt in self.attempts.get(payout.pk, ()):
             if attempt.generation == payout.generation and not is_request_of(
                 attempt, payout, self.installation
             ):
-                return "The request that is stored for it is not what was approved."
-        return ""
+                return PayoutCode.FORGED_REQUEST
+        return None
 
 
 def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | None:

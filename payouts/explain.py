@@ -105,9 +105,9 @@ def outcome_of(payout_id: UUID) -> Outcome:
 def ended(payout: Payout) -> Explanation:
     sentences = {
         PayoutStatus.CONFIRMED: _("It was paid: Heleket's final word."),
-        PayoutStatus.FAILED: _("It was not paid. %s") % payout.status_reason,
-        PayoutStatus.REJECTED: _("It was rejected and never sent. %s") % payout.status_reason,
-        PayoutStatus.CANCELLED: _("It was cancelled and never sent. %s") % payout.status_reason,
+        PayoutStatus.FAILED: _("It was not paid. %s") % payout.why.sentence,
+        PayoutStatus.REJECTED: _("It was rejected and never sent. %s") % payout.why.sentence,
+        PayoutStatus.CANCELLED: _("It was cancelled and never sent. %s") % payout.why.sentence,
     }
     failed = payout.status == PayoutStatus.FAILED
     return Explanation(
@@ -129,22 +129,22 @@ def approvals(payout: Payout, states: States) -> Told:
         told = _("It is not sent, as its records are not what people did: %s")
         who = _("Whoever runs the desk should find out who wrote to its database.")
         then = _("Nothing until it is put on hold, released and approved again, or cancelled.")
-        return told % payout.status_reason, who, then
+        return told % payout.why.sentence, who, then
     told = _("It waits for approval.")
-    if payout.status_reason:
-        told = _("It waits for approval again. %s") % payout.status_reason
+    if payout.why.sentence:
+        told = _("It waits for approval again. %s") % payout.why.sentence
     return told, _("An approver who had no hand in it."), _("Nothing until it is approved.")
 
 
 def release(payout: Payout, _states: States) -> Told:
-    told = _("It was put on hold: %s") % payout.status_reason
+    told = _("It was put on hold: %s") % payout.why.sentence
     return told, _("An approver can release it."), _("Nothing until it is released.")
 
 
 def worker(payout: Payout, states: States) -> Told:
     told = _("It is approved and waits for the worker.")
-    if payout.status_reason:
-        told = _("It goes out again, as nothing came of the last try: %s") % payout.status_reason
+    if payout.why.sentence:
+        told = _("It goes out again, as nothing came of the last try: %s") % payout.why.sentence
     then = _("The worker sends it within seconds, if it runs.")
     if states.rate_limit.busy_seconds(clock.now()) > 0:
         then = _("The worker sends it in its turn: it calls Heleket only so often.")
@@ -187,9 +187,9 @@ def parked(payout: Payout, _states: States) -> Told:
         told = _("It was sent, nobody knows whether Heleket has it, and it is not sent again: %s")
         then = _("Heleket is asked at %s; if it never had it, it ends as not paid after a day.")
         who = _("An operator can ask Heleket now, or cancel it.")
-        return told % payout.status_reason, who, then % at_time(payout.due_at)
+        return told % payout.why.sentence, who, then % at_time(payout.due_at)
     then = _("The desk looks again at %s.") % at_time(payout.due_at)
-    return payout.status_reason, _("An operator can hold or cancel it."), then
+    return payout.why.sentence, _("An operator can hold or cancel it."), then
 
 
 def answer(payout: Payout, states: States) -> Told:
@@ -203,12 +203,12 @@ def answer(payout: Payout, states: States) -> Told:
         return told, NOBODY, then
     if payout.status == PayoutStatus.APPROVED:
         then = _("Heleket is asked; this try goes out once it says that it pays no earlier one.")
-        return payout.status_reason, _("An operator can hold or cancel it."), then
+        return payout.why.sentence, _("An operator can hold or cancel it."), then
     told = _("It was sent, and it is not known yet whether Heleket has it.")
-    if payout.status_reason:
+    if payout.why.sentence:
         told = _("%(told)s The last that was heard: “%(words)s”") % {
             "told": told,
-            "words": payout.status_reason,
+            "words": payout.why.sentence,
         }
     if states.rate_limit.is_backing_off:
         return told, _("Nobody has to act."), calls_go_on(states.rate_limit)

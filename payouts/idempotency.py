@@ -5,10 +5,9 @@ Each begins with its origin, so that no origin takes another's key.
 
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-
 from audit.refusals import Refused
 from audit.texts import needed
+from payouts.codes import PayoutCode
 from payouts.models import Origin
 
 
@@ -40,10 +39,10 @@ def api(header: str) -> str:
 def checked(key: str, origin: Origin) -> str:
     """Return a key that is fit to be stored. One that is its origin alone is as good as none: all
     requests that lack theirs would be taken for one. Raises Refused."""
-    key = needed(key, _("The idempotency key is missing."), at_most=200)
+    key = needed(key, PayoutCode.KEY_MISSING, at_most=200)
     prefix = f"{origin}:"
     if not key.startswith(prefix):
-        raise Refused(_("The idempotency key of this origin has to begin with “%s”.") % prefix)
+        raise Refused(PayoutCode.KEY_OF_OTHER_ORIGIN, prefix=prefix)
     if key == prefix:
-        raise Refused(_("The idempotency key is blank."))
+        raise Refused(PayoutCode.KEY_BLANK)
     return key

@@ -4,9 +4,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from django.utils.translation import gettext as _
-
 from audit.refusals import Refusal
+from payouts.codes import PayoutCode
 from payouts.models import MakerRole, Payout, PayoutMaker
 
 Maker = tuple[int, str]  # a person's id and the role
@@ -35,11 +34,6 @@ def store_makers(makers: Iterable[tuple[Payout, Maker]]) -> None:
 def refusal_of_maker(person_id: int | None, makers: Sequence[Maker]) -> Refusal | None:
     """Return why this person may not approve what these people made."""
     if not makers:
-        return Refusal(
-            "no_maker", _("No person is known to have requested it, so nobody may approve it.")
-        )
+        return Refusal(PayoutCode.NO_MAKER)
     roles = [str(MakerRole(role).label) for person, role in makers if person == person_id]
-    if not roles:
-        return None
-    sentence = _("You may not approve it, because you had a hand in it: you %(roles)s.")
-    return Refusal("maker", sentence % {"roles": ", ".join(roles)})
+    return Refusal(PayoutCode.MAKER, roles=", ".join(roles)) if roles else None

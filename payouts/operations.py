@@ -9,14 +9,15 @@ from uuid import UUID
 
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit import clock
 from audit.actor import Actor
+from audit.codes import Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import transitions, wakeups
+from payouts.codes import PayoutCode
 from payouts.controls import policy
 from payouts.eligibility import (
     ApprovalFacts,
@@ -54,7 +55,7 @@ class PayoutOperation(Operation[Payout, Seen, Facts]):
 
     statuses: frozenset[PayoutStatus]
     digest_alone = False
-    unknown = gettext_lazy("This payout does not exist.")
+    unknown = PayoutCode.UNKNOWN_PAYOUT
 
     def changes(
         self, ids: Collection[UUID], actor: Actor
@@ -74,17 +75,14 @@ class PayoutOperation(Operation[Payout, Seen, Facts]):
     def refusal_of_status(self, payout: Payout) -> Refusal | None:
         if payout.status in self.statuses:
             return None
-        sentence = _("This is not possible while it is “%(status)s”.")
-        return Refusal("status", sentence % {"status": payout.get_status_display()})
+        return Refusal(PayoutCode.PAYOUT_STATUS, status=payout.get_status_display())
 
 
 def refusal_of_stopped(payout: Payout) -> Refusal | None:
     if payout.waiting_for == WaitingFor.DISCREPANCY:
-        sentence = _("An open discrepancy stops this payout. Close the discrepancy first.")
-        return Refusal("discrepancy", sentence)
+        return Refusal(PayoutCode.OPEN_DISCREPANCY)
     if payout.cancel_asked_at and payout.status in WITHOUT_CALL:
-        sentence = _("It is being cancelled; until Heleket has answered, nothing else is possible.")
-        return Refusal("being_cancelled", sentence)
+        return Refusal(PayoutCode.BEING_CANCELLED)
     return None
 
 
@@ -101,7 +99,7 @@ class Approve(PayoutOperation[ApprovalFacts]):
         refusal = super().refusal(row, facts, actor)
         return refusal or refusal_of_approval(row, facts, actor.person_id)
 
-    def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
         digest = change.row.digest()
         change.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
         change.row.approve()
@@ -119,13 +117,13 @@ class Reject(PayoutOperation[Called]):
 
     permission = "payouts.reject_payout"
     takes_reason = True
-    needs_reason = gettext_lazy("Say why it is rejected.")
+    needs_reason = True
     statuses = sources(Payout.reject)
 
     def load(self, rows: Sequence[Payout]) -> Called:
         return with_open_calls(rows)
 
-    def apply(self, change: Change[Payout], facts: Called, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: Called, reason: Reason) -> str:
         if change.row.pk in facts:
             return request_cancel(change, reason)
         change.log_event(EventType.REJECT, reason)
@@ -145,17 +143,17 @@ class Hold(PayoutOperation[None]):
 
     permission = "payouts.hold_payout"
     takes_reason = True
-    needs_reason = gettext_lazy("Say why it is put on hold.")
+    needs_reason = True
     statuses = sources(Payout.hold)
     digest_alone = True
 
-    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.HOLD, reason)
         change.row.hold(reason)
         return _("On hold.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, _("Put on hold."))
+        void_approvals(rows, EventType.HOLD)
 
 
 class Release(PayoutOperation[None]):
@@ -165,13 +163,13 @@ class Release(PayoutOperation[None]):
     takes_reason = True
     statuses = sources(Payout.release)
 
-    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.RELEASE, reason)
         change.row.release()
         return _("Released. It waits for approval.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, _("Released."))
+        void_approvals(rows, EventType.RELEASE)
 
 
 @dataclass(frozen=True)
@@ -189,7 +187,7 @@ class Cancel(PayoutOperation[CancelFacts]):
 
     permission = ("payouts.cancel_payout", "payouts.cancel_own_payout")
     takes_reason = True
-    needs_reason = gettext_lazy("Say why it is cancelled.")
+    needs_reason = True
     statuses = sources(Payout.cancel) | {PayoutStatus.SUBMITTING}  # there it is only asked for
 
     def load(self, rows: Sequence[Payout]) -> CancelFacts:
@@ -199,13 +197,12 @@ class Cancel(PayoutOperation[CancelFacts]):
 
     def refusal(self, row: Payout, facts: CancelFacts, actor: Actor) -> Refusal | None:
         if not actor.may("payouts.cancel_payout") and row.requested_by_id != actor.person_id:
-            sentence = _("You may only cancel payouts that you requested yourself.")
-            return refusal_of_stopped(row) or Refusal("not_yours", sentence)
+            return refusal_of_stopped(row) or Refusal(PayoutCode.NOT_YOURS)
         if attempt := facts.at_heleket.get(row.pk):
-            return refusal_of_stopped(row) or Refusal("at_heleket", at_heleket(attempt))
+            return refusal_of_stopped(row) or at_heleket(attempt)
         return super().refusal(row, facts, actor)
 
-    def apply(self, change: Change[Payout], facts: CancelFacts, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: CancelFacts, reason: Reason) -> str:
         if change.row.pk in facts.called:
             return request_cancel(change, reason)
         change.log_event(EventType.CANCEL, reason)
@@ -213,15 +210,13 @@ class Cancel(PayoutOperation[CancelFacts]):
         return _("Cancelled. It was never sent.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, _("Cancelled."))
+        void_approvals(rows, EventType.CANCEL)
         ask_about_calls(rows)
 
 
-def at_heleket(attempt: Attempt) -> str:
-    return _(
-        "Heleket has it and cannot call it back (status %(status)s). "
-        "Only their support may stop it; tell them their id %(uuid)s."
-    ) % {"status": attempt.remote_status or "?", "uuid": attempt.uuid or "?"}
+def at_heleket(attempt: Attempt) -> Refusal:
+    status, uuid = attempt.remote_status or "?", attempt.uuid or "?"
+    return Refusal(PayoutCode.AT_HELEKET, status=status, uuid=uuid)
 
 
 class Retry(PayoutOperation[None]):
@@ -232,19 +227,19 @@ class Retry(PayoutOperation[None]):
 
     permission = "payouts.retry_payout"
     takes_reason = True
-    needs_reason = gettext_lazy("Say why it is tried again.")
+    needs_reason = True
     statuses = sources(Payout.retry)
 
     def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
         return super().refusal(row, facts, actor) or refusal_of_last_generation(row)
 
-    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.RETRY, reason)
         change.row.retry()
         return _("It waits for approval again.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, _("Tried again."))
+        void_approvals(rows, EventType.RETRY)
         ask_about_calls(rows)
         if actor.person_id is not None:
             maker = (actor.person_id, MakerRole.RETRIED)
@@ -257,7 +252,7 @@ class Expedite(PayoutOperation[None]):
     permission = "payouts.send_payout"
     statuses = frozenset({PayoutStatus.APPROVED})
 
-    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.EXPEDITE)
         make_due(change.row)
         return _("Due now. The worker sends it in its turn.")
@@ -269,7 +264,7 @@ class RequestCheck(PayoutOperation[None]):
     permission = "payouts.ask_payout"
     statuses = frozenset({PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST})
 
-    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.REQUEST_CHECK)
         make_due(change.row)
         return _("Due now. The worker asks Heleket in its turn.")
@@ -290,7 +285,7 @@ class Edit(PayoutOperation[None]):
 
     permission = "payouts.edit_payout"
     takes_reason = True
-    needs_reason = gettext_lazy("Say why it is changed.")
+    needs_reason = True
     statuses = sources(Payout.edit)
 
     def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
@@ -300,9 +295,9 @@ class Edit(PayoutOperation[None]):
         try:
             new = self.content()
             if new == content(payout):
-                return Refusal("unchanged", _("Nothing changed: it is as you want it already."))
+                return Refusal(PayoutCode.UNCHANGED)
         except Refused as exc:
-            return Refusal(exc.code, str(exc))
+            return exc.refusal
         coin = (new["currency"], new["amount"])
         if refusal := refusal_of_request(payout.client, self.wallet, *coin):
             return refusal
@@ -318,11 +313,11 @@ class Edit(PayoutOperation[None]):
             "memo": self.wallet.memo,
             "currency": self.currency.upper(),
             "amount": exact_amount(self.amount),
-            "purpose": needed(self.purpose, _("Say what the payout is for."), at_most=200),
+            "purpose": needed(self.purpose, PayoutCode.PURPOSE_MISSING, at_most=200),
             "reference": optional(self.reference, at_most=100),
         }
 
-    def apply(self, change: Change[Payout], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         payout = change.row
         change.log_event(
             EventType.EDIT,
@@ -338,7 +333,7 @@ class Edit(PayoutOperation[None]):
         return _("Changed.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, _("The payout was changed."))
+        void_approvals(rows, EventType.EDIT)
         makers = [(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]
         for payout in rows:
             add_makers(payout, makers)
@@ -356,8 +351,8 @@ CANCEL, RETRY, EXPEDITE, REQUEST_CHECK = Cancel(), Retry(), Expedite(), RequestC
 def edit_payout(seen: Seen, edit: Edit, *, reason: str, actor: Actor) -> Payout:
     """Edit one payout and return it as it is then. Raises Refused."""
     [outcome] = perform(edit, [seen], actor=actor, reason=reason)
-    if not outcome.done:
-        raise Refused(outcome.text, outcome.code)
+    if outcome.refusal:
+        raise Refused(outcome.refusal.code, **outcome.refusal.facts)
     return Payout.objects.get(pk=seen.id)
 
 
@@ -371,8 +366,7 @@ def start_new_generation_if_tried(payout: Payout) -> None:
 def refusal_of_last_generation(payout: Payout) -> Refusal | None:
     if payout.generation < LAST_GENERATION:
         return None
-    sentence = _("This payout was tried %(count)d times. Request a new one.")
-    return Refusal("tried_too_often", sentence % {"count": payout.generation})
+    return Refusal(PayoutCode.TRIED_TOO_OFTEN, count=payout.generation)
 
 
 def make_due(payout: Payout) -> None:
@@ -401,7 +395,7 @@ def ask_about_calls(payouts: Iterable[Payout]) -> None:
         wakeups.wake("watch")
 
 
-def request_cancel(change: Change[Payout], reason: str) -> str:
+def request_cancel(change: Change[Payout], reason: Reason) -> str:
     """Store that it should end, and return a sentence about it."""
     payout = change.row
     if payout.cancel_asked_at is None:
@@ -433,9 +427,9 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
     )
 
 
-def void_approvals(payouts: Iterable[Payout], reason: str) -> None:
+def void_approvals(payouts: Iterable[Payout], act: EventType) -> None:
     standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
-    standing.update(voided_at=clock.now(), void_reason=reason)
+    standing.update(voided_at=clock.now(), voided_by=act)
 
 
 # Discrepancies
@@ -444,17 +438,19 @@ def void_approvals(payouts: Iterable[Payout], reason: str) -> None:
 def close_discrepancy(discrepancy: Discrepancy, *, reason: str, actor: Actor) -> None:
     """Close it in the name of the actor; its payout goes on, and Heleket is asked again."""
     actor.require("payouts.close_discrepancy")
-    reason = needed(reason, _("Say why it is closed."))
+    reason = needed(reason)
     owners = [discrepancy.payout_id] if discrepancy.payout_id else []
     with transitions.change(owners, actor=actor) as changes:
         still_open = Discrepancy.objects.filter(pk=discrepancy.pk, closed_at=None)
         if not still_open.update(
             closed_at=clock.now(), closed_by=actor.person, close_reason=reason
         ):
-            raise Refused(_("This discrepancy is closed already."))
+            raise Refused(PayoutCode.CLOSED_DISCREPANCY)
         for change in changes:
             payout = change.row
-            change.log_event(EventType.CLOSE_DISCREPANCY, reason, kind=discrepancy.kind)
+            change.log_event(
+                EventType.CLOSE_DISCREPANCY, Reason(words=reason), kind=discrepancy.kind
+            )
             if not payout.discrepancies.filter(closed_at=None).exists():
                 payout.go_on()
                 ask_about_calls([payout])

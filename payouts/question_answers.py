@@ -4,7 +4,9 @@ from datetime import datetime
 
 import heleket
 from audit import clock
-from payouts.discrepancies import Kind, count_unclear, open_discrepancy
+from audit.codes import Reason
+from payouts.codes import PayoutCode
+from payouts.discrepancies import Kind, count_unclear, in_words, open_discrepancy
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, EventType, Payout, PayoutStatus, WaitingFor
 from payouts.recording import NEVER_HAD_IT, go_on_without, keep_answer
@@ -40,8 +42,9 @@ def apply_not_found(case: Case, asked_at: datetime, account: GatewayAccount) -> 
 def count_vanished(case: Case) -> None:
     case.attempt.not_found_count += 1
     if case.attempt.not_found_count >= NOT_FOUND_IS_STRANGE:
-        theirs = f"not found, {case.attempt.not_found_count} times"
-        open_discrepancy(case, Kind.VANISHED, case.attempt.remote_status, theirs)
+        ours = in_words({"status": case.attempt.remote_status})
+        theirs = in_words({"not_found": case.attempt.not_found_count})
+        open_discrepancy(case, Kind.VANISHED, ours, theirs)
     else:
         ask_later(case.payout)
 
@@ -90,7 +93,8 @@ def end_after_release_time(case: Case, asked_at: datetime, account: GatewayAccou
         case.log_event(EventType.WITHDRAW, NEVER_HAD_IT, order_id=case.attempt.order_id)
         payout.withdraw(NEVER_HAD_IT)
     else:
-        reason = case.attempt.refusal or payout.status_reason
+        refusal = case.attempt.refusal
+        reason = Reason(PayoutCode.REFUSED, refusal) if refusal else payout.why
         case.log_event(EventType.FAIL, reason, order_id=case.attempt.order_id)
         payout.fail(reason)
 

@@ -7,16 +7,16 @@ account and never leaves something behind.
 from dataclasses import dataclass
 
 from django.db import transaction
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 import heleket
 from audit import clock
 from audit.actor import Actor
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import Refused
 from audit.texts import needed
+from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
 from payouts.gateway import accounts
 from payouts.gateway.models import Binding
@@ -47,10 +47,10 @@ def rebind(
     unfinished; another merchant only if nothing is, and while sending is paused. INSTALLATION
     begins every order id and is part of every payout's id: it stays.
 
-    Raises NotAllowed, and PayoutError if it cannot be: then nothing was changed.
+    Raises NotAllowed, and Refused if it cannot be: then nothing was changed.
     """
     actor.require("payouts_controls.set_sending")
-    reason = needed(reason, _("Say why."))
+    reason = needed(reason)
     refuse_unbound()
     accounts.require_signed_in(client)
     is_known = knows_our_newest(client)
@@ -73,14 +73,14 @@ def rebind(
             host=client.host, merchant_id=client.merchant_id, bound_at=clock.now()
         )
         old = {f"old_{name}": value for name, value in moved.before.items()}
-        log_event(DeskEvent.Type.REBIND, reason, actor=actor, **moved.after, **old)
+        log_event(DeskEvent.Type.REBIND, Reason(words=reason), actor=actor, **moved.after, **old)
         transaction.set_rollback(dry_run)
     return moved
 
 
 def refuse_unbound() -> None:
     if not Binding.objects.exists():
-        raise Refused(_("The database is bound to no account yet; the first worker binds it."))
+        raise Refused(PayoutCode.NEVER_BOUND)
 
 
 def knows_our_newest(client: heleket.HeleketClient) -> bool:
@@ -99,32 +99,19 @@ def knows_our_newest(client: heleket.HeleketClient) -> bool:
 
 def refuse_other_installation(moved: Rebinding) -> None:
     if moved.before["installation"] != moved.after["installation"]:
-        raise Refused(
-            _("INSTALLATION never changes: set it to “%s” again.") % moved.before["installation"]
-        )
+        raise Refused(PayoutCode.OTHER_INSTALLATION, installation=moved.before["installation"])
 
 
 def refuse_while_sending(switch: Switch) -> None:
     if switch.is_on:
-        raise Refused(
-            _("Pause sending first, and restart web, worker and Celery before it goes on.")
-        )
+        raise Refused(PayoutCode.STILL_SENDING)
 
 
 def refuse_unfinished() -> None:
-    """Raise PayoutError while something is left that only the present account can tell about."""
+    """Raise Refused while something is left that only the present account can tell about."""
     count = unfinished()
     if count:
-        raise Refused(
-            ngettext(
-                "%(count)d payout may still be paid, or is still watched, by the present account, "
-                "and the new one cannot tell of it. Wait until it has ended.",
-                "%(count)d payouts may still be paid, or are still watched, by the present "
-                "account, and the new one cannot tell of them. Wait until they have ended.",
-                count,
-            )
-            % {"count": count}
-        )
+        raise Refused(PayoutCode.UNFINISHED, count=count)
 
 
 def unfinished() -> int:

@@ -12,11 +12,14 @@ from decimal import Decimal
 import heleket
 from audit import clock
 from audit.actor import Channel
+from audit.codes import Reason
+from payouts.codes import PayoutCode
 from payouts.discrepancies import (
     Kind,
     add_to_discrepancies,
     describe,
     difference,
+    in_words,
     open_discrepancy,
 )
 from payouts.models import FINAL_FAILURES, Attempt, EventType, Payout, PayoutStatus, WaitingFor
@@ -31,7 +34,7 @@ from payouts.settling import Case
 from wallets.amounts import exact
 
 WIDTHS = {field.attname: field.max_length for field in Attempt._meta.concrete_fields}
-NEVER_HAD_IT = "Cancelled as asked: Heleket never had it."
+NEVER_HAD_IT = Reason(PayoutCode.NEVER_HAD_IT)
 
 
 def owners_of(answers: Iterable[object]) -> dict[str, str]:
@@ -57,7 +60,7 @@ def apply_remote(
     if ours_and_theirs := difference(case.attempt, remote):
         open_discrepancy(case, Kind.DIFFERENT, *ours_and_theirs, critical=True)
     elif owner != case.attempt.order_id:
-        ours = f"{remote.uuid} belongs to {owner}"
+        ours = in_words({"uuid": remote.uuid, "order_id": owner})
         open_discrepancy(case, Kind.UUID_TAKEN, ours, describe(remote), critical=True)
     elif case.is_current:
         move_on(case, remote, channel)
@@ -82,7 +85,7 @@ def move_on(case: Case, remote: heleket.RemotePayout, channel: Channel) -> None:
         case.log_event(EventType.FAIL, why_failed(remote), **news)
         payout.fail(why_failed(remote))
     elif remote.is_final:
-        ours = payout.get_status_display()
+        ours = in_words({"status": payout.status})
         open_discrepancy(case, Kind.UNKNOWN_WORD, ours, describe(remote), critical=True)
     elif payout.status == PayoutStatus.SUBMITTING:
         case.log_event(EventType.ACCEPT, **news)
@@ -117,7 +120,8 @@ def compare_with_what_is_known(
     kind = Kind.CONTRADICTION if was_known else Kind.FOUND_LATE
     if holds_up:
         kind = Kind.EARLIER
-    open_discrepancy(case, kind, payout.get_status_display(), describe(remote), critical=True)
+    ours = in_words({"status": payout.status})
+    open_discrepancy(case, kind, ours, describe(remote), critical=True)
 
 
 def is_paid(remote: heleket.RemotePayout) -> bool:
@@ -128,11 +132,11 @@ def is_final_failure(remote: heleket.RemotePayout) -> bool:
     return remote.is_final and remote.status in FINAL_FAILURES
 
 
-def why_failed(remote: heleket.RemotePayout) -> str:
-    told = f" ({remote.fail_reason})" if remote.fail_reason else ""
+def why_failed(remote: heleket.RemotePayout) -> Reason:
     if remote.status == "cancel":
-        return f"Cancelled at Heleket{told}."
-    return f"Heleket could not pay it: {remote.status}{told}."
+        return Reason(PayoutCode.CANCELLED_THERE, remote.fail_reason or "")
+    words = f"{remote.status} ({remote.fail_reason})" if remote.fail_reason else remote.status
+    return Reason(PayoutCode.NOT_PAID, words)
 
 
 def go_on_without(case: Case) -> None:

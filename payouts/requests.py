@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from decimal import Decimal
 
 from django.db import IntegrityError, transaction
-from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.actor import Actor
@@ -14,10 +13,12 @@ from audit.operations import Change
 from audit.refusals import Refused
 from audit.texts import needed, optional
 from payouts import idempotency, transitions
+from payouts.codes import PayoutCode
 from payouts.eligibility import refusal_of_request
 from payouts.makers import Maker, add_makers
 from payouts.models import EventType, MakerRole, Origin, Payout, PayoutNumber
 from wallets.amounts import exact, format_amount
+from wallets.codes import WalletCode
 from wallets.models import Client, Wallet
 
 
@@ -53,7 +54,7 @@ def request_payout(
         memo=wallet.memo,
         currency=currency.upper(),
         amount=exact_amount(amount),
-        purpose=needed(purpose, _("Say what the payout is for."), at_most=200),
+        purpose=needed(purpose, PayoutCode.PURPOSE_MISSING, at_most=200),
         reference=optional(reference, at_most=100),
         origin=origin,
         trigger=trigger,
@@ -66,7 +67,7 @@ def request_payout(
     if known := Payout.objects.filter(pk=payout.pk).first():
         return same_request(known, payout)
     if refusal := refusal_of_request(client, wallet, payout.currency, payout.amount):
-        raise Refused(refusal.sentence, refusal.code)
+        raise Refused(refusal.code, **refusal.facts)
     all_makers = {
         (wallet.added_by_id, MakerRole.WALLET),
         (actor.person_id, MakerRole.REQUESTED),
@@ -93,7 +94,7 @@ def exact_amount(amount: Decimal) -> Decimal:
     try:
         return exact(amount)
     except ValueError as exc:
-        raise Refused(str(exc)) from exc
+        raise Refused(WalletCode.AMOUNT, why=exc) from exc
 
 
 def fingerprint(asked: Payout) -> str:
@@ -113,8 +114,5 @@ def fingerprint(asked: Payout) -> str:
 def same_request(known: Payout, asked: Payout) -> Payout:
     """Return the payout stored under this key if it was asked for what is asked for now."""
     if known.fingerprint != asked.fingerprint:
-        raise Refused(
-            _("This key was already used for another payout, %(payout)s. Nothing was changed.")
-            % {"payout": known}
-        )
+        raise Refused(PayoutCode.KEY_USED, payout=known)
     return known

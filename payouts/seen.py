@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.refusals import Refusal
+from payouts.codes import PayoutCode
 from payouts.models import EventType, Payout, PayoutEvent
 
 # The events that change what is paid or where it stands. Other people's approvals and the waits of
@@ -81,7 +82,7 @@ def stale(
     """
     changed = set() if digest_alone else changed_since(payouts, seen)
     return {
-        payout.pk: Refusal("changed", what_changed(payout, seen[payout.pk]))
+        payout.pk: Refusal(PayoutCode.CHANGED, changes=what_changed(payout, seen[payout.pk]))
         for payout in payouts
         if payout.digest() != seen[payout.pk].digest
         or (not digest_alone and is_news(payout, seen[payout.pk], changed))
@@ -110,7 +111,7 @@ def changed_since(payouts: Iterable[Payout], seen: Mapping[UUID, Seen]) -> set[U
 def what_changed(payout: Payout, seen: Seen) -> str:
     """Say what changed, and what it is now."""
     since = payout.events.filter(event_type__in=CHANGES, number__gt=seen.event).order_by("number")
-    names = [(CHANGES[EventType(event.event_type)], event.reason) for event in since]
+    names = [(CHANGES[EventType(event.event_type)], event.why.sentence) for event in since]
     changes = [f"{name} ({reason})" if reason else str(name) for name, reason in names]
     sentences = [
         _("It changed since you looked: %s.") % ", ".join(changes)

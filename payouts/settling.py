@@ -10,6 +10,7 @@ from uuid import UUID
 
 from audit import database
 from audit.actor import Actor, Channel
+from audit.codes import NO_REASON, Reason
 from audit.operations import Change
 from payouts import transitions
 from payouts.models import Attempt, EventType, Payout
@@ -52,7 +53,9 @@ class Case:
         """Whether the payout stands or falls with this attempt at the moment."""
         return self.attempt.generation == self.payout.generation and self.payout.is_under_way
 
-    def log_event(self, event_type: EventType, reason: str = "", **fields: object) -> None:
+    def log_event(
+        self, event_type: EventType, reason: Reason = NO_REASON, /, **fields: object
+    ) -> None:
         self.change.log_event(event_type, reason, **fields)
 
 

@@ -17,10 +17,12 @@ from django.db import connection, transaction
 import heleket
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.codes import NO_REASON, Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.operations import Change, Outcome, perform
 from payouts import call_answers, explain, operations, recording, transitions
+from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
 from payouts.eligibility import Eligibility, Says, Verdict
 from payouts.gateway import breaker, rate_limit
@@ -65,7 +67,7 @@ class Call:
 class Unsent:
     """The call was not made, so nothing can have come of it."""
 
-    reason: str
+    reason: Reason
 
 
 @dataclass(frozen=True)
@@ -187,13 +189,13 @@ def take(
             attempt = new_attempt(payout, account) if is_new else tries.pop()
         except Exception as exc:
             logger.exception("%s cannot be sent", payout)
-            park(change, WaitingFor.WORKER, f"It cannot be sent: {exc}")
+            park(change, WaitingFor.WORKER, Reason(PayoutCode.CANNOT_BE_SENT, str(exc)))
             continue
         start_call(change, attempt, account)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
-    operations.void_approvals(voided, "The approval no longer stands.")
+    operations.void_approvals(voided, EventType.VOID)
     return [
         Call(
             payout_id=payout.pk,
@@ -222,7 +224,7 @@ def ask_first(change: Change[Payout], earlier: Sequence[Attempt], account: Gatew
     for each in earlier:
         at = max(clock.now(), may_arrive_until(each, account))
         each.watch_at = min(each.watch_at or at, at)
-    park(change, WaitingFor.ANSWER, "Heleket has to say first that it pays no earlier try of it.")
+    park(change, WaitingFor.ANSWER, Reason(PayoutCode.EARLIER_TRY))
 
 
 def is_sendable(payout: Payout) -> bool:
@@ -239,7 +241,7 @@ def may_go(change: Change[Payout], verdict: Verdict) -> bool:
         return True
     if verdict.is_forged:
         alarm(payout, verdict.reason)
-        payout.status_reason = verdict.reason  # no event: its chain may not take one
+        payout.why = verdict.reason  # no event: its chain may not take one
         payout.wait_for(verdict.waiting_for, due_at=clock.now() + LONGEST_LOOK)
     elif verdict.says == Says.VOID and payout.status == PayoutStatus.APPROVED:
         change.log_event(EventType.VOID, verdict.reason)
@@ -250,19 +252,19 @@ def may_go(change: Change[Payout], verdict: Verdict) -> bool:
     return False
 
 
-def alarm(payout: Payout, reason: str) -> None:
+def alarm(payout: Payout, reason: Reason) -> None:
     """Tell people once that somebody wrote to a payout's rows past the desk."""
-    if payout.status_reason != reason:
-        logger.critical("%s is not sent: %s", payout, reason)
+    if payout.why != reason:
+        logger.critical("%s is not sent: %s", payout, reason.sentence)
         log_event(DeskEvent.Type.FORGERY, reason, actor=WORKER, payout=payout)
 
 
-def park(change: Change[Payout], waiting_for: WaitingFor, reason: str) -> None:
+def park(change: Change[Payout], waiting_for: WaitingFor, reason: Reason) -> None:
     """Let a payout wait and be looked at again later; tell it once."""
     payout = change.row
-    if (payout.waiting_for, payout.status_reason) != (waiting_for, reason):
+    if (payout.waiting_for, payout.why) != (waiting_for, reason):
         change.log_event(EventType.WAIT, reason, waiting_for=waiting_for)
-        payout.status_reason = reason
+        payout.why = reason
     wait = LOOK_AGAIN
     if payout.status == PayoutStatus.SUBMITTING:  # Heleket is asked each time
         wait = min(LOOK_AGAIN * 2 ** min(payout.poll_count, 4), LONGEST_LOOK)
@@ -305,7 +307,7 @@ def start_call(change: Change[Payout], attempt: Attempt, account: GatewayAccount
         payout.claim()
     else:
         change.log_event(EventType.REPEAT, order_id=attempt.order_id, call=attempt.calls)
-    payout.may_repeat, payout.status_reason = False, ""
+    payout.may_repeat, payout.why = False, NO_REASON
     payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
 
 
@@ -329,7 +331,7 @@ def create(
     call: Call, client: heleket.HeleketClient, timeout: float
 ) -> heleket.RemotePayout | Unsent:
     if call.lease_ends - clock.monotonic() < timeout:
-        return Unsent("Too little was left of the lease.")
+        return Unsent(Reason(PayoutCode.LEASE_RAN_OUT))
     return client.create_payout(call.body, deadline=time.monotonic() + timeout)
 
 

@@ -1,9 +1,9 @@
 from audit.refusals import Refused
+from wallets.codes import WalletCode
 
 
-class WalletError(Refused):
-    """A refusal; the message is fit for the person who asked."""
+class InvalidAddress(Refused):
+    """The address or memo cannot be paid on this network, and `why`."""
 
-
-class InvalidAddress(WalletError):
-    """The address or memo cannot be paid on this network, with the reason."""
+    def __init__(self, why: str) -> None:
+        super().__init__(WalletCode.ADDRESS, why=why)

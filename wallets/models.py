@@ -16,9 +16,11 @@ from simple_history.models import HistoricalRecords
 
 from audit import clock
 from audit.models import StatusEvent
+from audit.refusals import Refusal
 from audit.texts import folded, one_line, refuse_mixed_scripts, stored
 from wallets.addresses import check_address
 from wallets.amounts import UNIT, AmountField, format_amount
+from wallets.codes import WalletCode
 from wallets.coins import NETWORKS, network_name
 from wallets.errors import InvalidAddress
 from wallets.unspendable import doubt_about
@@ -369,15 +371,15 @@ class PayoutMethod(models.Model):
         """Return what leaves our balance: the client receives `amount`, the fee comes on top."""
         return amount + self.fee_for(amount)
 
-    def refusal_for(self, amount: Decimal) -> str:
-        """Say why Heleket would not pay this amount, or nothing if it would."""
+    def refusal_for(self, amount: Decimal) -> Refusal | None:
+        """Return why Heleket would not pay this amount."""
         if not self.is_available:
-            return _("Heleket does not pay %s at the moment.") % self
+            return Refusal(WalletCode.METHOD_UNAVAILABLE, words=self)
         if amount < self.min_amount:
-            return _("Heleket pays at least %s.") % self._in_words(self.min_amount)
+            return Refusal(WalletCode.BELOW_MINIMUM, words=self._in_words(self.min_amount))
         if amount > self.max_amount:
-            return _("Heleket pays at most %s.") % self._in_words(self.max_amount)
-        return ""
+            return Refusal(WalletCode.ABOVE_MAXIMUM, words=self._in_words(self.max_amount))
+        return None
 
     def _in_words(self, amount: Decimal) -> str:
         return f"{format_amount(amount)} {self}"

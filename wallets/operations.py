@@ -5,13 +5,14 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
 
 from audit import clock
 from audit.actor import Actor
+from audit.codes import Reason
 from audit.operations import Change, Operation, sources
 from audit.refusals import Refusal
 from wallets import changes
+from wallets.codes import WalletCode
 from wallets.models import Wallet, WalletEvent
 
 Type = WalletEvent.Type
@@ -27,7 +28,7 @@ class WalletOperation(Operation[Wallet, Seen, None]):
 
     statuses: frozenset[str]
     stops_payouts = False
-    unknown = gettext_lazy("There is no such wallet.")
+    unknown = WalletCode.UNKNOWN_WALLET
 
     def changes(
         self, ids: Collection[int], actor: Actor
@@ -43,8 +44,7 @@ class WalletOperation(Operation[Wallet, Seen, None]):
     def refusal(self, row: Wallet, facts: None, actor: Actor) -> Refusal | None:
         if row.status in self.statuses:
             return None
-        sentence = _("It is %s, so this cannot be done.") % row.get_status_display()
-        return Refusal("status", sentence)
+        return Refusal(WalletCode.WALLET_STATUS, status=row.get_status_display())
 
 
 @dataclass(frozen=True)
@@ -61,17 +61,16 @@ class Approve(WalletOperation):
 
     def refusal(self, row: Wallet, facts: None, actor: Actor) -> Refusal | None:
         if row.added_by_id == actor.person_id:
-            sentence = _("You have added it; another person has to approve it.")
-            return Refusal("maker", sentence)
+            return Refusal(WalletCode.WALLET_ADDED_BY_YOU)
         if not row.client.is_active:
-            return Refusal("client", _("Its client is not active."))
+            return Refusal(WalletCode.CLIENT_CLOSED)
         if row.loss:
-            return Refusal("loss", row.loss)
+            return Refusal(WalletCode.ADDRESS, why=row.loss)
         if row.doubt and row.pk not in self.certain_of:
-            return Refusal("doubt", _("Say that you are sure of it. %s") % row.doubt)
+            return Refusal(WalletCode.DOUBTFUL_ADDRESS, why=row.doubt)
         return super().refusal(row, facts, actor)
 
-    def apply(self, change: Change[Wallet], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Wallet], facts: None, reason: Reason) -> str:
         is_certain = {"in_spite_of": change.row.doubt} if change.row.doubt else {}
         change.log_event(Type.APPROVE, address=change.row.address, **is_certain)
         change.row.approve(at=clock.now())
@@ -88,7 +87,7 @@ class Freeze(WalletOperation):
     statuses = sources(Wallet.freeze)
     stops_payouts = True
 
-    def apply(self, change: Change[Wallet], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Wallet], facts: None, reason: Reason) -> str:
         change.log_event(Type.FREEZE)
         change.row.freeze()
         return _("Frozen.")
@@ -98,7 +97,7 @@ class Release(WalletOperation):
     permission = "wallets.freeze_wallet"
     statuses = sources(Wallet.release)
 
-    def apply(self, change: Change[Wallet], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Wallet], facts: None, reason: Reason) -> str:
         change.log_event(Type.RELEASE)
         change.row.release()
         return _("Released; it has to be approved again.")
@@ -109,7 +108,7 @@ class Archive(WalletOperation):
     statuses = sources(Wallet.archive)
     stops_payouts = True
 
-    def apply(self, change: Change[Wallet], facts: None, reason: str) -> str:
+    def apply(self, change: Change[Wallet], facts: None, reason: Reason) -> str:
         change.log_event(Type.ARCHIVE)
         change.row.archive()
         return _("Archived.")

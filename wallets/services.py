@@ -12,15 +12,18 @@ from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from audit.actor import Actor
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
-from audit.texts import one_line, stored
+from audit.refusals import Refusal, Refused
+from audit.texts import optional, stored
 from heleket import RemoteService
 from wallets import changes, stops
 from wallets.addresses import check_address
 from wallets.amounts import InvalidAmount
+from wallets.codes import WalletCode
 from wallets.coins import is_known
-from wallets.errors import InvalidAddress, WalletError
+from wallets.errors import InvalidAddress
 from wallets.models import Client, PayoutMethod, Wallet
 
 Row = TypeVar("Row", bound=models.Model)
@@ -47,17 +50,15 @@ def add_client(
         created_by=actor.person,
     )
     if not is_another and (refusal := refusal_of_name(client)):
-        raise WalletError(refusal)
+        raise Refused(refusal.code, **refusal.facts)
     person = actor.person
     return _store(client, lambda: bulk_create_with_history([client], Client, default_user=person))
 
 
-def refusal_of_name(client: Client) -> str:
-    """Name the clients that this one may be taken for, or return nothing."""
-    alike = [str(each) for each in client.alike()[:ALIKE_SHOWN]]
-    if not alike:
-        return ""
-    return _("There is a client whose name looks the same: %s.") % ", ".join(alike)
+def refusal_of_name(client: Client) -> Refusal | None:
+    """Name the clients that this one may be taken for."""
+    names = ", ".join(str(each) for each in client.alike()[:ALIKE_SHOWN])
+    return Refusal(WalletCode.CLIENT_LOOKS_ALIKE, names=names) if names else None
 
 
 @transaction.atomic
@@ -79,9 +80,8 @@ def _set_open(client_id: int, *, is_active: bool, reason: str, actor: Actor) -> 
         stops.overtake_claims()
     client = Client.objects.select_for_update().get(pk=client_id)
     if client.is_active == is_active:
-        raise WalletError(
-            _("%s is open already.") % client if is_active else _("%s is closed already.") % client
-        )
+        is_so = WalletCode.CLIENT_OPEN_ALREADY if is_active else WalletCode.CLIENT_CLOSED_ALREADY
+        raise Refused(is_so, client=client)
     client.is_active = is_active
     bulk_update_with_history(
         [client],
@@ -91,18 +91,14 @@ def _set_open(client_id: int, *, is_active: bool, reason: str, actor: Actor) -> 
         default_change_reason=reason,
     )
     event_type = DeskEvent.Type.REOPEN_CLIENT if is_active else DeskEvent.Type.CLOSE_CLIENT
-    log_event(event_type, reason, actor=actor, client=client.pk)
+    log_event(event_type, Reason(words=reason), actor=actor, client=client.pk)
     return client
 
 
 def reason_in_history(reason: str) -> str:
-    try:
-        one_line(reason := reason.strip())
-    except ValidationError as exc:
-        raise WalletError(exc.messages[0]) from exc
-    if not 0 < len(reason) <= LONGEST_REASON:
-        raise WalletError(_("Give a reason of 1 to %d characters.") % LONGEST_REASON)
-    return reason
+    if not 0 < len(reason.strip()) <= LONGEST_REASON:
+        raise Refused(WalletCode.CLOSING_REASON, count=LONGEST_REASON)
+    return optional(reason)
 
 
 def add_wallet(
@@ -119,10 +115,10 @@ def add_wallet(
     """Add a destination that waits for another person's approval.
 
     The address is stored in its canonical form. With `is_certain`, somebody knows that the address
-    can be paid although there is a doubt about it. Raises InvalidAddress, or WalletError.
+    can be paid although there is a doubt about it. Raises InvalidAddress, or Refused.
     """
     if not client.is_active:
-        raise WalletError(_("%s is not active.") % client)
+        raise Refused(WalletCode.CLIENT_CLOSED)
     wallet = Wallet(
         client=client,
         network=network,
@@ -143,9 +139,9 @@ def _store(row: Row, add: Callable[[], object]) -> Row:
         with transaction.atomic():
             add()
     except ValidationError as exc:
-        raise WalletError(_in_one_line(exc)) from exc
+        raise Refused(WalletCode.INVALID, why=_in_one_line(exc)) from exc
     except IntegrityError as exc:
-        raise WalletError(_("Somebody has just added the same.")) from exc
+        raise Refused(WalletCode.JUST_ADDED) from exc
     return row
 
 

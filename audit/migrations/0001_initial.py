@@ -1,3 +1,4 @@
+import audit.codes
 import django.db.models.deletion
 from django.conf import settings
 from django.db import migrations, models
@@ -49,6 +50,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("event_type", models.CharField(max_length=20)),
+                ("reason_code", audit.codes.CodeField(blank=True, default="", max_length=30)),
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),

@@ -21,6 +21,7 @@ from django.db.models import Model
 import heleket
 from audit import chain, clock
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.events import next_links
 from audit.operations import Change
 from config.demo.history import PURPOSES, Clock, filled_in, worth
@@ -44,6 +45,7 @@ from payouts.models import (
 )
 from payouts.settling import Case
 from wallets.amounts import format_amount
+from wallets.codes import WalletCode
 from wallets.models import PayoutMethod, Wallet
 
 FILE_AND_LINE = "import:{batch:016x}:{line}"
@@ -136,7 +138,7 @@ class Life:
         world.clock.now = min(later, world.end)
 
     def log(self, event_type: EventType, reason: str = "", **fields: object) -> None:
-        self.change.log_event(event_type, reason, **fields)
+        self.change.log_event(event_type, Reason(words=reason), **fields)
 
     def write(self, channel: Channel, by: User | None = None) -> None:
         """Seal what was logged into the chain."""
@@ -172,10 +174,10 @@ class Life:
             )
         )
 
-    def void_approvals(self, reason: str) -> None:
+    def void_approvals(self, act: EventType) -> None:
         for approval in self.approvals:
             if approval.voided_at is None:
-                approval.voided_at, approval.void_reason = clock.now(), reason
+                approval.voided_at, approval.voided_by = clock.now(), act
 
     def approve(self) -> None:
         self.wait(120, 6 * 3600)
@@ -191,7 +193,7 @@ class Life:
         by = self.person("amira", "arno")
         reason = self.chance.choice(REASONS["reject"])
         self.log(EventType.REJECT, reason)
-        self.payout.reject(reason)
+        self.payout.reject(Reason(words=reason))
         self.write(Channel.ADMIN, by)
         self.decide(Approval.Decision.REJECTED, by)
 
@@ -199,24 +201,24 @@ class Life:
         self.wait(300, 8 * 3600)
         reason = self.chance.choice(REASONS["hold"])
         self.log(EventType.HOLD, reason)
-        self.payout.hold(reason)
+        self.payout.hold(Reason(words=reason))
         self.write(Channel.ADMIN, self.person("amira", "arno"))
-        self.void_approvals("Put on hold.")
+        self.void_approvals(EventType.HOLD)
 
     def release(self) -> None:
         self.wait(3600, 48 * 3600)
         self.log(EventType.RELEASE, "The client confirmed by phone.")
         self.payout.release()
         self.write(Channel.ADMIN, self.person("amira", "arno"))
-        self.void_approvals("Released.")
+        self.void_approvals(EventType.RELEASE)
 
     def cancel(self) -> None:
         self.wait(1, 4 * 3600)
         reason = self.chance.choice(REASONS["cancel"])
         self.log(EventType.CANCEL, reason)
-        self.payout.cancel(reason)
+        self.payout.cancel(Reason(words=reason))
         self.write(Channel.ADMIN, self.person("omar"))
-        self.void_approvals("Cancelled.")
+        self.void_approvals(EventType.CANCEL)
 
     def edit(self) -> None:
         self.wait(300, 8 * 3600)
@@ -225,7 +227,7 @@ class Life:
         self.payout.amount *= 2
         self.payout.edit()
         self.write(Channel.ADMIN, by)
-        self.void_approvals("The payout was changed.")
+        self.void_approvals(EventType.EDIT)
         self.add_makers([(by.pk, MakerRole.EDITED)])
 
     def retry(self) -> None:
@@ -233,7 +235,7 @@ class Life:
         self.log(EventType.RETRY, "Heleket's support says: try again.")
         self.payout.retry()
         self.write(Channel.ADMIN, self.person("omar"))
-        self.void_approvals("Tried again.")
+        self.void_approvals(EventType.RETRY)
 
     # What the worker and Heleket do
 
@@ -270,14 +272,14 @@ class Life:
         self.wait(0.2, 2)
         self.is_answered()
         self.log(EventType.FAIL, text, order_id=self.attempt.order_id)
-        self.payout.fail(text)
+        self.payout.fail(Reason(words=text))
         self.attempt.refusal = self.attempt.answer = text
         self.write(Channel.WORKER)
 
     def is_put_back(self, text: str, waiting_for: WaitingFor) -> None:
         self.wait(0.2, 2)
         self.is_answered()
-        call_answers.put_back(self.case, text, waiting_for)
+        call_answers.put_back(self.case, Reason(words=text), waiting_for)
         self.write(Channel.WORKER)
 
     def is_accepted(self) -> None:
@@ -514,14 +516,14 @@ def waits_for_answer(life: Life) -> None:
 def waits_for_service(life: Life) -> None:
     life.approve()
     refusal = "Heleket does not pay it at the moment."
-    submission.park(life.change, WaitingFor.SERVICE, refusal)
+    submission.park(life.change, WaitingFor.SERVICE, Reason(words=refusal))
     life.write(Channel.WORKER)
 
 
 def waits_for_wallet(life: Life) -> None:
     """Its answer was lost, and meanwhile somebody looks into its wallet."""
     waits_for_answer(life)
-    submission.park(life.change, WaitingFor.WALLET, "The wallet is frozen.")
+    submission.park(life.change, WaitingFor.WALLET, Reason(WalletCode.WALLET_FROZEN))
     life.write(Channel.WORKER)
 
 

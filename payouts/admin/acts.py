@@ -11,15 +11,16 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import QuerySet
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 import heleket
 from audit.actor import Actor
-from audit.operations import Outcome, perform
-from audit.refusals import Refused
+from audit.operations import Outcome, perform, refused
+from audit.refusals import Refusal, Refused
 from payouts import operations, polling, submission
+from payouts.codes import PayoutCode
 from payouts.gateway import accounts
+from payouts.gateway.codes import GatewayCode
 from payouts.models import Payout
 from payouts.operations import PayoutOperation
 from payouts.seen import Seen, see
@@ -179,12 +180,9 @@ def prepare(act: Act, chosen: QuerySet[Payout], actor: Actor) -> Confirmation:
 
 def refuse_wrong_count(count: int) -> None:
     if not count:
-        raise Refused(_("No payout was chosen. Nothing was changed."))
+        raise Refused(PayoutCode.NONE_CHOSEN)
     if count > MOST_AT_ONCE:
-        raise Refused(
-            _("At most %(most)s payouts at once; choose fewer. Nothing was changed.")
-            % {"most": f"{MOST_AT_ONCE:,}"}
-        )
+        raise Refused(PayoutCode.TOO_MANY, most=f"{MOST_AT_ONCE:,}")
 
 
 # Act
@@ -212,4 +210,5 @@ def do_now(now: OneNow, seen: Seen, actor: Actor) -> Outcome:
             return now(seen, client, account, actor=actor)
     except (Refused, heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
         payout = Payout.objects.filter(pk=seen.id).only("number").first()
-        return Outcome(seen.id, str(payout or ""), False, str(exc), getattr(exc, "code", "gateway"))
+        refusal = getattr(exc, "refusal", Refusal(GatewayCode.GATEWAY, words=exc))
+        return refused(seen.id, str(payout or ""), refusal)

@@ -7,6 +7,7 @@ from decimal import Decimal
 from django.utils.translation import gettext as _
 
 import heleket
+from audit.refusals import Refusal
 from payouts import explain
 from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
@@ -24,7 +25,7 @@ class Estimate:
     amount: Decimal
     fee: Decimal
     debit: Decimal
-    refusal: str
+    refusal: Refusal | None
 
 
 def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:

@@ -15,7 +15,8 @@ from audit.models import LOGIN, known_as
 from payouts import operations
 from payouts.admin import acts, costs
 from payouts.explain import explain
-from payouts.models import Attempt, EventType, Payout, PayoutEvent, PayoutStatus
+from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus
+from payouts.models.choices import label_of
 from payouts.operations import PayoutOperation
 from wallets.amounts import Total, format_amount
 
@@ -106,11 +107,9 @@ def may_edit(payout: Payout, actor: Actor) -> bool:
 
 def timeline(payout: Payout) -> list[Entry]:
     events = payout.events.select_related("person").order_by("-number")
-    return [Entry(event, name_of(event.event_type), without_login(event.facts)) for event in events]
-
-
-def name_of(event_type: str) -> str:
-    return str(dict(EventType.choices).get(event_type, event_type))
+    return [
+        Entry(event, label_of(event.event_type), without_login(event.facts)) for event in events
+    ]
 
 
 def without_login(facts: dict[str, str]) -> dict[str, str]:

@@ -18,6 +18,7 @@ from payouts.eligibility import refusal_of_coin
 from payouts.models import Payout
 from payouts.seen import see
 from wallets.amounts import UNIT, AmountFormField
+from wallets.codes import WalletCode
 from wallets.coins import network_name
 from wallets.display import in_groups
 from wallets.models import Client, PayoutMethod, Wallet
@@ -39,6 +40,10 @@ def text_field(label: Any, max_length: int | None, **more: Any) -> forms.CharFie
     return forms.CharField(
         label=label, max_length=max_length, validators=[one_line], widget=widget, **more
     )
+
+
+# Which refusals no other amount would mend.
+OF_THE_COIN = (WalletCode.METHOD_UNKNOWN, WalletCode.METHOD_UNAVAILABLE)
 
 
 class PayoutForm(forms.Form):
@@ -106,7 +111,7 @@ class PayoutForm(forms.Form):
 
     def check_coin(self, network: str, currency: str, amount: Any) -> None:
         refusal = refusal_of_coin(network, currency, amount or UNIT)
-        if refusal and refusal.code == "service":
+        if refusal and refusal.code in OF_THE_COIN:
             self.add_error("currency", refusal.sentence)
         elif refusal and amount:
             self.add_error("amount", refusal.sentence)
@@ -155,7 +160,7 @@ class ConfirmForm(forms.Form):
     def __init__(self, *args: Any, act: Act, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if act.operation.takes_reason:
-            self.fields["reason"].required = bool(act.operation.needs_reason)
+            self.fields["reason"].required = act.operation.needs_reason
             needed = _("Say why. It is kept with the payout.")
             self.fields["reason"].error_messages["required"] = needed
         else:

@@ -362,7 +362,7 @@ def estimate_in_words(wallet: Wallet, typed: Any) -> dict[str, Any]:
     if told is None:
         return {"note": _("Heleket does not pay this coin there.")}
     return {
-        "note": told.refusal,
+        "note": told.refusal.sentence if told.refusal else "",
         "arrives": f"{format_amount(told.amount)} {currency}",
         "fee": f"{format_amount(told.fee)} {currency}",
         "debit": f"{format_amount(told.debit)} {currency}",

@@ -123,7 +123,7 @@ class WebhookDeliveryAdmin(DeskAdmin):
 class DeskEventAdmin(DeskAdmin):
     change_list_template = "payouts/records.html"
     when_empty = gettext_lazy("Nothing has happened yet")
-    list_display = ["number", "at", "kind", "who", "channel", "reason", "details"]
+    list_display = ["number", "at", "kind", "who", "channel", "why", "details"]
     list_filter = ["channel"]
     list_select_related = ["person"]
     ordering = ["-number"]
@@ -134,7 +134,7 @@ class DeskEventAdmin(DeskAdmin):
         "kind",
         "who",
         "channel",
-        "reason",
+        "why",
         "details",
         "hash",
     ]
@@ -146,6 +146,10 @@ class DeskEventAdmin(DeskAdmin):
     @display(description=gettext_lazy("who"))
     def who(self, event: DeskEvent) -> str:
         return event.who
+
+    @display(description=gettext_lazy("reason"))
+    def why(self, event: DeskEvent) -> str:
+        return event.why.sentence
 
     @display(description=gettext_lazy("details"))
     def details(self, event: DeskEvent) -> str:

@@ -34,7 +34,7 @@ from wallets.addresses import canonical_spellings, check_address, check_memo
 from wallets.amounts import format_amount
 from wallets.coins import is_known, network_name
 from wallets.display import changes_since, in_groups, recent_changes
-from wallets.errors import InvalidAddress, WalletError
+from wallets.errors import InvalidAddress
 from wallets.models import WAITING, Client, PayoutMethod, Wallet, WalletStatus
 from wallets.operations import WalletOperation
 from wallets.unspendable import doubt_about
@@ -143,7 +143,7 @@ class LastingModelAdmin(ModelAdmin):
     def add_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
             response: HttpResponse = super().add_view(request, *args, **kwargs)
-        except WalletError as exc:  # somebody was faster than the form's own check
+        except Refused as exc:  # somebody was faster than the form's own check
             messages.error(request, str(exc))
             return HttpResponseRedirect(request.path)
         return response
@@ -198,9 +198,9 @@ class ClientForm(SeenForm):
     def clean(self) -> dict[str, Any]:
         data = super().clean()
         named = Client(pk=self.instance.pk, name=data.get("name", ""))
-        refusal = services.refusal_of_name(named) if "name" in self.changed_data else ""
+        refusal = services.refusal_of_name(named) if "name" in self.changed_data else None
         if refusal:
-            self.ask("is_another", refusal, beside="name")
+            self.ask("is_another", refusal.sentence, beside="name")
         return data
 
 

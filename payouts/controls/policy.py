@@ -7,6 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from audit.refusals import Refusal
+from payouts.controls.codes import ControlsCode
 
 VERSION = 1
 
@@ -44,11 +45,11 @@ def judge(proposal: Proposal) -> Refusal | None:
     """Return why these approvals do not carry the payout, or nothing if they do."""
     given = proposal.approvals
     if any(each.digest != proposal.digest for each in given):
-        return Refusal("other_digest", "The payout is no longer what was approved.")
+        return Refusal(ControlsCode.OTHER_DIGEST)
     if any(each.person_id in proposal.makers for each in given):
-        return Refusal("maker", "A person who had a hand in the payout approved it.")
+        return Refusal(ControlsCode.MAKER_APPROVED)
     if any(each.person_id not in proposal.approvers for each in given):
-        return Refusal("right_lost", "An approver no longer has the right to approve.")
+        return Refusal(ControlsCode.RIGHT_LOST)
     if len({each.person_id for each in given}) < needs().approvals:
-        return Refusal("approvals", "An approval is missing.")
+        return Refusal(ControlsCode.APPROVAL_MISSING)
     return None

@@ -11,7 +11,9 @@ from django.db.models import QuerySet
 
 import heleket
 from audit import clock
+from audit.codes import Reason
 from payouts import polling, submission
+from payouts.codes import PayoutCode
 from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount, is_still_ours
 from payouts.models import Payout
@@ -97,8 +99,7 @@ def asks_to_back_off(result: submission.Answer | polling.Reply) -> bool:
 
 
 def not_sent(call: submission.Call) -> submission.Answer:
-    reason = "It was not called: the worker was stopped, or Heleket takes no calls now."
-    return submission.Answer(call, submission.Unsent(reason))
+    return submission.Answer(call, submission.Unsent(Reason(PayoutCode.NOT_CALLED)))
 
 
 def check(client: heleket.HeleketClient, account: GatewayAccount, threads: int) -> Job:

@@ -10,9 +10,11 @@ from django.utils.translation import gettext as _
 import heleket
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import Refused
+from payouts.gateway.codes import GatewayCode
 from payouts.gateway.models import Binding
 
 WORKER = Actor.system(Channel.WORKER)
@@ -108,9 +110,7 @@ def require_signed_in(client: heleket.HeleketClient) -> None:
     try:
         client.list_services()
     except heleket.HeleketError as exc:
-        raise NotBound(
-            _("Heleket has not signed us in, so this account is not bound: %s") % exc
-        ) from exc
+        raise NotBound(GatewayCode.NOT_SIGNED_IN, words=exc) from exc
 
 
 def identity_of(client: heleket.HeleketClient) -> dict[str, str]:
@@ -142,25 +142,20 @@ def check_binding(client: heleket.HeleketClient) -> None:
     bound = Binding.objects.first()
     for name, value in identity_of(client).items() if bound else ():
         if getattr(bound, name) != value:
-            raise WrongAccount(
-                _(
-                    "This database belongs to %(theirs)s (%(name)s), but this process is set up "
-                    "for %(ours)s. Nothing is sent and nothing is asked."
-                )
-                % {"theirs": getattr(bound, name), "ours": value, "name": name}
-            )
+            theirs = getattr(bound, name)
+            raise WrongAccount(GatewayCode.WRONG_ACCOUNT, name=name, theirs=theirs, ours=value)
 
 
 def learn_not_found(text: str, *, actor: Actor) -> None:
     """Take the words in which Heleket says that it has no such payout, once it uses other ones.
 
-    Raises NotAllowed, and PayoutError for words that Heleket uses when it refuses something else,
+    Raises NotAllowed, and Refused for words that Heleket uses when it refuses something else,
     or if the database is bound to no account yet.
     """
     actor.require("payouts_controls.set_sending")
     if not text or heleket.kind_of_refusal(text) != "unknown":
-        raise Refused(_("“%s” is what Heleket says when it refuses something else.") % text)
+        raise Refused(GatewayCode.OTHER_REFUSAL, words=text)
     with transaction.atomic():
         if not Binding.objects.filter(pk=1).update(not_found_text=text):
-            raise Refused(_("Start the worker once first: it binds the database to the account."))
-        log_event(DeskEvent.Type.LEARN_NOT_FOUND, text, actor=actor)
+            raise Refused(GatewayCode.NOT_BOUND)
+        log_event(DeskEvent.Type.LEARN_NOT_FOUND, Reason(words=text), actor=actor)

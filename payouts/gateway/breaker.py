@@ -12,6 +12,7 @@ from django.db.models import Q
 
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from payouts.gateway.models import LONGEST_WAIT, Pause
@@ -68,7 +69,8 @@ def count_failures(cause: Pause.Cause, text: str, count: int, *, claimed_at: dat
 
 def log(event_type: DeskEvent.Type, each: Pause) -> None:
     worker = Actor.system(Channel.WORKER)
-    log_event(event_type, each.text, actor=worker, cause=each.cause, currency=each.currency)
+    words = Reason(words=each.text)
+    log_event(event_type, words, actor=worker, cause=each.cause, currency=each.currency)
 
 
 def reset(taken: Iterable[tuple[str, datetime]]) -> None:

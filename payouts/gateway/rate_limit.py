@@ -16,6 +16,7 @@ from django.db import transaction
 import heleket
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from payouts.gateway.models import LONGEST_WAIT, RateLimit
@@ -95,7 +96,8 @@ def back_off_if_asked(answers: Iterable[object]) -> None:
             with transaction.atomic():
                 if back_off(seconds_asked(each)):
                     worker = Actor.system(Channel.WORKER)
-                    log_event(DeskEvent.Type.BACK_OFF, each.message, actor=worker)
+                    words = Reason(words=each.message)
+                    log_event(DeskEvent.Type.BACK_OFF, words, actor=worker)
 
 
 def asks_for_backoff(trouble: heleket.HeleketError) -> bool:

@@ -131,7 +131,8 @@ def act(
                 if not outcomes:
                     raise
                 rest = found[len(outcomes) :]
-                outcomes += [Outcome(each.pk, str(each), False, str(exc)) for each in rest]
+                refusal = getattr(exc, "refusal", None)
+                outcomes += [Outcome(each.pk, str(each), False, str(exc), refusal) for each in rest]
                 break
             show(len(outcomes))
     report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")

@@ -1,3 +1,4 @@
+import audit.codes
 import django.db.models.deletion
 import django_fsm
 import wallets.amounts
@@ -129,7 +130,8 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("waiting_since", models.DateTimeField(null=True)),
-                ("status_reason", models.TextField(blank=True, default="", verbose_name="reason")),
+                ("reason_code", audit.codes.CodeField(blank=True, default="", max_length=30)),
+                ("reason", models.TextField(blank=True, default="", verbose_name="reason")),
                 ("generation", models.PositiveSmallIntegerField(default=1)),
                 ("due_at", models.DateTimeField(null=True)),
                 ("poll_count", models.PositiveIntegerField(default=0)),
@@ -305,7 +307,7 @@ class Migration(migrations.Migration):
                 ("digest", models.CharField(max_length=64)),
                 ("policy_version", models.PositiveIntegerField()),
                 ("voided_at", models.DateTimeField(null=True)),
-                ("void_reason", models.TextField(default="")),
+                ("voided_by", models.CharField(default="", max_length=20)),
             ],
             options={
                 "default_permissions": (),
@@ -420,6 +422,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("event_type", models.CharField(max_length=20)),
+                ("reason_code", audit.codes.CodeField(blank=True, default="", max_length=30)),
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),

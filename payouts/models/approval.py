@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from payouts.models.choices import MakerRole
+from payouts.models.choices import MakerRole, label_of
 from payouts.models.payout import Payout
 
 
@@ -40,7 +40,7 @@ class Approval(models.Model):
     digest = models.CharField(max_length=64)
     policy_version = models.PositiveIntegerField()
     voided_at = models.DateTimeField(null=True)
-    void_reason = models.TextField(default="")
+    voided_by = models.CharField(max_length=20, default="")  # an EventType
 
     class Meta:
         default_permissions = ()
@@ -52,3 +52,7 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} {self.decision}"
+
+    @property
+    def why_void(self) -> str:
+        return label_of(self.voided_by)

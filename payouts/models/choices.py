@@ -86,6 +86,11 @@ class EventType(models.TextChoices):
     CLOSE_DISCREPANCY = "close_discrepancy", _("Discrepancy closed")
 
 
+def label_of(event_type: str) -> str:
+    """Name a type of event; one that is not known any more is shown as it is."""
+    return str(dict(EventType.choices).get(event_type, event_type))
+
+
 class MakerRole(models.TextChoices):
     """What a maker did."""
 

@@ -5,6 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from audit.codes import Code, register
 from payouts.models.attempt import Attempt
 from payouts.models.payout import Payout
 
@@ -12,7 +13,8 @@ from payouts.models.payout import Payout
 class Discrepancy(models.Model):
     """Heleket and the desk differ. Open until a named person closes it with a reason."""
 
-    class Kind(models.TextChoices):
+    @register
+    class Kind(Code):
         DIFFERENT = "different", _("Heleket has another payout under our order id")
         UUID_TAKEN = "uuid_taken", _("Heleket's id belongs to another payout of ours")
         CONTRADICTION = "contradiction", _("Heleket contradicts a final word")

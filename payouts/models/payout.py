@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
 from audit import clock
+from audit.codes import NO_REASON, CodeField, Reason
 from payouts.models.choices import USUAL_WAIT, WITHOUT_CALL, Origin, PayoutStatus, WaitingFor
 from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
 from wallets.models import Client, ReadAgain, Wallet
@@ -90,7 +91,8 @@ class Payout(ReadAgain):
         blank=True,
     )
     waiting_since = models.DateTimeField(null=True)
-    status_reason = models.TextField(_("reason"), default="", blank=True)
+    reason_code = CodeField()
+    reason = models.TextField(_("reason"), default="", blank=True)  # of a person, or of Heleket
     generation = models.PositiveSmallIntegerField(default=1)
     due_at = models.DateTimeField(null=True)
     poll_count = models.PositiveIntegerField(default=0)
@@ -157,6 +159,15 @@ class Payout(ReadAgain):
         return f"{format_amount(self.amount)} {self.currency}"
 
     @property
+    def why(self) -> Reason:
+        """Why it waits, or how it ended."""
+        return Reason(self.reason_code, self.reason)
+
+    @why.setter
+    def why(self, reason: Reason) -> None:
+        self.reason_code, self.reason = reason
+
+    @property
     def is_under_way(self) -> bool:
         """Whether only Heleket knows what becomes of it."""
         return self.status in (PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
@@ -208,15 +219,15 @@ class Payout(ReadAgain):
     @transition(
         status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED
     )
-    def reject(self, reason: str) -> None:
+    def reject(self, reason: Reason) -> None:
         self._end(reason)
 
     @transition(
         status, source=[PayoutStatus.PENDING, PayoutStatus.APPROVED], target=PayoutStatus.HELD
     )
-    def hold(self, reason: str) -> None:
+    def hold(self, reason: Reason) -> None:
         """Set aside. The caller voids the approvals."""
-        self.status_reason = reason
+        self.why = reason
         self.wait_for(WaitingFor.RELEASE)
 
     @transition(status, source=PayoutStatus.HELD, target=PayoutStatus.PENDING)
@@ -229,7 +240,7 @@ class Payout(ReadAgain):
         source=[PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED],
         target=PayoutStatus.CANCELLED,
     )
-    def cancel(self, reason: str) -> None:
+    def cancel(self, reason: Reason) -> None:
         """End a payout that was never sent."""
         self._end(reason)
 
@@ -248,7 +259,7 @@ class Payout(ReadAgain):
             self._start_over()
 
     @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.PENDING)
-    def void(self, reason: str) -> None:
+    def void(self, reason: Reason) -> None:
         """Back to the approvers, as what was approved no longer stands."""
         self._start_over(reason)
 
@@ -260,7 +271,7 @@ class Payout(ReadAgain):
 
     @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.BROADCAST)
     def accept(self) -> None:
-        self.may_repeat, self.poll_count, self.status_reason = False, 0, ""
+        self.may_repeat, self.poll_count, self.why = False, 0, NO_REASON
 
     @transition(
         status,
@@ -269,14 +280,14 @@ class Payout(ReadAgain):
     )
     def confirm(self) -> None:
         """Heleket's final word to our own call: paid."""
-        self._end("")
+        self._end(NO_REASON)
 
     @transition(
         status,
         source=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST],
         target=PayoutStatus.FAILED,
     )
-    def fail(self, reason: str) -> None:
+    def fail(self, reason: Reason) -> None:
         """Not paid, for certain: Heleket's final word, an outright refusal, or the release time."""
         self._end(reason)
 
@@ -286,7 +297,7 @@ class Payout(ReadAgain):
         self.may_repeat = False
 
     @transition(status, source=PayoutStatus.SUBMITTING, target=PayoutStatus.CANCELLED)
-    def withdraw(self, reason: str) -> None:
+    def withdraw(self, reason: Reason) -> None:
         """End it as never sent: asked to cancel, and unknown at Heleket past the release time."""
         self._end(reason)
 
@@ -312,12 +323,12 @@ class Payout(ReadAgain):
         acts_alone = usual in (WaitingFor.WORKER, WaitingFor.ANSWER, WaitingFor.FINAL_WORD)
         self.wait_for(usual, due_at=clock.now() if acts_alone else None)
 
-    def _start_over(self, reason: str = "") -> None:
-        self.approved_at, self.finished_at, self.status_reason = None, None, reason
+    def _start_over(self, reason: Reason = NO_REASON) -> None:
+        self.approved_at, self.finished_at, self.why = None, None, reason
         self.cancel_asked_at, self.may_repeat = None, False
         self.wait_for(WaitingFor.APPROVALS)
 
-    def _end(self, reason: str) -> None:
-        self.status_reason, self.finished_at = reason, clock.now()
+    def _end(self, reason: Reason) -> None:
+        self.why, self.finished_at = reason, clock.now()
         self.may_repeat = False
         self.wait_for("")

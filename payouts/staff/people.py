@@ -14,11 +14,13 @@ from django.db import transaction
 from django.utils.translation import gettext as _
 
 from audit.actor import Actor
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from audit.texts import folded, needed, refuse_mixed_scripts
 from payouts.staff import roles
+from payouts.staff.codes import StaffCode
 from payouts.staff.models import Login
 
 Facts = dict[str, str]
@@ -145,12 +147,12 @@ def refuse_login(login: str, person: User | None) -> None:
 
 
 def keep_login(person: User, login: str) -> None:
-    """Write down for ever whose login this is. Raises PayoutError if somebody was faster."""
+    """Write down for ever whose login this is. Raises Refused if somebody was faster."""
     kept, _new = Login.objects.get_or_create(
         folded=folded(login), defaults={"person": person, "text": login}
     )
     if kept.person_id != person.pk:
-        raise Refused(_("This login looks like that of another person. Nothing was changed."))
+        raise Refused(StaffCode.LOGIN_TAKEN)
 
 
 def keep_logins(person: User, before: Facts | None) -> None:
@@ -191,7 +193,14 @@ def log_role(role: Group, before: Facts | None, *, actor: Actor) -> None:
 def log(
     event_type: DeskEvent.Type, person: User, reason: str = "", *, actor: Actor, **fields: str
 ) -> None:
-    log_event(event_type, reason, actor=actor, whom=person.pk, whose=person.username, **fields)
+    log_event(
+        event_type,
+        Reason(words=reason),
+        actor=actor,
+        whom=person.pk,
+        whose=person.username,
+        **fields,
+    )
 
 
 # Stop and permit
@@ -207,7 +216,7 @@ def last_stop(person: User) -> int:
 
 
 def disable(person: User, *, reason: str, actor: Actor) -> None:
-    """Keep a person out from now on; their approvals count no more. Raises PayoutError."""
+    """Keep a person out from now on; their approvals count no more. Raises Refused."""
     set_active(person, False, reason=reason, actor=actor)
 
 
@@ -220,14 +229,14 @@ def set_active(
     person: User, active: bool, *, reason: str, actor: Actor, seen: int | None = None
 ) -> None:
     if person.pk == actor.person_id:
-        raise NotAllowed(_("Nobody does this to themselves."))
-    reason = needed(reason, _("Say why."))
+        raise NotAllowed(StaffCode.NOT_YOURSELF)
+    reason = needed(reason)
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=person.pk)
         if active and last_stop(locked) != seen:
-            raise Refused(_("They were stopped again since you opened this page. Open it again."))
+            raise Refused(StaffCode.STOPPED_AGAIN)
         if locked.is_active == active:
-            raise Refused(_("It is so already."))
+            raise Refused(StaffCode.SO_ALREADY)
         locked.is_active = active
         locked.save(update_fields=["is_active"])
         event_type = DeskEvent.Type.ENABLE if active else DeskEvent.Type.DISABLE

@@ -94,7 +94,7 @@ def test_a_final_failure_gives_the_reason(office, payout, word):
     failed = now(payout)
     assert failed.status == PayoutStatus.FAILED
     told = "Cancelled at Heleket" if word == "cancel" else word
-    assert told in failed.status_reason
+    assert told in failed.why.sentence
 
 
 def test_b17_a_payout_that_vanished_changes_nothing_and_is_shown_after_repeats(office, payout):

@@ -7,9 +7,11 @@ from django.conf import settings
 
 import heleket
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.operations import perform
 from heleket.webhooks import sign_webhook
 from payouts import operations, polling, submission
+from payouts.codes import PayoutCode
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, PayoutStatus
 from payouts.seen import see
@@ -20,7 +22,7 @@ from wallets.models import Wallet, WalletStatus
 
 pytestmark = pytest.mark.django_db
 
-NOT_SENT = submission.Unsent("Too little was left of the lease.")
+NOT_SENT = submission.Unsent(Reason(PayoutCode.LEASE_RAN_OUT))
 NO_ANSWER = heleket.OutcomeUnknown("Heleket's answer broke off.")
 TOO_SMALL = heleket.RequestRejected("Minimum amount 10 USDT", status_code=422)
 NO_FUNDS = heleket.RequestRejected("Not enough funds", status_code=422)

@@ -314,6 +314,7 @@ def test_explain_says_what_a_payout_waits_for(run, run_json):
     assert code == 0
     assert set(told) == {
         *("number", "id", "status", "amount", "currency", "network", "generation"),
+        *("reason_code", "reason"),
         *("waiting_for", "sentence", "since", "who", "next"),
     }
     assert told["waiting_for"] == "worker"

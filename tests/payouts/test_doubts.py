@@ -484,7 +484,7 @@ def test_g20_the_same_words_that_say_nothing_stop_a_payout_in_the_end(office, pa
     office.submit()
     office.work(minutes=30)
     assert now(payout).status == PayoutStatus.SUBMITTING
-    assert now(payout).status_reason in explain.explain(now(payout)).sentence
+    assert now(payout).why.sentence in explain.explain(now(payout)).sentence
 
     office.work(days=1)
     office.work(days=3, every=6 * HOUR)
@@ -506,7 +506,7 @@ def test_g20_heleket_s_last_words_stand_on_the_page(office, payout):
     office.submit()
 
     said = now(payout)
-    assert "Your address is under review" in said.status_reason
+    assert "Your address is under review" in said.why.sentence
     assert "Your address is under review" in explain.explain(said).sentence
 
 

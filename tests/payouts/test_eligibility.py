@@ -10,9 +10,11 @@ from django.conf import settings
 from django.db import connection
 
 from audit import chain, clock
+from audit.codes import Reason
 from audit.models import DeskEvent
 from payouts import explain, makers, operations, submission
-from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutStatus
+from payouts.codes import PayoutCode
+from payouts.models import Approval, Attempt, EventType, Payout, PayoutEvent, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.rounds import now
@@ -87,7 +89,9 @@ def an_event_is_added(_office, payout):
 def keep_a_request(office):
     """Have one claimed that was not called: it goes back and is due again."""
     [call] = submission.claim(1, office.account)
-    submission.record([submission.Answer(call, submission.Unsent("Stopped"))], office.account)
+    submission.record(
+        [submission.Answer(call, submission.Unsent(Reason(PayoutCode.NOT_CALLED)))], office.account
+    )
     assert Payout.objects.get().status == PayoutStatus.APPROVED
     office.clock.forward(minutes=1)
 
@@ -134,13 +138,13 @@ def test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
     after = Payout.objects.filter(pk=payout.pk).values("status", "last_event", "generation").get()
     assert (after, stopped.events.count()) == (before, events)
     told = explain.explain(stopped)
-    assert stopped.status_reason in told.sentence
+    assert stopped.why.sentence in told.sentence
     assert stopped.due_at >= clock.now() + office.account.quiet_time
     office.clock.forward(hours=2)
     office.submit()
     assert len(office.creates()) == 1
     alarm = DeskEvent.objects.get(event_type="forgery")
-    assert alarm.reason == stopped.status_reason
+    assert alarm.why == stopped.why
     assert str(payout) in alarm.data
     alarms = [each for each in caplog.records if each.levelno == logging.CRITICAL]
     assert len(alarms) == 1
@@ -251,7 +255,7 @@ def approver_is_demoted(payout):
 
 
 def approval_is_void(payout):
-    operations.void_approvals([payout], "expired")
+    operations.void_approvals([payout], EventType.VOID)
 
 
 def approver_had_a_hand_in_it(payout):
@@ -298,8 +302,8 @@ def test_g50_a_repeat_that_may_not_be_paid_is_asked_about_and_released(unchecked
 
     waiting = now(payout)
     assert (waiting.status, len(office.creates())) == (PayoutStatus.SUBMITTING, 1)
-    assert waiting.status_reason in explain.explain(waiting).sentence
-    assert waiting.status_reason
+    assert waiting.why.sentence in explain.explain(waiting).sentence
+    assert waiting.why.sentence
     events, questions = waiting.events.count(), len(office.questions())
     office.work(hours=2)
     assert now(payout).status == PayoutStatus.SUBMITTING
@@ -309,7 +313,7 @@ def test_g50_a_repeat_that_may_not_be_paid_is_asked_about_and_released(unchecked
     office.work(hours=3)
 
     ended = now(payout)
-    assert (ended.status, ended.status_reason) == (PayoutStatus.FAILED, waiting.status_reason)
+    assert (ended.status, ended.why.sentence) == (PayoutStatus.FAILED, waiting.why.sentence)
     assert len(office.creates()) == 1
     assert Attempt.objects.get().watch_at is not None
 

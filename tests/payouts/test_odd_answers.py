@@ -96,6 +96,6 @@ def test_a17_a_long_list_of_refused_fields_ends_one_payout_and_pauses_nothing(of
 
     failed = now(payout)
     assert failed.status == PayoutStatus.FAILED
-    assert len(failed.status_reason) == 255
-    assert heleket.kind_of_refusal(failed.status_reason) == "unknown"  # so all of it was needed
+    assert len(failed.reason) == 255
+    assert heleket.kind_of_refusal(failed.reason) == "unknown"  # so all of it was needed
     assert not Pause.objects.exists()

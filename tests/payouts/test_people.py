@@ -188,7 +188,7 @@ def test_c4_the_approval_of_who_lost_the_right_does_not_count_at_the_claim(offic
 
     returned = Payout.objects.get(pk=payout.pk)
     assert returned.status == PayoutStatus.PENDING
-    assert "right" in returned.status_reason
+    assert "right" in returned.why.sentence
     assert Approval.objects.get().voided_at is not None
     assert not office.sandbox.calls
 

@@ -6,6 +6,7 @@ from django.db.models import ProtectedError
 
 from audit import chain
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.operations import perform
@@ -32,7 +33,7 @@ def records(unchecked_office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.submit()
     office.work(minutes=2)
-    log_event("test", "first", actor=Actor.system(Channel.COMMAND))
+    log_event("test", Reason(words="first"), actor=Actor.system(Channel.COMMAND))
     Discrepancy.objects.create(kind="vanished", key="x", payout=payout, opened_at=office.clock())
     WebhookDelivery.objects.create(
         digest="d", body="b", outcome="known", received_at=office.clock()
@@ -99,11 +100,11 @@ def test_i17_the_database_refuses_to_delete_a_record(records, table):
 
 
 def test_i17_what_may_change_still_changes(records):
-    refuses("UPDATE payouts_approval SET void_reason = 'why'")
+    refuses("UPDATE payouts_approval SET voided_by = 'hold'")
     refuses("UPDATE payouts_attempt SET calls = 2")
     refuses("UPDATE payouts_webhookdelivery SET count = 2")
     assert Attempt.objects.get().calls == 2
-    assert Approval.objects.get().void_reason == "why"
+    assert Approval.objects.get().voided_by == "hold"
 
 
 @pytest.mark.parametrize("model", [Client, Wallet, Payout])

@@ -218,7 +218,7 @@ def test_g43_an_edited_payout_stays_on_hold(client):
 
     held = Payout.objects.get()
     assert (held.amount, held.status) == (Decimal(7), PayoutStatus.HELD)
-    assert (held.waiting_for, held.status_reason) == ("release", "Ask the client")
+    assert (held.waiting_for, held.reason) == ("release", "Ask the client")
     assert "It stays on hold" in page.content.decode()
     assert not Approval.objects.filter(voided_at=None).exists()
 

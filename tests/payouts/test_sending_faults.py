@@ -181,7 +181,7 @@ def test_a7_a_refused_repeat_fails_only_after_the_release_time(office, payout):
 
     failed = now(payout)
     assert failed.status == PayoutStatus.FAILED
-    assert failed.status_reason == "Minimum amount 10 USDT"
+    assert failed.reason == "Minimum amount 10 USDT"
     assert failed.finished_at - refused_at >= office.account.release_time
     assert Attempt.objects.get().watch_at is not None
     assert len(office.creates()) == 2
@@ -391,7 +391,7 @@ def test_a17_a_refusal_about_this_payout_ends_it(office, payout, text):
     office.submit()
 
     failed = now(payout)
-    assert (failed.status, failed.status_reason) == (PayoutStatus.FAILED, text)
+    assert (failed.status, failed.reason) == (PayoutStatus.FAILED, text)
     assert not Pause.objects.exists()
     office.work(hours=1)
     assert len(office.creates()) == 1
@@ -404,7 +404,7 @@ def test_a17_refused_fields_end_a_payout_with_their_names(office, payout):
     office.sandbox.handle = true
 
     failed = now(payout)
-    assert (failed.status, failed.status_reason) == (
+    assert (failed.status, failed.reason) == (
         PayoutStatus.FAILED,
         "amount: validation.regex",
     )
@@ -423,7 +423,7 @@ def test_a17_g15_a_refusal_about_more_than_this_payout_pauses_and_ends_nothing(
     waiting = now(payout)
     assert waiting.status == PayoutStatus.APPROVED
     assert waiting.waiting_for == ("funds" if cause == "funds" else "gateway")
-    assert waiting.status_reason == text
+    assert waiting.reason == text
     assert Pause.objects.get().cause == cause
     assert office.submit() == 0
     assert now(other).status == PayoutStatus.APPROVED
@@ -444,7 +444,7 @@ def test_a17_g15_g26_a_refusal_in_unknown_words_leaves_open_what_happened(office
 
     waiting = now(payout)
     assert (waiting.status, waiting.waiting_for) == (PayoutStatus.SUBMITTING, "answer")
-    assert waiting.status_reason == text
+    assert waiting.reason == text
     assert Attempt.objects.get().unanswered == [1]
     assert Pause.objects.get().cause == "unknown"
     assert office.submit() == 0

@@ -132,7 +132,7 @@ def test_f9_a_payout_that_cannot_be_written_down_for_heleket_waits_and_says_why(
     assert statuses().count("broadcast") == 5
     poison = Payout.objects.get(pk=poison.pk)
     assert poison.status == PayoutStatus.APPROVED
-    assert "1 to 32 characters" in poison.status_reason
+    assert "1 to 32 characters" in poison.why.sentence
     assert poison.due_at > poison.requested_at
     assert not Attempt.objects.filter(payout=poison).exists()
 
@@ -179,7 +179,7 @@ def test_a12_what_is_not_called_yet_when_heleket_asks_for_silence_is_given_back(
     assert statuses() == ["submitting", *["approved"] * 3]
     back = Payout.objects.order_by("number")[1]
     assert back.attempts.get().unanswered == []
-    assert "takes no calls now" in back.status_reason
+    assert "takes no calls now" in back.why.sentence
 
     for _ in range(30):
         clock.forward(minutes=1)
@@ -200,7 +200,7 @@ def test_g74_what_is_claimed_and_not_called_when_failures_are_too_many_is_given_
     assert statuses() == [*["submitting"] * 3, "approved"]
     back = Payout.objects.get(status="approved")
     assert back.attempts.get().unanswered == []
-    assert "takes no calls now" in back.status_reason
+    assert "takes no calls now" in back.why.sentence
 
 
 def test_a12_questions_that_are_not_asked_yet_are_asked_after_the_silence(

@@ -75,8 +75,8 @@ FOUND_BY_RUNS = [
         "        call_answers.apply_no_answer(case, call.number, told, account)\n",
         "        call_answers.answered(case.attempt, call.number, account)\n"
         "        if case.payout.status == PayoutStatus.SUBMITTING:\n"
-        "            case.log_event(EventType.FAIL, told.message)\n"
-        "            case.payout.fail(told.message)\n",
+        "            case.log_event(EventType.FAIL, case.payout.why)\n"
+        "            case.payout.fail(case.payout.why)\n",
         seed=2,
     ),
     Bug(
@@ -87,8 +87,7 @@ FOUND_BY_RUNS = [
         "        case.log_event(EventType.NOT_FOUND, order_id=case.attempt.order_id)\n"
         "        payout.due_at = "
         "not_later_than_asked(payout.due_at, asked_at + account.quiet_time)\n",
-        "        case.log_event(EventType.FAIL)\n"
-        '        payout.fail("Heleket does not have it.")\n',
+        "        case.log_event(EventType.FAIL)\n        payout.fail(payout.why)\n",
         seed=2,
     ),
     Bug(

@@ -11,11 +11,10 @@ from audit import chain
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
-from audit.refusals import NotAllowed
+from audit.refusals import NotAllowed, Refused
 from tests.factories import ClientFactory, UserFactory, WalletFactory
 from wallets import operations as wallet_operations
 from wallets import services
-from wallets.errors import WalletError
 from wallets.models import Client, Wallet
 
 pytestmark = pytest.mark.django_db
@@ -82,7 +81,7 @@ def test_g72_closing_needs_a_reason_that_can_be_kept(client, payee, boss, reason
     response = client.post(turn_url(payee, "close"), {"reason": reason})
 
     assert response.context["form"].errors["reason"]
-    with pytest.raises(WalletError):
+    with pytest.raises(Refused):
         services.close_client(payee.pk, reason=reason, actor=Actor.staff(boss, Channel.ADMIN))
     assert Client.objects.get().is_active
     assert payee.history.count() == 1

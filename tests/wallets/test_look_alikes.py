@@ -6,10 +6,10 @@ from django.db import IntegrityError, transaction
 from django.urls import reverse
 
 from audit.actor import Actor, Channel
+from audit.refusals import Refused
 from audit.texts import one_line
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
 from wallets import services
-from wallets.errors import WalletError
 from wallets.models import Client, Wallet
 
 UNSEEN = [
@@ -72,7 +72,7 @@ def test_g35_what_can_be_seen_is_accepted(text):
 @pytest.mark.parametrize("field", ["external_id", "name", "group"])
 @pytest.mark.parametrize("text", ["A\u200bnn", "\u200b", "A\u00adnn", "\u2800"])
 def test_g35_a_client_with_unseen_characters_is_refused(field, text):
-    with pytest.raises(WalletError, match=unicodedata.name(max(text))):
+    with pytest.raises(Refused, match=unicodedata.name(max(text))):
         services.add_client(
             **{"external_id": "C-1", "name": "Ann", "actor": Actor.system(Channel.ADMIN)}
             | {field: text}
@@ -84,7 +84,7 @@ def test_g35_a_client_with_unseen_characters_is_refused(field, text):
 @pytest.mark.django_db
 def test_g35_a_wallets_label_with_unseen_characters_is_refused():
     address = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
-    with pytest.raises(WalletError, match="ZERO WIDTH SPACE"):
+    with pytest.raises(Refused, match="ZERO WIDTH SPACE"):
         services.add_wallet(
             ClientFactory(),
             network="tron",
@@ -123,7 +123,7 @@ def test_g35_the_page_says_so_beside_the_field(client, staff, field):
 def test_g79_an_id_that_looks_the_same_is_refused(client, staff, kind):
     services.add_client(external_id=ID, name="Ann", actor=Actor.system(Channel.ADMIN))
 
-    with pytest.raises(WalletError, match="look-alike external id already exists: Ann"):
+    with pytest.raises(Refused, match="look-alike external id already exists: Ann"):
         services.add_client(external_id=ALIKE[kind], name="Ben", actor=Actor.system(Channel.ADMIN))
     response = add(client, external_id=ALIKE[kind])
 
@@ -146,7 +146,7 @@ def test_g79_the_database_keeps_ids_apart_that_look_the_same(kind):
 @pytest.mark.parametrize("mixed", ["\u0421-1", "Paypa\u04cf", "\u0410nn"])
 def test_g79_an_id_of_mixed_alphabets_is_refused(client, staff, mixed):
     mixed = mixed.replace("\u0421-1", "\u0421Z-1")
-    with pytest.raises(WalletError, match="different alphabets"):
+    with pytest.raises(Refused, match="different alphabets"):
         services.add_client(external_id=mixed, name="Ann", actor=Actor.system(Channel.ADMIN))
 
     assert "alphabets" in str(add(client, external_id=mixed).context["adminform"].form.errors)
@@ -174,7 +174,7 @@ def test_g79_texts_are_stored_composed_and_found_so():
 def test_g79_a_name_that_looks_the_same_is_shown_and_confirmed(client, staff, name):
     services.add_client(external_id="C-1", name="Ann Lee", actor=Actor.system(Channel.ADMIN))
 
-    with pytest.raises(WalletError, match=r"looks the same: Ann Lee \(C-1\)"):
+    with pytest.raises(Refused, match=r"looks the same: Ann Lee \(C-1\)"):
         services.add_client(external_id="C-2", name=name, actor=Actor.system(Channel.ADMIN))
     form = add(client, name=name).context["adminform"].form
     assert "Ann Lee (C-1)" in str(form.errors["name"])

@@ -10,11 +10,11 @@ from django_fsm import TransitionNotAllowed, can_proceed
 from audit import chain
 from audit.actor import Actor, Channel
 from audit.operations import perform
-from audit.refusals import NotAllowed
+from audit.refusals import NotAllowed, Refused
 from tests.factories import ClientFactory, UserFactory, WalletFactory
 from wallets import operations as wallet_operations
 from wallets import services
-from wallets.errors import InvalidAddress, WalletError
+from wallets.errors import InvalidAddress
 from wallets.models import Client, Wallet, WalletStatus
 
 TRON = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
@@ -101,7 +101,7 @@ def test_a_client_is_added_with_its_history():
     ],
 )
 def test_d5_a_client_that_cannot_be_shown_cleanly_is_refused(wrong):
-    with pytest.raises(WalletError):
+    with pytest.raises(Refused):
         services.add_client(
             **{"external_id": "C-1", "name": "Ann", "actor": Actor.system(Channel.ADMIN)} | wrong
         )
@@ -112,7 +112,7 @@ def test_d5_a_client_that_cannot_be_shown_cleanly_is_refused(wrong):
 def test_an_external_id_is_taken_once():
     services.add_client(external_id="C-1", name="Ann", actor=Actor.system(Channel.ADMIN))
 
-    with pytest.raises(WalletError, match="already exists"):
+    with pytest.raises(Refused, match="already exists"):
         services.add_client(external_id="C-1", name="Ben", actor=Actor.system(Channel.ADMIN))
 
     assert Client.objects.get().name == "Ann"
@@ -142,7 +142,7 @@ def test_the_same_wallet_in_another_spelling_is_refused():
     client = ClientFactory()
     services.add_wallet(client, network="eth", address=ETH, actor=Actor.system(Channel.ADMIN))
 
-    with pytest.raises(WalletError, match="already has this wallet"):
+    with pytest.raises(Refused, match="already has this wallet"):
         services.add_wallet(
             client, network="eth", address=ETH.lower(), actor=Actor.system(Channel.ADMIN)
         )
@@ -161,7 +161,7 @@ def test_the_same_address_with_another_memo_is_another_wallet():
 
 
 def test_an_inactive_client_gets_no_wallet():
-    with pytest.raises(WalletError, match="not active"):
+    with pytest.raises(Refused, match="not active"):
         services.add_wallet(
             ClientFactory(is_active=False),
             network="tron",
@@ -297,7 +297,7 @@ def test_a_wallet_of_an_inactive_client_is_not_approved(approver):
         actor=Actor.staff(approver, Channel.ADMIN),
     )
 
-    assert outcomes[0].text == "Its client is not active."
+    assert outcomes[0].text == "The client is not active."
     assert Wallet.objects.get().status == "new"
 
 
@@ -378,7 +378,7 @@ def test_a_refused_act_leaves_no_event(approver):
         actor=Actor.staff(approver, Channel.ADMIN),
     )
 
-    assert (outcome.done, outcome.code) == (False, "status")
+    assert (outcome.done, outcome.code) == (False, "wallet_status")
     assert not wallet.events.exists()
 
 

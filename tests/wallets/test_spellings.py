@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 import heleket
 from audit.actor import Actor, Channel
+from audit.refusals import Refused
 from payouts.admin.rows import search
 from payouts.models import Attempt, Payout
 from payouts.recording import difference
@@ -20,7 +21,6 @@ from wallets.addresses import canonical, canonical_spellings, check_address
 from wallets.addresses import canonical as canonical_of_answer
 from wallets.coins import NETWORKS
 from wallets.encodings import decode_cashaddr, decode_ton, encode_ton
-from wallets.errors import WalletError
 from wallets.models import Wallet
 
 SPELLED = {
@@ -139,7 +139,7 @@ def test_g33_no_second_wallet_for_the_same_destination(network, address):
     services.add_wallet(client, network=network, address=address, actor=Actor.system(Channel.ADMIN))
 
     for text in spellings(network, address):
-        with pytest.raises(WalletError):
+        with pytest.raises(Refused):
             services.add_wallet(
                 client, network=network, address=text, actor=Actor.system(Channel.ADMIN)
             )

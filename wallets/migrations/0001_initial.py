@@ -1,4 +1,5 @@
 import audit.clock
+import audit.codes
 import audit.texts
 import django.core.validators
 import django.db.models.deletion
@@ -288,6 +289,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("event_type", models.CharField(max_length=20)),
+                ("reason_code", audit.codes.CodeField(blank=True, default="", max_length=30)),
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),

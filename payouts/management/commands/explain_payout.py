@@ -11,7 +11,10 @@ from payouts.models import Payout
 from payouts.staff import command_line
 from wallets.coins import network_name
 
-ABOUT = ("number", "status", "amount", "currency", "network", "generation")
+ABOUT = (
+    *("number", "status", "reason_code", "reason"),
+    *("amount", "currency", "network", "generation"),
+)
 
 
 class Command(BaseCommand):

@@ -146,7 +146,7 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
     monkeypatch.setattr(submission, "choose", linger)
     told, calls = pair.run(rebind, partial(submission.claim, 1, account))
 
-    assert "1 payout may still be paid" in str(told)
+    assert "present account: 1." in str(told)
     assert Binding.objects.get().host == account.host
     assert len(calls) == 1
 

@@ -7,8 +7,10 @@ import pytest
 
 import heleket
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.operations import perform
 from payouts import operations, polling, submission
+from payouts.codes import PayoutCode
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Pause
@@ -29,7 +31,7 @@ ANSWERS = [
     heleket.Unavailable("Connection refused"),
     heleket.OutcomeUnknown("No answer"),
     heleket.RequestRejected("Not enough funds"),
-    submission.Unsent("Too little was left of the lease."),
+    submission.Unsent(Reason(PayoutCode.LEASE_RAN_OUT)),
 ]
 
 

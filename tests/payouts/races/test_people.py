@@ -9,6 +9,7 @@ from django.db import IntegrityError
 
 from audit.actor import Actor, Channel
 from audit.chain import first_broken
+from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.operations import perform
@@ -147,7 +148,7 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
 
     def tell():
         with transitions.change([payout.pk], actor=Actor.staff(operator, Channel.API)) as [locked]:
-            locked.log_event("note", "1E-7", amount="0.10000000", since=1.0)
+            locked.log_event("note", Reason(words="1E-7"), amount="0.10000000", since=1.0)
 
     for _ in rounds:
         returned(writers.run(held, released, tell, tell, tell, tell))

@@ -1,0 +1,87 @@
+"""Codes, each beside its sentence: a code is what is stored and compared, the sentence is made of it
+when it is shown, in the reader's language.
+
+Each package keeps its own in a table of this kind, and registers it: no code means two things.
+"""
+
+from typing import NamedTuple, TypeVar
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+LONGEST_CODE = 30
+
+
+class Code(models.TextChoices):
+    """A table of codes. A sentence names the facts that it takes, as `%(words)s` does.
+
+    Of a reason that is stored with a row, `words` is all that can be told again.
+    """
+
+    def sentence(self, **facts: object) -> str:
+        return str(self.label % facts).strip()
+
+
+Table = TypeVar("Table", bound=type[Code])
+
+TABLES: list[type[Code]] = []
+
+
+def register(table: Table) -> Table:
+    """Add the codes of a package. Raises ValueError for one that another package has."""
+    if taken := {code.value for code in table} & {value for value, _label in choices()}:
+        raise ValueError(f"codes that are in use already: {', '.join(sorted(taken))}")
+    TABLES.append(table)
+    return table
+
+
+def choices() -> list[tuple[str, str]]:
+    """Return every pair of a code and its sentence."""
+    return [pair for table in TABLES for pair in table.choices]
+
+
+def find(code: str) -> Code | None:
+    return next((table(code) for table in TABLES if code in table.values), None)
+
+
+class Reason(NamedTuple):
+    """Why something is as it is: a code, and words of a person or of Heleket, which the sentence of
+    the code quotes. Without a code the words stand for themselves."""
+
+    code: str = ""
+    words: str = ""
+
+    @property
+    def sentence(self) -> str:
+        """A code that is not known any more is shown as it is."""
+        if not self.code:
+            return self.words
+        code = find(self.code)
+        return code.sentence(words=self.words) if code else f"{self.code} {self.words}".strip()
+
+
+NO_REASON = Reason()
+
+
+class CodeField(models.CharField):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A code of any of the tables, or none."""
+
+    def __init__(self, **options: object) -> None:
+        options = {"max_length": LONGEST_CODE, "default": "", "blank": True} | options
+        super().__init__(**options)  # type: ignore[arg-type]
+
+
+@register
+class AuditCode(Code):
+    NOT_ALLOWED = "not_allowed", _("You do not have the right to do this.")
+    REASON_MISSING = "reason_missing", _("Say why.")
+    TOO_LONG = "too_long", _("Write at most %(count)d characters.")
+    UNSEEN = (
+        "unseen",
+        _("Use one line of text that can be seen: character %(place)d is %(name)s."),
+    )
+    MIXED_SCRIPTS = (
+        "mixed_scripts",
+        _("“%(word)s” mixes letters of different alphabets (%(alphabets)s)."),
+    )
+    BLANK_AT_END = "blank_at_end", _("Remove the blank at the beginning or the end.")

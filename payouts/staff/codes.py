@@ -1,0 +1,19 @@
+"""The codes of what is refused about the people of the desk."""
+
+from django.utils.translation import gettext_lazy as _
+
+from audit.codes import Code, register
+
+
+@register
+class StaffCode(Code):
+    LOGIN_TAKEN = (
+        "login_taken",
+        _("This login looks like that of another person. Nothing was changed."),
+    )
+    NOT_YOURSELF = "not_yourself", _("Nobody does this to themselves.")
+    STOPPED_AGAIN = (
+        "stopped_again",
+        _("They were stopped again since you opened this page. Open it again."),
+    )
+    SO_ALREADY = "so_already", _("It is so already.")
