@@ -36,4 +36,6 @@ def refusal_of_maker(person_id: int | None, makers: Sequence[Maker]) -> Refusal 
     if not makers:
         return Refusal(PayoutCode.NO_MAKER)
     roles = [str(MakerRole(role).label) for person, role in makers if person == person_id]
-    return Refusal(PayoutCode.MAKER, roles=", ".join(roles)) if roles else None
+    if not roles:
+        return None
+    return Refusal(PayoutCode.MAKER, roles=", ".join(roles))
