@@ -4,7 +4,7 @@ when it is shown, in the reader's language.
 Each package keeps its own in a table of this kind, and registers it: no code means two things.
 """
 
-from typing import NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -64,11 +64,15 @@ NO_REASON = Reason()
 
 
 class CodeField(models.CharField):  # type: ignore[type-arg]  # generic in the stubs alone
-    """A code of any of the tables, or none."""
+    """A code of any of the tables, or none. A new code is no migration."""
 
-    def __init__(self, **options: object) -> None:
-        options = {"max_length": LONGEST_CODE, "default": "", "blank": True} | options
-        super().__init__(**options)  # type: ignore[arg-type]
+    def __init__(self, **options: Any) -> None:
+        always = {"max_length": LONGEST_CODE, "default": "", "blank": True, "choices": choices}
+        super().__init__(**options | always)
+
+    def deconstruct(self) -> Any:
+        name, path, args, options = super().deconstruct()
+        return name, path, args, {key: options[key] for key in options.keys() & {"verbose_name"}}
 
 
 @register

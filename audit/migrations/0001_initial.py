@@ -50,7 +50,7 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("event_type", models.CharField(max_length=20)),
-                ("reason_code", audit.codes.CodeField(blank=True, default="", max_length=30)),
+                ("reason_code", audit.codes.CodeField()),
                 ("reason", models.TextField(default="")),
                 ("data", models.TextField(default="")),
                 ("hash", models.CharField(max_length=64)),

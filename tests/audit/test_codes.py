@@ -4,10 +4,12 @@ import re
 from pathlib import Path
 
 import pytest
+from django.core.exceptions import ValidationError
 
 from audit import codes
 from audit.codes import AuditCode, Code, Reason
 from payouts.codes import PayoutCode
+from payouts.models import Payout
 
 ROOT = Path(__file__).resolve().parents[2]
 LIST = ROOT / "docs" / "codes.md"
@@ -49,3 +51,12 @@ def test_the_list_of_codes_has_them_all():
 def in_list(label: object) -> str:
     """Show a fact that is put in as its name."""
     return re.sub(r"%\((\w+)\)[sd]", r"*\1*", str(label))
+
+
+def test_a_field_takes_the_codes_of_every_table():
+    field = Payout._meta.get_field("reason_code")
+
+    assert field.clean("right_lost", None) == "right_lost"
+    assert field.clean("wallet_frozen", None) == "wallet_frozen"
+    with pytest.raises(ValidationError):
+        field.clean("no_code", None)
