@@ -1,5 +1,5 @@
-"""Codes, each beside its sentence: a code is what is stored and compared, the sentence is made of it
-when it is shown, in the reader's language.
+"""Codes, each beside its sentence. A code is what is stored and compared; the sentence is made of
+it when it is shown, in the reader's language.
 
 Each package keeps its own in a table of this kind, and registers it: no code means two things.
 """
