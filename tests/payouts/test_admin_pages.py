@@ -235,6 +235,18 @@ def test_the_page_offers_what_this_person_may_do_now(client, log_in):
         assert pages[0].context["may_edit"] == (role == "Requester")
 
 
+def test_the_page_names_the_makers_with_their_roles(client, log_in):
+    log_in("Auditor")
+    payout = PayoutFactory()
+    retried = StaffFactory(roles=["Operator"])
+    PayoutMaker.objects.create(payout=payout, person=retried, role="retried")
+
+    text = client.get(page_of(payout)).content.decode()
+
+    for maker in payout.makers.all():
+        assert f"<dt>{maker.person}</dt><dd>{maker.get_role_display()}</dd>" in text
+
+
 def test_the_page_knows_whether_this_address_was_paid_before(client, log_in):
     log_in("Auditor")
     payout = PayoutFactory()
