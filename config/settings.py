@@ -18,9 +18,9 @@ DEBUG = env.flag("DEBUG")
 ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
 
 INSTALLED_APPS = [
-    "unfold",
+    "unfold.apps.BasicAppConfig",  # without its own site: the desk has one
     "unfold.contrib.filters",
-    "django.contrib.admin",
+    "payouts.staff.apps.SiteConfig",  # the Admin
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.humanize",

@@ -13,11 +13,12 @@ from audit import clock
 from audit.refusals import Refused
 from payouts import explain, submission
 from payouts.admin.forms import SwitchForm
-from payouts.admin.frame import DeskAdmin, StaffRequest, actor_of, require
+from payouts.admin.frame import DeskAdmin, require
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Binding, Pause, RateLimit
 from payouts.models import Payout, PayoutStatus
+from payouts.staff.pages import StaffRequest, actor_of
 
 COUNTED = 10_000
 

@@ -5,7 +5,6 @@ from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest
@@ -14,19 +13,11 @@ from django.utils.functional import cached_property
 from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from audit.actor import Actor, Channel
+from payouts.staff.pages import StaffRequest
 
 FAR = 10_000  # nobody pages further; they filter or search
 LONGEST_ID = 18  # digits that fit into a column of either database
 ID = re.compile(f"[0-9]{{1,{LONGEST_ID}}}")
-
-
-class StaffRequest(HttpRequest):
-    user: User
-
-
-def actor_of(request: Any) -> Actor:
-    return Actor.staff(request.user, Channel.ADMIN)
 
 
 def never(_admin: Any, _request: HttpRequest, _obj: Any = None) -> bool:

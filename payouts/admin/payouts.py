@@ -25,10 +25,11 @@ from audit.refusals import Refused
 from payouts import idempotency, operations, requests
 from payouts.admin import acts, costs, dossier, rows
 from payouts.admin.forms import AddForm, ConfirmForm, EditForm
-from payouts.admin.frame import LONGEST_ID, DeskAdmin, StaffRequest, actor_of, require
+from payouts.admin.frame import LONGEST_ID, DeskAdmin, require
 from payouts.admin.templatetags.payouts import ago, money
 from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus
 from payouts.seen import Seen
+from payouts.staff.pages import StaffRequest, actor_of
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.coins import network_name
 from wallets.models import Client, PayoutMethod, Wallet

@@ -17,9 +17,10 @@ from audit.refusals import Refused
 from payouts import operations
 from payouts.admin.dossier import pretty, without_login
 from payouts.admin.forms import CloseForm
-from payouts.admin.frame import DeskAdmin, StaffRequest, actor_of, require
+from payouts.admin.frame import DeskAdmin, require
 from payouts.admin.templatetags.payouts import ago
 from payouts.models import Discrepancy, WebhookDelivery
+from payouts.staff.pages import StaffRequest, actor_of
 
 
 class OpenFilter(admin.SimpleListFilter):

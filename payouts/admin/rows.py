@@ -17,10 +17,11 @@ from unfold.contrib.filters.admin import RadioFilter
 from unfold.utils import display_for_label
 
 from audit import clock
-from payouts.admin.frame import BoundedList, BoundedPaginator, StaffRequest
+from payouts.admin.frame import BoundedList, BoundedPaginator
 from payouts.admin.templatetags.payouts import TONES
 from payouts.explain import States, explain
 from payouts.models import Attempt, Discrepancy, PayoutQuerySet, PayoutStatus
+from payouts.staff.pages import StaffRequest
 from wallets.addresses import canonical_spellings
 from wallets.coins import NETWORKS
 from wallets.models import Client, PayoutMethod

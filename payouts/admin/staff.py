@@ -1,7 +1,5 @@
 """Staff and their roles. Rights come with the roles; nobody changes their own."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 from django import forms
@@ -11,7 +9,7 @@ from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
 from django.contrib.auth.models import Group, User
 from django.core.exceptions import PermissionDenied, ValidationError
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.template.response import TemplateResponse
@@ -24,33 +22,16 @@ from unfold.forms import (
     UserCreationForm,
 )
 
-from audit.actor import Actor
-from audit.models import DeskEvent
 from audit.refusals import Refused
 from payouts.admin.forms import PersonActForm
-from payouts.admin.frame import LONGEST_ID, CarefulList, StaffRequest, actor_of, is_too_long
+from payouts.admin.frame import LONGEST_ID, CarefulList, is_too_long
 from payouts.staff import people, roles
+from payouts.staff.pages import StaffRequest, actor_of
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
 POWERS = ["is_superuser", "user_permissions"]
-
-
-@contextmanager
-def logging_password(person: User | None, *, actor: Actor) -> Iterator[None]:
-    """Seal that a person's password is another one afterwards, in the same transaction."""
-    with transaction.atomic():
-        before = person and User.objects.get(pk=person.pk).password
-        yield
-        if person and User.objects.get(pk=person.pk).password != before:
-            people.log(DeskEvent.Type.PASSWORD, person, actor=actor)
-
-
-def change_own_password(request: StaffRequest) -> HttpResponse:
-    with logging_password(request.user, actor=actor_of(request)):
-        response: HttpResponse = admin.site.password_change(request)
-    return response
 
 
 class NewPersonForm(UserCreationForm):
@@ -211,7 +192,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-ar
 
     def user_change_password(self, request: Any, id: str, *args: Any) -> HttpResponse:  # noqa: A002
         person = self.get_object(request, unquote(id))
-        with logging_password(person, actor=actor_of(request)):
+        with people.logging_password(person, actor=actor_of(request)):
             response: HttpResponse = super().user_change_password(request, id, *args)
         return response
 

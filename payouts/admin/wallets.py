@@ -28,7 +28,8 @@ from audit.actor import Actor
 from audit.operations import perform
 from audit.refusals import Refused
 from audit.texts import one_line
-from payouts.admin.frame import ID, CarefulList, StaffRequest, actor_of, never
+from payouts.admin.frame import ID, CarefulList, never
+from payouts.staff.pages import StaffRequest, actor_of
 from wallets import operations, services
 from wallets.addresses import canonical_spellings, check_address, check_memo
 from wallets.amounts import format_amount

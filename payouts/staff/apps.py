@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.contrib.admin import apps as admin_apps
 from django.core import checks
 
 
@@ -11,3 +12,10 @@ class StaffConfig(AppConfig):
         from payouts.staff.roles import check_apart  # models are there from here on
 
         checks.register(check_apart, checks.Tags.database)
+
+
+class SiteConfig(admin_apps.AdminConfig):
+    """Django's Admin, with the desk's own site for everything that is registered anywhere."""
+
+    default = False  # of this package, whose own is the one above
+    default_site = "payouts.staff.site.DeskSite"

@@ -5,8 +5,8 @@ stopped in the meantime is not undone by a page that knew nothing of it.
 """
 
 import json
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
@@ -78,9 +78,9 @@ def refuse_stale(shown: str, now: Facts) -> None:
     if not before.keys() >= now.keys():
         raise ValidationError(_("Open the page again; it does not say what it showed."))
     if changed := differences(before, now):
-        told = "; ".join(f"{name}: {change}" for name, change in changed.items())
+        what = "; ".join(f"{name}: {change}" for name, change in changed.items())
         raise ValidationError(
-            _("This changed since you opened the page (%(what)s). Open it again.") % {"what": told}
+            _("This changed since you opened the page (%(what)s). Open it again.") % {"what": what}
         )
 
 
@@ -201,6 +201,16 @@ def log(
         whose=person.username,
         **fields,
     )
+
+
+@contextmanager
+def logging_password(person: User | None, *, actor: Actor) -> Iterator[None]:
+    """Seal that a person's password is another one afterwards, in the same transaction."""
+    with transaction.atomic():
+        before = person and User.objects.get(pk=person.pk).password
+        yield
+        if person and User.objects.get(pk=person.pk).password != before:
+            log(DeskEvent.Type.PASSWORD, person, actor=actor)
 
 
 # Stop and permit

@@ -30,6 +30,7 @@ from payouts.models import (
 )
 from payouts.seen import see
 from payouts.staff.roles import ROLES
+from payouts.staff.site import DeskSite
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
 from tests.payouts.rounds import submit_due
 
@@ -337,6 +338,11 @@ def test_what_heleket_answers_is_escaped(client, log_in, heleket_client):
 
 
 # What no page can do
+
+
+def test_all_pages_are_of_the_desks_own_site():
+    assert isinstance(admin.site._wrapped, DeskSite)
+    assert all(each.admin_site is admin.site._wrapped for each in admin.site._registry.values())
 
 
 def test_c8_nothing_of_money_is_changed_or_deleted_by_djangos_own_pages(
