@@ -43,7 +43,7 @@ class Entry:
 
 
 @dataclass(frozen=True)
-class Try:
+class AttemptShown:
     """One attempt, with Heleket's last answer laid out for reading."""
 
     attempt: Attempt
@@ -59,7 +59,7 @@ def dossier(payout: Payout, actor: Actor) -> dict[str, Any]:
     attempts = list(payout.attempts.order_by("-generation"))
     return {
         "payout": payout,
-        "told": explain(payout),
+        "explanation": explain(payout),
         "acts": possible_acts(payout, actor),
         "why_not": why_not_approve(payout, actor),
         "may_edit": may_edit(payout, actor),
@@ -68,9 +68,9 @@ def dossier(payout: Payout, actor: Actor) -> dict[str, Any]:
         "requester": known_as(
             payout.requested_by, first_logins(entries).get(payout.requested_by_id)
         ),
-        "makers": name_all(makers, entries),
-        "approvals": name_all(approvals, entries),
-        "tries": [in_words(attempt) for attempt in attempts],
+        "makers": with_names(makers, entries),
+        "approvals": with_names(approvals, entries),
+        "attempts": [described(attempt) for attempt in attempts],
         "timeline": entries,
         "discrepancies": payout.discrepancies.select_related("closed_by").order_by("-opened_at"),
         **history(payout),
@@ -120,20 +120,22 @@ def first_logins(entries: Sequence[Entry]) -> dict[int | None, str | None]:
     return {each.event.person_id: each.event.login for each in entries}  # the oldest comes last
 
 
-def name_all(rows: Iterable[Any], entries: Sequence[Entry]) -> list[Any]:
+def with_names(rows: Iterable[Any], entries: Sequence[Entry]) -> list[tuple[str, Any]]:
     """Name each person as the payout's events do: an approval by the login it was given under."""
     at_that_time: dict[Any, Any] = {
         (each.event.person_id, each.event.at): each.event.login for each in entries
     }
-    at_first, named = first_logins(entries), list(rows)
-    for row in named:
+    at_first = first_logins(entries)
+
+    def name(row: Any) -> str:
         moment = (row.person_id, getattr(row, "decided_at", None))
-        row.who = known_as(row.person, at_that_time.get(moment, at_first.get(row.person_id)))
-    return named
+        return known_as(row.person, at_that_time.get(moment, at_first.get(row.person_id)))
+
+    return [(name(row), row) for row in rows]
 
 
-def in_words(attempt: Attempt) -> Try:
-    told = [
+def described(attempt: Attempt) -> AttemptShown:
+    answered = [
         ("uuid", _("Heleket's id"), attempt.uuid),
         ("remote_status", _("Heleket's status"), attempt.remote_status),
         ("is_final", _("Final word"), _("yes") if attempt.is_final else _("not yet")),
@@ -146,10 +148,10 @@ def in_words(attempt: Attempt) -> Try:
     sources = dict(Channel.choices)
     facts = [
         (label, value, str(sources.get(attempt.sources.get(name), "")))
-        for name, label, value in told
+        for name, label, value in answered
         if value
     ]
-    return Try(attempt, pretty(attempt.answer), facts)
+    return AttemptShown(attempt, pretty(attempt.answer), facts)
 
 
 def plain(amount: Decimal | None) -> str:

@@ -42,7 +42,6 @@ LIKELY_DUPLICATE = timedelta(hours=24)
 class PayoutAdmin(DeskAdmin):
     change_list_template = "payouts/list.html"
     paginator = rows.PayoutPaginator
-    list_display = ["name", "state", "waits", "age", "sum", "who", "destination", "purpose"]
     list_select_related = ["client"]
     list_filter = [
         rows.QueueFilter,
@@ -86,6 +85,10 @@ class PayoutAdmin(DeskAdmin):
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[rows.PayoutList]:
         return rows.PayoutList
 
+    def get_list_display(self, request: HttpRequest) -> list[Any]:
+        waits = rows.waits_column()
+        return ["name", "state", waits, "age", "sum", "who", "destination", "purpose"]
+
     def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         tabs = rows.tabs(Payout.objects.all(), request.user, request.GET.get("queue", ""))
         context = {**(extra_context or {}), "title": _("Payouts"), "tabs": tabs}
@@ -105,10 +108,6 @@ class PayoutAdmin(DeskAdmin):
     @display(description=gettext_lazy("status"))
     def state(self, payout: Payout) -> SafeString:
         return rows.status_label(payout.status)
-
-    @display(description=gettext_lazy("waiting for"))
-    def waits(self, payout: Any) -> str:
-        return payout.told.label or "—"
 
     @display(description=gettext_lazy("age"))
     def age(self, payout: Payout) -> str:
