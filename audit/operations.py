@@ -83,6 +83,7 @@ class Operation(Generic[Row, Seen, Facts]):
     """One act. Each kind of row has a base of its own that locks, compares and names them."""
 
     permission: str | tuple[str, ...]  # one of them is enough
+    statuses: frozenset[Any]  # those it may start from
     takes_reason = False
     needs_reason = False
     unknown: Code  # of a row that does not exist

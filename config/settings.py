@@ -196,12 +196,12 @@ UNFOLD = {
         {
             "rel": "icon",
             "type": "image/svg+xml",
-            "href": lambda _request: static("payouts/icon.svg"),
+            "href": lambda _request: static("staff/icon.svg"),
         },
     ],
     "SHOW_HISTORY": False,
     "SHOW_VIEW_ON_SITE": False,
-    "STYLES": [lambda _request: static("payouts/desk.css")],
+    "STYLES": [lambda _request: static("staff/desk.css")],
     "COLORS": {
         "primary": {
             "50": "oklch(98% .014 180)",

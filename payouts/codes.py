@@ -9,11 +9,6 @@ from audit.codes import Code, register
 class PayoutCode(Code):
     # Why an act is refused
     UNKNOWN_PAYOUT = "unknown_payout", _("This payout does not exist.")
-    NONE_CHOSEN = "none_chosen", _("No payout was chosen. Nothing was changed.")
-    TOO_MANY = (
-        "too_many",
-        _("At most %(most)s payouts at once; choose fewer. Nothing was changed."),
-    )
     PAYOUT_STATUS = "payout_status", _("This is not possible while it is “%(status)s”.")
     OPEN_DISCREPANCY = (
         "open_discrepancy",

@@ -22,6 +22,10 @@ Type = WalletEvent.Type
 class Seen:
     id: int
 
+    @property
+    def token(self) -> str:
+        return str(self.id)
+
 
 class WalletOperation(Operation[Wallet, Seen, None]):
     """An act on wallets, from the statuses of its transition."""

@@ -3,6 +3,7 @@
 import time
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -12,7 +13,8 @@ from payouts import explain
 from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
 from payouts.gateway.models import RateLimit
-from wallets.models import PayoutMethod
+from wallets.amounts import InvalidAmount, format_amount, parse_amount
+from wallets.models import PayoutMethod, Wallet
 
 ASK_SECONDS = 5.0  # a person waits for the page
 
@@ -42,6 +44,27 @@ def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:
     )
 
 
+def estimate_in_words(wallet: Wallet, typed: Any) -> dict[str, str]:
+    """Return the estimate of what somebody has typed so far, or a note that says what is amiss."""
+    currency = typed.get("currency", "")
+    if not currency:
+        return {"note": _("Choose a currency.")}
+    if not typed.get("amount"):
+        return {"note": _("Type an amount.")}
+    try:
+        costs = estimate(wallet.network, currency, parse_amount(typed["amount"]))
+    except InvalidAmount as exc:
+        return {"note": str(exc)}
+    if costs is None:
+        return {"note": _("Heleket does not pay this coin there.")}
+    return {
+        "note": costs.refusal.sentence if costs.refusal else "",
+        "arrives": f"{format_amount(costs.amount)} {currency}",
+        "fee": f"{format_amount(costs.fee)} {currency}",
+        "debit": f"{format_amount(costs.debit)} {currency}",
+    }
+
+
 @dataclass(frozen=True)
 class Calculated:
     """Heleket's own calculation, or why there is none."""
@@ -51,8 +74,8 @@ class Calculated:
 
 
 def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> Calculated:
-    """Let Heleket calculate a payout that is not made. Nothing is sent, and if Heleket asks for
-    silence in answer, all keep it.
+    """Let Heleket calculate a payout that is not made. Nothing is sent, and if Heleket answers
+    that there are too many calls, everybody backs off.
 
     The call does not count in our own rate: a person waits for it.
     """

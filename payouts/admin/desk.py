@@ -1,24 +1,24 @@
 """The Desk page: the switch, the account at Heleket, its pauses, and what waits."""
 
+from functools import partial
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import Min
 from django.http import HttpResponse
-from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from audit import clock
-from audit.refusals import Refused
+from audit.actor import Actor
 from payouts import explain, submission
 from payouts.admin.forms import SwitchForm
-from payouts.admin.frame import DeskAdmin, require
+from payouts.admin.lists import DeskAdmin
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Binding, Pause, RateLimit
 from payouts.models import Payout, PayoutStatus
-from payouts.staff.pages import StaffRequest, actor_of
+from payouts.staff.pages import StaffRequest, actor_of, require
 
 COUNTED = 10_000
 
@@ -46,7 +46,7 @@ class SwitchAdmin(DeskAdmin):
             else None,
             "waits": what_waits(),
         }
-        return self.page(request, "desk", _("Desk"), opts=None, **context)
+        return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)
 
     def set_sending(self, request: StaffRequest) -> HttpResponse:
         """Pause or resume, whichever the confirmation said."""
@@ -54,30 +54,26 @@ class SwitchAdmin(DeskAdmin):
         switch = Switch.objects.get(pk=1)
         shown = {"to": "paused" if switch.is_on else "on", "seen": str(switch.changed_at)}
         form = SwitchForm(request.POST or None, initial=shown)
-        if request.method == "POST" and form.is_valid() and self.save(request, form):
-            return redirect("admin:payouts_controls_switch_changelist")
-        title = _("Pause sending?") if switch.is_on else _("Resume sending?")
-        return self.page(request, "set_sending", title, opts=None, switch=switch, form=form)
+        return self.ask(
+            request,
+            form,
+            partial(turn, actor=actor_of(request)),
+            template="payouts/set_sending.html",
+            title=_("Pause sending?") if switch.is_on else _("Resume sending?"),
+            back=self.url("changelist"),
+            opts=None,
+            switch=switch,
+        )
 
-    def save(self, request: Any, form: SwitchForm) -> bool:
-        pause = form.cleaned_data["to"] == "paused"
-        data = form.cleaned_data
-        try:
-            switch.set_sending(
-                not pause,
-                reason=data["reason"],
-                actor=actor_of(request),
-                seen=None if pause else data["seen"],
-            )
-        except Refused as exc:
-            form.add_error(None, str(exc))
-            return False
-        sentence = _("Sending goes on.")
-        if pause:
-            sentence = _("Sending is paused: no new call starts. Still under way: %d.")
-            sentence = sentence % submission.calls_out()
-        messages.success(request, sentence)
-        return True
+
+def turn(to: str, seen: str, reason: str, *, actor: Actor) -> str:
+    """Set the switch, and return a sentence about what that means."""
+    pause = to == "paused"
+    switch.set_sending(not pause, reason=reason, actor=actor, seen=None if pause else seen)
+    if not pause:
+        return _("Sending goes on.")
+    sentence = _("Sending is paused: no new call starts. Still under way: %d.")
+    return sentence % submission.calls_out()
 
 
 def what_waits() -> list[dict[str, Any]]:

@@ -10,14 +10,12 @@ from typing import Any
 from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
-from audit.actor import Actor, Channel
+from audit.actor import Channel
 from audit.models import LOGIN, known_as
-from payouts import operations
-from payouts.admin import acts, costs
+from payouts.admin import costs
 from payouts.explain import explain
 from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus
 from payouts.models.choices import label_of
-from payouts.operations import PayoutOperation
 from wallets.amounts import Total, format_amount
 
 LATEST = 5
@@ -51,7 +49,7 @@ class AttemptShown:
     facts: list[tuple[Any, Any, str]]
 
 
-def dossier(payout: Payout, actor: Actor) -> dict[str, Any]:
+def dossier(payout: Payout) -> dict[str, Any]:
     """Gather the page, as a context for its template."""
     entries = timeline(payout)
     makers = payout.makers.select_related("person").order_by("pk")
@@ -60,9 +58,6 @@ def dossier(payout: Payout, actor: Actor) -> dict[str, Any]:
     return {
         "payout": payout,
         "explanation": explain(payout),
-        "acts": possible_acts(payout, actor),
-        "why_not": why_not_approve(payout, actor),
-        "may_edit": may_edit(payout, actor),
         "estimate": costs.estimate(payout.network, payout.currency, payout.amount),
         "latest": next((a for a in attempts if a.generation == payout.generation), None),
         "requester": known_as(
@@ -75,34 +70,6 @@ def dossier(payout: Payout, actor: Actor) -> dict[str, Any]:
         "discrepancies": payout.discrepancies.select_related("closed_by").order_by("-opened_at"),
         **history(payout),
     }
-
-
-def possible_acts(payout: Payout, actor: Actor) -> list[acts.Act]:
-    return [
-        act
-        for act in acts.ACTS.values()
-        if act.is_allowed(actor) and not why_not(act.operation, payout, actor)
-    ]
-
-
-def why_not(operation: PayoutOperation[Any], payout: Payout, actor: Actor) -> str:
-    """Say why the actor cannot do this to the payout as it stands, or nothing."""
-    refusal = operation.refusal(payout, operation.load([payout]), actor)
-    return refusal.sentence if refusal else ""
-
-
-def why_not_approve(payout: Payout, actor: Actor) -> str:
-    """Say why an approver cannot approve this one although it waits for approval."""
-    approve = operations.APPROVE
-    if payout.status not in approve.statuses or not actor.may(*approve.permissions):
-        return ""
-    return why_not(approve, payout, actor)
-
-
-def may_edit(payout: Payout, actor: Actor) -> bool:
-    edit = operations.Edit
-    is_possible = payout.status in edit.statuses and not operations.refusal_of_stopped(payout)
-    return is_possible and actor.may(edit.permission)
 
 
 def timeline(payout: Payout) -> list[Entry]:

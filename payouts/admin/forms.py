@@ -1,4 +1,4 @@
-"""Forms of the Admin: a payout by hand, its edit, and the reason for an act."""
+"""Forms of the Admin: a payout by hand, its edit, and the reason for what is done."""
 
 from contextlib import suppress
 from typing import Any
@@ -11,19 +11,17 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
-from audit.texts import one_line
 from payouts import idempotency
-from payouts.admin.acts import Act
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Payout
 from payouts.seen import see
+from payouts.staff.forms import LONGEST_REASON, reason_field, text_field
 from wallets.amounts import UNIT, AmountFormField
 from wallets.codes import WalletCode
 from wallets.coins import network_name
 from wallets.display import in_groups
 from wallets.models import Client, PayoutMethod, Wallet
 
-LONGEST_REASON = 500
 MOST_EVENTS = 2**31 - 1
 
 
@@ -33,13 +31,6 @@ class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic 
         name = format_html(" · {}", obj.label) if obj.label else ""
         head = format_html("<strong>{}</strong>{}{}", network_name(obj.network), name, memo)
         return format_html("{}<br>{}", head, in_groups(obj.address))
-
-
-def text_field(label: Any, max_length: int | None, **more: Any) -> forms.CharField:
-    widget = UnfoldAdminTextInputWidget(attrs={"autocomplete": "off"})
-    return forms.CharField(
-        label=label, max_length=max_length, validators=[one_line], widget=widget, **more
-    )
 
 
 # Which refusals no other amount would mend.
@@ -151,28 +142,8 @@ class EditForm(PayoutForm):
         return cls(client=payout.client, initial={**shown, "seen": seen.token})
 
 
-class ConfirmForm(forms.Form):
-    """What a confirmation page sends back: tokens of what it showed, and a reason if one is due."""
-
-    seen = forms.CharField(widget=forms.HiddenInput, required=False)
-    reason = text_field(gettext_lazy("Reason"), LONGEST_REASON)
-
-    def __init__(self, *args: Any, act: Act, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        if act.operation.takes_reason:
-            self.fields["reason"].required = act.operation.needs_reason
-            needed = _("Say why. It is kept with the payout.")
-            self.fields["reason"].error_messages["required"] = needed
-        else:
-            del self.fields["reason"]
-
-
 class CloseForm(forms.Form):
-    reason = text_field(
-        gettext_lazy("Reason"),
-        LONGEST_REASON,
-        error_messages={"required": gettext_lazy("Say what you found out. It is kept for ever.")},
-    )
+    reason = reason_field(gettext_lazy("Say what you found out. It is kept for ever."))
 
 
 class SwitchForm(forms.Form):
@@ -184,11 +155,7 @@ class SwitchForm(forms.Form):
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     to = forms.ChoiceField(choices=[("paused", "paused"), ("on", "on")], widget=forms.HiddenInput)
-    reason = text_field(
-        gettext_lazy("Reason"),
-        LONGEST_REASON,
-        error_messages={"required": gettext_lazy("Say why.")},
-    )
+    reason = reason_field(gettext_lazy("Say why."))
 
 
 class PersonActForm(forms.Form):
@@ -197,8 +164,4 @@ class PersonActForm(forms.Form):
     seen = forms.IntegerField(
         widget=forms.HiddenInput, required=False, min_value=0, max_value=MOST_EVENTS
     )
-    reason = text_field(
-        gettext_lazy("Reason"),
-        LONGEST_REASON,
-        error_messages={"required": gettext_lazy("Say why.")},
-    )
+    reason = reason_field(gettext_lazy("Say why."))

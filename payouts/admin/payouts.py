@@ -1,17 +1,15 @@
-"""Payouts in the Admin: the list, the page, acts, edit and a payout by hand."""
+"""Payouts in the Admin: the list, the page, actions, edit and a payout by hand."""
 
-import re
-from collections.abc import Callable
-from datetime import timedelta
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.conf import settings
 from django.contrib import admin, messages
-from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
@@ -20,26 +18,27 @@ from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 from unfold.decorators import display
 
-from audit import clock
+from audit.actor import Actor
+from audit.operations import Outcome
 from audit.refusals import Refused
 from payouts import idempotency, operations, requests
-from payouts.admin import acts, costs, dossier, rows
-from payouts.admin.forms import AddForm, ConfirmForm, EditForm
-from payouts.admin.frame import LONGEST_ID, DeskAdmin, require
+from payouts.admin import costs, dossier, rows
+from payouts.admin.actions import ACTIONS, perform_action, sums_of
+from payouts.admin.forms import AddForm, EditForm
+from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.payouts import ago, money
 from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus
-from payouts.seen import Seen
-from payouts.staff.pages import StaffRequest, actor_of
-from wallets.amounts import InvalidAmount, format_amount, parse_amount
+from payouts.seen import Seen, see
+from payouts.staff.actions import Action, ActionPages, Confirmation
+from payouts.staff.pages import ID, StaffRequest, actor_of, require
 from wallets.coins import network_name
 from wallets.models import Client, PayoutMethod, Wallet
 
 CLIENTS_OFFERED = 20
-LIKELY_DUPLICATE = timedelta(hours=24)
 
 
 @admin.register(Payout)
-class PayoutAdmin(DeskAdmin):
+class PayoutAdmin(ActionPages, DeskAdmin):
     change_list_template = "payouts/list.html"
     paginator = rows.PayoutPaginator
     list_select_related = ["client"]
@@ -60,6 +59,9 @@ class PayoutAdmin(DeskAdmin):
     search_help_text = gettext_lazy(
         "Number, reference, client, or a whole address or transaction id"
     )
+    offers = ACTIONS
+    confirm_template = "payouts/confirm.html"
+    cells_template = "payouts/_cells.html"
 
     def has_add_permission(self, request: Any, _obj: Any = None) -> bool:
         return bool(request.user.has_perm("payouts.add_payout"))
@@ -74,10 +76,9 @@ class PayoutAdmin(DeskAdmin):
             page("add/", self.choose_client, "add"),
             page("add/<int:client_id>/", self.add_for, "add_for"),
             page("estimate/", self.estimate, "estimate"),
-            page("act/<slug:name>/", self.act_on_many, "act"),
             page("<uuid:object_id>/", self.show, "change"),
             page("<uuid:object_id>/edit/", self.edit, "edit"),
-            page("<uuid:object_id>/<slug:name>/", self.act_on_one, "act_on"),
+            *self.action_urls("<uuid:object_id>/<slug:name>/"),
         ]
 
     # The list
@@ -131,104 +132,57 @@ class PayoutAdmin(DeskAdmin):
 
     def show(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
         payout = self.find(request, object_id)
-        context = dossier.dossier(payout, actor_of(request))
-        return self.page(request, "page", str(payout), original=payout, **context)
+        actor = actor_of(request)
+        context = dossier.dossier(payout) | {
+            "actions": self.offered_on(payout, actor),
+            "why_not": self.why_not("approve", payout, actor),
+            "may_edit": may_edit(payout, actor),
+        }
+        return self.page(request, "payouts/page.html", str(payout), original=payout, **context)
 
     def find(self, request: StaffRequest, object_id: UUID) -> Payout:
         require(request, "payouts.view_payout")
         payouts = Payout.objects.select_related("client", "wallet", "requested_by")
         return get_object_or_404(payouts, pk=object_id)
 
-    # Acts: a confirmation, then POST on exactly what it showed, then what became of each row
+    # Actions
 
-    def get_actions(self, request: StaffRequest) -> dict[str, Any]:
-        """Offer on the list what this person may do to payouts at all."""
-
-        def begin(name: str) -> Callable[..., HttpResponse]:
-            return lambda _admin, request, chosen: self.confirm(request, acts.ACTS[name], chosen)
-
-        actions: dict[str, Any] = {
-            act.name: (begin(act.name), act.name, act.title)
-            for act in acts.ACTS.values()
-            if act.is_allowed(actor_of(request))
-        }
-        if request.user.has_perm("payouts.edit_payout"):
+    def get_actions(self, request: HttpRequest) -> dict[str, Any]:
+        actions = super().get_actions(request)
+        if actor_of(request).may("payouts.edit_payout"):
             actions["edit"] = (PayoutAdmin.edit_chosen, "edit", _("Edit"))
         return actions
 
-    def response_action(self, request: Any, queryset: Any) -> HttpResponse | None:
-        """Go on with ids that payouts can have; the list chooses no others."""
-        try:
-            [UUID(each) for each in request.POST.getlist(ACTION_CHECKBOX_NAME)]
-        except ValueError:
-            messages.error(request, _("No payout was chosen. Nothing was changed."))
-            return None
-        response: HttpResponse | None = super().response_action(request, queryset)
-        return response
+    def see(self, rows: Sequence[Payout]) -> list[Seen]:
+        return see(rows)
 
-    def act_on_one(self, request: StaffRequest, object_id: UUID, name: str) -> HttpResponse:
-        act = self.find_act(request, name)
-        payout = self.find(request, object_id)
-        return self.confirm(request, act, Payout.objects.filter(pk=payout.pk))
+    def read_seen(self, token: str) -> Seen | None:
+        return Seen.read(token)
 
-    def act_on_many(self, request: StaffRequest, name: str) -> HttpResponse:
-        act = self.find_act(request, name)
-        if request.method != "POST":
-            return redirect("admin:payouts_payout_changelist")
-        seen = acts.read_tokens(request.POST.get("seen", ""))
-        form = ConfirmForm(request.POST, act=act)
-        if not form.is_valid():
-            chosen = Payout.objects.filter(pk__in=[each.id for each in seen])
-            return self.confirm(request, act, chosen, form)
-        return self.act(request, act, seen, form.cleaned_data.get("reason", ""))
+    def shown_rows(self, queryset: QuerySet[Payout]) -> QuerySet[Payout]:
+        return queryset.select_related("client").order_by("number")
 
-    def find_act(self, request: StaffRequest, name: str) -> acts.Act:
-        if name not in acts.ACTS:
-            raise Http404
-        act = acts.ACTS[name]
-        if not act.is_allowed(actor_of(request)):
-            raise PermissionDenied
-        return act
-
-    def confirm(
-        self, request: Any, act: acts.Act, chosen: QuerySet[Payout], form: Any = None
-    ) -> HttpResponse:
-        try:
-            confirmation = acts.prepare(act, chosen, actor_of(request))
-        except Refused as exc:
-            messages.error(request, str(exc))
-            return redirect("admin:payouts_payout_changelist")
-        form = form or ConfirmForm(act=act)
-        context: dict[str, Any] = {"act": act, "confirmation": confirmation, "form": form}
-        if payout := confirmation.only:
-            context |= self.wire(act, payout)
-        return self.page(request, "confirm", act.title, **context)
-
-    def wire(self, act: acts.Act, payout: Payout) -> dict[str, Any]:
-        """Return what one payout's confirmation shows besides: all that Heleket will be told."""
+    def confirm_context(self, request: StaffRequest, confirmation: Confirmation) -> dict[str, Any]:
+        """Of one payout show all that Heleket will be given, of many their sums."""
+        payout = confirmation.only
+        if payout is None:
+            return {"sums": sums_of(confirmation.rows)}
         coin = (payout.network, payout.currency, payout.amount)
+        sends = ACTIONS[confirmation.action.name].sends
         return {
             "payout": payout,
             "original": payout,
+            "sends": sends,
             "order_id": payout.order_id(settings.INSTALLATION),
             "estimate": costs.estimate(*coin),
-            "calculated": costs.ask_heleket(*coin, payout.address) if act.sends else None,
+            "calculated": costs.ask_heleket(*coin, payout.address) if sends else None,
         }
 
-    def act(
-        self, request: StaffRequest, act: acts.Act, seen: list[Seen], reason: str
-    ) -> HttpResponse:
-        try:
-            outcomes = acts.do(act, seen, reason=reason, actor=actor_of(request))
-        except Refused as exc:
-            messages.error(request, str(exc))
-            return redirect("admin:payouts_payout_changelist")
-        payouts = Payout.objects.select_related("client").in_bulk([each.id for each in outcomes])
-        results = [(outcome, payouts.get(outcome.id)) for outcome in outcomes]
-        results.sort(key=lambda result: (result[0].done, result[1].number if result[1] else 0))
-        done = sum(outcome.done for outcome in outcomes)
-        context = {"act": act, "results": results, "done": done, "refused": len(results) - done}
-        return self.page(request, "result", act.title, **context)
+    def perform(
+        self, request: StaffRequest, action: Action, seen: Sequence[Seen], reason: str
+    ) -> list[Outcome]:
+        actor = actor_of(request)
+        return perform_action(ACTIONS[action.name], seen, reason=reason, actor=actor)
 
     # Edit
 
@@ -245,29 +199,18 @@ class PayoutAdmin(DeskAdmin):
         form = EditForm.showing(payout)
         if request.method == "POST":
             form = EditForm(request.POST, client=payout.client)
-            if form.is_valid() and self.save_edit(request, payout, form):
-                return redirect("admin:payouts_payout_change", payout.pk)
-        title = _("Edit %s") % payout
-        possible = dossier.may_edit(payout, actor_of(request))
-        context = {"payout": payout, "original": payout, "form": form, "possible": possible}
-        return self.page(request, "edit", title, **context)
-
-    def save_edit(self, request: StaffRequest, payout: Payout, form: EditForm) -> bool:
-        data = dict(form.cleaned_data)
-        seen, reason = Seen.read(data.pop("seen")), data.pop("reason")
-        if seen is None or seen.id != payout.pk:
-            seen = Seen(payout.pk, "")  # which no payout is
-        try:
-            edit = operations.Edit(**data)
-            changed = operations.edit_payout(seen, edit, reason=reason, actor=actor_of(request))
-        except Refused as exc:
-            form.add_error(None, str(exc))
-            return False
-        done = _("%s was changed. It waits for approval.")
-        if changed.status == PayoutStatus.HELD:
-            done = _("%s was changed. It stays on hold.")
-        messages.success(request, done % payout)
-        return True
+        actor = actor_of(request)
+        return self.ask(
+            request,
+            form,
+            partial(save_edit, payout, actor),
+            template="payouts/edit.html",
+            title=_("Edit %s") % payout,
+            back=self.url("change", payout.pk),
+            payout=payout,
+            original=payout,
+            possible=may_edit(payout, actor),
+        )
 
     # Add: the client, then the form, then a confirmation
 
@@ -278,7 +221,7 @@ class PayoutAdmin(DeskAdmin):
         if term:
             clients = clients.filter(pk__in=rows.clients_called(term))
         context = {"clients": clients[:CLIENTS_OFFERED], "term": term}
-        return self.page(request, "choose_client", _("Who is paid?"), **context)
+        return self.page(request, "payouts/choose_client.html", _("Who is paid?"), **context)
 
     def add_for(self, request: StaffRequest, client_id: int) -> HttpResponse:
         require(request, "payouts.add_payout")
@@ -290,21 +233,21 @@ class PayoutAdmin(DeskAdmin):
             if payout := self.save_new(request, client, form):
                 return redirect("admin:payouts_payout_change", payout.pk)
         title = _("Pay %s") % client.name
-        return self.page(request, "add", title, client=client, form=form)
+        return self.page(request, "payouts/add.html", title, client=client, form=form)
 
     def confirm_new(self, request: HttpRequest, client: Client, form: AddForm) -> HttpResponse:
-        told = form.cleaned_data
-        wallet = told["wallet"]
-        coin = (wallet.network, told["currency"], told["amount"])
+        new = form.cleaned_data
+        wallet = new["wallet"]
+        coin = (wallet.network, new["currency"], new["amount"])
         context = {
             "client": client,
             "form": form,
-            "new": told,
+            "new": new,
             "estimate": costs.estimate(*coin),
             "calculated": costs.ask_heleket(*coin, wallet.address),
-            "duplicates": likely_duplicates(wallet, told["currency"], told["amount"]),
+            "duplicates": rows.likely_duplicates(wallet, new["currency"], new["amount"]),
         }
-        return self.page(request, "confirm_new", _("Request this payout?"), **context)
+        return self.page(request, "payouts/confirm_new.html", _("Request this payout?"), **context)
 
     def save_new(self, request: StaffRequest, client: Client, form: AddForm) -> Payout | None:
         data = dict(form.cleaned_data)
@@ -325,45 +268,31 @@ class PayoutAdmin(DeskAdmin):
         return payout
 
     def estimate(self, request: StaffRequest) -> JsonResponse:
-        """Tell the form, while somebody types, what the stored price list says."""
+        """Answer the form, while somebody types, with what the stored price list says."""
         if not (self.has_add_permission(request) or request.user.has_perm("payouts.edit_payout")):
             raise PermissionDenied
-        wallet = Wallet.objects.filter(pk__in=ids_in(request.GET.get("wallet", ""))).first()
+        chosen = request.GET.get("wallet", "")
+        wallet = Wallet.objects.filter(pk=chosen).first() if ID.fullmatch(chosen) else None
         if wallet is None:
             return JsonResponse({"currencies": [], "note": _("Choose a wallet.")})
         services_there = PayoutMethod.objects.available().filter(network=wallet.network)
         currencies = list(services_there.values_list("currency", flat=True))
-        told = estimate_in_words(wallet, request.GET)
-        return JsonResponse({"currencies": currencies, **told})
+        fields = costs.estimate_in_words(wallet, request.GET)
+        return JsonResponse({"currencies": currencies, **fields})
 
 
-def ids_in(text: str) -> list[int]:
-    """Return the id that a text is, or none."""
-    return [int(text)] if re.fullmatch(f"[0-9]{{1,{LONGEST_ID}}}", text) else []
+def may_edit(payout: Payout, actor: Actor) -> bool:
+    edit = operations.Edit
+    is_possible = payout.status in edit.statuses and not operations.refusal_of_stopped(payout)
+    return is_possible and actor.may(edit.permission)
 
 
-def likely_duplicates(wallet: Wallet, currency: str, amount: Any) -> QuerySet[Payout]:
-    recent = Payout.objects.for_client(wallet.client).filter(
-        requested_at__gte=clock.now() - LIKELY_DUPLICATE
-    )
-    return recent.filter(address=wallet.address, currency=currency, amount=amount)
-
-
-def estimate_in_words(wallet: Wallet, typed: Any) -> dict[str, Any]:
-    currency = typed.get("currency", "")
-    if not currency:
-        return {"note": _("Choose a currency.")}
-    if not typed.get("amount"):
-        return {"note": _("Type an amount.")}
-    try:
-        told = costs.estimate(wallet.network, currency, parse_amount(typed["amount"]))
-    except InvalidAmount as exc:
-        return {"note": str(exc)}
-    if told is None:
-        return {"note": _("Heleket does not pay this coin there.")}
-    return {
-        "note": told.refusal.sentence if told.refusal else "",
-        "arrives": f"{format_amount(told.amount)} {currency}",
-        "fee": f"{format_amount(told.fee)} {currency}",
-        "debit": f"{format_amount(told.debit)} {currency}",
-    }
+def save_edit(payout: Payout, actor: Actor, seen: str, reason: str, **data: Any) -> str:
+    """Change what the page showed, and return a sentence about it. Raises Refused."""
+    shown = Seen.read(seen)
+    if shown is None or shown.id != payout.pk:
+        shown = Seen(payout.pk, "")  # which no payout is
+    changed = operations.edit_payout(shown, operations.Edit(**data), reason=reason, actor=actor)
+    if changed.status == PayoutStatus.HELD:
+        return _("%s was changed. It stays on hold.") % payout
+    return _("%s was changed. It waits for approval.") % payout

@@ -3,24 +3,23 @@
 from collections.abc import Callable
 from typing import Any
 
-from django.contrib import admin, messages
+from django.contrib import admin
 from django.db.models import F
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404, redirect
+from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from audit.models import DeskEvent
-from audit.refusals import Refused
 from payouts import operations
 from payouts.admin.dossier import pretty, without_login
 from payouts.admin.forms import CloseForm
-from payouts.admin.frame import DeskAdmin, require
+from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.payouts import ago
 from payouts.models import Discrepancy, WebhookDelivery
-from payouts.staff.pages import StaffRequest, actor_of
+from payouts.staff.pages import StaffRequest, actor_of, require
 
 
 class OpenFilter(admin.SimpleListFilter):
@@ -60,21 +59,25 @@ class DiscrepancyAdmin(DeskAdmin):
     def show(self, request: StaffRequest, object_id: int) -> HttpResponse:
         require(request, "payouts.view_discrepancy")
         found = self.find(object_id)
-        return self.page(request, "discrepancy", str(found), discrepancy=found)
+        return self.page(request, "payouts/discrepancy.html", str(found), discrepancy=found)
 
     def close(self, request: StaffRequest, object_id: int) -> HttpResponse:
         require(request, "payouts.close_discrepancy")
-        found, form = self.find(object_id), CloseForm(request.POST or None)
-        if request.method == "POST" and form.is_valid():
-            try:
-                operations.close_discrepancy(found, **form.cleaned_data, actor=actor_of(request))
-            except Refused as exc:
-                form.add_error(None, str(exc))
-            else:
-                messages.success(request, _("Closed. It is kept with your name and your reason."))
-                return redirect("admin:payouts_discrepancy_change", object_id)
-        title = _("Close this discrepancy?")
-        return self.page(request, "close_discrepancy", title, discrepancy=found, form=form)
+        found = self.find(object_id)
+
+        def close(reason: str) -> str:
+            operations.close_discrepancy(found, reason=reason, actor=actor_of(request))
+            return _("Closed. It is kept with your name and your reason.")
+
+        return self.ask(
+            request,
+            CloseForm(request.POST or None),
+            close,
+            template="payouts/close_discrepancy.html",
+            title=_("Close this discrepancy?"),
+            back=self.url("change", object_id),
+            discrepancy=found,
+        )
 
     def find(self, object_id: int) -> Discrepancy:
         known = Discrepancy.objects.select_related("payout__client", "attempt", "closed_by")
@@ -115,7 +118,7 @@ class WebhookDeliveryAdmin(DeskAdmin):
         "body_as_sent",
     ]
 
-    @display(description=gettext_lazy("what Heleket told"))
+    @display(description=gettext_lazy("what Heleket sent"))
     def body_as_sent(self, delivery: WebhookDelivery) -> str:
         return pretty(delivery.body)
 
@@ -154,5 +157,5 @@ class DeskEventAdmin(DeskAdmin):
 
     @display(description=gettext_lazy("details"))
     def details(self, event: DeskEvent) -> str:
-        told = without_login(event.facts)
-        return ", ".join(f"{name} {value}" for name, value in told.items() if value) or "—"
+        fields = without_login(event.facts)
+        return ", ".join(f"{name} {value}" for name, value in fields.items() if value) or "—"

@@ -1,8 +1,8 @@
 """The list of payouts: its queues, filters and search."""
 
-import re
 from collections.abc import Callable
 from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -18,17 +18,18 @@ from unfold.decorators import display
 from unfold.utils import display_for_label
 
 from audit import clock
-from payouts.admin.frame import BoundedList, BoundedPaginator
+from payouts.admin.lists import BoundedList, BoundedPaginator
 from payouts.admin.templatetags.payouts import TONES
 from payouts.explain import States, explain
 from payouts.models import Attempt, Discrepancy, Payout, PayoutQuerySet, PayoutStatus
-from payouts.staff.pages import StaffRequest
+from payouts.staff.pages import ID, StaffRequest
 from wallets.addresses import canonical_spellings
 from wallets.coins import NETWORKS
-from wallets.models import Client, PayoutMethod
+from wallets.models import Client, PayoutMethod, Wallet
 
 COUNTED = 1000  # a tab counts no further
 PAST = "past"
+LIKELY_DUPLICATE = timedelta(hours=24)
 MOST_FOUND = 50  # clients or attempts that one search looks through
 
 Status = PayoutStatus
@@ -47,8 +48,8 @@ class PayoutList(BoundedList):
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         payouts = super().get_queryset(request, exclude_parameters)
-        told = self.params.get(PAST, "")
-        self.past = int(told) if re.fullmatch("[0-9]{1,18}", told) else None
+        past = self.params.get(PAST, "")
+        self.past = int(past) if ID.fullmatch(past) else None
         self.goes_down = "number" not in self.get_ordering(request, self.root_queryset)
         if self.past is None:
             return payouts
@@ -136,8 +137,8 @@ def tabs(payouts: PayoutQuerySet, person: User, chosen: str) -> list[dict[str, A
         if name == "mine" and not person.has_perm("payouts.approve_payout"):
             continue
         count = queue(payouts, person).order_by()[: COUNTED + 1].count()
-        told = f"{COUNTED:,}+" if count > COUNTED else str(count)
-        shown.append({"name": name, "title": title, "count": told, "is_empty": not count})
+        label = f"{COUNTED:,}+" if count > COUNTED else str(count)
+        shown.append({"name": name, "title": title, "count": label, "is_empty": not count})
     shown.append({"name": "", "title": _("All")})
     return [{**tab, "is_chosen": tab["name"] == chosen} for tab in shown]
 
@@ -147,14 +148,21 @@ def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
 
     Clients and attempts are looked up first, so that each part of the search can use its index.
     """
-    tries = Attempt.objects.filter(Q(txid=text) | Q(uuid=text) | Q(order_id=text))
+    attempts = Attempt.objects.filter(Q(txid=text) | Q(uuid=text) | Q(order_id=text))
     found = Q(reference=text) | Q(client__in=clients_called(text))
     found |= Q(address__in=canonical_spellings(text))
-    found |= Q(pk__in=list(tries.values_list("payout_id", flat=True)[:MOST_FOUND]))
+    found |= Q(pk__in=list(attempts.values_list("payout_id", flat=True)[:MOST_FOUND]))
     number = text.upper().removeprefix("P-").removeprefix("#")
     if number.isascii() and number.isdecimal() and len(number) < 19:
         found |= Q(number=int(number))
     return payouts.filter(found)
+
+
+def likely_duplicates(wallet: Wallet, currency: str, amount: Decimal) -> PayoutQuerySet:
+    recent = Payout.objects.for_client(wallet.client).filter(
+        requested_at__gte=clock.now() - LIKELY_DUPLICATE
+    )
+    return recent.filter(address=wallet.address, currency=currency, amount=amount)
 
 
 def clients_called(text: str) -> list[int]:

@@ -1,5 +1,6 @@
 """Staff and their roles. Rights come with the roles; nobody changes their own."""
 
+from functools import partial
 from typing import Any
 
 from django import forms
@@ -12,21 +13,20 @@ from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import IntegrityError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.template.response import TemplateResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
-from unfold.admin import ModelAdmin
 from unfold.forms import (
     AdminPasswordChangeForm,
     UserChangeForm,
     UserCreationForm,
 )
 
+from audit.actor import Actor
 from audit.refusals import Refused
 from payouts.admin.forms import PersonActForm
-from payouts.admin.frame import LONGEST_ID, CarefulList, is_too_long
+from payouts.admin.lists import CarefulList, is_too_long
 from payouts.staff import people, roles
-from payouts.staff.pages import StaffRequest, actor_of
+from payouts.staff.pages import LONGEST_ID, DeskPages, StaffRequest, actor_of
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -137,7 +137,7 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
 
 @admin.register(User)
-class UserAdmin(KeptAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-arg]  # as in Django
+class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg]  # as in Django
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
@@ -209,34 +209,30 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, ModelAdmin):  # type: ignore[type-ar
         if person == request.user or not self.has_change_permission(request, person):
             raise PermissionDenied
         shown = {"seen": people.last_stop(person)}
-        form = PersonActForm(request.POST or None, initial=shown)
-        if request.method == "POST" and form.is_valid():
-            data = form.cleaned_data
-            try:
-                if active:
-                    people.enable(person, **data, actor=actor_of(request))
-                else:
-                    people.disable(person, reason=data["reason"], actor=actor_of(request))
-            except Refused as exc:
-                form.add_error(None, str(exc))
-            else:
-                done = _("%s may come in again.") if active else _("%s is kept out from now on.")
-                messages.success(request, done % person)
-                return redirect("admin:auth_user_change", person.pk)
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": (_("Enable %s?") if active else _("Disable %s?")) % person,
-            "form": form,
-            "person": person,
-            "active": active,
-            "facts": people.facts_of_person(person),
-        }
-        return TemplateResponse(request, "payouts/stop_person.html", context)
+        return self.ask(
+            request,
+            PersonActForm(request.POST or None, initial=shown),
+            partial(set_active, person, active, actor_of(request)),
+            template="payouts/stop_person.html",
+            title=(_("Enable %s?") if active else _("Disable %s?")) % person,
+            back=self.url("change", person.pk),
+            person=person,
+            active=active,
+            facts=people.facts_of_person(person),
+        )
+
+
+def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str) -> str:
+    """Let a person in or keep them out, and return a sentence about it. Raises Refused."""
+    if active:
+        people.enable(person, seen=seen, reason=reason, actor=actor)
+        return _("%s may come in again.") % person
+    people.disable(person, reason=reason, actor=actor)
+    return _("%s is kept out from now on.") % person
 
 
 @admin.register(Group)
-class GroupAdmin(KeptAdmin, DjangoGroupAdmin, ModelAdmin):
+class GroupAdmin(KeptAdmin, DjangoGroupAdmin, DeskPages):
     form = RoleForm
 
     def facts(self, obj: Group) -> people.Facts:

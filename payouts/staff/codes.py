@@ -1,4 +1,4 @@
-"""The codes of what is refused about the people of the desk."""
+"""The codes of what is refused about the people of the desk, and of what they chose on a page."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -17,3 +17,8 @@ class StaffCode(Code):
         _("They were stopped again since you opened this page. Open it again."),
     )
     SO_ALREADY = "so_already", _("It is so already.")
+    NONE_CHOSEN = "none_chosen", _("No %(row)s was chosen. Nothing was changed.")
+    TOO_MANY = (
+        "too_many",
+        _("At most %(most)s %(rows)s at once; choose fewer. Nothing was changed."),
+    )

@@ -46,7 +46,11 @@ def broken_contracts(project):
 
 PLANTED = {
     "an import upwards between packages": ("wallets/amounts.py", "import payouts.models", TOP),
-    "an import upwards between floors": ("payouts/makers.py", "import payouts.admin.acts", FLOORS),
+    "an import upwards between floors": (
+        "payouts/makers.py",
+        "import payouts.admin.actions",
+        FLOORS,
+    ),
     "a circle among siblings": ("payouts/makers.py", "import payouts.operations", CIRCLES),
     "a circle in the sandbox": (
         "heleket/sandbox/merchant.py",

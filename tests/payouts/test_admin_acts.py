@@ -9,7 +9,8 @@ import heleket
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
-from payouts.admin import acts
+from payouts.admin.actions import ACTIONS
+from payouts.admin.payouts import PayoutAdmin
 from payouts.gateway import accounts
 from payouts.gateway.models import RateLimit
 from payouts.models import Approval, MakerRole, Payout, PayoutEvent, PayoutMaker, PayoutStatus
@@ -55,7 +56,7 @@ def first_status(operation):
 
 def fitting(name, **more):
     """A payout to which the act can be done."""
-    payout = PayoutFactory(status=first_status(acts.ACTS[name].operation), **more)
+    payout = PayoutFactory(status=first_status(ACTIONS[name].operation), **more)
     if name == "ask":
         payout = PayoutFactory(status=PayoutStatus.APPROVED)
     return payout
@@ -76,7 +77,7 @@ def log_in(client):
 
 
 def test_the_matrix_names_every_act():
-    assert MAY.keys() == acts.ACTS.keys()
+    assert MAY.keys() == ACTIONS.keys()
 
 
 @pytest.mark.parametrize("name", MAY)
@@ -138,7 +139,7 @@ def test_an_act_is_done_as_confirmed(client, log_in, name, role, ends):
 )
 def test_a_confirmation_asks_in_a_whole_sentence(client, log_in, name, one, many):
     log_in("Operator")
-    status = first_status(acts.ACTS[name].operation)
+    status = first_status(ACTIONS[name].operation)
     payouts = [PayoutFactory(status=status), PayoutFactory(status=status)]
     chosen = {"action": name, "_selected_action": [payout.pk for payout in payouts]}
 
@@ -174,7 +175,7 @@ def test_no_get_acts(client, log_in):
     payout = PayoutFactory()
     before = PayoutEvent.objects.count()
 
-    for name in acts.ACTS:
+    for name in ACTIONS:
         client.get(confirm_url(payout, name), {"seen": tokens(payout), "reason": "x"})
         client.get(act_url(name), {"seen": tokens(payout), "reason": "x"})
         client.post(confirm_url(payout, name), {"seen": tokens(payout), "reason": "x"})
@@ -199,7 +200,7 @@ def test_c1_no_maker_approves_by_any_way(client, log_in, role, is_superuser):
     PayoutMaker.objects.create(payout=payout, person=maker, role=role)
 
     page = client.get(reverse("admin:payouts_payout_change", args=[payout.pk]))
-    assert "approve" not in [act.name for act in page.context["acts"]]
+    assert "approve" not in [action.name for action, _url in page.context["actions"]]
     assert "You may not approve it" in page.content.decode()
 
     assert b'name="seen"' not in client.get(confirm_url(payout, "approve")).content
@@ -303,8 +304,8 @@ def test_c6_the_confirmation_counts_and_sums_what_it_will_do_and_names_what_it_l
 
     response = client.post(LIST, {"action": "approve", "_selected_action": chosen})
 
-    shown = response.context["confirmation"]
-    assert [(each.currency, each.amount, each.count) for each in shown.sums] == [
+    shown, sums = response.context["confirmation"], response.context["sums"]
+    assert [(each.currency, each.amount, each.count) for each in sums] == [
         ("USDT", Decimal("12.25"), 2)
     ]
     assert str(paid.pk) not in shown.tokens
@@ -314,7 +315,7 @@ def test_c6_the_confirmation_counts_and_sums_what_it_will_do_and_names_what_it_l
 def test_c6_more_than_the_cap_is_refused_also_across_pages(client, log_in, monkeypatch):
     log_in("Approver")
     payouts = [PayoutFactory() for _ in range(3)]
-    monkeypatch.setattr(acts, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(PayoutAdmin, "most_at_once", 2)
 
     crafted = {"action": "approve", "_selected_action": str(payouts[0].pk), "select_across": "1"}
     for response in [
@@ -326,7 +327,7 @@ def test_c6_more_than_the_cap_is_refused_also_across_pages(client, log_in, monke
 
 
 @pytest.mark.parametrize(
-    "name", [name for name, act in acts.ACTS.items() if act.operation.needs_reason]
+    "name", [name for name, action in ACTIONS.items() if action.operation.needs_reason]
 )
 def test_an_act_that_needs_a_reason_asks_for_it(client, log_in, name):
     log_in("Approver", "Operator")

@@ -232,7 +232,10 @@ def test_the_page_offers_what_this_person_may_do_now(client, log_in):
     for role, expected in offers.items():
         log_in(role)
         pages = [client.get(page_of(payout)) for payout in (pending, failed)]
-        assert tuple({act.name for act in page.context["acts"]} for page in pages) == expected
+        assert (
+            tuple({action.name for action, _url in page.context["actions"]} for page in pages)
+            == expected
+        )
         assert pages[0].context["may_edit"] == (role == "Requester")
 
 

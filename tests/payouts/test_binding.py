@@ -12,7 +12,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.refusals import Refused
 from payouts import rebinding
-from payouts.admin import acts
+from payouts.admin.actions import ACTIONS, do_now
 from payouts.controls import switch
 from payouts.engine import jobs
 from payouts.engine.management.commands import worker
@@ -87,9 +87,7 @@ def test_g29_a_binding_names_the_person_who_caused_it(heleket_client, monkeypatc
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
 
-    outcome = acts.do_now(
-        acts.ACTS["send"].now, see([payout])[0], Actor.staff(operator, Channel.ADMIN)
-    )
+    outcome = do_now(ACTIONS["send"].now, see([payout])[0], Actor.staff(operator, Channel.ADMIN))
 
     assert outcome.done, outcome.text
     event = DeskEvent.objects.get(event_type="bind")

@@ -5,7 +5,7 @@ from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
 from audit.models import DeskEvent
-from payouts.admin import acts
+from payouts.admin.actions import ACTIONS
 from payouts.gateway import accounts
 from payouts.models import Payout, PayoutEvent
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
@@ -67,7 +67,7 @@ def is_told(answer):
     return answer.status_code in (200, 302, 400, 403, 404)
 
 
-@pytest.mark.parametrize("name", [*acts.ACTS, "edit", "delete_selected", *ODD[3:5], "1\0"])
+@pytest.mark.parametrize("name", [*ACTIONS, "edit", "delete_selected", *ODD[3:5], "1\0"])
 def test_g36_rows_chosen_on_the_list_of_payouts(client, payout, name):
     for odd in ODD:
         told = {"action": name, "_selected_action": [odd, str(payout.pk)], "index": "0"}

@@ -8,7 +8,7 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
-from payouts.admin import acts
+from payouts.admin.actions import ACTIONS
 from payouts.gateway import accounts
 from payouts.models import Approval, Payout, PayoutEvent, PayoutMaker, PayoutStatus
 from payouts.seen import see
@@ -264,4 +264,4 @@ def test_g44_whoever_tried_a_payout_again_does_not_approve_it(client, roles):
         assert (payout.status, payout.generation) == (PayoutStatus.PENDING, 2)
         assert payout.makers.filter(person=person, role="retried").exists()
     assert "you tried it again" in answer.context["results"][0][0].text
-    assert acts.ACTS["approve"].is_allowed(Actor.staff(person, Channel.ADMIN))
+    assert ACTIONS["approve"].is_allowed(Actor.staff(person, Channel.ADMIN))

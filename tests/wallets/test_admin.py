@@ -1,7 +1,10 @@
 import pytest
 from django.contrib.auth.models import Permission
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from payouts.admin.wallets import WalletAdmin
 from tests.factories import ClientFactory, PayoutMethodFactory, UserFactory, WalletFactory
 from wallets.models import Client, Wallet
 
@@ -33,6 +36,14 @@ def staff(client):
 
 def act_url(name):
     return reverse("admin:wallets_wallet_act", args=[name])
+
+
+def confirm_url(wallet, name):
+    return reverse("admin:wallets_wallet_act_on", args=[wallet.pk, name])
+
+
+def seen(*wallets):
+    return " ".join(str(wallet.pk) for wallet in wallets)
 
 
 def add(client, /, **data):
@@ -155,10 +166,10 @@ def test_the_list_action_asks_first(client, staff):
     staff()
     wallet = WalletFactory(status="new", label="<script>alert(1)</script>")
 
-    response = client.post(LIST, {"action": "approve_selected", "_selected_action": [wallet.pk]})
+    response = client.post(LIST, {"action": "approve", "_selected_action": [wallet.pk]})
 
     page = response.content.decode()
-    assert f'name="ids" value="{wallet.pk}"' in page
+    assert f'name="seen" value="{wallet.pk}"' in page
     assert "<script>alert(1)" not in page
     assert Wallet.objects.get().status == "new"
 
@@ -168,7 +179,9 @@ def test_a_get_changes_nothing(client, staff):
     wallet = WalletFactory(status="new")
 
     for name in ("approve", "freeze", "release", "archive"):
-        assert client.get(act_url(name), {"ids": wallet.pk}).status_code == 200
+        assert client.get(confirm_url(wallet, name)).status_code == 200
+        assert client.get(act_url(name), {"seen": wallet.pk}).status_code == 302
+        client.post(confirm_url(wallet, name), {"seen": wallet.pk})
 
     assert Wallet.objects.get().status == "new"
 
@@ -178,10 +191,11 @@ def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
     good, other = WalletFactory(status="new"), WalletFactory(status="new")
     own = WalletFactory(status="new", added_by=user)
 
-    response = client.post(act_url("approve"), {"ids": [good.pk, own.pk]})
+    response = client.post(act_url("approve"), {"seen": seen(good, own)})
 
     page = response.content.decode()
-    assert "Done for 1 of 2." in page
+    assert (response.context["done"], response.context["refused"]) == (1, 1)
+    assert "1 done, 1 refused" in page
     assert "another person has to approve it" in page
     assert [Wallet.objects.get(pk=w.pk).status for w in (good, other, own)] == [
         "active",
@@ -193,7 +207,7 @@ def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
 def test_the_page_tells_what_happened_to_a_wallet(client, staff):
     user = staff()
     wallet = WalletFactory()
-    client.post(act_url("freeze"), {"ids": wallet.pk})
+    client.post(act_url("freeze"), {"seen": wallet.pk})
 
     page = client.get(reverse("admin:wallets_wallet_change", args=[wallet.pk])).content.decode()
 
@@ -205,8 +219,8 @@ def test_c1_acts_without_the_right_are_refused(client, staff, name):
     staff("view_wallet", "add_wallet")
     wallet = WalletFactory(status="new")
 
-    assert client.post(act_url(name), {"ids": wallet.pk}).status_code == 403
-    client.post(LIST, {"action": f"{name}_selected", "_selected_action": [wallet.pk]})
+    assert client.post(act_url(name), {"seen": wallet.pk}).status_code == 403
+    client.post(LIST, {"action": name, "_selected_action": [wallet.pk]})
 
     assert Wallet.objects.get().status == "new"
 
@@ -217,17 +231,69 @@ def test_c9_acts_need_a_csrf_token(staff, client):
     strict.force_login(user)
     wallet = WalletFactory(status="new")
 
-    assert strict.post(act_url("approve"), {"ids": wallet.pk}).status_code == 403
+    assert strict.post(act_url("approve"), {"seen": wallet.pk}).status_code == 403
     assert Wallet.objects.get().status == "new"
 
 
-@pytest.mark.parametrize("ids", [[], ["x", "-1", "٣", "1e3"], ["999999"]])
-def test_a_confirmation_of_nothing_leads_back(client, staff, ids):
+@pytest.mark.parametrize("tokens", ["", "x -1 ٣ 1e3"])
+def test_a_confirmation_of_nothing_leads_back(client, staff, tokens):
     staff()
 
-    response = client.get(act_url("freeze"), {"ids": ids}, follow=True)
+    response = client.post(act_url("freeze"), {"seen": tokens}, follow=True)
 
-    assert "nothing was done" in response.content.decode()
+    assert "No wallet was chosen. Nothing was changed." in response.content.decode()
+
+
+def test_a_wallet_that_does_not_exist_is_refused_by_name(client, staff):
+    staff()
+
+    assert client.get(reverse("admin:wallets_wallet_act_on", args=[7, "freeze"])).status_code == 404
+    assert b"There is no such wallet." in client.post(act_url("freeze"), {"seen": "7"}).content
+
+
+def test_c6_the_confirmation_names_the_wallets_that_it_leaves_out(client, staff):
+    user = staff()
+    waits, own = WalletFactory(status="new"), WalletFactory(status="new", added_by=user)
+    frozen = WalletFactory(status="frozen")
+    chosen = {"action": "approve", "_selected_action": [waits.pk, own.pk, frozen.pk]}
+
+    response = client.post(LIST, chosen)
+
+    shown = response.context["confirmation"]
+    assert (shown.rows, shown.tokens) == ([waits], seen(waits))
+    assert dict(shown.left_out) == {
+        own: "You have added it; another person has to approve it.",
+        frozen: "It is frozen, so this cannot be done.",
+    }
+    assert "2 are left as they are" in response.content.decode()
+
+
+def test_c6_more_wallets_than_the_cap_are_refused(client, staff, monkeypatch):
+    staff()
+    wallets = [WalletFactory(status="new") for _ in range(3)]
+    monkeypatch.setattr(WalletAdmin, "most_at_once", 2)
+
+    crafted = {"action": "freeze", "_selected_action": wallets[0].pk, "select_across": "1"}
+    for response in [
+        client.post(LIST, crafted, follow=True),
+        client.post(act_url("freeze"), {"seen": seen(*wallets)}, follow=True),
+    ]:
+        assert "At most 2 wallets at once" in response.content.decode()
+    assert not Wallet.objects.exclude(status="new").exists()
+
+
+def test_a_confirmation_costs_the_same_for_2_and_for_20_wallets(client, staff):
+    staff()
+
+    def queries(count):
+        wallets = [WalletFactory(status="new") for _ in range(count)]
+        chosen = {"action": "approve", "_selected_action": [wallet.pk for wallet in wallets]}
+        with CaptureQueriesContext(connection) as captured:
+            assert len(client.post(LIST, chosen).context["confirmation"].rows) == count
+        return len(captured)
+
+    queries(1)  # content types and the like are read once
+    assert queries(2) == queries(20)
 
 
 def test_the_page_offers_what_can_be_done_now(client, staff):
@@ -236,8 +302,17 @@ def test_the_page_offers_what_can_be_done_now(client, staff):
 
     page = client.get(reverse("admin:wallets_wallet_change", args=[wallet.pk])).content.decode()
 
-    assert f"{act_url('release')}?ids={wallet.pk}" in page
-    assert act_url("approve") not in page
+    assert confirm_url(wallet, "release") in page
+    assert confirm_url(wallet, "approve") not in page
+
+
+def test_the_page_says_why_its_maker_cannot_approve_it(client, staff):
+    own = WalletFactory(status="new", added_by=staff())
+
+    page = client.get(reverse("admin:wallets_wallet_change", args=[own.pk])).content.decode()
+
+    assert "You have added it; another person has to approve it." in page
+    assert confirm_url(own, "approve") not in page
 
 
 def test_the_list_can_be_narrowed_to_what_waits_for_me(client, staff):

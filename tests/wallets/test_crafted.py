@@ -5,7 +5,7 @@ from urllib.parse import quote
 import pytest
 from django.urls import reverse
 
-from payouts.admin.wallets import ACTS
+from payouts.admin.wallets import ACTIONS
 from tests.factories import PayoutMethodFactory, UserFactory, WalletFactory
 from wallets.models import Client, PayoutMethod, Wallet
 
@@ -53,26 +53,29 @@ def rows():
     return [list(getattr(table, "objects", table).order_by("pk").values()) for table in tables]
 
 
-@pytest.mark.parametrize("name", ACTS)
+@pytest.mark.parametrize("name", ACTIONS)
 def test_g36_crafted_ids_of_an_act(client, name):
     url = reverse("admin:wallets_wallet_act", args=[name])
-    for text in CRAFTED:
-        assert client.get(url, {"ids": text}).status_code in FINE
-        assert client.post(url, {"ids": [text], "certain": [text]}).status_code in FINE
-    assert client.post(url, {"ids": CRAFTED, "certain": CRAFTED}).status_code == 200
+    tokens = [text.replace(" ", "+") for text in CRAFTED]  # a blank sets tokens apart
+    for text in tokens:
+        assert client.get(url, {"seen": text}).status_code in FINE
+        assert client.post(url, {"seen": text, "certain": [text]}).status_code in FINE
+    tokens = [text for text in tokens if "\0" not in text] + ["9" * 18]
+    response = client.post(url, {"seen": " ".join(tokens), "certain": tokens})
+    assert [outcome.code for outcome, _wallet in response.context["results"]] == ["unknown_wallet"]
 
 
 def test_g36_an_id_in_other_digits_names_no_wallet(client):
     wallet = Wallet.objects.get()
-    told = {"ids": str(wallet.pk).translate(ARABIC), "reason": "x"}
-    for name in ACTS:
+    told = {"seen": str(wallet.pk).translate(ARABIC), "reason": "x"}
+    for name in ACTIONS:
         client.post(reverse("admin:wallets_wallet_act", args=[name]), told)
 
 
 @pytest.mark.parametrize("model", MODELS)
 def test_g36_crafted_choices_of_a_list_action(client, model):
     url = reverse(f"admin:wallets_{model}_changelist")
-    for name in [*(f"{act}_selected" for act in ACTS), "delete_selected", "x\x00"]:
+    for name in [*ACTIONS, "delete_selected", "x\x00"]:
         for text in CRAFTED:
             told = {"action": name, "_selected_action": [text], "select_across": "0"}
             assert client.post(url, told).status_code in FINE
@@ -83,7 +86,8 @@ def test_g36_crafted_ids_in_addresses(client, model):
     root = reverse(f"admin:wallets_{model}_changelist")
     for text in FEW:
         for tail in ("change/", "history/", "delete/", ""):
-            for url in (f"{root}{quoted(text)}/{tail}", f"{root}act/{quoted(text)}/{tail}"):
+            paths = (quoted(text), f"act/{quoted(text)}", f"{quoted(text)}/act/approve")
+            for url in (f"{root}{path}/{tail}" for path in paths):
                 assert client.get(url).status_code in {*FINE, 301, 403}
                 assert client.post(url, {"seen": text}).status_code in {*FINE, 301, 403}
 

@@ -66,7 +66,7 @@ LOST = [
     ("ton", "EQCxE6mUtQJKFnGfaROTKOt1lZbDiiX1kCixRv7Nw2Id_sDs", "contract of USDT"),
     ("ton", "EQAvlWFDxGF2lXm67y4yzC17wYKD9A0guwPkMs1gOsM__NOT", "contract of NOT"),
 ]
-ACT = "admin:wallets_wallet_act"
+ACT, ACT_ON = "admin:wallets_wallet_act", "admin:wallets_wallet_act_on"
 VAULT = "5Q544fKrFoe6tsEbD7S8EmxGTJYAKTVVhAW5Q5pge4j1"  # of Raydium, held by its program
 KEY = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"  # of Binance
 
@@ -150,13 +150,13 @@ def test_g32_a_vault_is_added_and_approved_by_two_who_are_sure(client, settings)
     assert "a program holds it" in client.get(page_of(wallet)).content.decode()
 
     client.force_login(approver)
-    asked = client.get(act, {"ids": wallet.pk}).content.decode()
+    asked = client.get(reverse(ACT_ON, args=[wallet.pk, "approve"])).content.decode()
     assert "a program holds it" in asked
     assert f'name="certain" value="{wallet.pk}"' in asked
-    refused = client.post(act, {"ids": wallet.pk})
+    refused = client.post(act, {"seen": wallet.pk})
     assert "Say that you are sure of it." in refused.content.decode()
     assert Wallet.objects.get().status == "new"
-    client.post(act, {"ids": wallet.pk, "certain": wallet.pk})
+    client.post(act, {"seen": wallet.pk, "certain": wallet.pk})
     assert Wallet.objects.get().status == "active"
 
 
@@ -178,9 +178,10 @@ def test_g32_an_older_wallet_that_nobody_can_spend_from_is_not_approved(client, 
     contract = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
     wallet = WalletFactory(status="new", network="tron", address=contract)
     act = reverse(ACT, args=["approve"])
-    assert "contract of USDT" in client.get(act, {"ids": wallet.pk}).content.decode()
+    asked = client.get(reverse(ACT_ON, args=[wallet.pk, "approve"])).content.decode()
+    assert "contract of USDT" in asked
 
-    told = {"ids": wallet.pk} | ({"certain": wallet.pk} if sure else {})
+    told = {"seen": wallet.pk} | ({"certain": wallet.pk} if sure else {})
     refused = client.post(act, told)
 
     assert "contract of USDT" in refused.content.decode()

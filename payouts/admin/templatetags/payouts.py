@@ -51,8 +51,8 @@ def ago(at: datetime | None) -> str:
     """How long ago, in its largest unit."""
     if at is None:
         return "—"
-    told: str = timesince(at, clock.now(), depth=1)
-    return _("just now") if told.startswith("0") else told
+    age: str = timesince(at, clock.now(), depth=1)
+    return _("just now") if age.startswith("0") else age
 
 
 @register.filter

@@ -19,19 +19,19 @@ document.addEventListener("DOMContentLoaded", () => {
     let asked = 0;
     let timer;
 
-    function show(told) {
+    function show(estimate) {
         for (const name of ["arrives", "fee", "debit"]) {
-            box.querySelector(`[data-${name}]`).textContent = told[name] || "—";
+            box.querySelector(`[data-${name}]`).textContent = estimate[name] || "—";
         }
         const note = box.querySelector("[data-note]");
-        note.textContent = told.note || "";
-        note.hidden = !told.note;
-        note.classList.toggle("warn", Boolean(told.fee));
+        note.textContent = estimate.note || "";
+        note.hidden = !estimate.note;
+        note.classList.toggle("warn", Boolean(estimate.fee));
         for (const option of currency.options) {
-            const isPaid = !option.value || !told.currencies.length || told.currencies.includes(option.value);
+            const isPaid = !option.value || !estimate.currencies.length || estimate.currencies.includes(option.value);
             option.hidden = option.disabled = !isPaid;
         }
-        const only = told.currencies.length === 1 ? told.currencies[0] : "";
+        const only = estimate.currencies.length === 1 ? estimate.currencies[0] : "";
         if (currency.selectedOptions[0]?.disabled || (only && !currency.value)) {
             currency.value = only;
             ask();

@@ -1,32 +1,21 @@
-"""What all pages of the desk in the Admin share."""
+"""What the lists of the desk share: bounded counts, and filters that no database chokes on."""
 
-import re
 from typing import Any
 
 from django.contrib.admin import ShowFacets
 from django.contrib.admin.options import IncorrectLookupParameters
-from django.core.exceptions import PermissionDenied
 from django.core.paginator import Paginator
 from django.http import HttpRequest
-from django.template.response import TemplateResponse
 from django.utils.functional import cached_property
-from unfold.admin import ModelAdmin
 from unfold.views import ChangeList
 
-from payouts.staff.pages import StaffRequest
+from payouts.staff.pages import LONGEST_ID, DeskPages
 
 FAR = 10_000  # nobody pages further; they filter or search
-LONGEST_ID = 18  # digits that fit into a column of either database
-ID = re.compile(f"[0-9]{{1,{LONGEST_ID}}}")
 
 
 def never(_admin: Any, _request: HttpRequest, _obj: Any = None) -> bool:
     return False
-
-
-def require(request: StaffRequest, right: str) -> None:
-    if not request.user.has_perm(right):
-        raise PermissionDenied
 
 
 class CarefulList(ChangeList):
@@ -76,8 +65,8 @@ class BoundedList(CarefulList):
         self.full_result_count = self.result_count
 
 
-class DeskAdmin(ModelAdmin):
-    """Pages of ours in the frame of the Admin. Nothing is deleted or changed by Django's forms."""
+class DeskAdmin(DeskPages):
+    """Rows that people look at. Nothing is deleted or changed by Django's forms."""
 
     list_per_page = 50
     show_full_result_count = False
@@ -88,14 +77,3 @@ class DeskAdmin(ModelAdmin):
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
         return BoundedList
-
-    def page(
-        self, request: HttpRequest, template: str, title: Any, **context: Any
-    ) -> TemplateResponse:
-        context = {
-            **self.admin_site.each_context(request),
-            "opts": self.opts,
-            "title": title,
-            **context,
-        }
-        return TemplateResponse(request, f"payouts/{template}.html", context)

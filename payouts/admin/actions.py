@@ -1,0 +1,140 @@
+"""What people do to payouts in the Admin, as the pages offer it."""
+
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext_lazy
+
+import heleket
+from audit.actor import Actor
+from audit.operations import Outcome, perform, refused
+from audit.refusals import Refusal, Refused
+from payouts import operations, polling, submission
+from payouts.gateway import accounts
+from payouts.gateway.codes import GatewayCode
+from payouts.models import Payout
+from payouts.seen import Seen
+from payouts.staff.actions import Action
+
+OneNow = Callable[..., Outcome]
+
+
+@dataclass(frozen=True)
+class PayoutAction(Action):
+    """`now` does it for one payout while the person waits; `sends` may have money leave."""
+
+    now: OneNow | None = None
+    sends: bool = False
+
+
+ACTIONS = {
+    action.name: action
+    for action in [
+        PayoutAction(
+            "approve",
+            gettext_lazy("Approve"),
+            gettext_lazy("What is approved is sent at once. What has left cannot come back."),
+            operations.APPROVE,
+            "check_circle",
+            tone="primary",
+            sends=True,
+        ),
+        PayoutAction(
+            "send",
+            gettext_lazy("Send now"),
+            gettext_lazy("What has gone to Heleket cannot come back."),
+            operations.EXPEDITE,
+            "send",
+            tone="primary",
+            phrase=gettext_lazy("Send {rows} now"),
+            now=submission.send_now,
+            sends=True,
+        ),
+        PayoutAction(
+            "ask",
+            gettext_lazy("Ask Heleket"),
+            gettext_lazy("Heleket says what became of it. Nothing is sent."),
+            operations.REQUEST_CHECK,
+            "contact_support",
+            tone="primary",
+            phrase=gettext_lazy("Ask Heleket about {rows}"),
+            now=polling.ask_now,
+        ),
+        PayoutAction(
+            "release",
+            gettext_lazy("Release"),
+            gettext_lazy("What is released waits for approval, even if it was approved before."),
+            operations.RELEASE,
+            "play_circle",
+            tone="primary",
+        ),
+        PayoutAction(
+            "retry",
+            gettext_lazy("Retry"),
+            gettext_lazy("What was not paid waits for approval again, under a new order id."),
+            operations.RETRY,
+            "replay",
+            tone="primary",
+        ),
+        PayoutAction(
+            "hold",
+            gettext_lazy("Hold"),
+            gettext_lazy("What is on hold is not sent until it is released and approved again."),
+            operations.HOLD,
+            "pause_circle",
+        ),
+        PayoutAction(
+            "reject",
+            gettext_lazy("Reject"),
+            gettext_lazy("What is rejected is not paid and cannot be brought back."),
+            operations.REJECT,
+            "block",
+            tone="danger",
+        ),
+        PayoutAction(
+            "cancel",
+            gettext_lazy("Cancel"),
+            gettext_lazy("What is cancelled is not paid and cannot be brought back."),
+            operations.CANCEL,
+            "cancel",
+            tone="danger",
+        ),
+    ]
+}
+
+
+@dataclass(frozen=True)
+class Sum:
+    currency: str
+    amount: Decimal
+    count: int
+
+
+def sums_of(payouts: Sequence[Payout]) -> list[Sum]:
+    amounts: dict[str, list[Decimal]] = defaultdict(list)
+    for payout in payouts:
+        amounts[payout.currency].append(payout.amount)
+    return [Sum(name, sum(some, Decimal(0)), len(some)) for name, some in amounts.items()]
+
+
+def perform_action(
+    action: PayoutAction, seen: Sequence[Seen], *, reason: str, actor: Actor
+) -> list[Outcome]:
+    """Do it to exactly what was seen. Raises Refused if nothing at all could be tried."""
+    if action.now and len(seen) == 1:
+        return [do_now(action.now, seen[0], actor)]
+    return perform(action.operation, seen, actor=actor, reason=reason)
+
+
+def do_now(now: OneNow, seen: Seen, actor: Actor) -> Outcome:
+    """Call Heleket while the person waits; what goes wrong on the way there is an answer too."""
+    try:
+        with accounts.heleket_client() as client:
+            account = accounts.open_account(client, actor=actor)
+            return now(seen, client, account, actor=actor)
+    except (Refused, heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
+        payout = Payout.objects.filter(pk=seen.id).only("number").first()
+        refusal = getattr(exc, "refusal", Refusal(GatewayCode.GATEWAY, words=exc))
+        return refused(seen.id, str(payout or ""), refusal)
