@@ -7,9 +7,12 @@ demonstration and no test can ever meet the live keys of a machine it runs on.
 A refusal names the variable and never its value, which may be a secret that slipped.
 """
 
+import math
 import os
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -20,31 +23,8 @@ from django.core.exceptions import ImproperlyConfigured
 BASE_DIR = Path(__file__).resolve().parent.parent
 ENV_FILE = BASE_DIR / ".env"
 
-NAMES = [
-    *["SECRET_KEY", "AUDIT_KEY", "DEBUG", "ALLOWED_HOSTS", "PLAIN_HTTP", "DATABASE_URL"],
-    *["INSTALLATION", "TIME_ZONE", "HELEKET_PROJECT_URL", "HELEKET_MERCHANT_ID"],
-    *["HELEKET_API_KEY", "HELEKET_API_KEY_PREVIOUS", "HELEKET_PAYMENT_API_KEY"],
-    *["HELEKET_TIMEOUT_SECONDS", "HELEKET_CALLS_PER_SECOND", "HELEKET_CALLBACK_URL"],
-    *["CELERY_BROKER_URL", "CACHE_URL"],
-    *["EMAIL_URL", "SLACK_WEBHOOK_URL", "REFERENCE_CURRENCY", "AWS_SECRET_ID"],
-]
-
 # Set by `use_made_up_values` for this process and its children: `.env` is not for them.
 MADE_UP_MARK = "PAYOUT_DESK_MADE_UP_VALUES"
-
-MADE_UP = {
-    "SECRET_KEY": "made-up-secret-key-for-demo-and-tests-only-0123456789",
-    "AUDIT_KEY": "made-up-audit-key-for-demo-and-tests-only-0123456789",
-    "ALLOWED_HOSTS": "localhost,127.0.0.1,testserver",
-    "INSTALLATION": "demo",
-    "HELEKET_PROJECT_URL": "http://127.0.0.1:8010",
-    "HELEKET_MERCHANT_ID": "00000000-0000-4000-8000-000000000001",
-    "HELEKET_API_KEY": "made-up-payout-key",
-    "HELEKET_PAYMENT_API_KEY": "made-up-payment-key",
-    "HELEKET_CALLBACK_URL": "http://127.0.0.1:8000/webhooks/heleket/",
-    "PLAIN_HTTP": "true",
-    MADE_UP_MARK: "true",
-}
 
 
 def use_made_up_values(**more: str) -> None:
@@ -52,9 +32,9 @@ def use_made_up_values(**more: str) -> None:
 
     Neither this process nor a child of it reads `.env` from now on.
     """
-    for name in NAMES:
+    for name in VARIABLES:
         os.environ.pop(name, None)
-    os.environ.update(MADE_UP | more)
+    os.environ.update(MADE_UP | {MADE_UP_MARK: "true"} | more)
 
 
 # The file
@@ -122,15 +102,15 @@ def text(name: str, default: str = "") -> str:
     return value or default
 
 
-def needed(name: str) -> str:
-    if not (value := text(name)):
+def needed(name: str, default: str = "") -> str:
+    if not (value := text(name, default)):
         raise refused(name, "is not set, or it is empty")
     return value
 
 
-def code(name: str, *, longest: int = 255) -> str:
+def code(name: str, default: str = "", *, longest: int = 255) -> str:
     """Return an id or a key that goes out in a header: letters that only look right are refused."""
-    value = text(name)
+    value = text(name, default)
     if not re.fullmatch("[!-~]*", value):
         raise refused(name, "has a blank or a letter that is not ASCII; copy it once more")
     if len(value) > longest:
@@ -138,11 +118,10 @@ def code(name: str, *, longest: int = 255) -> str:
     return value
 
 
-def flag(name: str) -> bool:
-    """Return whether it is true; it is false where nothing is said."""
+def flag(name: str, default: bool) -> bool:
     words = {"true": True, "yes": True, "on": True, "1": True}
     words |= {"false": False, "no": False, "off": False, "0": False}
-    value = text(name, "false").lower()
+    value = text(name, str(default)).lower()
     if value not in words:
         raise refused(name, "must be true or false")
     return words[value]
@@ -209,8 +188,8 @@ def url_of(name: str, url: str, schemes: list[str]) -> re.Match[str]:
     return found
 
 
-def broker(name: str) -> str:
-    value = text(name)
+def broker(name: str, default: str) -> str:
+    value = text(name, default)
     for each in value.split(";") if value else []:
         url_of(name, each, BROKERS)
     return value
@@ -236,3 +215,138 @@ def database(name: str, default: str) -> dict[str, Any]:
         return dict(environ.Env.db_url_config(url))
     except (ValueError, SyntaxError):
         raise refused(name, f"cannot be read as an address; {ENCODE}") from None
+
+
+# All variables
+
+
+@dataclass(frozen=True)
+class Variable:
+    """What differs between machines. `read` returns its value, or refuses it by its name."""
+
+    name: str
+    read: Callable[[str, Any], Any]
+    default: Any
+    help: str
+    made_up: str = ""  # for demo and tests; without one they run as if it were not set
+
+
+VARIABLES = {
+    variable.name: variable
+    for variable in [
+        Variable(
+            "SECRET_KEY",
+            needed,
+            "",
+            "Signs sessions.",
+            made_up="made-up-secret-key-for-demo-and-tests-only-0123456789",
+        ),
+        Variable(
+            "AUDIT_KEY",
+            needed,
+            "",
+            "Seals the history of every payout.",
+            made_up="made-up-audit-key-for-demo-and-tests-only-0123456789",
+        ),
+        Variable(
+            "ALLOWED_HOSTS",
+            hosts,
+            ["localhost", "127.0.0.1"],
+            "Host names under which people and Heleket reach the desk, separated by commas.",
+            made_up="localhost,127.0.0.1,testserver",
+        ),
+        Variable(
+            "DATABASE_URL",
+            database,
+            f"sqlite:///{BASE_DIR / 'desk.sqlite3'}",
+            "PostgreSQL for production. Without it: a SQLite file beside manage.py.",
+        ),
+        Variable(
+            "INSTALLATION",
+            installation,
+            "desk",
+            "The beginning of every order id at Heleket: 1 to 4 of a-z and 0-9.",
+            made_up="demo",
+        ),
+        Variable(
+            "HELEKET_MERCHANT_ID",
+            partial(code, longest=64),
+            "",
+            "The merchant's id, from your Heleket account.",
+            made_up="00000000-0000-4000-8000-000000000001",
+        ),
+        Variable(
+            "HELEKET_API_KEY",
+            code,
+            "",
+            "The payout key, from your Heleket account.",
+            made_up="made-up-payout-key",
+        ),
+        Variable(
+            "HELEKET_API_KEY_PREVIOUS",
+            code,
+            "",
+            "While Heleket still signs webhooks with the payout key before: that one.",
+        ),
+        Variable(
+            "HELEKET_PAYMENT_API_KEY",
+            code,
+            "",
+            "The payment key, which is the one that may read balances.",
+            made_up="made-up-payment-key",
+        ),
+        Variable(
+            "HELEKET_CALLBACK_URL",
+            text,
+            "",
+            "Where Heleket sends its webhooks: the desk's own address.",
+            made_up="http://127.0.0.1:8000/webhooks/heleket/",
+        ),
+        Variable(
+            "HELEKET_PROJECT_URL",
+            text,
+            "https://api.heleket.com",
+            "Where Heleket is: https, or plain http for a sandbox on this machine.",
+            made_up="http://127.0.0.1:8010",
+        ),
+        Variable(
+            "HELEKET_TIMEOUT_SECONDS",
+            partial(number, wanted="above 0 and at most 600", fits=lambda value: 0 < value <= 600),
+            45.0,
+            "The longest one call may take.",
+        ),
+        Variable(
+            "HELEKET_CALLS_PER_SECOND",
+            partial(number, wanted="0 or more", fits=lambda value: 0 <= value < math.inf),
+            0.0,
+            "How many calls a second all processes together may make.",
+        ),
+        Variable(
+            "CELERY_BROKER_URL",
+            broker,
+            "",
+            "Where Celery workers find their work: Redis, RabbitMQ or SQS. Empty is none.",
+        ),
+        Variable("TIME_ZONE", time_zone, "UTC", "The time zone of all pages."),
+        Variable(
+            "PLAIN_HTTP",
+            flag,
+            False,
+            "Takes away the redirect to https.",
+            made_up="true",
+        ),
+        Variable(
+            "DEBUG",
+            flag,
+            False,
+            "Shows settings and code to whoever meets an error.",
+        ),
+    ]
+}
+MADE_UP = {name: variable.made_up for name, variable in VARIABLES.items() if variable.made_up}
+
+
+def value(name: str) -> Any:
+    """Return what a variable says, or its default. Raises ImproperlyConfigured."""
+    variable = VARIABLES[name]
+    return variable.read(name, variable.default)

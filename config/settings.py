@@ -1,21 +1,19 @@
-"""Settings of the desk. What differs between machines is an environment variable: .env.example."""
+"""Settings of the desk. What differs between machines is a variable of config/environment.py."""
 
-import math
 from typing import Any
 from urllib.parse import urlsplit
 
 from django.templatetags.static import static
 
 from config import environment as env
-from config.environment import BASE_DIR
 from config.navigation import NAVIGATION
 from heleket.errors import InvalidBaseUrl
 from heleket.transport import read_base_url
 
-SECRET_KEY = env.needed("SECRET_KEY")
-AUDIT_KEY = env.needed("AUDIT_KEY")
-DEBUG = env.flag("DEBUG")
-ALLOWED_HOSTS = env.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1"])
+SECRET_KEY = env.value("SECRET_KEY")
+AUDIT_KEY = env.value("AUDIT_KEY")
+DEBUG = env.value("DEBUG")
+ALLOWED_HOSTS = env.value("ALLOWED_HOSTS")
 
 INSTALLED_APPS = [
     "unfold.apps.BasicAppConfig",  # without its own site: the desk has one
@@ -103,18 +101,16 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
     return url
 
 
-DATABASES = {
-    "default": database(env.database("DATABASE_URL", f"sqlite:///{BASE_DIR / 'desk.sqlite3'}"))
-}
+DATABASES = {"default": database(env.value("DATABASE_URL"))}
 
-INSTALLATION = env.installation("INSTALLATION", "desk")
+INSTALLATION = env.value("INSTALLATION")
 
-HELEKET_PROJECT_URL = env.text("HELEKET_PROJECT_URL", "https://api.heleket.com")
-HELEKET_MERCHANT_ID = env.code("HELEKET_MERCHANT_ID", longest=64)
-HELEKET_API_KEY = env.code("HELEKET_API_KEY")
-HELEKET_API_KEY_PREVIOUS = env.code("HELEKET_API_KEY_PREVIOUS")
-HELEKET_PAYMENT_API_KEY = env.code("HELEKET_PAYMENT_API_KEY")
-HELEKET_CALLBACK_URL = env.text("HELEKET_CALLBACK_URL")
+HELEKET_PROJECT_URL = env.value("HELEKET_PROJECT_URL")
+HELEKET_MERCHANT_ID = env.value("HELEKET_MERCHANT_ID")
+HELEKET_API_KEY = env.value("HELEKET_API_KEY")
+HELEKET_API_KEY_PREVIOUS = env.value("HELEKET_API_KEY_PREVIOUS")
+HELEKET_PAYMENT_API_KEY = env.value("HELEKET_PAYMENT_API_KEY")
+HELEKET_CALLBACK_URL = env.value("HELEKET_CALLBACK_URL")
 try:
     read_base_url(HELEKET_PROJECT_URL)
 except InvalidBaseUrl as exc:
@@ -127,20 +123,15 @@ if bool(HELEKET_MERCHANT_ID) != bool(HELEKET_API_KEY):  # a desk may begin with 
 # time is how long a call could still be under way somewhere after we gave it up, and no call to a
 # sandbox on this machine is under way for two minutes.
 on_this_machine = urlsplit(HELEKET_PROJECT_URL).hostname in ("localhost", "127.0.0.1", "::1")
-HELEKET_TIMEOUT_SECONDS = env.number(
-    "HELEKET_TIMEOUT_SECONDS", 45.0, "above 0 and at most 600", lambda value: 0 < value <= 600
-)
+HELEKET_TIMEOUT_SECONDS = env.value("HELEKET_TIMEOUT_SECONDS")
 LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
 QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
-HELEKET_CALLS_PER_SECOND = (
-    env.number("HELEKET_CALLS_PER_SECOND", 0, "0 or more", lambda value: 0 <= value < math.inf)
-    or None
-)
+HELEKET_CALLS_PER_SECOND = env.value("HELEKET_CALLS_PER_SECOND") or None
 
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
-CELERY_BROKER_URL = env.broker("CELERY_BROKER_URL")
+CELERY_BROKER_URL = env.value("CELERY_BROKER_URL")
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},
@@ -170,13 +161,13 @@ LOGGING = {
 LANGUAGE_CODE = "en"
 FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
-TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
+TIME_ZONE = env.value("TIME_ZONE")
 
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: there is nothing to collect
 
 # Browsers are told to stay on https. Plain http is for a desk that serves its own machine alone.
-PLAIN_HTTP = env.flag("PLAIN_HTTP")
+PLAIN_HTTP = env.value("PLAIN_HTTP")
 SECURE_SSL_REDIRECT = not PLAIN_HTTP
 SECURE_HSTS_SECONDS = 0 if PLAIN_HTTP else 365 * 24 * 60 * 60
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = not PLAIN_HTTP

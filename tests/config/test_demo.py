@@ -27,7 +27,7 @@ from config.demo.people import PASSWORD
 pytestmark = pytest.mark.processes
 
 SOURCES = ["manage.py", "config", "payouts", "wallets", "audit", "heleket"]
-LIVE = dict.fromkeys(environment.NAMES, "live-value")
+LIVE = dict.fromkeys(environment.VARIABLES, "live-value")
 PATIENCE = 600  # seconds; only a demo that hangs takes them
 
 
@@ -36,7 +36,7 @@ def copy_of_the_project(folder):
         source = environment.BASE_DIR / name
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, folder / name)
-    lines = [f"{name}=live-value" for name in [*environment.NAMES, "SOMETHING_ELSE"]]
+    lines = [f"{name}=live-value" for name in [*environment.VARIABLES, "SOMETHING_ELSE"]]
     (folder / ".env").write_text("\n".join(lines))
     (folder / ".demo").mkdir()
     (folder / ".demo/sandbox-port").write_text(str(stage.free_port()))  # others may run demos, too

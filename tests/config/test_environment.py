@@ -13,13 +13,35 @@ from config.demo import place
 @pytest.fixture
 def live_machine(monkeypatch):
     """Every variable of the desk has a live value; afterwards all are as they were."""
-    monkeypatch.setattr(os, "environ", dict.fromkeys(environment.NAMES, "live"))
+    monkeypatch.setattr(os, "environ", dict.fromkeys(environment.VARIABLES, "live"))
 
 
-def test_g1_all_variables_that_settings_read_are_known():
+def test_g1_settings_read_every_variable_of_the_list_and_no_other():
     settings = (environment.BASE_DIR / "config/settings.py").read_text()
 
-    assert set(re.findall(r"env\.\w+\(\s*\"(\w+)\"", settings)) <= set(environment.NAMES)
+    assert set(re.findall(r"env\.value\(\"(\w+)\"\)", settings)) == set(environment.VARIABLES)
+    assert set(re.findall(r"env\.(\w+)", settings)) == {"value", "refused"}
+
+
+def test_the_example_says_of_every_variable_what_the_list_says(monkeypatch):
+    example = (environment.BASE_DIR / ".env.example").read_text()
+    notes = re.findall(r"((?:^# .*\n)+?)(?:# )?^(?:# )?([A-Z_]+)=(.*)$", example, re.MULTILINE)
+
+    assert [name for _note, name, _value in notes] == list(environment.VARIABLES)
+    for note, name, written in notes:
+        assert note.startswith(f"# {environment.VARIABLES[name].help}"), name
+        monkeypatch.setenv(name, written or "x")
+        if written:
+            environment.value(name)  # can be read
+
+
+def test_documents_name_no_variable_that_is_not_on_the_list():
+    names = set(environment.VARIABLES)
+    words = "|".join({name.partition("_")[0] for name in names if "_" in name})
+    root = environment.BASE_DIR
+    for path in [root / "README.md", root / "Makefile", *(root / "docs").glob("*.md")]:
+        told = re.findall(rf"\b(?:{words})_[A-Z_]+\b(?!\.md)", path.read_text())
+        assert set(told) <= names, path
 
 
 def test_g1_made_up_values_leave_nothing_of_the_machine(live_machine):
