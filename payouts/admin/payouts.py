@@ -171,7 +171,6 @@ class PayoutAdmin(ActionPages, DeskAdmin):
         sends = ACTIONS[confirmation.action.name].sends
         return {
             "payout": payout,
-            "original": payout,
             "sends": sends,
             "order_id": payout.order_id(settings.INSTALLATION),
             "estimate": costs.estimate(*coin),

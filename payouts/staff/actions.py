@@ -69,7 +69,7 @@ class Confirmation:
 
 
 class ActionPages(DeskPages):
-    """What a kind of row adds says how its rows are seen, and what they look like."""
+    """The pages for one kind of row, which says how its rows are seen and what shows them."""
 
     offers: Mapping[str, Action]
     most_at_once = 1000
@@ -181,6 +181,7 @@ class ActionPages(DeskPages):
             "list_url": self.url("changelist"),
             "back": self.url("change", only.pk) if only else self.url("changelist"),
             "cells": self.cells_template,
+            "original": only,
             **self.confirm_context(request, confirmation),
         }
         return self.page(request, self.confirm_template, action.title, **context)

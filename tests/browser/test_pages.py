@@ -28,6 +28,8 @@ def main_pages(payout):
         reverse("admin:payouts_payout_change", args=[payout.pk]),
         reverse("admin:payouts_payout_edit", args=[payout.pk]),
         reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"]),
+        reverse("admin:wallets_wallet_act_on", args=[payout.wallet_id, "freeze"]),
+        reverse("admin:wallets_client_close", args=[payout.client_id]),
         reverse("admin:wallets_client_change", args=[payout.client_id]),
         reverse("admin:wallets_wallet_change", args=[payout.wallet_id]),
         reverse("admin:wallets_client_add"),
