@@ -16,9 +16,9 @@ STEPS = 300  # of a seed; its calm and its checks count as part of them
 
 
 def run(rounds: int) -> list[Figure]:
-    told = stage.finish("benchmarks.simulation", str(rounds))
-    print(told, end="")
-    measured = json.loads(told.splitlines()[-1])
+    printed = stage.finish("benchmarks.simulation", str(rounds))
+    print(printed, end="")
+    measured = json.loads(printed.splitlines()[-1])
     what = "one simulation step"
     return [Figure(what, "a bare step", ratios(measured, "simulation", "bare"), at_most=6)]
 

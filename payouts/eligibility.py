@@ -197,15 +197,15 @@ class Eligibility:
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Say which row tells what no sealed event tells."""
-        told = since_approval(self.events[payout.pk])
-        if told is None:
+        last = since_approval(self.events[payout.pk])
+        if last is None:
             return PayoutCode.FORGED_HISTORY
-        if not told or (told[-1].number, told[-1].to_status) != (payout.last_event, payout.status):
+        if not last or (last[-1].number, last[-1].to_status) != (payout.last_event, payout.status):
             return PayoutCode.FORGED_STATUS
-        if any(not is_sealed(each, told) for each in self.approvals[payout.pk]):
+        if any(not is_sealed(each, last) for each in self.approvals[payout.pk]):
             return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
-            event.event_type == EventType.REQUEST_CANCEL for event in told
+            event.event_type == EventType.REQUEST_CANCEL for event in last
         ):
             return PayoutCode.FORGED_CANCEL
         for attempt in self.attempts.get(payout.pk, ()):
@@ -223,8 +223,8 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
         (at for at in range(len(events), 0, -1) if events[at - 1].to_status not in STANDING), 0
     )
     number, previous = (events[start - 1].number, events[start - 1].hash) if start else (0, "")
-    told = events[start:]
-    return None if chain.first_broken(told, number, previous) else told
+    last = events[start:]
+    return None if chain.first_broken(last, number, previous) else last
 
 
 def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
