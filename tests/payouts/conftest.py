@@ -118,7 +118,7 @@ def office(unchecked_office, sandbox):
 
 
 @pytest.fixture
-def ring_at(settings, monkeypatch):
+def use_broker(settings, monkeypatch):
     """Have this process ring at a broker, as a web server does; return its Celery app."""
     apps = []
 

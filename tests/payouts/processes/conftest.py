@@ -208,7 +208,7 @@ def until_all(status, **options):
     until(lambda: not Payout.objects.exclude(status=status).exists(), **options)
 
 
-def hurry():
+def make_due():
     """Make due what waits for its next try; leases and quiet times hold all the same."""
     bring_forward(Payout.objects.filter(waiting_for__in=["answer", "worker", "gateway"]), "due_at")
     bring_forward(Pause.objects.all(), "probe_at")
