@@ -1,8 +1,8 @@
 """The one clock of money decisions: the database's on PostgreSQL, and replaceable in tests.
 
-Several hosts share one queue, so leases and due times are told by the database they share. A host
-measures its distance from that clock and counts on by itself for a few seconds; steps of its own
-wall clock do not matter.
+Several hosts share one queue, so leases and due times go by the clock of the database that they
+share. A host measures its distance from that clock and counts on by itself for a few seconds; steps
+of its own wall clock do not matter.
 """
 
 import time
@@ -59,7 +59,7 @@ def one_moment() -> Iterator[datetime]:
 
 @contextmanager
 def replaced(clock: Callable[[], datetime]) -> Iterator[None]:
-    """Let `clock` tell the time; for tests and for the history that the demo makes up."""
+    """Take the time from `clock`; for tests and for the history that the demo makes up."""
     global _clock
     before, _clock = _clock, clock
     try:

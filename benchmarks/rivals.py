@@ -39,7 +39,7 @@ class Poster:
 
 
 def bare(url: str) -> None:
-    """Post until stopped, then tell how much CPU time a call took, connecting left out."""
+    """Post until stopped, then print how much CPU time a call took, connecting left out."""
     poster, calls = Poster(url), 0
     body = heleket.payout_body(
         order_id="BARE0000000000",

@@ -1,4 +1,4 @@
-"""Post signed webhooks for some seconds from a few threads, and tell how many were answered 200.
+"""Post signed webhooks for some seconds from a few threads, and print how many were answered 200.
 
     python -m benchmarks.webhook_load PORT PATH heleket|stripe MARK SECONDS BODIES ORDERS
 

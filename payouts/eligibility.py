@@ -3,8 +3,8 @@
 Request, edit and their forms ask `refusal_of_request`, an approval asks `refusal_of_approval`, and
 a claim, a repeat included, asks `Eligibility`, which looks up once for all its payouts.
 
-Rows tell what to look at; sealed events are what is believed. Whoever writes rows without the key
-of the chains can make up an approval, but no event that tells of it.
+Rows say what to look at; only sealed events are believed. Whoever writes rows without the key of
+the chains can forge an approval, but not its event.
 """
 
 import json
@@ -196,7 +196,7 @@ class Eligibility:
         )
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
-        """Say which row tells what no sealed event tells."""
+        """Return the code of a row that no sealed event backs, if there is one."""
         last = since_approval(self.events[payout.pk])
         if last is None:
             return PayoutCode.FORGED_HISTORY
@@ -228,7 +228,7 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 
 def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
-    """Tell whether one of these events, which hold, is of this very approval."""
+    """Whether one of these events, which hold, is of this very approval."""
     return any(
         event.event_type == EventType.APPROVE
         and event.person_id == approval.person_id
@@ -238,7 +238,7 @@ def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
 
 
 def is_request_of(attempt: Attempt, payout: Payout, installation: str) -> bool:
-    """Tell whether the bytes of a try pay this payout, once, to where it goes."""
+    """Whether the bytes of a try pay this payout, once, to where it goes."""
     try:
         sent = json.loads(attempt.body)
         amount = Decimal(sent["amount"])

@@ -1,6 +1,6 @@
 """What a payout waits for, since when, who can act, and what happens next by itself.
 
-The page, the list and the command line all tell the same, in plain words.
+The page, the list and the command line all say the same, in plain words.
 """
 
 from dataclasses import dataclass
@@ -55,7 +55,7 @@ NOBODY = ""
 
 
 def explain(payout: Payout, states: States | None = None) -> Explanation:
-    """Tell one payout's state. Without `states` they are read: three queries."""
+    """Explain one payout's state. Without `states` they are read: three queries."""
     if payout.is_ended:
         return ended(payout)
     states = states or States.now()
@@ -88,7 +88,7 @@ def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime |
 
 
 def outcome_of(payout_id: UUID) -> Outcome:
-    """Tell where a payout stands after an act on it, with Heleket's own word if there is one."""
+    """Return where a payout stands after an act on it, with Heleket's own word if there is one."""
     payout = Payout.objects.get(pk=payout_id)
     explained = explain(payout)
     attempt = payout.attempts.filter(generation=payout.generation).first()

@@ -129,7 +129,7 @@ def request_check(
 
 
 def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
-    """Tell whether Heleket announces another payout than was sent; if so, show it to people."""
+    """Return whether Heleket announces another payout than was sent; if so, show it to people."""
     try:
         remote = read_payout(members)
     except ValueError:  # nothing in it to compare

@@ -114,7 +114,7 @@ def folder_for_this_run(prefix: str, place: Path | None = None) -> Path:
 
 
 def place_in_memory() -> Path | None:
-    """Where files never meet a disk, if there is room: a database is copied in a tenth of the
+    """Where files never meet a disk, if enough is free: a database is copied in a tenth of the
     time."""
     needed = NEEDED["heavy" if "FULL_ROWS" in os.environ else "usual"]
     return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > needed else None

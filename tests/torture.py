@@ -114,7 +114,7 @@ def backlogs(chronicle):
 
 
 def races(chronicle):
-    """One row for each race; those between two tell how often each side won.
+    """One row for each race; those between two say how often each side won.
 
     One that looks for a planted bug ends when it has found it.
     """

@@ -50,7 +50,7 @@ SECRET = "s3cr3t-part"
 
 
 def refusal(name, act, *arguments, **variables):
-    """Have something refused, in one sentence that begins with the name and tells no value."""
+    """Have something refused, in one sentence that begins with the name and shows no value."""
     with pytest.raises(ImproperlyConfigured) as refused:
         act(*arguments, **variables)
     sentence = str(refused.value)
@@ -58,7 +58,7 @@ def refusal(name, act, *arguments, **variables):
     assert SECRET not in sentence
     assert "\n" not in sentence
     chain = refused.value.__cause__ or refused.value.__context__
-    assert chain is None or refused.value.__suppress_context__  # whose text could tell the value
+    assert chain is None or refused.value.__suppress_context__  # whose text could show the value
     return sentence
 
 

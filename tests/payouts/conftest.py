@@ -119,7 +119,7 @@ def office(unchecked_office, sandbox):
 
 @pytest.fixture
 def use_broker(settings, monkeypatch):
-    """Have this process ring at a broker, as a web server does; return its Celery app."""
+    """Have this process wake workers through a broker, as a web server does; return its app."""
     apps = []
 
     def use(url):

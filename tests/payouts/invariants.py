@@ -101,7 +101,7 @@ def same_bytes(sandbox):
 
 
 def approved_by_others(_sandbox):
-    """I2: each attempt stands on an approval by somebody who had no hand in it."""
+    """I2: each attempt stands on an approval by somebody who is none of its makers."""
     makers, approvals, events = defaultdict(set), defaultdict(list), events_by_payout()
     for maker in PayoutMaker.objects.all():
         makers[maker.payout_id].add(maker.person_id)
@@ -228,7 +228,7 @@ def assert_chains_hold():
 
 
 def broken_chains():
-    """The payouts whose events do not tell how they came to be what they are, of any number."""
+    """The payouts whose events do not lead to what they are, of any number."""
     rows = Payout.objects.prefetch_related("events").iterator(chunk_size=1000)
     return [
         payout
@@ -244,6 +244,6 @@ def is_sound(events, payout):
 
 
 def status_history(payout):
-    """The statuses a payout has gone through, as its events tell them."""
+    """The statuses a payout has gone through, by its events."""
     moves = PayoutEvent.objects.filter(payout=payout).order_by("number")
     return [status for status, _ in groupby(event.to_status for event in moves)]

@@ -1,4 +1,4 @@
-"""What may be paid: only what sealed events tell, and a repeat only as a first call."""
+"""What may be paid: only what sealed events back, and a repeat only as a first call."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ def sql(statement, *values):
         cursor.execute(statement, values)
 
 
-# Each case gets an approved payout and changes what one column tells
+# Each case gets an approved payout and changes what one column says
 
 
 def a_void_approval_stands_again(office, payout):

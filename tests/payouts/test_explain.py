@@ -1,4 +1,4 @@
-"""What a payout waits for, told the same on the page and on the command line."""
+"""What a payout waits for, said the same on the page and on the command line."""
 
 import pytest
 
@@ -80,7 +80,7 @@ def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, account, cl
 def test_a13_send_now_is_done_when_a_worker_was_faster(
     sandbox, heleket_client, account, clock, operator, monkeypatch
 ):
-    """The act itself rings for a worker, which may claim it before the one who asked."""
+    """The act itself wakes a worker, which may claim it before the one who asked."""
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
     def perform_and_be_heard(*args, **options):

@@ -1,4 +1,4 @@
-"""The bell: on commit, once, and never at the cost of whoever rings it."""
+"""Wakeups: sent on commit, once, and never at the cost of whoever causes one."""
 
 import subprocess
 import sys
@@ -174,7 +174,7 @@ def test_f7_what_is_rolled_back_wakes_nobody(office, broker, commit):
             pass
     assert broker() == []
 
-    with commit():  # nor does it keep silent who comes after it
+    with commit():  # nor does it keep the next one from waking
         perform(operations.APPROVE, see([second]), **approver)
     assert broker() == ["payouts.submit"]
 

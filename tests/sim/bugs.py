@@ -191,7 +191,7 @@ FOUND_BY_RUNS = [
         seed=57,
     ),
     Bug(
-        "an editor's hand is not noted",
+        "an editor is not noted as a maker",
         "I2",
         "payouts.operations.Edit.after",
         "[(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]",

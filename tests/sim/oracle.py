@@ -109,7 +109,7 @@ class Oracle:
         self.nothing_is_out = False
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
-    # Told by the wire
+    # Reported by the wire
 
     def call_begins(self, request: PreparedRequest) -> None:
         """I14: it has the time for it, and begins before sending is paused, or with a call out."""
@@ -165,7 +165,7 @@ class Oracle:
     def hears(self, order_id: str, remote: heleket.RemotePayout) -> None:
         self.heard[order_id].add((remote.status, remote.is_final))
 
-    # Told by who paused
+    # Reported by whoever paused
 
     def sending_is_paused(self, calls_out: int) -> None:
         """I14: from now on nothing leaves, if no call was out. A lease by a clock that jumps tells
@@ -194,7 +194,7 @@ class Oracle:
             raise Broken(str(exc)) from None
 
     def look(self) -> bool:
-        """Read what changed and judge each event; tell whether anything did."""
+        """Read what changed and judge each event; return whether anything did."""
         writes = getattr(connection.connection, "total_changes", None)  # SQLite's
         if writes is not None and writes == self.writes:
             return False

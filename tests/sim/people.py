@@ -1,4 +1,4 @@
-"""Who acts by hand: some honest, some hasty, some who approve what they should not.
+"""People at work: some honest, some hasty, some who approve what they should not.
 
 Each looks at a payout and acts on what was seen, with a seam in between: meanwhile anything may
 have happened to it.

@@ -217,7 +217,7 @@ def put_wallets_right(world: World) -> None:
 
 
 def close_discrepancies(world: World) -> bool:
-    """Let people have looked at what stands still, once; tell whether there was anything."""
+    """Let people have looked at what stands still, once; return whether there was anything."""
     if world.has_looked:
         return False
     world.has_looked, found = True, Discrepancy.objects.filter(closed_at=None).exists()

@@ -1,4 +1,4 @@
-"""Runs of the simulation. `pytest tests/sim --seed N` repeats one and tells it if it breaks."""
+"""Runs of the simulation. `pytest tests/sim --seed N` repeats one and prints it if it breaks."""
 
 import re
 import subprocess

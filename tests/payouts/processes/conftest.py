@@ -151,7 +151,7 @@ def redis_server():
 
 @pytest.fixture
 def broker(redis_server, environment):
-    """An empty broker, which all processes of this test are told of."""
+    """An empty broker, which all processes of this test use."""
     redis_server.flush()
     environment["CELERY_BROKER_URL"] = redis_server.url
     return redis_server
@@ -243,7 +243,7 @@ def order_ids():
 
 
 def assert_each_paid_once(sandbox):
-    """The ledger has exactly one debit for each payout, and every chain tells its status."""
+    """The ledger has exactly one debit for each payout, and every chain leads to its status."""
     paid = sandbox.debits()
     assert set(paid.values()) == {1}
     assert set(paid) == order_ids()

@@ -45,7 +45,7 @@ class Verdict:
     unpaid: int  # payouts that were not paid
     foreign: int  # order ids that were paid and belong to no payout
     unfinished: int  # payouts that did not end as confirmed
-    broken: int  # chains that do not close or do not tell the status
+    broken: int  # chains that do not close or do not lead to the status
     discrepancies: int
     seconds: int
 

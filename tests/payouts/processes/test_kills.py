@@ -55,7 +55,7 @@ def test_a2_killed_after_the_gateway_has_paid(make_approved, sandbox, start_work
 
 
 def is_record(statement, transaction):
-    """Tell whether this ends a transaction that stores what Heleket answered."""
+    """Whether this ends a transaction that stores what Heleket answered."""
     return statement == "COMMIT" and any("UPDATE SET" in each for each in transaction)
 
 

@@ -19,7 +19,7 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def start(request, start_worker):
-    """Start one of the two engines; with Celery two processes that hear every wakeup."""
+    """Start one of the two engines; with Celery two processes that get every wakeup."""
 
     def start(engine):
         if engine == "worker":

@@ -10,7 +10,7 @@ from django.db import connection
 from tests.factories import PayoutMethodFactory
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "60"))
-# Take a moment, and tell whether that connection waits for another one's lock.
+# Take a moment, and say whether that connection waits for another one's lock.
 LOOK = "SELECT pg_sleep(0.003), pg_blocking_pids(%s) <> '{}'"
 
 
@@ -49,7 +49,7 @@ class Racers:
 
 
 def returned(results):
-    """Hand on what all returned, or raise the first exception that one of them met."""
+    """Return what all returned, or raise the first exception that one of them met."""
     for each in results:
         if isinstance(each, Exception):
             raise each

@@ -115,7 +115,7 @@ def test_a13_a_claim_passes_over_what_others_hold(account, make, racers):
 def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
     account, make, racers, sandbox, monkeypatch
 ):
-    """The call of such a claim goes to the account before, which alone can tell of it."""
+    """The call of such a claim goes to the account before, which alone knows of it."""
     make(1)
     operator = StaffFactory(roles=["Operator"])
     pair, choose, has_ended, pids = racers(2), submission.choose, Event(), []

@@ -1,4 +1,4 @@
-"""Everybody locks the same rows at once, each in another order: nobody waits for ever."""
+"""Everybody locks the same rows at once, each in another order: nobody deadlocks."""
 
 import random
 from functools import partial
