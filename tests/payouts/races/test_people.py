@@ -167,7 +167,9 @@ def test_g12_the_chain_of_the_desk_holds_under_many_writers(racers, rounds):
         partial(act, reason="Test", actor=Actor.staff(operator, Channel.ADMIN))
         for act in (partial(switch.set_sending, False), partial(switch.set_sending, True))
     ]
-    note = partial(log_event, "note", "ü", actor=Actor.system(Channel.WORKER), amount="1.0")
+    note = partial(
+        log_event, "note", Reason(words="ü"), actor=Actor.system(Channel.WORKER), amount="1.0"
+    )
     for _ in rounds:
         returned(writers.run(*turn, note, note))
 
