@@ -73,7 +73,7 @@ class Bare:
 
         for _ in range(3):
             with transaction.atomic():
-                Payout.objects.filter(pk=self.payout_id).update(checks=number)
+                Payout.objects.filter(pk=self.payout_id).update(poll_count=number)
         try:
             self.client.get_payout(order_id="unknown")
         except heleket.PayoutNotFound:
