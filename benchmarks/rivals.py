@@ -83,10 +83,10 @@ def send_one(poster: Poster) -> bool:
         network=payout.network,
         address=payout.address,
     )
-    remote = poster.post(body).json()["result"]
+    poster.post(body)
     with transaction.atomic():
         payout = Payout.objects.select_for_update().get(pk=payout.pk)
-        payout.accept(uuid=remote["uuid"])
+        payout.accept()
         save(payout, "accept", "submitting")
     return True
 
