@@ -7,7 +7,7 @@ from config.demo import place
 
 
 def asks_for_help(arguments: list[str]) -> bool:
-    """Tell whether only help is wanted, which needs no settings at all."""
+    """Whether only help is wanted, which needs no settings at all."""
     own = arguments[: arguments.index("--")] if "--" in arguments else arguments
     return own[1:2] in ([], ["help"]) or not {"-h", "--help"}.isdisjoint(own)
 

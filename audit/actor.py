@@ -51,7 +51,7 @@ class Actor:
         return self.person.get_username() if self.person else ""
 
     def may(self, *rights: str) -> bool:
-        """Tell whether this is an active person who holds one of the rights at this moment."""
+        """Whether this is an active person who holds one of the rights at this moment."""
         person = self.person
         return bool(person and person.is_active and any(map(person.has_perm, rights)))
 

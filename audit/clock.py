@@ -1,8 +1,8 @@
 """The one clock of money decisions: the database's on PostgreSQL, and replaceable in tests.
 
-Several hosts share one queue, so leases and due times are told by the database they share. A host
-measures its distance from that clock and counts on by itself for a few seconds; steps of its own
-wall clock do not matter.
+Several hosts share one queue, so leases and due times go by the clock of the database that they
+share. A host measures its distance from that clock and counts on by itself for a few seconds; steps
+of its own wall clock do not matter.
 """
 
 import time
@@ -33,18 +33,18 @@ def database_now() -> datetime:
         with connection.cursor() as cursor:
             cursor.execute("SELECT clock_timestamp()")
             _measured = (monotonic(), cursor.fetchone()[0])
-    at, told = _measured
-    return told + timedelta(seconds=monotonic() - at)
+    at, measured = _measured
+    return measured + timedelta(seconds=monotonic() - at)
 
 
-_source: Callable[[], datetime] = database_now
+_clock: Callable[[], datetime] = database_now
 
 
 _moment: ContextVar[datetime | None] = ContextVar("moment", default=None)
 
 
 def now() -> datetime:
-    return _moment.get() or _source()
+    return _moment.get() or _clock()
 
 
 @contextmanager
@@ -59,10 +59,10 @@ def one_moment() -> Iterator[datetime]:
 
 @contextmanager
 def replaced(clock: Callable[[], datetime]) -> Iterator[None]:
-    """Let `clock` tell the time; for tests and for the history that the demo makes up."""
-    global _source
-    before, _source = _source, clock
+    """Take the time from `clock`; for tests and for the history that the demo makes up."""
+    global _clock
+    before, _clock = _clock, clock
     try:
         yield
     finally:
-        _source = before
+        _clock = before

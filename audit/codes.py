@@ -15,7 +15,7 @@ LONGEST_CODE = 30
 class Code(models.TextChoices):
     """A table of codes. A sentence names the facts that it takes, as `%(words)s` does.
 
-    Of a reason that is stored with a row, `words` is all that can be told again.
+    That of a reason which is stored with a row names `words` alone: no other fact is stored.
     """
 
     def sentence(self, **facts: object) -> str:

@@ -1,4 +1,4 @@
-"""Which errors say that the database failed and will be well again: a cut, a failover, a limit."""
+"""Which errors say that the database failed for a while: a cut, a failover, a limit."""
 
 import sys
 from typing import Any
@@ -11,11 +11,11 @@ PASSING_CODES = {"25006", "25P03", "25P04"}
 
 
 def has_failed(exc: BaseException) -> bool:
-    """Tell whether it was the database: the same step may succeed later, on a new connection.
+    """Whether the database failed: the same step may succeed later, on a new connection.
 
     The connection was cut, the disk is full, a deadlock, a serialization failure, a time limit, or
-    the server only reads since a failover. The step may be repeated, as a claim that was not seen
-    to commit is never called, and answers are stored once.
+    the server only reads since a failover. To repeat the step is idempotent: a claim that was not
+    seen to commit is never called, and answers are stored once.
     """
     if isinstance(exc, InternalError):
         return code_of(exc) in PASSING_CODES

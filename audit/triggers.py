@@ -86,7 +86,8 @@ ONE_AT_A_TIME = 0x6170617274  # "apart"
 def refuse_if(name: str, table: str, events: Sequence[str], condition: str, why: str) -> Trigger:
     """Refuse what leaves the database in a condition, which may look at other rows and tables.
 
-    Two transactions at once would each see only its own half, so they come one after the other.
+    Two transactions at once would each see only its own half (write skew), so a lock lets them in
+    one after the other.
     """
 
     def create(editor: BaseDatabaseSchemaEditor) -> None:

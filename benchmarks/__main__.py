@@ -49,8 +49,8 @@ def main() -> None:
             print(f"{name}:", flush=True)
             stage.empty()
             measured += importlib.import_module(f"benchmarks.{name}").run(rounds)
-            told = {**machine, "figures": [figure.as_json() for figure in measured]}
-            path.write_text(json.dumps(told, indent=2))  # a later one may fail
+            report = {**machine, "figures": [figure.as_json() for figure in measured]}
+            path.write_text(json.dumps(report, indent=2))  # a later one may fail
     Console(width=110).print(figures.table(measured))
     print(path)
     if options.publish:

@@ -73,8 +73,8 @@ def in_turn(contenders: Mapping[str, Callable[[], float]], rounds: int) -> list[
     measured = []
     for number in range(1, rounds + 1):
         measured.append({name: measure() for name, measure in contenders.items()})
-        told = ", ".join(f"{name} {value:.4g}" for name, value in measured[-1].items())
-        print(f"  round {number}: {told}", flush=True)
+        line = ", ".join(f"{name} {value:.4g}" for name, value in measured[-1].items())
+        print(f"  round {number}: {line}", flush=True)
     return measured
 
 

@@ -39,7 +39,7 @@ class Poster:
 
 
 def bare(url: str) -> None:
-    """Post until stopped, then tell how much CPU time a call took, connecting left out."""
+    """Post until stopped, then print how much CPU time a call took, connecting left out."""
     poster, calls = Poster(url), 0
     body = heleket.payout_body(
         order_id="BARE0000000000",
@@ -83,10 +83,10 @@ def send_one(poster: Poster) -> bool:
         network=payout.network,
         address=payout.address,
     )
-    remote = poster.post(body).json()["result"]
+    poster.post(body)
     with transaction.atomic():
         payout = Payout.objects.select_for_update().get(pk=payout.pk)
-        payout.accept(uuid=remote["uuid"])
+        payout.accept()
         save(payout, "accept", "submitting")
     return True
 

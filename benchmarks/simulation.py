@@ -16,9 +16,9 @@ STEPS = 300  # of a seed; its calm and its checks count as part of them
 
 
 def run(rounds: int) -> list[Figure]:
-    told = stage.finish("benchmarks.simulation", str(rounds))
-    print(told, end="")
-    measured = json.loads(told.splitlines()[-1])
+    printed = stage.finish("benchmarks.simulation", str(rounds))
+    print(printed, end="")
+    measured = json.loads(printed.splitlines()[-1])
     what = "one simulation step"
     return [Figure(what, "a bare step", ratios(measured, "simulation", "bare"), at_most=6)]
 
@@ -73,7 +73,7 @@ class Bare:
 
         for _ in range(3):
             with transaction.atomic():
-                Payout.objects.filter(pk=self.payout_id).update(checks=number)
+                Payout.objects.filter(pk=self.payout_id).update(poll_count=number)
         try:
             self.client.get_payout(order_id="unknown")
         except heleket.PayoutNotFound:

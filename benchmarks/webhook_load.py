@@ -1,4 +1,4 @@
-"""Post signed webhooks for some seconds from a few threads, and tell how many were answered 200.
+"""Post signed webhooks for some seconds from a few threads, and print how many were answered 200.
 
     python -m benchmarks.webhook_load PORT PATH heleket|stripe MARK SECONDS BODIES ORDERS
 
@@ -59,8 +59,8 @@ def stripe_request(path: str, place: int, mark: str, _orders: int) -> bytes:
         },
     }
     body = json.dumps(event)
-    told = hmac.new(STRIPE_SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
-    return request_of(path, body.encode(), f"Stripe-Signature: t={at},v1={told}\r\n")
+    digest = hmac.new(STRIPE_SECRET.encode(), f"{at}.{body}".encode(), hashlib.sha256).hexdigest()
+    return request_of(path, body.encode(), f"Stripe-Signature: t={at},v1={digest}\r\n")
 
 
 def request_of(path: str, body: bytes, headers: str = "") -> bytes:
@@ -103,8 +103,8 @@ def main(
     for thread in threads:
         thread.join()
     took = time.monotonic() - start
-    told = {"answered": len(answered), "bodies": min(len(answered), bodies), "seconds": took}
-    print(json.dumps(told))
+    report = {"answered": len(answered), "bodies": min(len(answered), bodies), "seconds": took}
+    print(json.dumps(report))
 
 
 if __name__ == "__main__":

@@ -39,22 +39,22 @@ def run(rounds: int) -> list[Figure]:
 
         def stored_new() -> float:
             rest()
-            told = load(desk, REAL, "heleket", new_mark(), ORDERS)
-            stored["answered"] += told["answered"]
-            stored["bodies"] += told["bodies"]
-            verify_due(told["bodies"])
-            return per_second(told)
+            sent = load(desk, REAL, "heleket", new_mark(), ORDERS)
+            stored["answered"] += sent["answered"]
+            stored["bodies"] += sent["bodies"]
+            verify_due(sent["bodies"])
+            return per_second(sent)
 
         def repeated() -> float:
             rest()
-            told = load(desk, REAL, "heleket", "again", REPEATED)
-            stored["answered"] += told["answered"]
-            return per_second(told)
+            sent = load(desk, REAL, "heleket", "again", REPEATED)
+            stored["answered"] += sent["answered"]
+            return per_second(sent)
 
         def by_dj_stripe() -> float:
-            told = load(stripe, STRIPE, "stripe", new_mark(), ORDERS)
-            stored["by dj-stripe"] += told["answered"]
-            return per_second(told)
+            sent = load(stripe, STRIPE, "stripe", new_mark(), ORDERS)
+            stored["by dj-stripe"] += sent["answered"]
+            return per_second(sent)
 
         contenders = {
             "verify": verified,

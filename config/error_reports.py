@@ -1,4 +1,4 @@
-"""What Django's error pages and mails tell: where it went wrong, and nothing that may be secret."""
+"""What Django's error pages and mails show: where it went wrong, and nothing that may be secret."""
 
 import re
 from collections.abc import ItemsView
@@ -28,5 +28,5 @@ class WithoutSecrets(SafeExceptionReporterFilter):
         request: HttpRequest | None,  # noqa: ARG002
         tb_frame: FrameType,  # noqa: ARG002
     ) -> ItemsView[str, Any]:
-        """Tell none: keys, passwords and session ids are among them."""
+        """Show none: keys, passwords and session ids are among them."""
         return {}.items()

@@ -152,7 +152,7 @@ LOGGING = {
     },
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": "INFO"},
-    "loggers": {  # two lines for each ring, most of which find nothing to do
+    "loggers": {  # two lines for each wakeup, most of which find nothing to do
         "celery.app.trace": {"level": "WARNING"},
         "celery.worker.strategy": {"level": "WARNING"},
     },

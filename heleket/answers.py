@@ -121,7 +121,7 @@ def _state(content: Mapping[str, Any]) -> int | None:
 
 
 def _is_about(result: object, asked: bytes) -> bool:
-    """Tell whether a result names the payout of a request, by our order id or Heleket's."""
+    """Whether a result names the payout of a request, by our order id or Heleket's."""
     named = json.loads(asked) if asked else {}
     return isinstance(result, dict) and any(
         name in named and result.get(name) == named[name] for name in ("order_id", "uuid")

@@ -366,7 +366,7 @@ class HeleketClient:
         return request
 
     def _exchange(self, request: requests.PreparedRequest, deadline: float | None) -> Answer:
-        """Send a request, and tell its answer what must not be kept of it."""
+        """Send a request, and name in its answer the secrets that must not be kept of it."""
         if deadline is None:
             deadline = time.monotonic() + self.timeout_seconds
         answer = exchange(self._adapter, request, deadline=deadline)

@@ -83,7 +83,7 @@ class PayoutNotFound(RequestRejected):
 
 
 class OutcomeUnknown(HeleketError):
-    """Perhaps executed: only asking for the payout by its `order_id` can tell.
+    """Perhaps executed: only asking for the payout by its `order_id` shows it.
 
     `retry_after` is in seconds, None if Heleket did not say when it wants to be asked again.
     """
@@ -113,7 +113,7 @@ class InvalidBaseUrl(ValueError):
 
 
 def kind_of_refusal(message: str) -> Refusal:
-    """Tell what the text of a refused create is about: this payout, or what all payouts share.
+    """Return what the text of a refused create is about: this payout, or what all payouts share.
 
     "unknown" is any text that Heleket's documents do not have. It says nothing about this payout.
     """

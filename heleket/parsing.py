@@ -34,7 +34,7 @@ def parse_answer(text: str) -> Any:
 
 
 def storable(text: str) -> bool:
-    """Tell whether a database stores it: no NUL and no half of a surrogate pair."""
+    """Whether a database stores it: no NUL and no half of a surrogate pair."""
     return "\0" not in text and clean(text) == text
 
 

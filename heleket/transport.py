@@ -127,7 +127,7 @@ def _failure(exc: Exception) -> Unavailable | OutcomeUnknown:
 
 
 def _never_connected(exc: Exception) -> bool:
-    """Tell whether an adapter of `requests` failed before it could send; ours says so itself."""
+    """Whether an adapter of `requests` failed before it could send; ours says so itself."""
     cause = exc.args[0] if exc.args else None
     reason = getattr(cause, "reason", cause)
     if isinstance(reason, SSLError):  # of the handshake or of any later read
@@ -283,7 +283,7 @@ class _TimelyReader(io.RawIOBase):
 
 
 class _Buffer(io.BufferedReader):
-    """Tells when it is closed what has come beyond the last byte that was read."""
+    """Reports when it is closed what has come beyond the last byte that was read."""
 
     left_over = b""
 
@@ -322,7 +322,7 @@ class _Answer(HTTPResponse):
         self._check_frame()
 
     def _check_frame(self) -> None:
-        """Refuse an answer whose end cannot be told, and doubt one whose end is told twice."""
+        """Refuse an answer whose end cannot be found, and doubt one whose end is given twice."""
         lengths = set(self.headers.get_all("Content-Length", ()))
         codings = self.headers.get_all("Transfer-Encoding", ())
         if len(lengths) > 1 or not all(LENGTH.fullmatch(each) for each in lengths):

@@ -137,7 +137,7 @@ def apply_unsent(case: Case, reason: Reason) -> None:
 
 def proves_nothing(case: Case) -> bool:
     """Whether a call that was not executed moves it nowhere: another one may have been executed, or
-    Heleket has told something that people are looking at."""
+    people are looking at something that Heleket said."""
     is_stopped = case.payout.waiting_for == WaitingFor.DISCREPANCY
     return is_stopped or any(each.is_open_question for each in case.attempts)
 

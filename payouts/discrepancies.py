@@ -54,12 +54,12 @@ def describe(remote: heleket.RemotePayout) -> str:
 
 def in_words(facts: Mapping[str, object]) -> str:
     """Write facts down by their names, for people of any language."""
-    told = {
+    known = {
         name: format_amount(fact) if isinstance(fact, Decimal) else fact
         for name, fact in facts.items()
         if fact is not None
     }
-    return ", ".join(f"{name} {fact}" for name, fact in told.items())
+    return ", ".join(f"{name} {fact}" for name, fact in known.items())
 
 
 def open_discrepancy(

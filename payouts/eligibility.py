@@ -3,8 +3,8 @@
 Request, edit and their forms ask `refusal_of_request`, an approval asks `refusal_of_approval`, and
 a claim, a repeat included, asks `Eligibility`, which looks up once for all its payouts.
 
-Rows tell what to look at; sealed events are what is believed. Whoever writes rows without the key
-of the chains can make up an approval, but no event that tells of it.
+Rows say what to look at; only sealed events are believed. Whoever writes rows without the key of
+the chains can forge an approval, but not its event.
 """
 
 import json
@@ -196,16 +196,16 @@ class Eligibility:
         )
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
-        """Say which row tells what no sealed event tells."""
-        told = since_approval(self.events[payout.pk])
-        if told is None:
+        """Return the code of a row that no sealed event backs, if there is one."""
+        last = since_approval(self.events[payout.pk])
+        if last is None:
             return PayoutCode.FORGED_HISTORY
-        if not told or (told[-1].number, told[-1].to_status) != (payout.last_event, payout.status):
+        if not last or (last[-1].number, last[-1].to_status) != (payout.last_event, payout.status):
             return PayoutCode.FORGED_STATUS
-        if any(not is_sealed(each, told) for each in self.approvals[payout.pk]):
+        if any(not is_sealed(each, last) for each in self.approvals[payout.pk]):
             return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
-            event.event_type == EventType.REQUEST_CANCEL for event in told
+            event.event_type == EventType.REQUEST_CANCEL for event in last
         ):
             return PayoutCode.FORGED_CANCEL
         for attempt in self.attempts.get(payout.pk, ()):
@@ -223,12 +223,12 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
         (at for at in range(len(events), 0, -1) if events[at - 1].to_status not in STANDING), 0
     )
     number, previous = (events[start - 1].number, events[start - 1].hash) if start else (0, "")
-    told = events[start:]
-    return None if chain.first_broken(told, number, previous) else told
+    last = events[start:]
+    return None if chain.first_broken(last, number, previous) else last
 
 
 def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
-    """Tell whether one of these events, which hold, is of this very approval."""
+    """Whether one of these events, which hold, is of this very approval."""
     return any(
         event.event_type == EventType.APPROVE
         and event.person_id == approval.person_id
@@ -238,7 +238,7 @@ def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
 
 
 def is_request_of(attempt: Attempt, payout: Payout, installation: str) -> bool:
-    """Tell whether the bytes of a try pay this payout, once, to where it goes."""
+    """Whether the bytes of a try pay this payout, once, to where it goes."""
     try:
         sent = json.loads(attempt.body)
         amount = Decimal(sent["amount"])

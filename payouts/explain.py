@@ -1,6 +1,6 @@
 """What a payout waits for, since when, who can act, and what happens next by itself.
 
-The page, the list and the command line all tell the same, in plain words.
+The page, the list and the command line all say the same, in plain words.
 """
 
 from dataclasses import dataclass
@@ -55,12 +55,12 @@ NOBODY = ""
 
 
 def explain(payout: Payout, states: States | None = None) -> Explanation:
-    """Tell one payout's state. Without `states` they are read: three queries."""
+    """Explain one payout's state. Without `states` they are read: three queries."""
     if payout.is_ended:
         return ended(payout)
     states = states or States.now()
     waiting_for = what_it_waits_for(payout, states)
-    sentence, who, then = TELL[waiting_for](payout, states)
+    sentence, who, then = EXPLAINERS[waiting_for](payout, states)
     return Explanation(waiting_for, sentence, since(payout, waiting_for, states), who, then)
 
 
@@ -88,17 +88,17 @@ def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime |
 
 
 def outcome_of(payout_id: UUID) -> Outcome:
-    """Tell where a payout stands after an act on it, with Heleket's own word if there is one."""
+    """Return where a payout stands after an act on it, with Heleket's own word if there is one."""
     payout = Payout.objects.get(pk=payout_id)
-    told = explain(payout)
+    explained = explain(payout)
     attempt = payout.attempts.filter(generation=payout.generation).first()
-    words = [told.sentence]
+    words = [explained.sentence]
     if attempt and attempt.remote_status:
         words.append(_("Heleket's status: %s.") % attempt.remote_status)
     if attempt and attempt.txid:
         words.append(_("Transaction: %s.") % attempt.txid)
     if not payout.is_ended:
-        words.append(told.next)
+        words.append(explained.next)
     return Outcome(payout.pk, str(payout), done=True, text=" ".join(words))
 
 
@@ -119,49 +119,49 @@ def ended(payout: Payout) -> Explanation:
     )
 
 
-Told = tuple[str, str, str]
+Sentences = tuple[str, str, str]
 
 
-def approvals(payout: Payout, states: States) -> Told:
+def approvals(payout: Payout, states: States) -> Sentences:
     if payout.status == PayoutStatus.SUBMITTING:
         return parked(payout, states)
     if payout.status == PayoutStatus.APPROVED:
-        told = _("It is not sent, as its records are not what people did: %s")
+        text = _("It is not sent, as its records are not what people did: %s")
         who = _("Whoever runs the desk should find out who wrote to its database.")
         then = _("Nothing until it is put on hold, released and approved again, or cancelled.")
-        return told % payout.why.sentence, who, then
-    told = _("It waits for approval.")
+        return text % payout.why.sentence, who, then
+    text = _("It waits for approval.")
     if payout.why.sentence:
-        told = _("It waits for approval again. %s") % payout.why.sentence
-    return told, _("An approver who had no hand in it."), _("Nothing until it is approved.")
+        text = _("It waits for approval again. %s") % payout.why.sentence
+    return text, _("An approver who had no hand in it."), _("Nothing until it is approved.")
 
 
-def release(payout: Payout, _states: States) -> Told:
-    told = _("It was put on hold: %s") % payout.why.sentence
-    return told, _("An approver can release it."), _("Nothing until it is released.")
+def release(payout: Payout, _states: States) -> Sentences:
+    text = _("It was put on hold: %s") % payout.why.sentence
+    return text, _("An approver can release it."), _("Nothing until it is released.")
 
 
-def worker(payout: Payout, states: States) -> Told:
-    told = _("It is approved and waits for the worker.")
+def worker(payout: Payout, states: States) -> Sentences:
+    text = _("It is approved and waits for the worker.")
     if payout.why.sentence:
-        told = _("It goes out again, as nothing came of the last try: %s") % payout.why.sentence
+        text = _("It goes out again, as nothing came of the last try: %s") % payout.why.sentence
     then = _("The worker sends it within seconds, if it runs.")
     if states.rate_limit.busy_seconds(clock.now()) > 0:
         then = _("The worker sends it in its turn: it calls Heleket only so often.")
-    return told, _("An operator can send it now."), then
+    return text, _("An operator can send it now."), then
 
 
-def switch(_payout: Payout, states: States) -> Told:
-    told = _("Sending is paused: %s") % (states.switch.reason or "?")
+def switch(_payout: Payout, states: States) -> Sentences:
+    text = _("Sending is paused: %s") % (states.switch.reason or "?")
     who = _("An operator can resume sending.")
-    return told, who, _("It is sent after sending is resumed.")
+    return text, who, _("It is sent after sending is resumed.")
 
 
-def pause(payout: Payout, states: States) -> Told:
+def pause(payout: Payout, states: States) -> Sentences:
     their = states.pause_for(payout)
     if their is None:
         return backoff(states) if states.rate_limit.is_backing_off else worker(payout, states)
-    told = _("%(why)s. Heleket says: “%(text)s”") % {"why": str(their), "text": their.text}
+    text = _("%(why)s. Heleket says: “%(text)s”") % {"why": str(their), "text": their.text}
     who = {
         Pause.Cause.FUNDS: _("Treasury can top up the balance at Heleket."),
         Pause.Cause.FORBIDDEN: _("Whoever owns the Heleket account can ask their support."),
@@ -169,76 +169,76 @@ def pause(payout: Payout, states: States) -> Told:
         Pause.Cause.UNKNOWN: _("An operator should read the text and ask Heleket's support."),
     }.get(Pause.Cause(their.cause), _("Nobody has to act."))
     then = _("One payout is tried at %s; when it goes through, the others follow.")
-    return told, who, then % at_time(their.probe_at)
+    return text, who, then % at_time(their.probe_at)
 
 
-def backoff(states: States) -> Told:
-    told = _("Heleket asks us to call less often, so nobody calls it for a while.")
-    return told, _("Nobody has to act."), calls_go_on(states.rate_limit)
+def backoff(states: States) -> Sentences:
+    text = _("Heleket asks us to call less often, so nobody calls it for a while.")
+    return text, _("Nobody has to act."), calls_go_on(states.rate_limit)
 
 
 def calls_go_on(rate_limit: RateLimit) -> str:
-    told = _("Heleket asks us to call less often; calls go on at %s.")
-    return told % at_time(rate_limit.backoff_until)
+    text = _("Heleket asks us to call less often; calls go on at %s.")
+    return text % at_time(rate_limit.backoff_until)
 
 
-def parked(payout: Payout, _states: States) -> Told:
+def parked(payout: Payout, _states: States) -> Sentences:
     if payout.status == PayoutStatus.SUBMITTING:
-        told = _("It was sent, nobody knows whether Heleket has it, and it is not sent again: %s")
+        text = _("It was sent, nobody knows whether Heleket has it, and it is not sent again: %s")
         then = _("Heleket is asked at %s; if it never had it, it ends as not paid after a day.")
         who = _("An operator can ask Heleket now, or cancel it.")
-        return told % payout.why.sentence, who, then % at_time(payout.due_at)
+        return text % payout.why.sentence, who, then % at_time(payout.due_at)
     then = _("The desk looks again at %s.") % at_time(payout.due_at)
     return payout.why.sentence, _("An operator can hold or cancel it."), then
 
 
-def answer(payout: Payout, states: States) -> Told:
+def answer(payout: Payout, states: States) -> Sentences:
     if payout.cancel_asked_at:
-        told = _("It should be cancelled, but Heleket may have it already. Nothing is sent again.")
+        text = _("It should be cancelled, but Heleket may have it already. Nothing is sent again.")
         if states.rate_limit.is_backing_off:
-            return told, NOBODY, calls_go_on(states.rate_limit)
+            return text, NOBODY, calls_go_on(states.rate_limit)
         then = _(
             "Heleket is asked; it ends as cancelled once it is sure that Heleket never had it."
         )
-        return told, NOBODY, then
+        return text, NOBODY, then
     if payout.status == PayoutStatus.APPROVED:
         then = _("Heleket is asked; this try goes out once it says that it pays no earlier one.")
         return payout.why.sentence, _("An operator can hold or cancel it."), then
-    told = _("It was sent, and it is not known yet whether Heleket has it.")
+    text = _("It was sent, and it is not known yet whether Heleket has it.")
     if payout.why.sentence:
-        told = _("%(told)s The last that was heard: “%(words)s”") % {
-            "told": told,
+        text = _("%(text)s The last that was heard: “%(words)s”") % {
+            "text": text,
             "words": payout.why.sentence,
         }
     if states.rate_limit.is_backing_off:
-        return told, _("Nobody has to act."), calls_go_on(states.rate_limit)
+        return text, _("Nobody has to act."), calls_go_on(states.rate_limit)
     if payout.may_repeat:
         then = _("Heleket has twice not known it: the same request is sent again.")
     else:
         then = _("Heleket is asked at %s.") % at_time(payout.due_at)
-    return told, _("An operator can ask Heleket now."), then
+    return text, _("An operator can ask Heleket now."), then
 
 
-def final_word(payout: Payout, states: States) -> Told:
-    told = _("Heleket has it and has not said its final word.")
+def final_word(payout: Payout, states: States) -> Sentences:
+    text = _("Heleket has it and has not said its final word.")
     if payout.cancel_asked_at:
-        told = _("It should be cancelled, but Heleket has it and cannot call it back.")
+        text = _("It should be cancelled, but Heleket has it and cannot call it back.")
     if states.rate_limit.is_backing_off:
-        return told, _("Nobody has to act."), calls_go_on(states.rate_limit)
+        return text, _("Nobody has to act."), calls_go_on(states.rate_limit)
     then = _("Heleket is asked at %s, or as soon as its webhook comes.") % at_time(payout.due_at)
-    return told, _("An operator can ask Heleket now."), then
+    return text, _("An operator can ask Heleket now."), then
 
 
-def discrepancy(payout: Payout, _states: States) -> Told:
-    told = _("Heleket and the desk differ about it, so everything has stopped.")
+def discrepancy(payout: Payout, _states: States) -> Sentences:
+    text = _("Heleket and the desk differ about it, so everything has stopped.")
     who = _("An operator has to find out why and close the discrepancy.")
     if payout.due_at:
         then = _("Nothing until the discrepancy is closed; Heleket is asked for news at %s.")
-        return told, who, then % at_time(payout.due_at)
-    return told, who, _("Nothing until the discrepancy is closed.")
+        return text, who, then % at_time(payout.due_at)
+    return text, who, _("Nothing until the discrepancy is closed.")
 
 
-TELL = {
+EXPLAINERS = {
     WaitingFor.APPROVALS: approvals,
     WaitingFor.RELEASE: release,
     WaitingFor.WORKER: worker,

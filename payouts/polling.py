@@ -123,7 +123,7 @@ def apply(case: Case, reply: Reply, owners: Mapping[str, str], account: GatewayA
 def ask_now(
     seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, actor: Actor
 ) -> Outcome:
-    """Ask Heleket about one payout at a person's word and tell what it said."""
+    """Ask Heleket about one payout at a person's word and return what it said."""
     [outcome] = perform(operations.REQUEST_CHECK, [seen], actor=actor)
     if not outcome.done:
         return outcome

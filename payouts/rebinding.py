@@ -84,7 +84,7 @@ def refuse_unbound() -> None:
 
 
 def knows_our_newest(client: heleket.HeleketClient) -> bool:
-    """Tell whether Heleket has our newest payout there, under the id that we know.
+    """Whether Heleket has our newest payout there, under the id that we know.
 
     An address that answers to our key and has it is the account that has been there all along.
     """
@@ -108,7 +108,7 @@ def refuse_while_sending(switch: Switch) -> None:
 
 
 def refuse_unfinished() -> None:
-    """Raise Refused while something is left that only the present account can tell about."""
+    """Raise Refused while something is left that only the present account knows of."""
     count = unfinished()
     if count:
         raise Refused(PayoutCode.UNFINISHED, count=count)

@@ -98,11 +98,11 @@ def save_attempts(attempts: Sequence[Attempt]) -> None:
 
 
 def record_batch(answers: Sequence[Answer], store: Callable[[Sequence[Answer]], None]) -> None:
-    """Store all in one transaction, or else each in its own.
+    """Store a batch in one transaction, or else each answer in its own.
 
     One that cannot be stored does not hold up the others: its payout stays as it was, and Heleket
     is asked about it when its lease is over. Raises what the database raised if it was the database
-    that failed (`database`): what was stored is stored, and all of it may be stored again.
+    that failed (`database`): what was stored is stored, and to store all of it again is idempotent.
     """
     try:
         store(answers)

@@ -235,7 +235,7 @@ def is_sendable(payout: Payout) -> bool:
 
 
 def may_go(change: Change[Payout], verdict: Verdict) -> bool:
-    """Tell whether the payout may be sent; if not, have it wait or go back to the approvers."""
+    """Return whether the payout may be sent; if not, have it wait or go back to the approvers."""
     payout = change.row
     if verdict.says == Says.PASS:
         return True
@@ -253,14 +253,14 @@ def may_go(change: Change[Payout], verdict: Verdict) -> bool:
 
 
 def alarm(payout: Payout, reason: Reason) -> None:
-    """Tell people once that somebody wrote to a payout's rows past the desk."""
+    """Log once that somebody wrote to a payout's rows past the desk."""
     if payout.why != reason:
         logger.critical("%s is not sent: %s", payout, reason.sentence)
         log_event(DeskEvent.Type.FORGERY, reason, actor=WORKER, payout=payout)
 
 
 def park(change: Change[Payout], waiting_for: WaitingFor, reason: Reason) -> None:
-    """Let a payout wait and be looked at again later; tell it once."""
+    """Let a payout wait and be looked at again later; log it once."""
     payout = change.row
     if (payout.waiting_for, payout.why) != (waiting_for, reason):
         change.log_event(EventType.WAIT, reason, waiting_for=waiting_for)
@@ -420,7 +420,7 @@ def calls_out() -> int:
 def send_now(
     seen: Seen, client: heleket.HeleketClient, account: GatewayAccount, *, actor: Actor
 ) -> Outcome:
-    """Send one approved payout at a person's word and tell what Heleket said."""
+    """Send one approved payout at a person's word and return what Heleket said."""
     [outcome] = perform(operations.EXPEDITE, [seen], actor=actor)
     if not outcome.done:
         return outcome

@@ -1,12 +1,12 @@
 """The one place that saves a payout's status.
 
 Lock in id order, let the caller change, then save what moved together with its events, or none of
-it. Everyone who locks more keeps to one order: the stop lock (`wallets.stops`), switch, rate limit,
-wallets, payouts, limits.
+it. Lock order of whatever locks more, or deadlock: the stop lock (`wallets.stops`), switch, rate
+limit, wallets, payouts, limits.
 
-Pauses are locked on both sides: a claim locks them before its payouts, recording comes to them and
-to the desk's chain after its payouts. That is no deadlock, because a claim never waits for a payout
-but passes over locked ones: never leave out its `skip_locked`. Two recordings may meet at a pause
+Pauses are locked on both sides: a claim locks them before its payouts, recording locks them and the
+desk's chain after its payouts. That is no deadlock, because a claim never waits for a payout but
+passes over locked ones: never leave out its `skip_locked`. Two recordings may deadlock over a pause
 and the chain; the database then ends one of them, and its step is repeated.
 """
 

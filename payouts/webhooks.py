@@ -129,12 +129,12 @@ def request_check(
 
 
 def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
-    """Tell whether Heleket announces another payout than was sent; if so, show it to people."""
+    """Return whether Heleket announces another payout than was sent; if so, show it to people."""
     try:
-        told = read_payout(members)
+        remote = read_payout(members)
     except ValueError:  # nothing in it to compare
         return False
-    ours_and_theirs = discrepancies.difference(attempt, told)
+    ours_and_theirs = discrepancies.difference(attempt, remote)
     if ours_and_theirs:
         with settle([attempt.pk], channel=Channel.WEBHOOK) as cases:
             discrepancies.open_discrepancy(

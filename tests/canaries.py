@@ -2,7 +2,7 @@
 
 Each secret variable has a value that occurs nowhere else; passwords, session ids, CSRF secrets and
 signatures are noted as they come into being. Looked through are: log records, what tests and the
-processes that they start write, pages with their headers, what commands tell, and all that is
+processes that they start write, pages with their headers, what commands print, and all that is
 written to the database. Of other processes' work the rows that they leave are looked through, for
 secret variables and passwords; the pages that they serve are not.
 """

@@ -26,7 +26,7 @@ SQLITE_ONLY = {"sim"}
 STARTS_PROCESSES = {"processes", "browser"}
 PLACES = ("tests/payouts/processes/", "tests/browser/", "tests/config/test_demo.py")  # of those
 MEMORY = Path("/dev/shm")
-ROOM = {"usual": 4 * 10**9, "heavy": 20 * 10**9}  # bytes; the heavy form has a million payouts
+NEEDED = {"usual": 4 * 10**9, "heavy": 20 * 10**9}  # bytes; the heavy form has a million payouts
 
 
 def pytest_addoption(parser):
@@ -114,10 +114,10 @@ def folder_for_this_run(prefix: str, place: Path | None = None) -> Path:
 
 
 def place_in_memory() -> Path | None:
-    """Where files never meet a disk, if there is room: a database is copied in a tenth of the
+    """Where files never meet a disk, if enough is free: a database is copied in a tenth of the
     time."""
-    room = ROOM["heavy" if "FULL_ROWS" in os.environ else "usual"]
-    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > room else None
+    needed = NEEDED["heavy" if "FULL_ROWS" in os.environ else "usual"]
+    return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > needed else None
 
 
 def start_postgres(place: Path | None = None) -> str:

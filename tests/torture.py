@@ -32,7 +32,7 @@ class Chronicle:
     """The pytest plugin that keeps what each test recorded, and how it ended."""
 
     def __init__(self):
-        self.began, self.failed, self.seconds, self.told = time.monotonic(), [], {}, {}
+        self.began, self.failed, self.seconds, self.recorded = time.monotonic(), [], {}, {}
 
     def pytest_runtest_logreport(self, report):
         if report.failed and report.nodeid not in self.failed:
@@ -40,13 +40,13 @@ class Chronicle:
         if report.when == "call":
             self.seconds[report.nodeid] = report.duration
         if report.when == "teardown":
-            self.told[report.nodeid] = dict(report.user_properties)
+            self.recorded[report.nodeid] = dict(report.user_properties)
 
     def each(self, name):
         """Yield the tests that recorded something under this name, with what it was."""
-        for test, told in self.told.items():
-            if name in told:
-                yield test, told[name]
+        for test, record in self.recorded.items():
+            if name in record:
+                yield test, record[name]
 
 
 def main():
@@ -114,7 +114,7 @@ def backlogs(chronicle):
 
 
 def races(chronicle):
-    """One row for each race; those between two tell how often each side won.
+    """One row for each race; those between two say how often each side won.
 
     One that looks for a planted bug ends when it has found it.
     """
@@ -133,12 +133,12 @@ def table(head, *rows):
 
 
 def machine():
-    told = [
+    facts = [
         f"{os.cpu_count()} CPUs",
         f"load {os.getloadavg()[2]:.1f}",
         platform.platform(terse=True),
     ]
-    return ", ".join([*told, f"Python {platform.python_version()}"])
+    return ", ".join([*facts, f"Python {platform.python_version()}"])
 
 
 if __name__ == "__main__":

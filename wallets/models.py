@@ -29,7 +29,7 @@ from wallets.unspendable import doubt_about
 class ReadAgain(models.Model):
     """Lets a row with a protected status be read again, which its field refuses to be set.
 
-    django-fsm's own mixin for that lifts the protection for every thread while it reads.
+    django-fsm's own mixin for that disables the protection for every thread while it reads.
     """
 
     class Meta:

@@ -13,7 +13,7 @@ STOP_LOCK = 0x73746F70  # "stop"
 def let_stops_pass() -> None:
     """Wait for stops that were begun; those that come later wait until this transaction ends.
 
-    First lock of a claim, before it reads anything that a stop changes.
+    Lock order: the first lock of a claim, before it reads anything that a stop changes.
     """
     lock("pg_advisory_xact_lock_shared")
 
@@ -22,7 +22,8 @@ def overtake_claims() -> None:
     """Wait for the claims that were begun, and have all later ones wait until this transaction
     ends.
 
-    First lock of whatever stops payouts: the switch, a wallet frozen, a client closed.
+    Lock order: the first lock of whatever stops payouts, which is the switch, the freezing of a
+    wallet and the closing of a client.
     """
     lock("pg_advisory_xact_lock")
 

@@ -16,7 +16,7 @@ from wallets import stops
 
 
 def set_sending(is_on: bool, *, reason: str, actor: Actor, seen: str | None = None) -> bool:
-    """Let calls start, or no new one, and tell whether that is new.
+    """Let calls start, or no new one, and return whether that is new.
 
     Calls under way go on, see `submission.calls_out`. Raises NotAllowed, and Refused without a
     reason, or if sending was paused again since somebody saw it paused at `seen`.

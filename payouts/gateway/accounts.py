@@ -132,7 +132,7 @@ def bind(client: heleket.HeleketClient, actor: Actor) -> None:
 
 
 def is_still_ours(account: GatewayAccount) -> bool:
-    """Tell whether the database is bound to this desk's account: it may follow another one."""
+    """Whether the database is bound to this desk's account: it may follow another one."""
     ours = {name: getattr(account, name) for name in ("host", "merchant_id", "installation")}
     return Binding.objects.filter(**ours).exists()
 

@@ -1,8 +1,9 @@
-"""Pauses of Heleket's: they belong to their cause, and one probe at a time finds out if it is over.
+"""The circuit breakers: a pause has one cause, and one probe at a time finds out if it is over.
 
-A payout that meets one keeps its attempt and its `order_id`. What Heleket says (no funds, blocked,
-a wrong key) is probed after a minute, then ever more rarely, up to half an hour. Trouble on the way
-there pauses only once it comes several times with no success between, and is probed within seconds.
+A payout that meets a pause keeps its attempt and its `order_id`. What Heleket says (no funds,
+blocked, a wrong key) is probed after a minute, then with exponential backoff, up to half an hour.
+Trouble on the way there pauses only once it comes several times with no success between, and is
+probed within seconds.
 """
 
 from collections.abc import Iterable
@@ -29,13 +30,13 @@ WAITS = {
 
 
 def wait_of(cause: str, tries: int) -> timedelta:
-    """How long to wait for the next probe after so many tries: twice as long each time."""
+    """How long to wait for the next probe after so many tries: exponential backoff."""
     first, longest = WAITS.get(Cause(cause), (FIRST_WAIT, LONGEST_WAIT))
     return min(first * (1 << min(tries - 1, 10)), longest)
 
 
 def trip(cause: Pause.Cause, text: str, *, currency: str = "", seconds: float = 0) -> None:
-    """Note that Heleket executes nothing for this cause; `seconds` is a wait they asked for."""
+    """Pause, as Heleket executes nothing for this cause; `seconds` is a wait they asked for."""
     now = clock.now()
     wait = max(FIRST_WAIT, timedelta(seconds=min(seconds, LONGEST_WAIT.total_seconds())))
     probe_at = now + min(wait, LONGEST_WAIT)  # one probe is no storm
@@ -74,8 +75,8 @@ def log(event_type: DeskEvent.Type, each: Pause) -> None:
 
 
 def reset(taken: Iterable[tuple[str, datetime]]) -> None:
-    """Heleket took payouts in these currencies, claimed at these times: pauses that stood in their
-    way are over. A call from before a pause tells nothing about it."""
+    """End the pauses in the way of payouts that Heleket took, in these currencies and claimed at
+    these times. A call that was claimed before a pause proves nothing about it."""
     last: dict[str, datetime] = {}
     for currency, claimed_at in taken:
         for held_up in ("", currency):
@@ -92,7 +93,7 @@ def reset(taken: Iterable[tuple[str, datetime]]) -> None:
 
 
 def allow_probe(pauses: Iterable[Pause]) -> None:
-    """The caller sends one payout in spite of these; the next may follow after a longer wait."""
+    """Let the caller send one payout in spite of these; the next probe waits longer."""
     now = clock.now()
     for each in pauses:
         each.tries += 1

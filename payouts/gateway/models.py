@@ -1,4 +1,4 @@
-"""The one account at Heleket: its binding, the pauses it asks for, and how fast it is called."""
+"""The one account at Heleket: its binding, its circuit breakers and its rate limit."""
 
 from datetime import datetime, timedelta
 
@@ -8,8 +8,8 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import clock
 
-# Heleket is left alone for so long at most: days would stop the desk. Whatever is further away was
-# written by a clock that was wrong.
+# A backoff and the wait for a probe are so long at most: days would stop the desk. Whatever is
+# further away was written by a clock that was wrong.
 LONGEST_WAIT = timedelta(minutes=30)
 
 
@@ -32,7 +32,7 @@ class Binding(models.Model):
 
 
 class StandingPauses(models.Manager["Pause"]):
-    """Those that hold up payouts. Of some causes one failure says too little."""
+    """Breakers that are open: they hold up payouts. Of some causes one failure says too little."""
 
     def get_queryset(self) -> models.QuerySet["Pause"]:
         too_few = Q()
@@ -42,7 +42,8 @@ class StandingPauses(models.Manager["Pause"]):
 
 
 class Pause(models.Model):
-    """Heleket cannot take requests, or not in one currency: why, and when to try one again."""
+    """A circuit breaker. Heleket cannot take requests, or not in one currency: why, and when to
+    probe with one again."""
 
     class Cause(models.TextChoices):
         FUNDS = "funds", _("Not enough funds at Heleket")
@@ -81,8 +82,8 @@ class Pause(models.Model):
 
 
 class RateLimit(models.Model):
-    """When any process may call Heleket again, see `gateway.rate_limit`. A migration makes its
-    row."""
+    """The rate limit of all processes: when any of them may call Heleket again, see
+    `gateway.rate_limit`. A migration makes its row."""
 
     free_at = models.DateTimeField(null=True)  # by then the calls made so far have had their time
     backoff_until = models.DateTimeField(null=True)  # Heleket asked for it

@@ -2,8 +2,8 @@
 asks us to back off.
 
 Heleket documents no rate. Without one of our own the row is read and never locked. With one, each
-claim holds it until it is committed (a generic cell rate: what is spent puts `free_at` further
-off), so that no number of workers makes more calls than one would.
+claim locks it until it is committed (the generic cell rate algorithm: what is consumed puts
+`free_at` further off), so that no number of workers makes more calls than one would.
 """
 
 import logging
@@ -55,7 +55,7 @@ def busy_seconds(row: RateLimit, rate: float, *, at: datetime) -> float:
 
 
 def consume(calls: int, rate: float | None) -> None:
-    """Count calls that are made at once, in the transaction that asked for room."""
+    """Count calls that are made at once, in the transaction that asked how many are available."""
     if rate and calls:
         row, now = RateLimit.objects.get(pk=1), clock.now()
         busy = busy_seconds(row, rate, at=now) + calls / rate
@@ -74,7 +74,7 @@ def was_full(began: datetime, rate: float) -> bool:
 def back_off(seconds: float | None) -> bool:
     """Let nobody call for the seconds that Heleket asked for, or for a while if it named none.
 
-    Tells whether a backoff begins by that. In a transaction whose first lock this is: see
+    Returns whether a backoff begins by that. Lock order: the first lock of its transaction, see
     `available`.
     """
     asked = timedelta(seconds=seconds) if seconds else DEFAULT_BACKOFF

@@ -117,7 +117,7 @@ def act(
     """Let a person act on the payouts named, or only try it, and report what became of each.
 
     Each chunk is a transaction of its own: whoever stops it in the middle repeats it for the rest.
-    A right that is lost in between refuses the rest, and what was done before is told.
+    A right that is lost in between refuses the rest, and what was done before is reported.
     """
     found, outcomes = find_payouts(payouts, limit), list[Outcome]()
     with refusals_as_errors(), progress_bar("payouts", len(found)) as show:

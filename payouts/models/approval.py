@@ -10,7 +10,7 @@ from payouts.models.payout import Payout
 
 
 class PayoutMaker(models.Model):
-    """A person who had a hand in what is paid, and so may not approve it."""
+    """A person with a role in what is paid, who therefore may not approve it."""
 
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="makers")
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")

@@ -45,7 +45,7 @@ class Attempt(models.Model):
     merchant_amount = AmountField(null=True)
     payer_amount = AmountField(null=True)
     payer_currency = models.CharField(max_length=12, default="")
-    sources = models.JSONField(default=dict)  # which kind of answer told each of the facts above
+    sources = models.JSONField(default=dict)  # which kind of answer gave each of the facts above
     answer = models.TextField(default="")  # Heleket's last answer, cut, without secrets
     answer_status = models.PositiveSmallIntegerField(null=True)
     answered_at = models.DateTimeField(null=True)

@@ -50,7 +50,7 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
 
 class PayoutNumber(models.Model):
-    """Hands out payout numbers: one row each, as SQLite has no sequences."""
+    """Issues payout numbers: one row each, as SQLite has no sequences."""
 
     class Meta:
         default_permissions = ()

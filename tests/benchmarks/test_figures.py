@@ -67,8 +67,8 @@ def test_a_page_gets_the_figures_between_its_markers_and_keeps_the_rest():
     assert page.startswith(f"before\n{publish.BEGIN}\n| what |")
     assert page.endswith(f"{publish.END}\nafter")
     assert "stale" not in page
-    told = "| webhooks | a view that only verifies | 0.50 | 0.25-0.75 | ≥ 0.33 | holds |"
-    assert told in page
+    row = "| webhooks | a view that only verifies | 0.50 | 0.25-0.75 | ≥ 0.33 | holds |"
+    assert row in page
     assert "| webhooks | a view that only verifies | 9 | | | for comparison |" in page
 
 

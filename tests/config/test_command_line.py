@@ -74,7 +74,7 @@ def test_usage_errors_of_every_command_end_with_1_as_2_means_findings(manage):
         assert "error: " in error, name
 
 
-def test_every_command_tells_what_it_does_and_ends_well(manage):
+def test_every_command_explains_itself_and_ends_well(manage):
     for name in our_commands():
         code, out, error = manage(name, "--help", encoding="ascii")
         assert (code, error) == (0, ""), name
@@ -149,17 +149,17 @@ PASSWORD = "canary-database-password"
 
 
 @pytest.mark.parametrize(
-    "told",
+    "message",
     [
         f'could not translate host name "{PASSWORD}" to address: unknown',
         "connection to server failed:\nIs the server running?",
     ],
 )
 def test_a_database_that_does_not_answer_is_a_sentence_without_a_secret(
-    manage, db, monkeypatch, told
+    manage, db, monkeypatch, message
 ):
     def fail(*_):
-        raise OperationalError(told)
+        raise OperationalError(message)
 
     with monkeypatch.context() as patch:
         patch.setitem(connection.settings_dict, "PASSWORD", PASSWORD)

@@ -87,28 +87,28 @@ def read_settings(script="", **variables):
 
 @pytest.mark.parametrize("rate", ["-1", "-inf", "inf", "nan", "some"])
 def test_f10_a_rate_that_is_none_is_refused(rate):
-    told = read_settings(HELEKET_CALLS_PER_SECOND=rate)
-    assert "HELEKET_CALLS_PER_SECOND must be a number, 0 or more." in told.stderr
+    done = read_settings(HELEKET_CALLS_PER_SECOND=rate)
+    assert "HELEKET_CALLS_PER_SECOND must be a number, 0 or more." in done.stderr
 
 
 @pytest.mark.parametrize(
     ("rate", "expected"), [("", None), ("0", None), ("0.5", 0.5), ("1e2", 100)]
 )
 def test_f10_a_rate_is_any_number_of_calls_a_second(rate, expected):
-    told = read_settings("print(settings.HELEKET_CALLS_PER_SECOND)", HELEKET_CALLS_PER_SECOND=rate)
-    assert told.stdout == f"{expected and float(expected)}\n"
+    done = read_settings("print(settings.HELEKET_CALLS_PER_SECOND)", HELEKET_CALLS_PER_SECOND=rate)
+    assert done.stdout == f"{expected and float(expected)}\n"
 
 
 @pytest.mark.parametrize(
     "asked", ["", "?options=-c%20statement_timeout%3D5s", "?sslmode=require&application_name=desk"]
 )
 def test_a_frozen_process_loses_its_transaction_whatever_options_the_address_has(asked):
-    told = read_settings(
+    done = read_settings(
         "print(settings.DATABASES['default']['OPTIONS'])",
         DATABASE_URL=f"postgres://desk:x@127.0.0.1/desk{asked}",
     )
-    assert "-c idle_in_transaction_session_timeout=60s" in told.stdout
-    assert ("-c statement_timeout=5s" in told.stdout) == ("statement" in asked)
+    assert "-c idle_in_transaction_session_timeout=60s" in done.stdout
+    assert ("-c statement_timeout=5s" in done.stdout) == ("statement" in asked)
 
 
 VANISHED = ["connect_timeout", "keepalives", "keepalives_idle", "tcp_user_timeout"]
@@ -125,18 +125,18 @@ VANISHED = ["connect_timeout", "keepalives", "keepalives_idle", "tcp_user_timeou
     ids=["usual", "socket", "given", "off"],
 )
 def test_g85_a_host_that_vanishes_is_noticed_unless_the_address_says_otherwise(asked, expected):
-    told = read_settings(
+    done = read_settings(
         f"print(*(settings.DATABASES['default']['OPTIONS'][name] for name in {VANISHED}))",
         DATABASE_URL=f"postgres://desk:x@{asked}",
     )
-    assert told.stdout == f"{expected}\n"
+    assert done.stdout == f"{expected}\n"
 
 
 def test_g85_all_that_it_takes_to_notice_is_less_than_a_minute():
-    told = read_settings(
+    done = read_settings(
         "o = settings.DATABASES['default']['OPTIONS']; "
         "idle = o['keepalives_idle'] + o['keepalives_count'] * o['keepalives_interval']; "
         "print(max(idle, o['tcp_user_timeout'] / 1000) + o['connect_timeout'] < 60)",
         DATABASE_URL="postgres://desk:x@127.0.0.1/desk",
     )
-    assert told.stdout == "True\n"
+    assert done.stdout == "True\n"

@@ -114,7 +114,7 @@ def pages(payout):
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_e9_no_page_that_breaks_tells_a_secret(debug, db, usdt, settings, caplog):
+def test_e9_no_page_that_breaks_shows_a_secret(debug, db, usdt, settings, caplog):
     """Each page breaks at each of its first statements; `canaries` reads what it says then."""
     settings.DEBUG = debug
     caplog.set_level(logging.DEBUG)
@@ -137,12 +137,12 @@ def test_e9_no_page_that_breaks_tells_a_secret(debug, db, usdt, settings, caplog
 
 
 @pytest.mark.parametrize("debug", [True, False])
-def test_e9_no_webhook_that_breaks_tells_a_secret(debug, settings, monkeypatch):
+def test_e9_no_webhook_that_breaks_shows_a_secret(debug, settings, monkeypatch):
     """It breaks where the keys are: while a signature is made."""
     settings.DEBUG = debug
     client = Client(raise_request_exception=False)
     body = sign_webhook({"type": "payout"}, settings.HELEKET_API_KEY)
-    monkeypatch.setattr(hashlib, "md5", lambda _told: next(iter([])))
+    monkeypatch.setattr(hashlib, "md5", lambda _data: next(iter([])))
 
     page = client.post("/webhooks/heleket/", body, content_type="application/json")
 
@@ -166,20 +166,20 @@ def test_e9_a_report_hides_what_a_view_calls_sensitive_and_what_sounds_like_it(r
     sent = {"remark": PASSWORD, "api_key": PASSWORD, "amount": "5"}
     reports = WithoutSecrets()
 
-    told = reports.get_post_parameters(view_with_a_secret_of_its_own(rf.post("/", sent)))
-    assert told["amount"] == "5"
-    assert told["api_key"] == reports.cleansed_substitute
-    assert told["remark"] == reports.cleansed_substitute
+    shown = reports.get_post_parameters(view_with_a_secret_of_its_own(rf.post("/", sent)))
+    assert shown["amount"] == "5"
+    assert shown["api_key"] == reports.cleansed_substitute
+    assert shown["remark"] == reports.cleansed_substitute
     assert reports.get_post_parameters(None) == {}
 
-    told = reports.get_post_parameters(view_with_secrets_alone(rf.post("/", sent)))
-    assert set(told.values()) == {reports.cleansed_substitute}
+    shown = reports.get_post_parameters(view_with_secrets_alone(rf.post("/", sent)))
+    assert set(shown.values()) == {reports.cleansed_substitute}
 
 
 FAULTS = ["unauthorized", "500", "garbage", "cut_connection", "redirect_302", "null", "429"]
 
 
-def test_e9_no_log_line_of_the_lowest_level_tells_a_secret(
+def test_e9_no_log_line_of_the_lowest_level_holds_a_secret(
     db, sandbox, usdt, clock, caplog, settings
 ):
     """A payout goes all the way over a real socket and meets errors; every line is looked at."""

@@ -50,16 +50,16 @@ SECRET = "s3cr3t-part"
 
 
 def refusal(name, act, *arguments, **variables):
-    """Have something refused, in one sentence that begins with the name and tells no value."""
+    """Have something refused, in one sentence that begins with the name and shows no value."""
     with pytest.raises(ImproperlyConfigured) as refused:
         act(*arguments, **variables)
-    told = str(refused.value)
-    assert told.startswith(f"{name} ")
-    assert SECRET not in told
-    assert "\n" not in told
+    sentence = str(refused.value)
+    assert sentence.startswith(f"{name} ")
+    assert SECRET not in sentence
+    assert "\n" not in sentence
     chain = refused.value.__cause__ or refused.value.__context__
-    assert chain is None or refused.value.__suppress_context__  # whose text could tell the value
-    return told
+    assert chain is None or refused.value.__suppress_context__  # whose text could show the value
+    return sentence
 
 
 def url(password, rest="127.0.0.1:5432/desk", scheme="postgres"):

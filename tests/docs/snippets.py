@@ -171,9 +171,9 @@ def check_clone(words: Words) -> None:
 
 
 def check_install(words: Words) -> None:
-    source = words[-2]
-    if not (ROOT / source).is_file():
-        raise Broken(f"there is no {source}")
+    path = words[-2]
+    if not (ROOT / path).is_file():
+        raise Broken(f"there is no {path}")
 
 
 PROGRAMS: dict[str, Callable[[Words], None]] = {

@@ -424,7 +424,7 @@ def test_a17_a_refusal_names_the_fields(scripted, body):
     )
 
 
-def test_a17_a_long_refusal_is_told_by_all_of_it_and_kept_in_part(scripted, body):
+def test_a17_a_long_refusal_is_judged_by_all_of_it_and_kept_cut(scripted, body):
     errors = {f"member_{number}": ["validation.required"] for number in range(20)}
     blocked = errors | {"address": ["This address is blocked"]}
     client, _ = scripted(
@@ -498,7 +498,7 @@ def test_a_refusal_in_bytes_that_nobody_can_store_is_still_one(scripted, body):
         ("", "unknown"),
     ],
 )
-def test_a17_tells_by_its_beginning_what_a_refusal_is_about(message, kind):
+def test_a17_the_beginning_of_a_refusal_says_what_it_is_about(message, kind):
     assert heleket.kind_of_refusal(message) == kind
 
 
@@ -671,8 +671,8 @@ JSON_VALUES = st.recursive(
 def test_g18_whatever_else_is_in_it_a_final_word_counts(odd):
     remote = create(Script((200, success(odd | FINAL))))
 
-    told = (remote.uuid, remote.order_id, remote.status, remote.is_final)
-    assert told == (FINAL["uuid"], "testabc00", "paid", True)
+    read = (remote.uuid, remote.order_id, remote.status, remote.is_final)
+    assert read == (FINAL["uuid"], "testabc00", "paid", True)
     assert (remote.amount, remote.currency) == (3, "USDT")
     assert (remote.network, remote.address) == ("TRON", "TJ")
 

@@ -16,9 +16,9 @@ from tests.heleket.wire import (
     PAYMENT_KEY,
     PAYOUT,
     PAYOUT_KEY,
+    error_page_of,
     refusal,
     success,
-    told,
 )
 
 NOT_FOUND = (422, refusal("Payout not found"))
@@ -197,7 +197,7 @@ def test_not_found_on_create_is_only_a_refusal(scripted, body):
         ((200, success(PAYOUT | {"status": "paid", "is_final": True})), "ended"),
     ],
 )
-def test_a20_cancelling_asks_and_tells_the_truth(scripted, answer, state):
+def test_a20_cancelling_asks_and_answers_truthfully(scripted, answer, state):
     client, script = scripted(answer)
 
     cancellation = client.cancel_payout("abc")
@@ -563,7 +563,7 @@ def test_a24_only_https_or_this_machine_is_a_gateway(make_client, url):
 
     assert isinstance(caught.value, ValueError)
     assert "password" not in str(caught.value)
-    assert PAYOUT_KEY not in told(caught.value)
+    assert PAYOUT_KEY not in error_page_of(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -607,6 +607,6 @@ def test_no_traceback_shows_a_key_or_a_signature(scripted, caplog, answer):
     with pytest.raises(heleket.HeleketError) as caught:
         client.get_payout(order_id="abc")
 
-    text = told(caught.value) + caplog.text + repr(client) + str(vars(client))
+    text = error_page_of(caught.value) + caplog.text + repr(client) + str(vars(client))
     for secret in (PAYOUT_KEY, PAYMENT_KEY, sign(encode({"order_id": "abc"}), PAYOUT_KEY)):
         assert secret not in text

@@ -163,11 +163,11 @@ def reset(connection):
     connection.close()
 
 
-def told(exception):
+def error_page_of(exception):
     """Return what an error page could show of our code: messages, causes, local variables."""
     shown = traceback.TracebackException.from_exception(exception, capture_locals=True)
-    told = str(exception)
+    text = str(exception)
     while shown:
-        told += "".join(str(frame.locals) for frame in shown.stack if "tests" not in frame.filename)
+        text += "".join(str(frame.locals) for frame in shown.stack if "tests" not in frame.filename)
         shown = shown.__cause__ or shown.__context__
-    return told
+    return text

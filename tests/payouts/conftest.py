@@ -118,8 +118,8 @@ def office(unchecked_office, sandbox):
 
 
 @pytest.fixture
-def ring_at(settings, monkeypatch):
-    """Have this process ring at a broker, as a web server does; return its Celery app."""
+def use_broker(settings, monkeypatch):
+    """Have this process wake workers through a broker, as a web server does; return its app."""
     apps = []
 
     def use(url):

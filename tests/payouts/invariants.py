@@ -37,7 +37,7 @@ def check_invariants(sandbox, *, clock_jumped=False):
         partial(paid_once, clock_jumped=clock_jumped),
         same_bytes,
         approved_by_others,
-        events_tell_all,
+        replay_holds,
         final_words_are_theirs,
     ]
     checks += [money_is_exact, nothing_is_forgotten, desk_chain_closes, wallets_chains_close]
@@ -101,7 +101,7 @@ def same_bytes(sandbox):
 
 
 def approved_by_others(_sandbox):
-    """I2: each attempt stands on an approval by somebody who had no hand in it."""
+    """I2: each attempt stands on an approval by somebody who is none of its makers."""
     makers, approvals, events = defaultdict(set), defaultdict(list), events_by_payout()
     for maker in PayoutMaker.objects.all():
         makers[maker.payout_id].add(maker.person_id)
@@ -109,15 +109,15 @@ def approved_by_others(_sandbox):
         approvals[approval.payout_id].append(approval)
     for attempt in Attempt.objects.select_related("payout"):
         payout = attempt.payout
-        told = events[payout.pk]
-        claims = [e.number for e in told if e.event_type == "claim" and attempt.order_id in e.data]
+        past = events[payout.pk]
+        claims = [e.number for e in past if e.event_type == "claim" and attempt.order_id in e.data]
         if not claims:
             yield f"I4 no event tells of the claim of {attempt}"
             continue
         claim = min(claims)
         # By the order of events where there are any: a clock may have jumped back in between.
         earlier = {
-            each.person_id for each in told if each.event_type == "approve" and each.number < claim
+            each.person_id for each in past if each.event_type == "approve" and each.number < claim
         }
         carrying = [
             each
@@ -125,10 +125,10 @@ def approved_by_others(_sandbox):
             if each.person_id in earlier or each.decided_at <= attempt.created_at
         ]
         if attempt.generation == payout.generation:  # an approver may have edited it since
-            made = {each.person_id for each in told if each.event_type in ("request", "edit")}
-            digest, hands = payout.digest(), makers[payout.pk] | made
+            made = {each.person_id for each in past if each.event_type in ("request", "edit")}
+            digest, barred = payout.digest(), makers[payout.pk] | made
             carrying = [
-                each for each in carrying if each.digest == digest and each.person_id not in hands
+                each for each in carrying if each.digest == digest and each.person_id not in barred
             ]
         if not carrying:
             yield f"I2 {attempt} was sent without an approval that carries it"
@@ -141,11 +141,11 @@ def events_by_payout():
     return found
 
 
-def events_tell_all(_sandbox):
+def replay_holds(_sandbox):
     """I4, I8: replaying the events walks along the drawn arrows to the present status."""
-    told = events_by_payout()
+    histories = events_by_payout()
     for payout in Payout.objects.all():
-        events = told[payout.pk]
+        events = histories[payout.pk]
         if len(events) != payout.last_event or chain.first_broken(events):
             yield f"I4 the chain of {payout} does not close"
         for before, event in pairwise(events):
@@ -218,7 +218,7 @@ def desk_chain_closes(_sandbox):
 def wallets_chains_close(_sandbox):
     """I4 for what decides where money goes."""
     for wallet in Wallet.objects.filter(last_event__gt=0).prefetch_related("events"):
-        if not tells(sorted(wallet.events.all(), key=lambda event: event.number), wallet):
+        if not is_sound(sorted(wallet.events.all(), key=lambda event: event.number), wallet):
             yield f"I4 the chain of wallet {wallet.pk} breaks"
 
 
@@ -228,22 +228,22 @@ def assert_chains_hold():
 
 
 def broken_chains():
-    """The payouts whose events do not tell how they came to be what they are, of any number."""
+    """The payouts whose events do not lead to what they are, of any number."""
     rows = Payout.objects.prefetch_related("events").iterator(chunk_size=1000)
     return [
         payout
         for payout in rows
-        if not tells(sorted(payout.events.all(), key=lambda event: event.number), payout)
+        if not is_sound(sorted(payout.events.all(), key=lambda event: event.number), payout)
     ]
 
 
-def tells(events, payout):
+def is_sound(events, payout):
     moves = all(a.to_status == b.from_status for a, b in pairwise(events))
     ends = (payout.last_event, payout.status) == (len(events), events[-1].to_status)
     return moves and ends and chain.first_broken(events) is None
 
 
-def statuses_told(payout):
-    """The statuses a payout has gone through, as its events tell them."""
+def status_history(payout):
+    """The statuses a payout has gone through, by its events."""
     moves = PayoutEvent.objects.filter(payout=payout).order_by("number")
     return [status for status, _ in groupby(event.to_status for event in moves)]

@@ -14,7 +14,7 @@ from payouts import operations, polling, schedule
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus, WebhookDelivery
 from tests.factories import PayoutFactory
-from tests.payouts.invariants import statuses_told
+from tests.payouts.invariants import status_history
 from tests.payouts.rounds import now
 
 pytestmark = pytest.mark.django_db
@@ -31,7 +31,7 @@ def payout(office):
     return now(payout)
 
 
-def tell(office, status, *, is_final):
+def let_heleket_say(office, status, *, is_final):
     """Let Heleket's payout enter a state, and ask."""
     office.sandbox.force_status(status, is_final=is_final, order_id=Attempt.objects.get().order_id)
     office.ask_now()
@@ -41,27 +41,27 @@ def tell(office, status, *, is_final):
 
 
 def test_b9_a_failure_that_is_not_final_changes_nothing_and_may_end_paid(office, payout):
-    tell(office, "fail", is_final=False)
+    let_heleket_say(office, "fail", is_final=False)
     waiting = now(payout)
     assert (waiting.status, waiting.waiting_for) == (PayoutStatus.BROADCAST, "final_word")
     assert Attempt.objects.get().remote_status == "fail"
 
-    tell(office, "paid", is_final=True)
-    assert statuses_told(payout) == [*SENT, "confirmed"]
+    let_heleket_say(office, "paid", is_final=True)
+    assert status_history(payout) == [*SENT, "confirmed"]
 
 
 def test_b10_the_same_status_counts_again_once_it_is_final(office, payout):
     for status in ("fail", "process"):
-        tell(office, status, is_final=False)
-    tell(office, "fail", is_final=True)
+        let_heleket_say(office, status, is_final=False)
+    let_heleket_say(office, "fail", is_final=True)
 
-    assert statuses_told(payout) == [*SENT, "failed"]
+    assert status_history(payout) == [*SENT, "failed"]
     assert Attempt.objects.get().is_final
 
 
 @pytest.mark.parametrize("status", ["paid", "frozen_by_review", "system_fail", "cancel"])
 def test_b11_what_is_not_final_is_waited_for(office, payout, status):
-    tell(office, status, is_final=False)
+    let_heleket_say(office, status, is_final=False)
 
     waiting = now(payout)
     assert (waiting.status, waiting.waiting_for) == (PayoutStatus.BROADCAST, "final_word")
@@ -70,7 +70,7 @@ def test_b11_what_is_not_final_is_waited_for(office, payout, status):
 
 
 def test_b11_a_final_status_that_nobody_knows_is_left_to_people(office, payout):
-    tell(office, "refund_paid", is_final=True)
+    let_heleket_say(office, "refund_paid", is_final=True)
 
     assert now(payout).status == PayoutStatus.BROADCAST
     assert Attempt.objects.get().remote_status == "refund_paid"
@@ -89,12 +89,12 @@ def test_b11_a_payment_inside_heleket_has_no_transaction_and_is_paid(office):
 
 @pytest.mark.parametrize("word", ["fail", "system_fail", "cancel"])
 def test_a_final_failure_gives_the_reason(office, payout, word):
-    tell(office, word, is_final=True)
+    let_heleket_say(office, word, is_final=True)
 
     failed = now(payout)
     assert failed.status == PayoutStatus.FAILED
-    told = "Cancelled at Heleket" if word == "cancel" else word
-    assert told in failed.why.sentence
+    reason = "Cancelled at Heleket" if word == "cancel" else word
+    assert reason in failed.why.sentence
 
 
 def test_b17_a_payout_that_vanished_changes_nothing_and_is_shown_after_repeats(office, payout):
@@ -133,8 +133,8 @@ def test_b18_an_answer_under_another_order_id_alone_is_not_believed(office, payo
     office.submit()
     office.clock.forward(minutes=1)
     [question] = polling.claim(1, office.account)
-    told = polling.ask(question, office.client, timeout=5).answer
-    other = replace(told, order_id="another", status="paid", is_final=True)
+    answer = polling.ask(question, office.client, timeout=5).answer
+    other = replace(answer, order_id="another", status="paid", is_final=True)
 
     polling.record([polling.Reply(question, other)], office.account)
 
@@ -298,7 +298,7 @@ def test_b8_any_order_of_webhooks_and_questions_ends_in_heleket_s_truth(
     ended = now(payout)
     assert remote.is_final
     assert ended.status == ("confirmed" if remote.status == "paid" else "failed")
-    assert len(set(statuses_told(payout))) == len(statuses_told(payout))
+    assert len(set(status_history(payout))) == len(status_history(payout))
     attempt = payout.attempts.get()
     assert (attempt.uuid, attempt.txid) == (remote.uuid, remote.txid or "")
     assert attempt.merchant_amount == remote.merchant_amount

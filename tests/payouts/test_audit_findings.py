@@ -165,12 +165,12 @@ def test_b14_the_same_difference_found_again_is_not_written_down_again(office, p
     by = office.person("Operator")
     perform(operations.REQUEST_CHECK, [seen], actor=Actor.staff(by, Channel.ADMIN))
     assert office.check() == 1  # a worker was faster
-    told = event_types(payout)
+    before = event_types(payout)
     assert now(payout).waiting_for == "discrepancy"
 
     office.work(days=3, every=HOUR)
 
-    assert event_types(payout) == told
+    assert event_types(payout) == before
     assert Discrepancy.objects.count() == 1
     office.sandbox.payouts[0].amount -= 1
 
@@ -196,10 +196,10 @@ def test_b11_texts_that_are_longer_than_ours_do_not_hide_heleket_s_word(office, 
     office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
     office.clock.forward(minutes=1)
     [question] = polling.claim(1, office.account)
-    told = heleket.RemotePayout(
+    remote = heleket.RemotePayout(
         uuid=attempt.uuid, status="paid", is_final=True, txid="t" * 255, payer_currency="C" * 255
     )
-    polling.record([polling.Reply(question, told)], office.account)
+    polling.record([polling.Reply(question, remote)], office.account)
     assert now(payout).status == PayoutStatus.CONFIRMED
 
 

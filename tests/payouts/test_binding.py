@@ -150,10 +150,10 @@ def test_g29_a_new_host_name_of_the_same_heleket_is_followed(
 ):
     sent(heleket_client, account)
 
-    told = json.loads(rebind("--format=json", **MOVED))
+    report = json.loads(rebind("--format=json", **MOVED))
 
     account = {"merchant_id": settings.HELEKET_MERCHANT_ID, "installation": "test"}
-    assert told == {
+    assert report == {
         "dry_run": False,
         "is_new": True,
         "before": {"host": "127.0.0.1:8010", **account},

@@ -25,8 +25,8 @@ def test_g30_both_spellings_of_the_callback_address_answer(client, db, address):
 )
 def test_g30_check_says_what_is_wrong_with_the_callback_address(settings, url, why):
     settings.PLAIN_HTTP, settings.HELEKET_CALLBACK_URL = False, url
-    told = [message.msg for message in check_callback()]
-    assert (why in told[0] and "HELEKET_CALLBACK_URL" in told[0]) if why else not told
+    texts = [message.msg for message in check_callback()]
+    assert (why in texts[0] and "HELEKET_CALLBACK_URL" in texts[0]) if why else not texts
 
 
 def test_g30_plain_http_is_for_a_desk_that_serves_its_own_machine(settings):

@@ -72,11 +72,11 @@ def facts():
 def test_submit_sends_what_is_due(run_json, sandbox):
     payout = approved()
 
-    code, told = run_json("submit_payouts")
+    code, report = run_json("submit_payouts")
 
     assert code == 0
-    assert told["dry_run"] is False
-    assert [(row["number"], row["done"]) for row in told["payouts"]] == [(payout.number, True)]
+    assert report["dry_run"] is False
+    assert [(row["number"], row["done"]) for row in report["payouts"]] == [(payout.number, True)]
     assert status_of(payout) == PayoutStatus.BROADCAST
 
 
@@ -84,11 +84,11 @@ def test_submit_as_a_dry_run_sends_nothing(run_json, sandbox, account):
     payout = approved()
     before = facts()
 
-    code, told = run_json("submit_payouts", "--dry-run")
+    code, report = run_json("submit_payouts", "--dry-run")
 
     assert code == 0
-    assert told["dry_run"] is True
-    assert told["payouts"][0]["text"] == (
+    assert report["dry_run"] is True
+    assert report["payouts"][0]["text"] == (
         "Due: 5 USDT on TRON to TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm."
     )
     assert facts() == before
@@ -100,10 +100,10 @@ def test_submit_keeps_to_its_limit(run_json, sandbox):
     for _ in range(3):
         approved()
 
-    code, told = run_json("submit_payouts", "--limit=2")
+    code, report = run_json("submit_payouts", "--limit=2")
 
     assert code == 0
-    assert len(told["payouts"]) == len(sandbox.order_ids) == 2
+    assert len(report["payouts"]) == len(sandbox.order_ids) == 2
 
 
 def test_submit_reports_what_was_not_sent(run, account, sandbox):
@@ -125,10 +125,10 @@ def test_check_asks_and_sends_nothing(run_json, sandbox, clock):
     clock.forward(minutes=5)
     sandbox.run_due()
 
-    code, told = run_json("check_payouts")
+    code, report = run_json("check_payouts")
 
     assert code == 0
-    assert [row["number"] for row in told["payouts"]] == [sent.number]
+    assert [row["number"] for row in report["payouts"]] == [sent.number]
     assert status_of(sent) == PayoutStatus.CONFIRMED
     assert status_of(waiting) == PayoutStatus.APPROVED
 
@@ -210,11 +210,11 @@ def test_cancel_ends_what_was_not_sent_and_refuses_what_heleket_has(run_json, op
     waiting = approved()
     names = [f"P-{sent.number}", str(waiting.pk)]
 
-    code, told = run_json("cancel_payouts", *names, "--by=olga", "--reason=Wrong client")
+    code, report = run_json("cancel_payouts", *names, "--by=olga", "--reason=Wrong client")
 
     assert code == 2
-    assert [row["done"] for row in told["payouts"]] == [False, True]
-    assert "Heleket has it and cannot call it back" in told["payouts"][0]["text"]
+    assert [row["done"] for row in report["payouts"]] == [False, True]
+    assert "Heleket has it and cannot call it back" in report["payouts"][0]["text"]
     assert status_of(sent) == PayoutStatus.BROADCAST
     assert status_of(waiting) == PayoutStatus.CANCELLED
     event = waiting.events.get(event_type="cancel")
@@ -236,9 +236,9 @@ def test_cancel_as_a_dry_run_says_what_would_happen(run, operator):
 def test_cancel_keeps_to_its_limit(run_json, operator):
     numbers = [str(approved().number) for _ in range(3)]
 
-    _code, told = run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x", "--limit=2")
+    _code, report = run_json("cancel_payouts", *numbers, "--by=olga", "--reason=x", "--limit=2")
 
-    assert [str(row["number"]) for row in told["payouts"]] == numbers[:2]
+    assert [str(row["number"]) for row in report["payouts"]] == numbers[:2]
     assert Payout.objects.filter(status="cancelled").count() == 2
 
 
@@ -246,10 +246,10 @@ def test_retry_brings_back_what_was_not_paid(run_json, operator):
     failed, waiting = PayoutFactory(status=PayoutStatus.FAILED), PayoutFactory()
     numbers = [str(failed.number), str(waiting.number)]
 
-    code, told = run_json("retry_payouts", *numbers, "--by=olga", "--reason=Try again")
+    code, report = run_json("retry_payouts", *numbers, "--by=olga", "--reason=Try again")
 
     assert code == 2
-    assert [row["done"] for row in told["payouts"]] == [True, False]
+    assert [row["done"] for row in report["payouts"]] == [True, False]
     assert Payout.objects.get(pk=failed.pk).generation == 2
     assert status_of(failed) == status_of(waiting) == PayoutStatus.PENDING
 
@@ -272,10 +272,10 @@ def test_an_unknown_payout_is_named_and_nothing_is_changed(command, name, operat
     payout = approved()
     before = facts()
 
-    with pytest.raises(CommandError, match="There is no payout") as told:
+    with pytest.raises(CommandError, match="There is no payout") as refused:
         call_command(command, "--by=olga", "--reason=x", "--", str(payout.number), name)
 
-    assert name in str(told.value)
+    assert name in str(refused.value)
     assert facts() == before
 
 
@@ -310,14 +310,14 @@ def test_explain_says_what_a_payout_waits_for(run, run_json):
     assert f"P-{payout.number}, 5 USDT on TRON: Approved." in text
     assert "waits for the worker" in text
 
-    code, told = run_json("explain_payout", str(payout.pk))
+    code, report = run_json("explain_payout", str(payout.pk))
     assert code == 0
-    assert set(told) == {
+    assert set(report) == {
         *("number", "id", "status", "amount", "currency", "network", "generation"),
         *("reason_code", "reason"),
         *("waiting_for", "sentence", "since", "who", "next"),
     }
-    assert told["waiting_for"] == "worker"
+    assert report["waiting_for"] == "worker"
 
 
 def test_explain_refuses_an_unknown_payout():
@@ -331,9 +331,9 @@ def test_explain_refuses_an_unknown_payout():
 def test_pause_stops_sending_until_resume(run, run_json, operator, sandbox):
     payout = approved()
 
-    code, told = run_json("pause_payouts", "--by=olga", "--reason=Strange calls")
+    code, report = run_json("pause_payouts", "--by=olga", "--reason=Strange calls")
     assert code == 0
-    assert told == {"paused": True, "is_new": True, "under_way": 0, "left": 0}
+    assert report == {"paused": True, "is_new": True, "under_way": 0, "left": 0}
     run("submit_payouts")
     assert sandbox.order_ids == []
     code, explained = run_json("explain_payout", str(payout.number))
@@ -385,7 +385,7 @@ def test_g14_pause_ends_with_the_lease_of_a_lost_call(run, operator, clock, acco
     assert Payout.objects.get().attempts.get().lease_until <= clock()
 
 
-def test_pause_does_not_wait_if_told_so(run, operator, clock, account):
+def test_pause_with_no_wait_ends_at_once(run, operator, clock, account):
     approved()
     submission.claim(2, account)
 
@@ -424,11 +424,11 @@ def test_the_switch_needs_a_person_with_the_right_and_a_reason(command, operator
 # heleket_check
 
 
-def test_heleket_check_tells_the_account_of_the_database(run_json, account):
-    code, told = run_json("heleket_check")
+def test_heleket_check_reports_the_account_of_the_database(run_json, account):
+    code, report = run_json("heleket_check")
 
     assert code == 0
-    [database] = [each for each in told["findings"] if each["about"] == "database"]
+    [database] = [each for each in report["findings"] if each["about"] == "database"]
     assert database["state"] == "ok"
     assert "installation test" in database["sentence"]
     assert database["values"]["installation"] == "test"
@@ -445,9 +445,9 @@ def test_heleket_check_tells_the_account_of_the_database(run_json, account):
 def test_g30_heleket_check_judges_the_callback_address(run_json, settings, url, code, state):
     settings.HELEKET_CALLBACK_URL = url
 
-    ended, told = run_json("heleket_check")
+    ended, report = run_json("heleket_check")
 
-    [callback] = [each for each in told["findings"] if each["about"] == "callback"]
+    [callback] = [each for each in report["findings"] if each["about"] == "callback"]
     assert (ended, callback["state"]) == (code, state)
     assert "HELEKET_CALLBACK_URL" in callback["sentence"]
 
@@ -455,10 +455,10 @@ def test_g30_heleket_check_judges_the_callback_address(run_json, settings, url, 
 def test_g1_heleket_check_finds_the_database_of_another_account(run_json, account):
     Binding.objects.update(merchant_id="else")
 
-    code, told = run_json("heleket_check")
+    code, report = run_json("heleket_check")
 
     assert code == 1
-    assert "belongs to else" in str(told["findings"])
+    assert "belongs to else" in str(report["findings"])
 
 
 def test_heleket_check_binds_nothing(run_json):
@@ -541,7 +541,7 @@ def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
     assert Payout.objects.filter(status="cancelled").count() == 5
 
 
-def test_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_tells_what_was_done(
+def test_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_reports_what_was_done(
     run_json, operator, monkeypatch
 ):
     monkeypatch.setattr("audit.operations.CHUNK", 2)
@@ -554,9 +554,9 @@ def test_a_right_that_is_lost_between_two_chunks_refuses_the_rest_and_tells_what
 
     monkeypatch.setattr(base, "see", see_and_lose_the_right)
     names = [str(payout.number) for payout in payouts]
-    code, told = run_json("cancel_payouts", *names, "--by=olga", "--reason=Twice")
+    code, report = run_json("cancel_payouts", *names, "--by=olga", "--reason=Twice")
 
     assert code == 2
-    assert [row["done"] for row in told["payouts"]] == [True, True, False]
-    assert "right" in told["payouts"][2]["text"]
+    assert [row["done"] for row in report["payouts"]] == [True, True, False]
+    assert "right" in report["payouts"][2]["text"]
     assert [status_of(payout) for payout in payouts] == ["cancelled", "cancelled", "approved"]

@@ -62,7 +62,7 @@ def stays_as_it_is(boss, payout, person):
     assert rows() == before
 
 
-def is_told(answer):
+def is_answered(answer):
     """A page with a sentence, a way back to one, or no such page. A fault of ours is raised."""
     return answer.status_code in (200, 302, 400, 403, 404)
 
@@ -70,16 +70,16 @@ def is_told(answer):
 @pytest.mark.parametrize("name", [*ACTIONS, "edit", "delete_selected", *ODD[3:5], "1\0"])
 def test_g36_rows_chosen_on_the_list_of_payouts(client, payout, name):
     for odd in ODD:
-        told = {"action": name, "_selected_action": [odd, str(payout.pk)], "index": "0"}
-        answer = client.post(LIST, told)
+        fields = {"action": name, "_selected_action": [odd, str(payout.pk)], "index": "0"}
+        answer = client.post(LIST, fields)
         assert answer.status_code == 302, (odd, answer)
         assert answer.url.startswith(LIST)
 
 
 def test_g36_positions_on_the_list_of_payouts(client, payout):
-    told = {"action": "approve", "_selected_action": str(payout.pk)}
+    fields = {"action": "approve", "_selected_action": str(payout.pk)}
     for odd in FEW:
-        assert is_told(client.post(LIST, told | {"index": odd, "select_across": odd}))
+        assert is_answered(client.post(LIST, fields | {"index": odd, "select_across": odd}))
 
 
 @pytest.mark.parametrize("name", ["approve", "cancel"])
@@ -88,7 +88,7 @@ def test_g36_tokens_of_a_confirmation(client, payout, name):
     known = f"{payout.pk}:{payout.digest()}"
     tokens = [f"{odd} {payout.pk}:{odd} {known}:{odd}:{odd}" for odd in ODD]
     for token in tokens:
-        assert is_told(client.post(url, {"seen": token, "reason": "As agreed"}))
+        assert is_answered(client.post(url, {"seen": token, "reason": "As agreed"}))
 
 
 PLACES = [
@@ -107,8 +107,8 @@ def test_g36_addresses_of_pages(client, place):
     for odd in ODD:
         text = "%00" if "\0" in odd else odd or "%20"
         url = "/admin/" + place.format(text)
-        assert is_told(client.get(url)), url[:80]
-        assert is_told(client.post(url, {"reason": ""})), url[:80]
+        assert is_answered(client.get(url)), url[:80]
+        assert is_answered(client.post(url, {"reason": ""})), url[:80]
 
 
 QUERIES = {
@@ -128,22 +128,22 @@ def test_g36_addresses_of_lists(client, name):
     for field in QUERIES[name]:
         for odd in ("9" * 23, "9" * 5000, "abc"):
             answer = client.get(reverse(f"admin:{name}_changelist"), {field: odd})
-            assert is_told(answer), (field, odd, answer)
+            assert is_answered(answer), (field, odd, answer)
 
 
 @pytest.mark.parametrize("name", ["groups", "user_permissions"])
 def test_g36_roles_and_rights_of_a_person(client, person, name):
     form = fields_of(client, person)
     for odd in FEW:
-        told = {name: [odd, "1"], "first_name": "Anna"}
-        answer = client.post(person_url(person), form | told)
+        fields = {name: [odd, "1"], "first_name": "Anna"}
+        answer = client.post(person_url(person), form | fields)
         assert name in answer.context["adminform"].form.errors, odd
 
 
 def test_g36_rights_of_a_role(client):
     for odd in FEW:
-        told = {"name": "New", "permissions": [odd, "1"]}
-        answer = client.post(reverse("admin:auth_group_add"), told)
+        fields = {"name": "New", "permissions": [odd, "1"]}
+        answer = client.post(reverse("admin:auth_group_add"), fields)
         assert "permissions" in answer.context["adminform"].form.errors, odd
 
 
@@ -152,20 +152,20 @@ def test_g36_rights_of_a_role(client):
 def test_g36_the_forms_of_a_payout(client, payout, form, name):
     ids = {"add_for": payout.client_id, "edit": payout.pk}
     url = reverse(f"admin:payouts_payout_{form}", args=[ids[form]])
-    told = {"wallet": payout.wallet_id, "currency": "USDT", "amount": "5", "purpose": "Prize"}
-    told |= {"reason": "x", "confirmed": "yes", "nonce": "1", "seen": ""}
+    fields = {"wallet": payout.wallet_id, "currency": "USDT", "amount": "5", "purpose": "Prize"}
+    fields |= {"reason": "x", "confirmed": "yes", "nonce": "1", "seen": ""}
     for odd in FEW:
-        assert client.post(url, told | {name: odd}).context["form"].errors
+        assert client.post(url, fields | {name: odd}).context["form"].errors
 
 
 @pytest.mark.parametrize("name", ["wallet", "currency", "amount", "q", "client"])
 def test_g36_the_estimate_and_the_choice_of_a_client(client, payout, name):
-    told = {"wallet": payout.wallet_id, "currency": "USDT", "amount": "5"}
+    fields = {"wallet": payout.wallet_id, "currency": "USDT", "amount": "5"}
     for odd in ODD:
         url = reverse("admin:payouts_payout_estimate")
         if name in ("q", "client"):
             url = reverse("admin:payouts_payout_add")
-        assert is_told(client.get(url, told | {name: odd}))
+        assert is_answered(client.get(url, fields | {name: odd}))
 
 
 def test_g36_what_a_page_of_a_stop_had_shown(client, person):

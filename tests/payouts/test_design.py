@@ -17,7 +17,7 @@ def transitions():
 def test_the_transitions_of_the_code_are_the_drawn_ones():
     in_code = {(str(each.source), each.name, str(each.target)) for each in transitions()}
     drawn = {
-        (source, act, target) for source, acts in ARROWS.items() for act, target in acts.items()
+        (before, act, target) for before, acts in ARROWS.items() for act, target in acts.items()
     }
     assert in_code == drawn
 

@@ -441,14 +441,14 @@ def test_g47_a_stopped_payout_that_heleket_pays_later_is_seen(office, payout):
     assert 96 <= len(office.questions()) - begun <= 103
 
     office.sandbox.force_status("paid", is_final=True, uuid=remote.uuid)
-    told = event_types(payout)
+    before = event_types(payout)
     office.work(days=35)
 
     stopped, found = now(payout), Discrepancy.objects.get()
     assert (stopped.status, stopped.waiting_for) == (PayoutStatus.BROADCAST, "discrepancy")
     assert "status paid" in found.theirs
     assert Attempt.objects.get().is_final
-    assert event_types(payout) == [*told, "news"]
+    assert event_types(payout) == [*before, "news"]
     assert "asked for news" in explain.explain(stopped).next
 
 

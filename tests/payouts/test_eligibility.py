@@ -1,4 +1,4 @@
-"""What may be paid: only what sealed events tell, and a repeat only as a first call."""
+"""What may be paid: only what sealed events back, and a repeat only as a first call."""
 
 import json
 import logging
@@ -36,7 +36,7 @@ def sql(statement, *values):
         cursor.execute(statement, values)
 
 
-# Each case gets an approved payout and changes what one column tells
+# Each case gets an approved payout and changes what one column says
 
 
 def a_void_approval_stands_again(office, payout):
@@ -53,7 +53,7 @@ def an_approval_is_added(_office, payout):
     approval.save(force_insert=True)
 
 
-def an_approval_changes_hands(_office, payout):
+def an_approval_gets_another_person(_office, payout):
     other = StaffFactory(roles=["Approver"]).pk
     sql("UPDATE payouts_approval SET person_id = %s", other)
 
@@ -104,7 +104,7 @@ def the_stored_request_goes_elsewhere(office, payout):
 FORGERIES = [
     a_void_approval_stands_again,
     an_approval_is_added,
-    an_approval_changes_hands,
+    an_approval_gets_another_person,
     it_goes_elsewhere_with_the_digest,
     the_status_skips_the_approvers,
     the_last_event_is_forgotten,
@@ -119,7 +119,7 @@ def first_approval(payout):
 
 
 @pytest.mark.parametrize("forge", FORGERIES, ids=lambda each: each.__name__)
-def test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
+def test_g49_what_no_sealed_event_backs_is_not_sent_and_alarms_once(
     unchecked_office, forge, caplog
 ):
     office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
@@ -137,8 +137,8 @@ def test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
     stopped = now(payout)
     after = Payout.objects.filter(pk=payout.pk).values("status", "last_event", "generation").get()
     assert (after, stopped.events.count()) == (before, events)
-    told = explain.explain(stopped)
-    assert stopped.why.sentence in told.sentence
+    explained = explain.explain(stopped)
+    assert stopped.why.sentence in explained.sentence
     assert stopped.due_at >= clock.now() + office.account.quiet_time
     office.clock.forward(hours=2)
     office.submit()
@@ -195,8 +195,8 @@ def test_g49_events_that_are_moved_to_another_payout_do_not_hold(db):
 
 def test_g49_a_claim_that_believes_rows_is_found(unchecked_office, caplog):
     with bugs.plant(bugs.CLAIM_BELIEVES_ROWS), pytest.raises(AssertionError):
-        test_g49_what_no_sealed_event_tells_is_not_sent_and_alarms_once(
-            unchecked_office, an_approval_changes_hands, caplog
+        test_g49_what_no_sealed_event_backs_is_not_sent_and_alarms_once(
+            unchecked_office, an_approval_gets_another_person, caplog
         )
 
 
@@ -258,7 +258,7 @@ def approval_is_void(payout):
     operations.void_approvals([payout], EventType.VOID)
 
 
-def approver_had_a_hand_in_it(payout):
+def approver_is_a_maker(payout):
     makers.add_makers(payout, [(first_approval(payout).person_id, "wallet")])
 
 
@@ -282,7 +282,7 @@ CAUSES = [
     approver_is_disabled,
     approver_is_demoted,
     approval_is_void,
-    approver_had_a_hand_in_it,
+    approver_is_a_maker,
     wallet_is_frozen,
     client_is_closed,
     service_is_withdrawn,

@@ -1,4 +1,4 @@
-"""What a payout waits for, told the same on the page and on the command line."""
+"""What a payout waits for, said the same on the page and on the command line."""
 
 import pytest
 
@@ -22,10 +22,10 @@ def operator(db):
 
 def test_every_state_has_words_for_who_can_act_and_what_comes_next(clock):
     for status in PayoutStatus:
-        told = explain.explain(PayoutFactory(status=status, wallet__address=f"T{status}"))
-        assert told.sentence
-        assert told.next
-        assert bool(told.waiting_for) == (told.since is not None)
+        explained = explain.explain(PayoutFactory(status=status, wallet__address=f"T{status}"))
+        assert explained.sentence
+        assert explained.next
+        assert bool(explained.waiting_for) == (explained.since is not None)
 
 
 def test_an_approved_payout_waits_for_the_switch_while_sending_is_paused(clock):
@@ -34,9 +34,9 @@ def test_an_approved_payout_waits_for_the_switch_while_sending_is_paused(clock):
 
     Switch.objects.update(is_on=False, changed_at=clock(), reason="audit")
 
-    told = explain.explain(payout)
-    assert (told.waiting_for, told.since) == (WaitingFor.SWITCH, clock())
-    assert "audit" in told.sentence
+    explained = explain.explain(payout)
+    assert (explained.waiting_for, explained.since) == (WaitingFor.SWITCH, clock())
+    assert "audit" in explained.sentence
 
 
 def test_an_approved_payout_waits_for_funds_until_heleket_takes_one(
@@ -45,10 +45,10 @@ def test_an_approved_payout_waits_for_funds_until_heleket_takes_one(
     payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
     submit_due(1, heleket_client, account)
 
-    told = explain.explain(Payout.objects.get(pk=payout.pk))
+    explained = explain.explain(Payout.objects.get(pk=payout.pk))
 
-    assert told.waiting_for == WaitingFor.FUNDS
-    assert "Not enough funds" in told.sentence
+    assert explained.waiting_for == WaitingFor.FUNDS
+    assert "Not enough funds" in explained.sentence
 
 
 def test_send_now_ends_with_what_heleket_said(sandbox, heleket_client, account, clock, operator):
@@ -80,7 +80,7 @@ def test_send_now_says_why_nothing_was_sent(sandbox, heleket_client, account, cl
 def test_a13_send_now_is_done_when_a_worker_was_faster(
     sandbox, heleket_client, account, clock, operator, monkeypatch
 ):
-    """The act itself rings for a worker, which may claim it before the one who asked."""
+    """The act itself wakes a worker, which may claim it before the one who asked."""
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
     def perform_and_be_heard(*args, **options):

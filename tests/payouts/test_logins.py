@@ -42,14 +42,14 @@ def fields_of(client, person):
     """What a browser would send back of a person's page, unchanged."""
     page = client.get(person_url(person))
     form = page.context["adminform"].form
-    told = {"shown": page.context["shown"]}
+    fields = {"shown": page.context["shown"]}
     for name in form.fields:
         value = form[name].value()
         if value is True or (value and name != "password"):
-            told[name] = (
+            fields[name] = (
                 [getattr(each, "pk", each) for each in value] if name == "groups" else value
             )
-    return told
+    return fields
 
 
 def save(client, person, **changes):
@@ -62,8 +62,8 @@ def rename(client, person, login):
 
 def add(client, login):
     secret = f"a-{uuid4()}"
-    told = {"username": login, "password1": secret, "password2": secret}
-    return client.post(ADD, told | {"usable_password": "true"})
+    fields = {"username": login, "password1": secret, "password2": secret}
+    return client.post(ADD, fields | {"usable_password": "true"})
 
 
 def all_logins():

@@ -13,7 +13,7 @@ from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.seen import see
 from tests.factories import PayoutFactory, PayoutMethodFactory, WalletFactory
 from tests.payouts.conftest import HOUR
-from tests.payouts.invariants import statuses_told
+from tests.payouts.invariants import status_history
 from tests.payouts.rounds import event_types, now
 
 pytestmark = pytest.mark.django_db
@@ -338,7 +338,7 @@ def test_other_content_after_a_try_gets_an_order_id_of_its_own(office, payout):
     assert now(payout).status == PayoutStatus.CONFIRMED
     assert office.sandbox.order_ids == [payout.order_id("test", 2)]
     assert [each.amount for each in office.sandbox.payouts] == [Decimal(4)]
-    assert statuses_told(payout).count("submitting") == 2
+    assert status_history(payout).count("submitting") == 2
 
 
 def test_a_key_that_heleket_refuses_stops_the_sending_and_ends_nothing(office, payout):
@@ -355,7 +355,7 @@ def test_a_key_that_heleket_refuses_stops_the_sending_and_ends_nothing(office, p
     assert now(payout).status == PayoutStatus.CONFIRMED
 
 
-def test_a17_a_payout_sent_by_hand_probes_a_pause_for_funds_at_once(office):
+def test_a17_a_payout_that_a_person_sends_probes_a_pause_for_funds_at_once(office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
     other = PayoutFactory(status=PayoutStatus.APPROVED, amount=1_000_000)
     office.submit()
@@ -365,21 +365,21 @@ def test_a17_a_payout_sent_by_hand_probes_a_pause_for_funds_at_once(office):
     office.clock.forward(seconds=1)
 
     [seen] = see([Payout.objects.get(pk=payout.pk)])
-    told = submission.send_now(
+    outcome = submission.send_now(
         seen,
         office.client,
         office.account,
         actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
     )
 
-    assert told.done
+    assert outcome.done
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.BROADCAST
     assert not Pause.objects.exists()
     assert office.submit() == 1
     assert Payout.objects.get(pk=other.pk).status == PayoutStatus.BROADCAST
 
 
-def test_a12_a_payout_sent_by_hand_waits_while_heleket_asks_to_slow_down(office):
+def test_a12_a_payout_that_a_person_sends_waits_while_heleket_asks_to_slow_down(office):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.faults.add("429_retry_after", path="/v1/payout", seconds=60)
     PayoutFactory(status=PayoutStatus.APPROVED)
@@ -387,13 +387,13 @@ def test_a12_a_payout_sent_by_hand_waits_while_heleket_asks_to_slow_down(office)
     calls = len(office.creates())
 
     [seen] = see([Payout.objects.filter(status=PayoutStatus.APPROVED).get()])
-    told = submission.send_now(
+    outcome = submission.send_now(
         seen,
         office.client,
         office.account,
         actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
     )
 
-    assert not told.done
+    assert not outcome.done
     assert len(office.creates()) == calls
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.SUBMITTING

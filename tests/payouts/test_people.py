@@ -55,7 +55,7 @@ def edit(payout, by, **changes):
 
 @pytest.mark.parametrize("role", MakerRole.values)
 @pytest.mark.parametrize("maker", [superuser, lambda: StaffFactory(roles=["Approver"])])
-def test_g7_whoever_had_a_hand_in_a_payout_does_not_approve_it(role, maker):
+def test_g7_a_maker_of_a_payout_does_not_approve_it(role, maker):
     by, payout = maker(), PayoutFactory()
     makers.add_makers(payout, [(by.pk, role)])
     before = all_rows()

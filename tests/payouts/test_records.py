@@ -1,4 +1,4 @@
-"""Records stay as they were written: the database refuses, and the chains tell."""
+"""Records stay as they were written: the database refuses, and the chains show what was changed."""
 
 import pytest
 from django.db import DatabaseError, connection, transaction

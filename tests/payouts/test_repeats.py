@@ -53,10 +53,10 @@ def ask():
     wallet, by = WalletFactory(), StaffFactory(roles=["Requester"])
 
     def ask(key="manual:one", **changes):
-        told = {"wallet": wallet, "currency": "usdt", "amount": Decimal("12.5")}
-        told["origin"] = Origin.MANUAL
+        content = {"wallet": wallet, "currency": "usdt", "amount": Decimal("12.5")}
+        content["origin"] = Origin.MANUAL
         return request_payout(
-            **told | {"client": wallet.client, "purpose": "Prize", "reference": "I-7"} | changes,
+            **content | {"client": wallet.client, "purpose": "Prize", "reference": "I-7"} | changes,
             idempotency_key=key,
             actor=Actor.staff(by, Channel.ADMIN),
             installation="test",
@@ -170,10 +170,10 @@ def form(client, monkeypatch, heleket_client):
     monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
     client.force_login(StaffFactory(roles=["Requester"]))
     wallet = WalletFactory()
-    told = {"wallet": wallet.pk, "currency": "USDT", "amount": "12.5", "purpose": "Prize"}
-    told |= {"reference": "", "nonce": str(uuid4()), "confirmed": "yes"}
+    fields = {"wallet": wallet.pk, "currency": "USDT", "amount": "12.5", "purpose": "Prize"}
+    fields |= {"reference": "", "nonce": str(uuid4()), "confirmed": "yes"}
     url = reverse("admin:payouts_payout_add_for", args=[wallet.client_id])
-    return lambda **changes: client.post(url, told | changes)
+    return lambda **changes: client.post(url, fields | changes)
 
 
 @pytest.mark.parametrize("since", SINCE)
@@ -185,6 +185,6 @@ def test_g25_a_form_sent_again_leads_to_the_known_payout(form, since):
     again = form()
     assert again.status_code == 302
     assert again.url == first.url
-    told = form(amount="99").content.decode()
-    assert f"already used for another payout, {Payout.objects.get()}" in told
+    page = form(amount="99").content.decode()
+    assert f"already used for another payout, {Payout.objects.get()}" in page
     assert all_rows() == before

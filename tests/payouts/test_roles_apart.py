@@ -93,9 +93,9 @@ def test_g42_who_changes_people_or_roles_decides_nothing(client, boss, name):
 def role_form(client, role, **changes):
     url = reverse("admin:auth_group_change", args=[role.pk])
     page = client.get(url)
-    told = {"name": role.name, "shown": page.context["shown"]}
-    told["permissions"] = list(role.permissions.values_list("pk", flat=True))
-    return client.post(url, told | changes)
+    fields = {"name": role.name, "shown": page.context["shown"]}
+    fields["permissions"] = list(role.permissions.values_list("pk", flat=True))
+    return client.post(url, fields | changes)
 
 
 def test_g42_the_page_of_a_role_refuses_what_gives_its_members_both(client, boss):
@@ -309,15 +309,15 @@ def test_g42_a_change_of_roles_is_a_sealed_event(client, boss):
 def test_i4_no_name_and_no_mail_of_a_person_is_sealed(client, boss):
     person = StaffFactory(username="nina", first_name="Nina", email="nina@example.com")
 
-    told = {"first_name": "Ninotchka", "last_name": "", "email": "new@example.com"}
-    assert save(client, person, **told).status_code == 302
+    changes = {"first_name": "Ninotchka", "last_name": "", "email": "new@example.com"}
+    assert save(client, person, **changes).status_code == 302
 
     event = last_event("change_person")
     assert (event.facts["name"], event.facts["email"]) == ("changed", "changed")
     assert not any(word in event.data for word in ("Nin", "example.com"))
 
 
-def test_g42_a_page_saved_unchanged_tells_nothing(client, boss):
+def test_g42_a_page_saved_unchanged_logs_nothing(client, boss):
     assert save(client, StaffFactory(roles=["Requester"])).status_code == 302
     assert not DeskEvent.objects.exists()
 

@@ -42,11 +42,11 @@ def edit(payout, **changes):
     )
 
 
-def act(name, payout, **told):
+def act(name, payout, **options):
     by = StaffFactory(roles=["Approver", "Operator"])
     seen = see([Payout.objects.get(pk=payout.pk)])
     [outcome] = perform(
-        getattr(operations, name.upper()), seen, actor=Actor.staff(by, Channel.ADMIN), **told
+        getattr(operations, name.upper()), seen, actor=Actor.staff(by, Channel.ADMIN), **options
     )
     assert outcome.done
 
@@ -99,15 +99,15 @@ CHANGES = [
 ]
 
 
-@pytest.mark.parametrize(("meanwhile", "told"), CHANGES)
+@pytest.mark.parametrize(("meanwhile", "sentence"), CHANGES)
 @pytest.mark.parametrize("name", ["approve", "reject", "cancel"])
-def test_g43_what_changed_since_the_page_was_opened_is_refused_and_told(
-    page, name, meanwhile, told
+def test_g43_what_changed_since_the_page_was_opened_is_refused_and_named(
+    page, name, meanwhile, sentence
 ):
     outcome = page(name, PayoutFactory(), meanwhile)
 
     assert not outcome.done
-    assert told in outcome.text
+    assert sentence in outcome.text
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ def test_g43_an_approval_that_the_claim_made_void_makes_a_page_stale(page, offic
     assert "approval void (An approver no longer has the right" in outcome.text
 
 
-@pytest.mark.parametrize("part", ["shown", "event"])
-def test_g43_a_token_without_what_was_shown_is_refused(client, part):
+@pytest.mark.parametrize("lacking", ["shown", "event"])
+def test_g43_a_token_without_what_was_shown_is_refused(client, lacking):
     client.force_login(StaffFactory(roles=["Approver"]))
     [seen] = see([PayoutFactory()])
     token = {
@@ -180,7 +180,7 @@ def test_g43_a_token_without_what_was_shown_is_refused(client, part):
     before = all_rows()
 
     answer = client.post(
-        reverse("admin:payouts_payout_act", args=["approve"]), {"seen": token[part]}
+        reverse("admin:payouts_payout_act", args=["approve"]), {"seen": token[lacking]}
     )
 
     assert answer.context["done"] == 0
@@ -189,8 +189,8 @@ def test_g43_a_token_without_what_was_shown_is_refused(client, part):
 
 def edit_form(client, payout):
     form = client.get(reverse("admin:payouts_payout_edit", args=[payout.pk])).context["form"]
-    told = {name: form[name].value() for name in form.fields if form[name].value() is not None}
-    return told | {"wallet": payout.wallet_id, "amount": "5", "reason": "As agreed"}
+    fields = {name: form[name].value() for name in form.fields if form[name].value() is not None}
+    return fields | {"wallet": payout.wallet_id, "amount": "5", "reason": "As agreed"}
 
 
 @pytest.mark.parametrize("change", [{"purpose": "Ransom"}, {"reference": "INV-8"}])

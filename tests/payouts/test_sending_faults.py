@@ -15,7 +15,7 @@ from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Attempt, Discrepancy, PayoutStatus
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import HOUR
-from tests.payouts.invariants import statuses_told
+from tests.payouts.invariants import status_history
 from tests.payouts.rounds import event_types, now
 
 pytestmark = pytest.mark.django_db
@@ -75,7 +75,7 @@ def test_a5_a8_a11_a_call_that_was_lost_is_repeated_with_the_same_bytes(office, 
     assert attempt.calls == 2
     assert {call.body for call in office.creates()} == {attempt.body.encode()}
     assert len(office.sandbox.debits(attempt.order_id)) == 1
-    assert "failed" not in statuses_told(payout)
+    assert "failed" not in status_history(payout)
 
 
 def test_a5_nothing_is_repeated_before_the_quiet_time(office, payout):
@@ -88,9 +88,9 @@ def test_a5_nothing_is_repeated_before_the_quiet_time(office, payout):
 
     assert office.account.quiet > 2 * office.account.timeout - 1
     assert office.clock() - called_at >= 2 * office.account.quiet_time
-    told = {event.event_type: event.at for event in payout.events.all()}
-    assert told["not_found"] - called_at >= office.account.quiet_time
-    assert told["allow_repeat"] - told["not_found"] >= office.account.quiet_time
+    times = {event.event_type: event.at for event in payout.events.all()}
+    assert times["not_found"] - called_at >= office.account.quiet_time
+    assert times["allow_repeat"] - times["not_found"] >= office.account.quiet_time
 
 
 def test_a6_a_request_that_arrives_after_the_repeat_is_not_paid_again(office, payout):
@@ -152,8 +152,8 @@ def test_a7_no_refusal_of_a_repeat_ends_a_payout_or_sends_it_anew(office, payout
     assert (lost.status, lost.waiting_for) == (PayoutStatus.SUBMITTING, "answer")
     # A refusal that nobody has documented is no answer either.
     assert Attempt.objects.get().unanswered == ([1, 2] if fault == "unknown_refusal" else [1])
-    assert not {"failed", "cancelled"} & set(statuses_told(payout))
-    assert statuses_told(payout).count("approved") == 1
+    assert not {"failed", "cancelled"} & set(status_history(payout))
+    assert status_history(payout).count("approved") == 1
 
 
 def test_a7_the_first_call_ate_the_balance_and_is_found(office, payout):
@@ -349,8 +349,8 @@ def test_a16_other_spellings_of_the_same_payout_are_equal(
         "status": "process",
         "is_final": False,
     }
-    told = json.dumps({"state": 0, "result": body}).encode()
-    office.sandbox.handle, true = lambda *_: Answer(200, told), office.sandbox.handle
+    reply = json.dumps({"state": 0, "result": body}).encode()
+    office.sandbox.handle, true = lambda *_: Answer(200, reply), office.sandbox.handle
     try:
         answer = submission.send(call, office.client, timeout=office.account.timeout)
     finally:

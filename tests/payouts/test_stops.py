@@ -53,29 +53,31 @@ def state():
 
 
 @pytest.mark.parametrize(
-    ("stop", "told"),
+    ("stop", "sentence"),
     [
         (disabled, "active: True → False"),
         (role_taken, "roles: Approver → —"),
         (no_staff, "staff: True → False"),
     ],
 )
-def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(client, boss, amira, stop, told):
+def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(
+    client, boss, amira, stop, sentence
+):
     form = fields_of(client, amira)
     stop(amira, boss)
     before = state()
 
     refused = client.post(person_url(amira), form | {"first_name": "Amira", "is_active": "on"})
 
-    assert told in refused.content.decode()
+    assert sentence in refused.content.decode()
     assert state() == before
     again = client.post(person_url(amira), form | {"shown": refused.context["shown"]})
-    assert told in again.content.decode()
+    assert sentence in again.content.decode()
     assert client.post(person_url(amira), fields_of(client, amira)).status_code == 302
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "sentence"),
     [
         (lambda amira: amira.user_permissions.clear(), "rights: payouts.view_payout → —"),
         (lambda amira: update(amira, is_superuser=False), "superuser: True → False"),
@@ -84,7 +86,7 @@ def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(client, boss, am
     ],
     ids=["rights", "superuser", "name", "email"],
 )
-def test_g72_a_page_of_a_person_knows_all_that_it_showed(client, boss, amira, change, told):
+def test_g72_a_page_of_a_person_knows_all_that_it_showed(client, boss, amira, change, sentence):
     view = Permission.objects.get(codename="view_payout")
     amira.user_permissions.add(view)
     update(amira, is_superuser=True, first_name="Amira", email="amira@example.com")
@@ -94,7 +96,7 @@ def test_g72_a_page_of_a_person_knows_all_that_it_showed(client, boss, amira, ch
 
     refused = client.post(person_url(amira), form)
 
-    assert told in refused.content.decode()
+    assert sentence in refused.content.decode()
     assert state() == before
 
 
@@ -230,16 +232,16 @@ def test_g72_an_old_page_does_not_resume_what_was_paused_again(client, clock):
 
     turn(partial(switch.set_sending, False), "Wrong rate")
     form = client.get(url).context["form"]
-    told = {"to": "on", "seen": form["seen"].value(), "reason": "Mended"}
+    fields = {"to": "on", "seen": form["seen"].value(), "reason": "Mended"}
     turn(partial(switch.set_sending, True), "Mended")
     turn(partial(switch.set_sending, False), "A break-in")
 
-    refused = client.post(url, told)
+    refused = client.post(url, fields)
 
     assert "A break-in" in refused.content.decode()
     assert not Switch.objects.get().is_on
     fresh = client.get(url).context["form"]["seen"].value()
-    assert client.post(url, told | {"seen": fresh}).status_code == 302
+    assert client.post(url, fields | {"seen": fresh}).status_code == 302
     assert Switch.objects.get().is_on
 
 

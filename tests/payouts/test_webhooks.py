@@ -245,8 +245,8 @@ def test_b4_a_signed_lie_has_heleket_asked_and_moves_nothing(client, office, pay
     assert post(client, signed(said(status="paid", is_final=True))).status_code == 200
     assert office.check() == 1
 
-    told = Payout.objects.get()
-    assert (told.status, told.waiting_for) == (PayoutStatus.BROADCAST, "final_word")
+    stored = Payout.objects.get()
+    assert (stored.status, stored.waiting_for) == (PayoutStatus.BROADCAST, "final_word")
     assert Attempt.objects.get().remote_status == "process"
 
 

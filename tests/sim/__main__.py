@@ -1,4 +1,4 @@
-"""Run many seeds of the simulation on all CPUs. One that breaks a promise is shrunk and told.
+"""Run many seeds of the simulation on all CPUs. One that breaks a promise is shrunk and printed.
 
 python -m tests.sim --seeds 10000 --report docs/simulation.md
 python -m tests.sim --seed 17          one run with its whole trace
@@ -69,7 +69,7 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=os.cpu_count(), metavar="N")
     parser.add_argument("--engine", choices=["sqlite", "postgres"], default="sqlite")
     parser.add_argument("--report", type=Path, metavar="FILE", help="write a summary")
-    parser.add_argument("--seed", type=int, metavar="SEED", help="run this one and tell all of it")
+    parser.add_argument("--seed", type=int, metavar="SEED", help="run this one and print all of it")
     parser.add_argument("--luck", type=int, default=0, metavar="N", help="another course of it")
     parser.add_argument(
         "--without", type=names, default=frozenset(), metavar="FAULT,…", help="leave these out"

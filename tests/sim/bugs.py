@@ -39,11 +39,11 @@ def plant(bug: Bug) -> Iterator[None]:
     owner = pkgutil.resolve_name(module_name)
     module = inspect.getmodule(owner)
     sound = inspect.unwrap(getattr(owner, function))
-    source = textwrap.dedent(inspect.getsource(sound))
-    if source.count(bug.sound) != 1:
+    text = textwrap.dedent(inspect.getsource(sound))
+    if text.count(bug.sound) != 1:
         raise ValueError(f"{bug.name}: {bug.place} has changed, and the patch no longer fits")
     made: dict[str, object] = {}
-    exec(source.replace(bug.sound, bug.broken), vars(module), made)  # our own source
+    exec(text.replace(bug.sound, bug.broken), vars(module), made)  # our own source
     before, sound.__code__ = sound.__code__, inspect.unwrap(made[function]).__code__
     try:
         yield
@@ -191,7 +191,7 @@ FOUND_BY_RUNS = [
         seed=57,
     ),
     Bug(
-        "an editor's hand is not noted",
+        "an editor is not noted as a maker",
         "I2",
         "payouts.operations.Edit.after",
         "[(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]",

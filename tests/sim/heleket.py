@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 REFUSALS = ["You are forbidden", "Not enough funds", "The withdrawal amount is too small"]
-LIES_TOLD = [*REFUSALS, "Your address is under review"]
+LIE_TEXTS = [*REFUSALS, "Your address is under review"]
 OUTAGES = ["503", "html_502", "timeout", "drop_timeout"]
 OUTAGE_SECONDS = [30, 600, 7200]
 # Members that no decision hangs on, and what they may be instead of what was documented.
@@ -34,9 +34,9 @@ class Heleket(Gateway):
     """A gateway at which every payout has a life of its own, and always a final word."""
 
     def __init__(self, world: "World", **options: Any) -> None:
-        super().__init__(**options)
-        self.world, self.chance = world, random.Random(f"lives {world.seed}")
-        self.pace_seconds = self.chance.choice([1, 30, 120, 600])
+        chance = random.Random(f"lives {world.seed}")
+        super().__init__(pace_seconds=chance.choice([1, 30, 120, 600]), **options)
+        self.world, self.chance = world, chance
         self.newer_members = self.chance.random() < 0.8
         self.hidden: set[str] = set()  # executed, or about to be, though the call was refused
         self.outage: Fault | None = None
@@ -102,15 +102,15 @@ class Heleket(Gateway):
             self._hold(request, Fault("delayed", seconds=delay))
         else:
             super().execute(request)
-        return Answer.json(422, {"state": 1, "message": luck.choice(LIES_TOLD)})
+        return Answer.json(422, {"state": 1, "message": luck.choice(LIE_TEXTS)})
 
     def with_odd_member(self, answer: Answer) -> Answer:
         luck = self.world.swarm.luck["odd_member"]
         if answer.status != 200 or not self.world.swarm.strikes("odd_member"):
             return answer
-        told = json.loads(answer.body)
-        told["result"][luck.choice(SIDE_MEMBERS)] = luck.choice(ODD)
-        return Answer.json(200, told)
+        members = json.loads(answer.body)
+        members["result"][luck.choice(SIDE_MEMBERS)] = luck.choice(ODD)
+        return Answer.json(200, members)
 
 
 def let_faults_strike(gateway: Heleket) -> None:

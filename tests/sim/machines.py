@@ -49,12 +49,12 @@ def check(world: "World", most: int) -> int:
     return len(questions)
 
 
-def store(world: "World", told: Sequence[Any], record: Callable[..., None]) -> None:
+def store(world: "World", replies: Sequence[Any], record: Callable[..., None]) -> None:
     def stored() -> bool:
-        record(told, world.account)
+        record(replies, world.account)
         return True
 
-    while told and not world.try_once(stored):
+    while replies and not world.try_once(stored):
         reach("tries to record again")
 
 
@@ -125,10 +125,10 @@ class Courier:
 
     def lie_about(self, genuine: bytes) -> bytes:
         """Write what somebody with the key might: it is paid, believe me."""
-        told = json.loads(genuine)
-        del told["sign"]
-        told |= {"status": "paid", "is_final": True, "txid": "f" * 64}
-        return sign_webhook(told, self.world.gateway.payout_key)
+        members = json.loads(genuine)
+        del members["sign"]
+        members |= {"status": "paid", "is_final": True, "txid": "f" * 64}
+        return sign_webhook(members, self.world.gateway.payout_key)
 
 
 def is_stored(body: bytes) -> bool:

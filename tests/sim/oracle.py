@@ -102,14 +102,14 @@ class Oracle:
         self.last_event = 0
         self.version = self.writes = -1
         self.approved: dict[object, tuple[object, ...]] = {}
-        self.hands: dict[object, set[int | None]] = defaultdict(set)
+        self.makers: dict[object, set[int | None]] = defaultdict(set)
         self.called_at: dict[object, float] = {}
         self.left_at: dict[str, float] = {}  # the last call of each order id
         self.lease_ends: dict[str, float] = {}
         self.nothing_is_out = False
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
-    # Told by the wire
+    # Reported by the wire
 
     def call_begins(self, request: PreparedRequest) -> None:
         """I14: it has the time for it, and begins before sending is paused, or with a call out."""
@@ -165,7 +165,7 @@ class Oracle:
     def hears(self, order_id: str, remote: heleket.RemotePayout) -> None:
         self.heard[order_id].add((remote.status, remote.is_final))
 
-    # Told by who paused
+    # Reported by whoever paused
 
     def sending_is_paused(self, calls_out: int) -> None:
         """I14: from now on nothing leaves, if no call was out. A lease by a clock that jumps tells
@@ -194,7 +194,7 @@ class Oracle:
             raise Broken(str(exc)) from None
 
     def look(self) -> bool:
-        """Read what changed and judge each event; tell whether anything did."""
+        """Read what changed and judge each event; return whether anything did."""
         writes = getattr(connection.connection, "total_changes", None)  # SQLite's
         if writes is not None and writes == self.writes:
             return False
@@ -259,11 +259,11 @@ class Oracle:
         if event.event_type in APPROVAL_ENDS:
             self.approved.pop(payout.id, None)
         if event.event_type in ("request", "edit"):
-            self.hands[payout.id] |= {event.person, self.adder(payout)}
+            self.makers[payout.id] |= {event.person, self.adder(payout)}
         if event.event_type == "retry":
-            self.hands[payout.id].add(event.person)
+            self.makers[payout.id].add(event.person)
         if event.event_type == "approve":
-            if event.person in self.hands[payout.id]:
+            if event.person in self.makers[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
             self.approved[payout.id] = payout.terms
         if event.event_type in ("claim", "repeat"):
@@ -284,7 +284,7 @@ class Oracle:
             raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
         if act == "repeat":
             return
-        makers = self.hands[payout.id]
+        makers = self.makers[payout.id]
         people = User.objects.in_bulk(self.standing(payout)).values()
         may = [each for each in people if each.has_perm("payouts.approve_payout")]
         if not may or len(may) < len(people) or any(each.pk in makers for each in people):

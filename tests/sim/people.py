@@ -1,4 +1,4 @@
-"""Who acts by hand: some honest, some hasty, some who approve what they should not.
+"""People at work: some honest, some hasty, some who approve what they should not.
 
 Each looks at a payout and acts on what was seen, with a seam in between: meanwhile anything may
 have happened to it.
@@ -66,7 +66,7 @@ def account_for(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> None:
         raise Broken(f"I20 {len(seen)} rows were chosen, {outcomes} came back")
 
 
-def do(act_name: str, *statuses: str, **told: str) -> Act:
+def do(act_name: str, *statuses: str, **options: str) -> Act:
     """Return an act on one payout, or hastily on several, in one of these statuses."""
     operation = getattr(operations, act_name)
 
@@ -78,7 +78,7 @@ def do(act_name: str, *statuses: str, **told: str) -> Act:
         seen = see(world.chance.sample(found, most))
         reach("has looked")
         by = world.person(name)
-        outcomes = perform(operation, seen, actor=Actor.staff(by, Channel.ADMIN), **told)
+        outcomes = perform(operation, seen, actor=Actor.staff(by, Channel.ADMIN), **options)
         account_for(seen, outcomes)
         for each in outcomes:
             world.note(f"{name}: {act_name} {each.name}: {each.text}")
@@ -165,14 +165,14 @@ def approve_in_admin(world: "World", name: str) -> None:
 
 
 def send_now(world: "World", name: str) -> None:
-    by_hand(world, name, submission.send_now, PayoutStatus.APPROVED)
+    at_once(world, name, submission.send_now, PayoutStatus.APPROVED)
 
 
 def ask_now(world: "World", name: str) -> None:
-    by_hand(world, name, polling.ask_now, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
+    at_once(world, name, polling.ask_now, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
 
 
-def by_hand(world: "World", name: str, now: Callable[..., Outcome], *statuses: str) -> None:
+def at_once(world: "World", name: str, now: Callable[..., Outcome], *statuses: str) -> None:
     payout = some_payout(world, *statuses)
     if payout is None:
         return

@@ -62,10 +62,10 @@ class Report:
 
     def __str__(self) -> str:
         faults = ", ".join(f"{name} {rate:g}" for name, rate in self.faults.items())
-        told = "\n".join(self.trace[-30:])
+        tail = "\n".join(self.trace[-30:])
         return (
             f"seed {self.seed}, step {self.steps}: {self.broken or 'every promise held'}\n"
-            f"faults: {faults or 'none'}\n{told}\n"
+            f"faults: {faults or 'none'}\n{tail}\n"
             f"trace {self.digest[:16]}; again: {self.again}"
         )
 
@@ -109,7 +109,7 @@ def cast(world: World) -> list[Player]:
         Player(f"worker {number}", machines.worker, weight=8)
         for number in range(1, world.chance.randint(1, 4) + 1)
     ]
-    by_hand = {
+    scripts = {
         "rosa": [people.request, people.request, people.edit, people.cancel],
         "selma": [people.request, people.approve, people.edit],
         "amira": [
@@ -126,7 +126,7 @@ def cast(world: World) -> list[Player]:
             people.withdraw_service,
         ],
     }
-    staff = [Player(name, people.person(name, *acts)) for name, acts in by_hand.items()]
+    staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     return [*workers, *staff, *others]
 
@@ -217,7 +217,7 @@ def put_wallets_right(world: World) -> None:
 
 
 def close_discrepancies(world: World) -> bool:
-    """Let people have looked at what stands still, once; tell whether there was anything."""
+    """Let people have looked at what stands still, once; return whether there was anything."""
     if world.has_looked:
         return False
     world.has_looked, found = True, Discrepancy.objects.filter(closed_at=None).exists()
@@ -247,7 +247,7 @@ def moments(world: World) -> Iterator[datetime | None]:
     yield from Payout.objects.filter(MOVING).values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
-    pace = RateLimit.objects.get()
-    yield from (pace.backoff_until, pace.free_at)
+    limit = RateLimit.objects.get()
+    yield from (limit.backoff_until, limit.free_at)
     for held in world.gateway.held_requests:
         yield held.due_at and held.due_at + world.clock.ahead

@@ -1,4 +1,4 @@
-"""Runs of the simulation. `pytest tests/sim --seed N` repeats one and tells it if it breaks."""
+"""Runs of the simulation. `pytest tests/sim --seed N` repeats one and prints it if it breaks."""
 
 import re
 import subprocess
@@ -56,8 +56,8 @@ def test_sim_everybody_gets_something_done():
     """A fault or an act that never comes about proves nothing."""
     missing = set(WORDS)
     for seed in [*TOGETHER, *range(1, 101)]:
-        told = "\n".join(run(seed).trace)
-        missing = {words for words in missing if not re.search(words, told)}
+        trace = "\n".join(run(seed).trace)
+        missing = {words for words in missing if not re.search(words, trace)}
         if not missing:
             break
     assert not missing

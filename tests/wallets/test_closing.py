@@ -222,7 +222,7 @@ def test_g72_a_page_saved_while_somebody_closes_never_opens_the_client_again(cli
         if number:
             services.reopen_client(payee.pk, reason="Again", actor=Actor.staff(boss, Channel.ADMIN))
         seen = payee.history.first().pk
-        told = {"name": "Ann", "group": f"group {number}", "seen": seen}
+        fields = {"name": "Ann", "group": f"group {number}", "seen": seen}
         barrier = Barrier(2)
 
         def close(barrier=barrier):
@@ -237,7 +237,7 @@ def test_g72_a_page_saved_while_somebody_closes_never_opens_the_client_again(cli
         thread = Thread(target=close)
         thread.start()
         barrier.wait(timeout=30)
-        client.post(page_of(payee), told)
+        client.post(page_of(payee), fields)
         thread.join()
 
         assert not Client.objects.get().is_active

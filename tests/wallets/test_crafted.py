@@ -67,9 +67,9 @@ def test_g36_crafted_ids_of_an_act(client, name):
 
 def test_g36_an_id_in_other_digits_names_no_wallet(client):
     wallet = Wallet.objects.get()
-    told = {"seen": str(wallet.pk).translate(ARABIC), "reason": "x"}
+    fields = {"seen": str(wallet.pk).translate(ARABIC), "reason": "x"}
     for name in ACTIONS:
-        client.post(reverse("admin:wallets_wallet_act", args=[name]), told)
+        client.post(reverse("admin:wallets_wallet_act", args=[name]), fields)
 
 
 @pytest.mark.parametrize("model", MODELS)
@@ -77,8 +77,8 @@ def test_g36_crafted_choices_of_a_list_action(client, model):
     url = reverse(f"admin:wallets_{model}_changelist")
     for name in [*ACTIONS, "delete_selected", "x\x00"]:
         for text in CRAFTED:
-            told = {"action": name, "_selected_action": [text], "select_across": "0"}
-            assert client.post(url, told).status_code in FINE
+            fields = {"action": name, "_selected_action": [text], "select_across": "0"}
+            assert client.post(url, fields).status_code in FINE
 
 
 @pytest.mark.parametrize("model", MODELS)

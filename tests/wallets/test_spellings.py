@@ -92,8 +92,8 @@ def test_g33_an_answer_in_another_spelling_is_no_difference(network, address):
     body = heleket.payout_body(order_id="a", amount=Decimal(5), address=address, **coin)
     attempt = Attempt(order_id="a", body=body.decode())
     for text in spellings(network, address):
-        told = heleket.RemotePayout(uuid="u", status="process", is_final=False, address=text)
-        assert difference(attempt, told) is None
+        remote = heleket.RemotePayout(uuid="u", status="process", is_final=False, address=text)
+        assert difference(attempt, remote) is None
 
 
 WRITERS = {

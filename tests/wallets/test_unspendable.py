@@ -72,7 +72,7 @@ KEY = "9WzDXwBbmkg8ZTbNMqUxvQRAyrZzDsGYdLVL9zYtAWWM"  # of Binance
 
 
 @pytest.mark.parametrize(("network", "address", "reason"), LOST)
-def test_g32_what_nobody_can_spend_is_refused_with_the_reason(network, address, reason):
+def test_g32_an_unspendable_destination_is_refused_with_the_reason(network, address, reason):
     with pytest.raises(InvalidAddress, match=reason):
         check_address(network, address)
 
@@ -113,7 +113,7 @@ def test_g32_an_account_off_the_curve_is_a_doubt_and_a_key_is_none():
     assert doubt_about("tron", "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm") == ""
 
 
-def test_g32_points_are_told_as_another_implementation_tells_them():
+def test_g32_points_are_found_as_another_implementation_finds_them():
     edges = [0, 1, 2**255 - 20]
     for number in [*numbers(), *map(little, edges), bytes(31)]:
         known = Ed25519PublicKey.IsValidBytes(number)
@@ -172,7 +172,7 @@ def test_g32_by_services_too_a_doubt_has_to_be_settled():
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("sure", [False, True])
-def test_g32_an_older_wallet_that_nobody_can_spend_from_is_not_approved(client, settings, sure):
+def test_g32_an_older_wallet_that_is_unspendable_is_not_approved(client, settings, sure):
     settings.SECURE_SSL_REDIRECT = False
     client.force_login(UserFactory(is_superuser=True))
     contract = "TR7NHqjeKQxGTCi8q8ZY4pL8otSzgjLj6t"
@@ -181,8 +181,8 @@ def test_g32_an_older_wallet_that_nobody_can_spend_from_is_not_approved(client, 
     asked = client.get(reverse(ACT_ON, args=[wallet.pk, "approve"])).content.decode()
     assert "contract of USDT" in asked
 
-    told = {"seen": wallet.pk} | ({"certain": wallet.pk} if sure else {})
-    refused = client.post(act, told)
+    fields = {"seen": wallet.pk} | ({"certain": wallet.pk} if sure else {})
+    refused = client.post(act, fields)
 
     assert "contract of USDT" in refused.content.decode()
     assert Wallet.objects.get().status == "new"
@@ -208,8 +208,8 @@ def monero_key(seed):
     return number
 
 
-def monero(version, spend, view, rest):
-    data = bytes([version]) + spend + view + rest
+def monero(version, first, second, rest):
+    data = bytes([version]) + first + second + rest
     return Base58XmrEncoder.Encode(data + keccak256(data)[:4])
 
 

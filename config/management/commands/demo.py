@@ -94,7 +94,7 @@ def welcome() -> Table:
 
 
 def follow(processes: Processes, console: Console) -> NoReturn:
-    """Tell what happens at the desk until one of its programs ends or somebody stops it."""
+    """Print what happens at the desk until one of its programs ends or somebody stops it."""
     console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
     feed = Feed()
     while True:

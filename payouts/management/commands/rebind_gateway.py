@@ -31,9 +31,9 @@ class Command(BaseCommand):
                 dry_run=dry_run,
             )
         if options["format"] == "json":
-            told = {"dry_run": dry_run, "is_new": moved.is_new}
+            report = {"dry_run": dry_run, "is_new": moved.is_new}
             command_line.write_json(
-                self.stdout, told | {"before": moved.before, "after": moved.after}
+                self.stdout, report | {"before": moved.before, "after": moved.after}
             )
         else:
             self.stdout.write(in_words(moved, dry_run=dry_run))

@@ -151,7 +151,7 @@ def redis_server():
 
 @pytest.fixture
 def broker(redis_server, environment):
-    """An empty broker, which all processes of this test are told of."""
+    """An empty broker, which all processes of this test use."""
     redis_server.flush()
     environment["CELERY_BROKER_URL"] = redis_server.url
     return redis_server
@@ -208,7 +208,7 @@ def until_all(status, **options):
     until(lambda: not Payout.objects.exclude(status=status).exists(), **options)
 
 
-def hurry():
+def make_due():
     """Make due what waits for its next try; leases and quiet times hold all the same."""
     bring_forward(Payout.objects.filter(waiting_for__in=["answer", "worker", "gateway"]), "due_at")
     bring_forward(Pause.objects.all(), "probe_at")
@@ -243,7 +243,7 @@ def order_ids():
 
 
 def assert_each_paid_once(sandbox):
-    """The ledger has exactly one debit for each payout, and every chain tells its status."""
+    """The ledger has exactly one debit for each payout, and every chain leads to its status."""
     paid = sandbox.debits()
     assert set(paid.values()) == {1}
     assert set(paid) == order_ids()

@@ -15,7 +15,7 @@ class Cutter:
         self.plan, self.is_over = (kind, number, verdict), False
 
     def disarm(self):
-        """Give the plan up; tell whether it had struck."""
+        """Give the plan up; return whether it had struck."""
         has_struck, self.plan, self.is_over = self.plan is None, None, True
         return has_struck
 
@@ -35,7 +35,7 @@ def has_written(transaction):
 
 
 def kind_of(statements):
-    """Tell a claim, a question's claim and a record by the first thing each of them reads."""
+    """Recognise a claim, a question's claim and a record by the first thing each of them reads."""
     first = statements[1] if len(statements) > 1 else ""
     if "pg_advisory_xact_lock_shared" in first:
         return "claim"

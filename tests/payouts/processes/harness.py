@@ -114,7 +114,7 @@ class Sandbox(Process):
         self.session = requests.Session()
         self.session.trust_env, self.session.verify = False, str(TLS / "ca.pem")
 
-    def tell(self, name, /, **what):
+    def control(self, name, /, **what):
         answer = self.session.post(f"{self.url}/sandbox/{name}", json=what, timeout=10)
         answer.raise_for_status()
         return answer.json()["result"]

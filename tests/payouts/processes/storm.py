@@ -19,7 +19,7 @@ import requests
 from benchmarks import stage
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from tests.payouts.invariants import broken_chains
-from tests.payouts.processes.conftest import ask_all, count, hurry, order_ids
+from tests.payouts.processes.conftest import ask_all, count, make_due, order_ids
 from tests.payouts.processes.cuts import Cutter
 from tests.payouts.processes.harness import until
 
@@ -45,7 +45,7 @@ class Verdict:
     unpaid: int  # payouts that were not paid
     foreign: int  # order ids that were paid and belong to no payout
     unfinished: int  # payouts that did not end as confirmed
-    broken: int  # chains that do not close or do not tell the status
+    broken: int  # chains that do not close or do not lead to the status
     discrepancies: int
     seconds: int
 
@@ -58,9 +58,9 @@ class Verdict:
 class Storm:
     """`start` starts one process of the engine, `make` makes so many approved payouts."""
 
-    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy, tell, broker=None):
+    def __init__(self, name, seed, kills, *, start, make, sandbox, proxy, say, broker=None):
         self.name, self.seed, self.kills = name, seed, kills
-        self.start, self.make, self.sandbox, self.tell = start, make, sandbox, tell
+        self.start, self.make, self.sandbox, self.say = start, make, sandbox, say
         self.chance, self.struck, self.began = random.Random(seed), Counter(), time.monotonic()
         self.cutter = Cutter()
         proxy.judge = self.cutter.judge
@@ -80,7 +80,7 @@ class Storm:
 
     def blow(self):
         """Strike until so many processes were killed; two of them are left."""
-        self.sandbox.tell("latency", seconds=LATENCY)
+        self.sandbox.control("latency", seconds=LATENCY)
         self.make(BACKLOG)
         self.crew = [self.start() for _ in range(CREW)]
         weights = list(self.troubles.values())
@@ -89,15 +89,15 @@ class Storm:
             [trouble] = self.chance.choices(list(self.troubles), weights)
             trouble()
             assert all(each.popen.poll() is None for each in self.crew), "one has left by itself"
-            self.tell_how_far()
+            self.say_how_far()
 
     def killed(self):
         return sum(times for what, times in self.struck.items() if what.startswith("SIGKILL"))
 
-    def tell_how_far(self):
+    def say_how_far(self):
         others = self.struck.total() - self.killed()
         seconds = time.monotonic() - self.began
-        self.tell(
+        self.say(
             f"{self.name}: {self.killed()} of {self.kills} kills and {others} other troubles, "
             f"{count(status='broadcast')} payouts sent, {seconds:.0f} s"
         )
@@ -107,7 +107,7 @@ class Storm:
         waiting = count(status="approved")
         if waiting < BACKLOG // 2:
             self.make(BACKLOG - waiting)
-        return hurry()
+        return make_due()
 
     def after_steps(self, steps):
         enough = PayoutEvent.objects.count() + steps
@@ -128,10 +128,10 @@ class Storm:
         """Die while the gateway holds a call back, before or after it has paid."""
         place = self.chance.choice(["before", "after"])
         victim = self.chance.choice(self.crew)
-        self.sandbox.tell("gate", mode=place)
+        self.sandbox.control("gate", mode=place)
         until(lambda: self.keep_busy() and self.sandbox.waiting(), every=0.2)
         victim.kill()
-        self.sandbox.tell("gate", mode="open")
+        self.sandbox.control("gate", mode="open")
         self.struck[f"SIGKILL with calls out, {place} they paid"] += 1
         self.replace(victim)
 
@@ -185,12 +185,12 @@ class Storm:
 
     def lose_answers(self):
         times = self.chance.randrange(1, 6)
-        self.sandbox.tell("faults", name=self.chance.choice(LOST_ANSWERS), times=times)
+        self.sandbox.control("faults", name=self.chance.choice(LOST_ANSWERS), times=times)
         self.struck["answers lost or broken"] += times
 
     def refuse(self):
         """The gateway refuses connections for a second."""
-        self.sandbox.tell("refuse", seconds=1.0)
+        self.sandbox.control("refuse", seconds=1.0)
         time.sleep(0.5)
         until(self.is_listening)
         self.struck["gateway refuses"] += 1
@@ -205,10 +205,10 @@ class Storm:
 
     def calm(self):
         """Mend everything, let all payouts come to their end, and stop the processes."""
-        self.sandbox.tell("clear-faults")
-        self.sandbox.tell("latency", seconds=0)
-        until(lambda: hurry() and not is_sending(), seconds=CALM_SECONDS, every=0.5)
-        until(lambda: self.sandbox.tell("advance") == 0)
+        self.sandbox.control("clear-faults")
+        self.sandbox.control("latency", seconds=0)
+        until(lambda: make_due() and not is_sending(), seconds=CALM_SECONDS, every=0.5)
+        until(lambda: self.sandbox.control("advance") == 0)
         until(lambda: ask_all() and not Payout.objects.exclude(status="confirmed").exists())
         for each in self.crew:
             each.send(signal.SIGTERM)

@@ -83,7 +83,7 @@ def waiting():
 
 
 def overtaken(sandbox):
-    """Tell by how many places a payout came to the gateway before its turn, at most."""
+    """Return by how many places a payout came to the gateway before its turn, at most."""
     in_turn = Payout.objects.order_by("approved_at", "number")
     turns = {payout.order_id(settings.INSTALLATION): turn for turn, payout in enumerate(in_turn)}
     came = [each["order_id"] for each in sandbox.state()["payouts"]]

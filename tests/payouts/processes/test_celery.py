@@ -21,8 +21,8 @@ pytestmark = pytest.mark.processes
 
 
 @pytest.fixture
-def app(broker, ring_at):
-    return ring_at(broker.url)
+def app(broker, use_broker):
+    return use_broker(broker.url)
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_a13_hosts_beats_engines_and_rings_pay_each_of_100_rows_once(
 ):
     """Two Celery workers, two beats, a `worker` beside them, and every ring many times over."""
     make_approved(100)
-    sandbox.tell("latency", seconds=0.05)
+    sandbox.control("latency", seconds=0.05)
     for _ in range(2):
         start_celery()
         start_beat()
@@ -46,7 +46,7 @@ def test_a13_hosts_beats_engines_and_rings_pay_each_of_100_rows_once(
     ring("check", 20)
     until_all("broadcast")
 
-    until(lambda: sandbox.tell("advance") == 0)
+    until(lambda: sandbox.control("advance") == 0)
     Payout.objects.update(due_at=clock.now())
     until_all("confirmed")  # beat sweeps
     assert_each_paid_once(sandbox)
@@ -85,7 +85,7 @@ def test_f7_a_broker_that_is_lost_makes_all_slower_and_nothing_wrong(
     broker.start()
     until_all("broadcast")
 
-    sandbox.tell("latency", seconds=0.1)
+    sandbox.control("latency", seconds=0.1)
     for trouble in (broker.lose, broker.flush):
         done = sandbox.creates()
         make_approved(60)
@@ -100,14 +100,14 @@ def test_f7_a_broker_that_is_lost_makes_all_slower_and_nothing_wrong(
 
 def test_f5_sigterm_finishes_what_is_under_way(make_approved, sandbox, start_celery, ring):
     make_approved(40)
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     worker = start_celery(count=1)
     ring("submit")
     until(lambda: sandbox.waiting() == 8)
     assert count(status="submitting") > 8
     worker.send(signal.SIGTERM)
     until(lambda: "Warm shutdown" in worker.written)
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
 
     assert worker.ends() == 0
     assert count(status="submitting") == 0
@@ -120,7 +120,7 @@ def test_f5_a_killed_child_and_a_lost_machine_leave_leases_and_nothing_else(
     make_approved, sandbox, start_celery, ring
 ):
     make_approved(8)
-    sandbox.tell("gate", mode="after")
+    sandbox.control("gate", mode="after")
     lost = start_celery(count=1)
     ring("submit")
     until(lambda: sandbox.waiting() == 8)
@@ -131,7 +131,7 @@ def test_f5_a_killed_child_and_a_lost_machine_leave_leases_and_nothing_else(
     ring("submit")
     until(lambda: sandbox.waiting() == 16)
     lost.kill()
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
 
     start_celery(count=1)
     until(lambda: ring("check") and count(status="broadcast") == 16, every=0.5)
@@ -174,7 +174,7 @@ def test_a12_a_429_silences_both_engines(
     start_celery(count=1)
     start_beat()
     until_all("broadcast")
-    sandbox.tell("faults", name="429_retry_after", seconds=6, path="/v1/payout/info")
+    sandbox.control("faults", name="429_retry_after", seconds=6, path="/v1/payout/info")
     Payout.objects.filter(pk=Payout.objects.first().pk).update(due_at=clock.now())
     until(lambda: RateLimit.objects.get().backoff_until)
     make_approved(20)

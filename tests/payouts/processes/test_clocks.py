@@ -7,7 +7,7 @@ import pytest
 
 from audit import clock
 from payouts.models import Attempt, Payout, PayoutEvent
-from tests.payouts.processes.conftest import assert_each_paid_once, count, hurry
+from tests.payouts.processes.conftest import assert_each_paid_once, count, make_due
 from tests.payouts.processes.harness import until
 
 pytestmark = pytest.mark.processes
@@ -25,7 +25,7 @@ def test_f6_a_worker_a_day_ahead_leaves_the_leases_of_others_alone(
     """A lease that ended yesterday by its own clock has just begun by the database's."""
     environment["HELEKET_TIMEOUT_SECONDS"] = "20"
     [slow] = make_approved()
-    sandbox.tell("faults", name="timeout", times=1, path="/v1/payout")
+    sandbox.control("faults", name="timeout", times=1, path="/v1/payout")
     holder = start_worker("--threads=1")
     until(lambda: sandbox.creates() == 1)
     holder.send(signal.SIGSTOP)
@@ -46,16 +46,16 @@ def tomorrow():
 
 def test_f6_clocks_that_differ_and_step_by_days_pay_each_once(make_approved, sandbox, start_on):
     make_approved(60)
-    sandbox.tell("faults", name="drop", rate=0.2)
-    sandbox.tell("faults", name="commit_then_drop", rate=0.2)
+    sandbox.control("faults", name="drop", rate=0.2)
+    sandbox.control("faults", name="commit_then_drop", rate=0.2)
     ahead, behind = start_on(1), start_on(-1)
     until(lambda: count(status="broadcast") > 10)
     ahead.kill()
     behind.send(signal.SIGUSR1)
-    until(lambda: hurry() and count(status="broadcast") > 30, every=0.2)
+    until(lambda: make_due() and count(status="broadcast") > 30, every=0.2)
     behind.send(signal.SIGUSR1)
-    sandbox.tell("clear-faults")
-    until(lambda: hurry() and not Payout.objects.exclude(status="broadcast").exists(), every=0.2)
+    sandbox.control("clear-faults")
+    until(lambda: make_due() and not Payout.objects.exclude(status="broadcast").exists(), every=0.2)
 
     assert_each_paid_once(sandbox)
     hour = timedelta(hours=1)

@@ -18,11 +18,11 @@ ROWS = int(os.environ.get("CLAIMED_ROWS", "200"))  # that two workers share
 
 def test_a1_killed_before_the_first_byte_arrives(make_approved, sandbox, start_worker):
     [payout] = make_approved()
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     worker = start_worker()
     until(lambda: sandbox.waiting() == 1)
     worker.kill()
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
     until(lambda: sandbox.waiting() == 0)
     assert sandbox.debits() == {}
 
@@ -38,11 +38,11 @@ def test_a1_killed_before_the_first_byte_arrives(make_approved, sandbox, start_w
 
 def test_a2_killed_after_the_gateway_has_paid(make_approved, sandbox, start_worker):
     [payout] = make_approved()
-    sandbox.tell("gate", mode="after")
+    sandbox.control("gate", mode="after")
     worker = start_worker()
     until(lambda: sandbox.waiting() == 1)
     worker.kill()
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
 
     start_worker()
     until_all("broadcast")
@@ -55,7 +55,7 @@ def test_a2_killed_after_the_gateway_has_paid(make_approved, sandbox, start_work
 
 
 def is_record(statement, transaction):
-    """Tell whether this ends a transaction that stores what Heleket answered."""
+    """Whether this ends a transaction that stores what Heleket answered."""
     return statement == "COMMIT" and any("UPDATE SET" in each for each in transaction)
 
 
@@ -95,12 +95,12 @@ def test_a3_killed_while_an_answer_is_committed(
 
 def test_g4_a_frozen_worker_sends_nothing_after_its_lease(make_approved, sandbox, start_worker):
     make_approved(2)
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     frozen = start_worker("--threads=1")  # one call is at the gateway, one waits for the thread
     until(lambda: sandbox.waiting() == 1)
     assert count(status="submitting") == 2
     frozen.send(signal.SIGSTOP)
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
     until(lambda: not Attempt.objects.filter(lease_until__gt=clock.now()).exists())
     assert sandbox.creates() == 1
 
@@ -114,11 +114,11 @@ def test_g4_a_frozen_worker_sends_nothing_after_its_lease(make_approved, sandbox
 
 def test_a14_an_answer_that_comes_late_is_recorded_once(make_approved, sandbox, start_worker):
     [payout] = make_approved()
-    sandbox.tell("gate", mode="after")
+    sandbox.control("gate", mode="after")
     late = start_worker()
     until(lambda: sandbox.waiting() == 1)
     late.send(signal.SIGSTOP)
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
     start_worker()
     until_all("broadcast")
 
@@ -130,12 +130,12 @@ def test_a14_an_answer_that_comes_late_is_recorded_once(make_approved, sandbox, 
 
 def test_f5_sigterm_finishes_what_is_under_way(make_approved, sandbox, start_worker):
     make_approved(12)
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     worker = start_worker("--threads=2")
     until(lambda: sandbox.waiting() == 2)
     assert count(status="submitting") == 4
     worker.send(signal.SIGTERM)
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
 
     assert worker.ends() == 0
     # A call may have begun before the signal was heard; none is left open.

@@ -19,17 +19,17 @@ pytestmark = pytest.mark.processes
 
 @pytest.fixture
 def start(request, start_worker):
-    """Start one of the two engines; with Celery two processes that hear every ring."""
+    """Start one of the two engines; with Celery two processes that get every wakeup."""
 
     def start(engine):
         if engine == "worker":
             return start_worker()
-        ring_at = request.getfixturevalue("ring_at")
+        use_broker = request.getfixturevalue("use_broker")
         broker = request.getfixturevalue("broker")
         worker = request.getfixturevalue("start_celery")(count=2)
-        app = ring_at(broker.url)
-        worker.ring = lambda: [app.send_task(wakeups.task_name(job)) for job in wakeups.JOBS]
-        worker.ring()
+        app = use_broker(broker.url)
+        worker.wake = lambda: [app.send_task(wakeups.task_name(job)) for job in wakeups.JOBS]
+        worker.wake()
         return worker
 
     return start
@@ -57,13 +57,13 @@ def test_g73_a_server_that_only_reads_for_a_while_costs_no_answer(
 ):
     environment["HELEKET_TIMEOUT_SECONDS"] = "20"  # no lease ends meanwhile: nobody has to ask
     make_approved(8)
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     worker = start(engine)
     until(lambda: sandbox.waiting() == 8)
     let_only_read(database)
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
     if engine == "celery":
-        worker.ring()
+        worker.wake()
     until(lambda: "only" in worker.written and sandbox.creates() == 8)
     until(lambda: tries_to_write(database) > 2)
     assert count(status="submitting") == 8
@@ -101,10 +101,10 @@ def test_g85_a_database_host_that_vanishes_without_a_word(
     environment["HELEKET_TIMEOUT_SECONDS"] = "20"
     worker = start_worker(DATABASE_URL=proxied + SOON)
     make_approved(4)
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     until(lambda: sandbox.waiting() == 4)
     proxy.vanish()
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
     until(lambda: "the database failed" in worker.written)
     until(lambda: "connection to server at" in worker.written)
 

@@ -36,20 +36,20 @@ def sandbox(processes, ledger):
 
 
 @pytest.fixture
-def tell(request, capfd):
+def say(request, capfd):
     """Say something at once in a run that is verbose, as `make torture` is."""
 
-    def tell(line):
+    def say(line):
         if request.config.option.verbose > 0:
             with capfd.disabled():
                 print(line, flush=True)  # noqa: T201
 
-    return tell
+    return say
 
 
 @pytest.fixture
-def make_storm(make_approved, sandbox, proxy, tell):
-    wired = {"make": make_approved, "sandbox": sandbox, "proxy": proxy, "tell": tell}
+def make_storm(make_approved, sandbox, proxy, say):
+    wired = {"make": make_approved, "sandbox": sandbox, "proxy": proxy, "say": say}
     return lambda name, kills, **how: Storm(name, SEED, kills, **how, **wired)
 
 

@@ -99,7 +99,7 @@ HELEKET_PAYMENT_API_KEY=live-payment-key
 SLACK_WEBHOOK_URL=https://hooks.slack.com/live-hook
 DATABASE_URL=postgres://live-user@db.example.com/desk
 """
-TELL = """
+PRINT_LIVE = """
 from config import environment
 {start}
 import os
@@ -126,16 +126,16 @@ print([name for name, value in os.environ.items() if "live-" in value or "heleke
 def test_g1_live_keys_beside_manage_py_reach_no_demo_no_seed_and_no_test(start, read, tmp_path):
     shutil.copytree(ROOT / "config", tmp_path / "config")
     (tmp_path / ".env").write_text(LIVE)
-    told = subprocess.run(
-        [sys.executable, "-c", TELL.format(start=start)],
+    printed = subprocess.run(
+        [sys.executable, "-c", PRINT_LIVE.format(start=start)],
         cwd=tmp_path,
         env={"PATH": "/usr/bin"},
         capture_output=True,
         text=True,
         check=True,
     ).stdout
-    assert ("HELEKET_API_KEY" in told) == read
-    assert read or told == "[]\n"
+    assert ("HELEKET_API_KEY" in printed) == read
+    assert read or printed == "[]\n"
 
 
 def test_f1_the_database_connection_is_cut_at_every_message(
@@ -199,7 +199,7 @@ def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
 ):
     make_approved(60)
     StaffFactory(username="olga", roles=["Operator"])
-    sandbox.tell("gate", mode="before")
+    sandbox.control("gate", mode="before")
     environment["HELEKET_TIMEOUT_SECONDS"] = "20"
     start_worker("--threads=16")
     until(lambda: sandbox.waiting() == 16)
@@ -207,7 +207,7 @@ def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
     processes.append(pause)
     until(lambda: not Switch.objects.get().is_on)
     assert pause.popen.poll() is None
-    sandbox.tell("gate", mode="open")
+    sandbox.control("gate", mode="open")
 
     assert pause.ends() == 0
     paid = sandbox.creates()

@@ -121,8 +121,8 @@ def chunk(piece):
 
 def most_memory(web):
     """The most bytes that each of its processes ever had in memory, together."""
-    told = [Path(f"/proc/{pid}/status").read_text() for pid in web.children]
-    return sum(int(re.search(r"VmHWM:\s+(\d+) kB", each).group(1)) * 1024 for each in told)
+    texts = [Path(f"/proc/{pid}/status").read_text() for pid in web.children]
+    return sum(int(re.search(r"VmHWM:\s+(\d+) kB", each).group(1)) * 1024 for each in texts)
 
 
 class CutAt:
@@ -154,7 +154,7 @@ def test_b15_webhooks_of_an_hour_without_database_come_again_and_are_stored(
         f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS false",
         f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{database}'",
     )
-    moved = sandbox.tell("advance")
+    moved = sandbox.control("advance")
     until(lambda: {each["outcome"] for each in sandbox.state()["webhooks"]} == {"500"})
 
     on_server(f"ALTER DATABASE {database} WITH ALLOW_CONNECTIONS true")
@@ -172,8 +172,8 @@ def test_b6_the_same_webhook_a_hundred_times_at_once_is_one_row(
     until_all("broadcast")
     worker.kill()
     asked = Payout.objects.get().due_at
-    told = {"type": "payout", "order_id": Payout.objects.get().order_id(settings.INSTALLATION)}
-    body = sign_webhook({**told, "status": "paid", "is_final": True}, settings.HELEKET_API_KEY)
+    hint = {"type": "payout", "order_id": Payout.objects.get().order_id(settings.INSTALLATION)}
+    body = sign_webhook({**hint, "status": "paid", "is_final": True}, settings.HELEKET_API_KEY)
     together = Barrier(100, timeout=60)
 
     def post():

@@ -10,11 +10,11 @@ from django.db import connection
 from tests.factories import PayoutMethodFactory
 
 ROUNDS = int(os.environ.get("RACE_ROUNDS", "60"))
-# Take a moment, and tell whether that connection waits for another one's lock.
+# Take a moment, and say whether that connection waits for another one's lock.
 LOOK = "SELECT pg_sleep(0.003), pg_blocking_pids(%s) <> '{}'"
 
 
-class Ring:
+class Racers:
     """Threads with a database connection each, which start what they are given at one moment."""
 
     def __init__(self, size):
@@ -49,7 +49,7 @@ class Ring:
 
 
 def returned(results):
-    """Hand on what all returned, or raise the first exception that one of them met."""
+    """Return what all returned, or raise the first exception that one of them met."""
     for each in results:
         if isinstance(each, Exception):
             raise each
@@ -57,16 +57,16 @@ def returned(results):
 
 
 @pytest.fixture
-def ring(transactional_db, record_property):
-    rings = []
+def racers(transactional_db, record_property):
+    made = []
 
     def make(size):
-        rings.append(Ring(size))
-        return rings[-1]
+        made.append(Racers(size))
+        return made[-1]
 
     yield make
-    record_property("rounds", sum(each.rounds for each in rings))
-    for each in rings:
+    record_property("rounds", sum(each.rounds for each in made))
+    for each in made:
         each.close()
 
 
@@ -89,11 +89,11 @@ class Duel:
     STEP = 0.0005
     LEAST = 0.05  # of all rounds, for each of the two
 
-    def __init__(self, ring):
-        self.ring, self.head_start, self.wins = ring, 0.0, Counter()
+    def __init__(self, racers):
+        self.racers, self.head_start, self.wins = racers, 0.0, Counter()
 
     def run(self, first, *others):
-        return self.ring.run(first, *others, head_start=self.head_start)
+        return self.racers.run(first, *others, head_start=self.head_start)
 
     def won(self, *, first):
         self.wins[first] += 1
@@ -105,8 +105,8 @@ class Duel:
 
 
 @pytest.fixture
-def duel(ring, record_property):
-    duel = Duel(ring(2))
+def duel(racers, record_property):
+    duel = Duel(racers(2))
     yield duel
     record_property("duel", duel.wins)
     duel.assert_both_won()

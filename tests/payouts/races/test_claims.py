@@ -48,8 +48,8 @@ def make(transactional_db):
     return make
 
 
-def test_a13_each_row_is_claimed_once_by_many_claimers(account, make, ring, rounds):
-    claimers = ring(4)
+def test_a13_each_row_is_claimed_once_by_many_claimers(account, make, racers, rounds):
+    claimers = racers(4)
     for _ in rounds:
         make(3)
         claimed = returned(claimers.run(*[partial(submission.claim, 2, account)] * 4))
@@ -62,11 +62,11 @@ def test_a13_each_row_is_claimed_once_by_many_claimers(account, make, ring, roun
     assert_chains_hold()
 
 
-def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, ring, rounds):
+def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, racers, rounds):
     rare = 0.001  # calls a second: one may be made, the next after a quarter of an hour
     send = partial(submission.claim, 2, replace(account, calls_per_second=rare))
     ask = partial(polling.claim, 2, replace(account, calls_per_second=rare))
-    duel = Duel(ring(4))
+    duel = Duel(racers(4))
     make(4)
     submission.claim(2, account)
     for _ in rounds:
@@ -79,15 +79,15 @@ def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, ring
     duel.assert_both_won()
 
 
-def test_f10_a_limit_checked_before_the_lock_is_found(account, make, ring):
+def test_f10_a_limit_checked_before_the_lock_is_found(account, make, racers):
     with bugs.plant(bugs.LIMIT_BEFORE_LOCK), pytest.raises(ValueError, match="too many values"):
-        test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, ring, range(500))
+        test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, racers, range(500))
 
 
-def test_a13_a_claim_passes_over_what_others_hold(account, make, ring):
+def test_a13_a_claim_passes_over_what_others_hold(account, make, racers):
     """Workers that claim at one moment share what is due: none comes away empty, none waits."""
     [held], [free] = make(1), make(1)
-    pair = ring(2)
+    pair = racers(2)
 
     def hold():
         with transaction.atomic():
@@ -113,12 +113,12 @@ def test_a13_a_claim_passes_over_what_others_hold(account, make, ring):
 
 
 def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
-    account, make, ring, sandbox, monkeypatch
+    account, make, racers, sandbox, monkeypatch
 ):
-    """The call of such a claim goes to the account before, which alone can tell of it."""
+    """The call of such a claim goes to the account before, which alone knows of it."""
     make(1)
     operator = StaffFactory(roles=["Operator"])
-    pair, choose, has_ended, pids = ring(2), submission.choose, Event(), []
+    pair, choose, has_ended, pids = racers(2), submission.choose, Event(), []
 
     def linger(*args):
         chosen = choose(*args)
@@ -144,9 +144,9 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
             has_ended.set()
 
     monkeypatch.setattr(submission, "choose", linger)
-    told, calls = pair.run(rebind, partial(submission.claim, 1, account))
+    refused, calls = pair.run(rebind, partial(submission.claim, 1, account))
 
-    assert "present account: 1." in str(told)
+    assert "present account: 1." in str(refused)
     assert Binding.objects.get().host == account.host
     assert len(calls) == 1
 
@@ -208,7 +208,7 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(account, make, duel
 
 
 def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
-    account, make, ring, sandbox, heleket_client, monkeypatch
+    account, make, racers, sandbox, heleket_client, monkeypatch
 ):
     """The worker's record and another transaction lock the same two rows in opposite orders."""
     first, second = sorted(make(2), key=lambda payout: payout.pk)
@@ -217,7 +217,7 @@ def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
     def lock(payout):
         list(Payout.objects.select_for_update().filter(pk=payout.pk))
 
-    pair = ring(2)
+    pair = racers(2)
 
     def record_against_the_order(answers, account):
         def wrong():

@@ -47,8 +47,8 @@ def attempt(account):
     with clock.replaced(clock.database_now):
         PayoutFactory(status=PayoutStatus.APPROVED)
         [call] = submission.claim(1, account)
-        told = heleket.RemotePayout(uuid="uuid", status="process", is_final=False)
-        submission.record([submission.Answer(call, told)], account)
+        remote = heleket.RemotePayout(uuid="uuid", status="process", is_final=False)
+        submission.record([submission.Answer(call, remote)], account)
         yield Attempt.objects.get()
 
 
@@ -57,8 +57,8 @@ def test_g24_a_hint_beside_an_older_answer_is_never_lost(account, attempt, duel,
     for number in rounds:
         Payout.objects.update(due_at=clock.now() + timedelta(hours=1))
         question = polling.Question(attempt.pk, attempt.order_id, clock.now(), wants_cancel=False)
-        told = heleket.RemotePayout(uuid=attempt.uuid, status="check", is_final=False)
-        record = partial(polling.record, [polling.Reply(question, told)], account)
+        remote = heleket.RemotePayout(uuid=attempt.uuid, status="check", is_final=False)
+        record = partial(polling.record, [polling.Reply(question, remote)], account)
 
         returned(duel.run(record, webhook_of(attempt, number)))
 

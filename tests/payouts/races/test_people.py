@@ -57,15 +57,15 @@ def test_c2_two_approvers_at_once_move_a_payout_once(make, duel, rounds):
     assert_chains_hold()
 
 
-def test_c2_a_missing_row_lock_is_found(make, ring):
+def test_c2_a_missing_row_lock_is_found(make, racers):
     """Both read the same last event, so the second to write one is refused by the database."""
     same_number = pytest.raises(IntegrityError, match="one_event_per_number")
     with bugs.plant(bugs.NO_ROW_LOCK), same_number:
-        test_c2_two_approvers_at_once_move_a_payout_once(make, Duel(ring(2)), range(500))
+        test_c2_two_approvers_at_once_move_a_payout_once(make, Duel(racers(2)), range(500))
 
 
-def test_c2_the_same_approver_twice_counts_once(make, ring, rounds):
-    person, pair = StaffFactory(roles=["Approver"]), ring(2)
+def test_c2_the_same_approver_twice_counts_once(make, racers, rounds):
+    person, pair = StaffFactory(roles=["Approver"]), racers(2)
     for _ in rounds:
         payout = make()
         seen = see([payout])
@@ -99,8 +99,8 @@ def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):
     assert_chains_hold()
 
 
-def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
-    pair, known = ring(2), make()
+def test_g25_the_same_request_twice_at_once_is_one_payout(make, racers, rounds):
+    pair, known = racers(2), make()
     ask = partial(
         request_payout,
         client=known.client,
@@ -123,9 +123,10 @@ def test_g25_the_same_request_twice_at_once_is_one_payout(make, ring, rounds):
     assert_chains_hold()
 
 
-def test_g42_two_roles_given_at_once_are_never_both(ring, rounds):
+def test_g42_two_roles_given_at_once_are_never_both(racers, rounds):
     """Each of the two sees only its own half of what stands afterwards."""
-    pair, manager, approver = ring(2), *Group.objects.filter(name__in=["User manager", "Approver"])
+    pair = racers(2)
+    manager, approver = Group.objects.filter(name__in=["User manager", "Approver"])
     for _ in rounds:
         person = StaffFactory()
         results = pair.run(*[partial(person.groups.add, role) for role in (manager, approver)])
@@ -134,8 +135,8 @@ def test_g42_two_roles_given_at_once_are_never_both(ring, rounds):
         assert person.groups.count() == 1
 
 
-def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
-    writers, payout = ring(6), make()
+def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, racers, rounds):
+    writers, payout = racers(6), make()
     seen = see([payout])
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
     held = partial(
@@ -146,12 +147,12 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
         as_it_is = see([Payout.objects.get(pk=payout.pk)])
         perform(operations.RELEASE, as_it_is, actor=Actor.staff(approver, "admin"))
 
-    def tell():
+    def note():
         with transitions.change([payout.pk], actor=Actor.staff(operator, Channel.API)) as [locked]:
             locked.log_event("note", Reason(words="1E-7"), amount="0.10000000", since=1.0)
 
     for _ in rounds:
-        returned(writers.run(held, released, tell, tell, tell, tell))
+        returned(writers.run(held, released, note, note, note, note))
 
     events = payout.events.order_by("number")
     assert len(events) >= 1 + 4 * len(rounds)
@@ -160,15 +161,17 @@ def test_g12_the_chain_of_a_payout_holds_under_many_writers(make, ring, rounds):
     assert_chains_hold()
 
 
-def test_g12_the_chain_of_the_desk_holds_under_many_writers(ring, rounds):
-    writers, operator = ring(4), StaffFactory(roles=["Operator"])
+def test_g12_the_chain_of_the_desk_holds_under_many_writers(racers, rounds):
+    writers, operator = racers(4), StaffFactory(roles=["Operator"])
     turn = [
         partial(act, reason="Test", actor=Actor.staff(operator, Channel.ADMIN))
         for act in (partial(switch.set_sending, False), partial(switch.set_sending, True))
     ]
-    tell = partial(log_event, "note", "ü", actor=Actor.system(Channel.WORKER), amount="1.0")
+    note = partial(
+        log_event, "note", Reason(words="ü"), actor=Actor.system(Channel.WORKER), amount="1.0"
+    )
     for _ in rounds:
-        returned(writers.run(*turn, tell, tell))
+        returned(writers.run(*turn, note, note))
 
     events = DeskEvent.objects.order_by("number")
     assert len(events) >= 2 * len(rounds)

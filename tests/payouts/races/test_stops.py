@@ -56,9 +56,9 @@ def stop(request):
 
 
 @pytest.fixture
-def press(account, ring, monkeypatch):
+def press(account, racers, monkeypatch):
     """Press a stop while all claim; return who passed how often while it was kept waiting."""
-    everybody, chance = ring(CLAIMERS + 1), random.Random(71)
+    everybody, chance = racers(CLAIMERS + 1), random.Random(71)
     state = {}
 
     def choose(_limit, _only):  # a claim as long as on a slow line, which finds nothing

@@ -75,8 +75,8 @@ def binding(client: HeleketClient) -> Finding:
         accounts.check_binding(client)
     except WrongAccount as exc:
         return Finding("database", "error", str(exc))
-    told = f"Belongs to {bound}, installation {bound.installation}."
-    return Finding("database", "ok", told, model_to_dict(bound, BOUND))
+    sentence = f"Belongs to {bound}, installation {bound.installation}."
+    return Finding("database", "ok", sentence, model_to_dict(bound, BOUND))
 
 
 def callback() -> Finding:

@@ -1,4 +1,4 @@
-"""The bell: on commit, once, and never at the cost of whoever rings it."""
+"""Wakeups: sent on commit, once, and never at the cost of whoever causes one."""
 
 import subprocess
 import sys
@@ -27,14 +27,14 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def broker(ring_at):
+def broker(use_broker):
     """A broker in this process: a function that takes the messages out of it."""
-    app = ring_at("memory://")
+    app = use_broker("memory://")
     with app.connection_for_read() as connection:
         queue = connection.SimpleQueue(app.conf.task_default_queue)
         queue.clear()
 
-        def rung():
+        def taken():
             messages = []
             try:
                 while True:
@@ -43,7 +43,7 @@ def broker(ring_at):
                 assert all(each.headers["expires"] for each in messages)
                 return sorted(each.headers["task"] for each in messages)
 
-        yield rung
+        yield taken
         queue.close()
 
 
@@ -52,14 +52,14 @@ def commit(django_capture_on_commit_callbacks):
     return lambda: django_capture_on_commit_callbacks(execute=True)
 
 
-def test_each_job_has_a_bell_and_a_task(account, heleket_client):
+def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
     names = [each.name for each in jobs.all_jobs(heleket_client, account, 1)]
     assert list(wakeups.JOBS) == names
     assert [getattr(tasks, name).name for name in names] == list(map(wakeups.task_name, names))
     assert set(config.celery.app.conf.beat_schedule) == set(names)
 
 
-def test_a_desk_rings_in_a_queue_of_its_own(settings, broker):
+def test_a_desk_has_a_queue_of_its_own(settings, broker):
     """Other applications may use the broker, and so may another desk."""
     wakeups.send("submit")
     with config.celery.app.connection_for_read("memory://") as connection:
@@ -73,7 +73,7 @@ def test_who_writes_to_the_broker_cannot_command_workers():
     assert config.celery.app.conf.accept_content == ["json"]
 
 
-def test_an_approval_of_many_rings_once(office, broker, commit):
+def test_an_approval_of_many_wakes_once(office, broker, commit):
     pending = [PayoutFactory() for _ in range(3)]
 
     with commit():
@@ -87,7 +87,7 @@ def test_an_approval_of_many_rings_once(office, broker, commit):
     assert broker() == ["payouts.submit"]
 
 
-def test_f10_a_ring_without_work_ends_and_rings_for_nobody_when_the_rate_is_used_up(
+def test_f10_a_wakeup_without_work_ends_and_causes_no_other_when_the_rate_is_used_up(
     office, broker, commit, monkeypatch
 ):
     paced = replace(office.account, calls_per_second=2)
@@ -99,7 +99,7 @@ def test_f10_a_ring_without_work_ends_and_rings_for_nobody_when_the_rate_is_used
     assert broker() == []
 
 
-def test_what_is_not_due_rings_for_nobody(office, broker, commit):
+def test_what_is_not_due_wakes_nobody(office, broker, commit):
     with commit():
         payout = PayoutFactory()
         office.act("HOLD", payout, role="Approver", reason="Wait")
@@ -109,7 +109,7 @@ def test_what_is_not_due_rings_for_nobody(office, broker, commit):
     assert broker() == []
 
 
-def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, commit):
+def test_what_a_person_makes_due_wakes_its_own_job(office, broker, commit):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     with commit():
         office.act("EXPEDITE", payout, role="Operator")
@@ -124,7 +124,7 @@ def test_what_is_sent_or_asked_by_hand_rings_for_its_own_job(office, broker, com
     assert broker() == ["payouts.check"]
 
 
-def test_sending_that_goes_on_rings_for_what_has_waited(office, broker, commit):
+def test_sending_that_goes_on_wakes_for_what_has_waited(office, broker, commit):
     operator = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN), "reason": "Update"}
     with commit():
         switch.set_sending(False, **operator)
@@ -136,7 +136,7 @@ def test_sending_that_goes_on_rings_for_what_has_waited(office, broker, commit):
         assert broker() == expected
 
 
-def test_a_lost_payout_rings_when_it_may_be_sent_again(office, broker, commit):
+def test_a_lost_payout_wakes_when_it_may_be_sent_again(office, broker, commit):
     office.sandbox.drop_requests = True
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     office.submit()
@@ -147,12 +147,12 @@ def test_a_lost_payout_rings_when_it_may_be_sent_again(office, broker, commit):
     assert broker() == ["payouts.submit"]
 
 
-def test_a_webhook_rings_for_a_question(office, broker, commit, client):
+def test_a_webhook_wakes_for_a_question(office, broker, commit, client):
     PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.set_fate("stuck")
     office.submit()
-    told = {"type": "payout", "order_id": Attempt.objects.get().order_id, "status": "paid"}
-    body = sign_webhook(told, office.sandbox.payout_key)
+    members = {"type": "payout", "order_id": Attempt.objects.get().order_id, "status": "paid"}
+    body = sign_webhook(members, office.sandbox.payout_key)
 
     for expected in (["payouts.check"], []):  # a repeat is only counted
         with commit():
@@ -161,7 +161,7 @@ def test_a_webhook_rings_for_a_question(office, broker, commit, client):
         assert broker() == expected
 
 
-def test_f7_what_is_rolled_back_rings_for_nobody(office, broker, commit):
+def test_f7_what_is_rolled_back_wakes_nobody(office, broker, commit):
     first, second = PayoutFactory(), PayoutFactory()
     approver = {"actor": Actor.staff(office.person("Approver"), Channel.ADMIN)}
 
@@ -174,7 +174,7 @@ def test_f7_what_is_rolled_back_rings_for_nobody(office, broker, commit):
             pass
     assert broker() == []
 
-    with commit():  # nor does it keep silent who comes after it
+    with commit():  # nor does it keep the next one from waking
         perform(operations.APPROVE, see([second]), **approver)
     assert broker() == ["payouts.submit"]
 
@@ -208,11 +208,11 @@ def test_without_a_broker_celery_is_not_even_read():
         "wakeups.wake('submit'); "
         "import config.wsgi, payouts.webhooks; print('celery' in sys.modules)"
     )
-    told = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script],
         cwd=environment.BASE_DIR,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout == "False\n"
+    assert result.stdout == "False\n"
