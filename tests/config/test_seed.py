@@ -173,6 +173,12 @@ def test_g1_only_what_was_seeded_is_served(db, merchant, is_ours):
     assert seed.made_this_database() == is_ours
 
 
+@pytest.mark.parametrize("option", ["--rows=0", "--days=0"])
+def test_a_desk_has_at_least_one_payout_and_one_day(option):
+    with pytest.raises(CommandError, match="must be 1 or more"):
+        call_command("seed", option)
+
+
 def test_g1_a_process_with_another_desks_settings_fills_nothing(db):
     assert environment.MADE_UP["INSTALLATION"] != settings.INSTALLATION
     for more in ({}, {"look": True}):

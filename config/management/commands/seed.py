@@ -10,6 +10,7 @@ from audit import clock
 from config.demo import people, place, seed
 from config.demo.fill import has_made_up_values
 from payouts.models import Payout
+from payouts.staff.command_line import positive
 
 
 class Command(BaseCommand):
@@ -21,8 +22,10 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--rows", type=int, default=2000, help="about how many payouts")
-        parser.add_argument("--days", type=int, default=365, help="how long the desk has worked")
+        parser.add_argument("--rows", type=positive, default=2000, help="about how many payouts")
+        parser.add_argument(
+            "--days", type=positive, default=365, help="how long the desk has worked"
+        )
         parser.add_argument("--seed", type=int, default=1, help="another number, other payouts")
         parser.add_argument("--look", action="store_true", help="serve what was made before")
 
