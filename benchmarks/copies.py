@@ -78,7 +78,8 @@ OWN = {
     Discrepancy: {
         **OF_PAYOUT,
         "key": "copy.id::text",
-        "attempt_id": "(SELECT max(id) FROM payouts_attempt WHERE payout_id = copy.id)",
+        "attempt_id": "(SELECT id FROM payouts_attempt"
+        " WHERE payout_id = copy.id AND generation = 1)",
     },
 }
 
