@@ -92,21 +92,26 @@ def fill(rows: int) -> None:
     with history.opened(start, Random(1), clients=clients) as story:
         for _ in history.live(story, start + timedelta(days=history.DAYS + 1)):
             pass
+    multiply(rows, start)
+    print(f"  {rows:,} payouts made", flush=True)
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def multiply(rows: int, start: datetime) -> None:
+    """Copy the payouts that there are, each many times, up to the number `rows`."""
     with transaction.atomic(), connection.cursor() as cursor:
         plan(cursor, rows, start)
         for model, own in OWN.items():
             copy(cursor, model, own)
-        print(f"  {rows:,} payouts made", flush=True)
         store_numbers(cursor)
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
 
 
 def plan(cursor, rows: int, start: datetime) -> None:
     """Say of each copy which payout it is one of, when it was requested and where it goes."""
     values = {
         "open": list(USUAL_WAIT),
-        "first": Payout.objects.count() + 1,
+        "first": Payout.objects.latest("number").number + 1,
         "rows": rows,
         "recent": max(rows // 500, 100),
         "start": start,
