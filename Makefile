@@ -10,9 +10,10 @@ LINT_ENV := SECRET_KEY=lint-lint-lint-lint-lint-lint-lint-lint-lint-lint-lint AU
 demo: .venv/base  ## a running desk with example data: sandbox, web, worker
 	@$(BIN)/python manage.py demo
 
-ROWS ?= 10000
-seed: .venv/base  ## a large desk: ROWS payouts of three years, in DATABASE_URL if that is given
-	@$(BIN)/python manage.py seed --rows $(ROWS)
+ROWS ?= 2000
+DAYS ?= 365
+seed: .venv/base  ## a larger desk: about ROWS payouts of so many days, in DATABASE_URL if that is given
+	@$(BIN)/python manage.py seed --rows $(ROWS) --days $(DAYS)
 
 test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
 	$(BIN)/python -m pytest --engine=sqlite -n auto

@@ -1,7 +1,6 @@
 """The list of payouts at a million rows, against itself at a thousand and against a stock list.
 
-ROWS=20000 in the environment is for a quick look. SEEDED is the name of a database on the same
-server that `manage.py seed` has filled, so that the million need not be made again.
+ROWS=20000 in the environment is for a quick look.
 """
 
 import os
@@ -20,9 +19,9 @@ from django.utils import timezone
 from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
+from benchmarks import copies
 from benchmarks.figures import Figure, in_turn, ratios
-from config.demo import people, seed
-from config.demo.fill import without_logging
+from config.demo import people
 from payouts.models import Payout
 
 SMALL, LARGE = 1000, int(os.environ.get("ROWS", "1000000"))
@@ -52,7 +51,7 @@ urlpatterns = [path("stock/", stock.urls), path("", include("config.urls"))]
 
 def run(rounds: int) -> list[Figure]:
     small = connection.settings_dict["NAME"]
-    fill(SMALL)
+    copies.fill(SMALL)
     with large_database() as large:
         at_database(small)
         references = {name: pages(SMALL)[name] for name in ("page 1", "one number")}
@@ -86,9 +85,10 @@ def run(rounds: int) -> list[Figure]:
 
 def pages(rows: int) -> dict[str, tuple[str, str, int]]:
     """What is asked of the desk's list and of the stock list, and how many rows it shows."""
-    since = (timezone.now() - seed.YEARS / 4).isoformat()
+    since = (timezone.now() - copies.YEARS / 4).isoformat()
     middle = rows // 2
-    reference = Payout.objects.exclude(reference="").filter(number__gte=middle).first().reference
+    later = Payout.objects.exclude(reference="").filter(number__gte=middle)
+    reference = later.order_by("number").first().reference
     asked = {
         "page 1": ({}, {}),
         "queue": ({"queue": "not_paid"}, {"status__exact": "failed"}),
@@ -133,25 +133,15 @@ def p95(database: str, url: str, requests: int, rows: int | None = None) -> floa
 # Databases
 
 
-def fill(rows: int) -> None:
-    with without_logging():
-        for done in seed.build(rows, 1, timezone.now()):
-            if done % 50_000 == 0:
-                print(f"  {done:,} payouts made", flush=True)
-
-
 @contextmanager
 def large_database() -> Iterator[str]:
-    """Yield the name of a database with LARGE payouts, or of the one given."""
-    if given := os.environ.get("SEEDED"):
-        yield given
-        return
+    """Yield the name of a database with LARGE payouts."""
     small = connection.settings_dict["NAME"]
     name = f"{small}_large"
     execute(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
     try:
         at_database(name)
-        fill(LARGE)
+        copies.fill(LARGE)
         yield name
     finally:
         at_database(small)

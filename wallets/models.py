@@ -53,6 +53,17 @@ class ReadAgain(models.Model):
             raise
 
 
+class Historied(models.Model):
+    """Keeps its history by the desk's clock, not by the machine's as django-simple-history does."""
+
+    class Meta:
+        abstract = True
+
+    @property
+    def _history_date(self) -> datetime:
+        return clock.now()
+
+
 class Folded(models.TextField):  # type: ignore[type-arg]  # generic in the stubs alone
     """What look-alikes of another field have in common, kept up to date on each save."""
 
@@ -75,7 +86,7 @@ class ClientQuerySet(models.QuerySet["Client"]):
         return self.filter(is_active=True)
 
 
-class Client(models.Model):
+class Client(Historied):
     """A person or company we pay."""
 
     external_id = models.CharField(
@@ -164,7 +175,7 @@ class WalletQuerySet(models.QuerySet["Wallet"]):
         return self.filter(client=client)
 
 
-class Wallet(ReadAgain):
+class Wallet(ReadAgain, Historied):
     """A destination: client, network, address and memo never change; a new address is a new wallet.
 
     A database trigger holds that too. SQLite drops triggers when a migration rebuilds the table,

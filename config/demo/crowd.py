@@ -1,4 +1,4 @@
-"""Thousands of made-up clients and their wallets: whom a seeded desk pays."""
+"""Made-up clients and their wallets in any number: whom a large desk pays."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,8 +7,9 @@ from random import Random
 from django.contrib.auth.models import User
 from simple_history.utils import bulk_create_with_history
 
-from audit.actor import Actor, Channel
 from audit.operations import perform
+from config.demo.clock import Clock
+from config.demo.people import actor
 from wallets import changes, operations
 from wallets.addresses import check_address
 from wallets.curves import on_ed25519
@@ -43,8 +44,8 @@ COINS = [
 ]
 
 
-def register(count: int, staff: dict[str, User], chance: Random) -> None:
-    """Add `count` clients with one to three wallets each, nearly all of them approved."""
+def register(count: int, staff: dict[str, User], chance: Random, time: Clock) -> None:
+    """Add clients with one to three wallets each; nearly all are approved an hour later."""
     clients = [
         Client(
             external_id=f"N-{number:05d}",
@@ -61,10 +62,10 @@ def register(count: int, staff: dict[str, User], chance: Random) -> None:
         for client in clients
         for _ in range(chance.choice([1, 1, 1, 2, 3]))
     ]
-    rosa, arno = (Actor.staff(staff[login], Channel.ADMIN) for login in ("rosa", "arno"))
-    changes.add([changes.added(each) for each in wallets], actor=rosa)
+    changes.add([changes.added(each) for each in wallets], actor=actor(staff["rosa"]))
+    time.wait(hours=1)
     usual = [each.pk for each in wallets if chance.random() > 0.02]
-    perform(operations.APPROVE, operations.see(usual), actor=arno)
+    perform(operations.APPROVE, operations.see(usual), actor=actor(staff["arno"]))
 
 
 def name(chance: Random) -> str:

@@ -5,11 +5,13 @@ from dataclasses import dataclass
 from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 
+from audit import clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
+from config.demo.clock import Clock
 from payouts.staff.roles import ROLES
 from wallets import services
-from wallets.models import Client, WalletStatus
+from wallets.models import Client, Wallet, WalletStatus
 from wallets.operations import APPROVE, ARCHIVE, FREEZE, see
 
 PASSWORD = "demo-desk"  # noqa: S105  # of everybody, printed at every start
@@ -212,46 +214,54 @@ def hire() -> dict[str, User]:
             last_name=last,
             is_staff=True,
             is_superuser=role not in ROLES,
+            date_joined=clock.now(),
         )
         staff[login].groups.set(Group.objects.filter(name=role))
     return staff
 
 
-def register(staff: dict[str, User]) -> None:
-    """Add the clients with their wallets, approved by another person than added them."""
-    for number, (name, email, group, places) in enumerate(CLIENTS, 1001):
-        client = services.add_client(
-            external_id=f"C-{number}",
-            name=name,
-            email=email,
-            group=group,
-            actor=Actor.staff(staff["rosa"], Channel.ADMIN),
-        )
-        for place in places:
-            add_wallet(client, place, staff)
-    name, email, group = GONE
-    gone = services.add_client(
-        external_id="C-0987",
-        name=name,
-        email=email,
-        group=group,
-        actor=Actor.staff(staff["rosa"], Channel.ADMIN),
-    )
-    rosa = Actor.staff(staff["rosa"], Channel.ADMIN)
+def register(staff: dict[str, User], time: Clock) -> None:
+    """Add the clients, and their wallets but the new ones, which are approved an hour later."""
+    rosa, rafael, arno, amira = (actor(staff[each]) for each in ("rosa", "rafael", "arno", "amira"))
+    for number, (*who, _places) in enumerate(CLIENTS, 1001):
+        add_client(f"C-{number}", *who, by=rosa)
+    gone = add_client("C-0987", *GONE, by=rosa)
     services.close_client(gone.pk, reason="The client has left.", actor=rosa)
+    added = add_wallets(staff, are_new=False)
+    time.wait(hours=1)
+    perform(APPROVE, see(added), actor=arno)
+    perform(FREEZE, see(pk for pk, status in added.items() if status == FROZEN), actor=amira)
+    perform(ARCHIVE, see(pk for pk, status in added.items() if status == ARCHIVED), actor=rafael)
 
 
-def add_wallet(client: Client, place: Place, staff: dict[str, User]) -> None:
-    wallet = services.add_wallet(
+def add_client(external_id: str, name: str, email: str, group: str, *, by: Actor) -> Client:
+    return services.add_client(
+        external_id=external_id, name=name, email=email, group=group, actor=by
+    )
+
+
+def add_wallets(staff: dict[str, User], *, are_new: bool) -> dict[int, WalletStatus]:
+    """Add the wallets that stay new, or all others; return by their ids what they should become."""
+    rosa, added = actor(staff["rosa"]), {}
+    for number, (*_who, places) in enumerate(CLIENTS, 1001):
+        client = Client.objects.get(external_id=f"C-{number}")
+        for place in places:
+            if (place.status == NEW) == are_new:
+                added[add_wallet(client, place, rosa).pk] = place.status
+    return added
+
+
+def add_wallet(client: Client, place: Place, by: Actor) -> Wallet:
+    return services.add_wallet(
         client,
         network=place.network,
         address=place.address,
         memo=place.memo,
         label=place.label,
         preferred_currency=place.currency,
-        actor=Actor.staff(staff["rosa"], Channel.ADMIN),
+        actor=by,
     )
-    acts = {NEW: [], FROZEN: [("arno", APPROVE), ("amira", FREEZE)]}
-    acts[ARCHIVED] = [("arno", APPROVE), ("rafael", ARCHIVE)]
-    for login, act in acts.get(place.status, [("arno", APPROVE)]):
-        perform(act, see([wallet.pk]), actor=Actor.staff(staff[login], Channel.ADMIN))
+
+
+def actor(person: User) -> Actor:
+    return Actor.staff(person, Channel.ADMIN)

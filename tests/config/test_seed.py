@@ -5,20 +5,21 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from random import Random
-from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
+from django.db import transaction
+from django.db.models import Max, Min
 from django.urls import reverse
 
-from audit import clock
+from audit.models import DeskEvent
 from config import environment
-from config.demo import seed
-from config.demo.history import Clock
+from config.demo import history, incidents, seed
+from heleket.sandbox import Gateway
 from heleket.webhooks import verify
 from payouts.gateway.models import Binding
 from payouts.models import (
@@ -33,38 +34,29 @@ from payouts.models import (
 )
 from tests.payouts import invariants
 from wallets.addresses import check_address
-from wallets.models import Wallet
+from wallets.models import Client, Wallet, WalletEvent
 
 END = datetime(2026, 3, 2, 9, tzinfo=UTC)
-ROWS = 300
+ROWS, DAYS = 55, 14
 NOT_BUILT = {WaitingFor.LIMIT, WaitingFor.RATE}
 OF_THE_DESK = {WaitingFor.SWITCH}
 
 
-def build(rows=ROWS, number=1):
-    assert list(seed.build(rows, number, END))[-1] == rows
-
-
 @pytest.mark.django_db(transaction=True)
-def test_a_seeded_desk_is_one_that_could_have_lived(client):
-    build()
+def test_a_seeded_desk_is_one_that_has_lived(client, monkeypatch):
+    gateways = gateways_made(monkeypatch)
+    days = list(seed.build(ROWS, DAYS, 1, END))
 
-    no_gateway = SimpleNamespace(find=lambda _order_id: None)
-    checks = [
-        *(invariants.approved_by_others, invariants.replay_holds, invariants.money_is_exact),
-        *(invariants.nothing_is_forgotten, invariants.desk_chain_closes),
-    ]
-    assert [sentence for check in checks for sentence in check(no_gateway)] == []
-
-    assert Payout.objects.count() == PayoutNumber.objects.count() == ROWS
+    assert days == [*range(DAYS, -1, -1)]
+    [gateway] = gateways
+    invariants.check_invariants(gateway)
+    rows = Payout.objects.count()
+    assert rows == PayoutNumber.objects.count()
+    assert ROWS * 0.8 < rows < ROWS * 1.2
     assert {*Payout.objects.values_list("status", flat=True)} == {*PayoutStatus.values}
     waits = {*Payout.objects.values_list("waiting_for", flat=True)}
     assert waits == {"", *WaitingFor.values} - NOT_BUILT - OF_THE_DESK
-    assert not Payout.objects.filter(requested_at__gt=END).exists()
-    assert not PayoutEvent.objects.filter(at__gt=END).exists()
-    for payout in Payout.objects.filter(status=PayoutStatus.CONFIRMED):
-        attempt = payout.attempts.get(generation=payout.generation)
-        assert (attempt.remote_status, attempt.is_final) == ("paid", True)
+    assert_dated_between(END - timedelta(days=DAYS + 1), END)
     for wallet in Wallet.objects.all():
         assert check_address(wallet.network, wallet.address, wallet.memo) == wallet.address
     for delivery in WebhookDelivery.objects.all():
@@ -72,13 +64,37 @@ def test_a_seeded_desk_is_one_that_could_have_lived(client):
         assert Attempt.objects.filter(order_id=told["order_id"]).exists()
     assert Discrepancy.objects.filter(closed_at=None, attempt__payout__waiting_for="discrepancy")
     assert_pages_show(client)
-    assert PayoutNumber.objects.create().pk == ROWS + 1
+    assert PayoutNumber.objects.create().pk > Payout.objects.latest("number").number
+
+
+def gateways_made(monkeypatch):
+    made = []
+
+    class Kept(Gateway):
+        def __init__(self, **options):
+            super().__init__(**options)
+            made.append(self)
+
+    monkeypatch.setattr(history, "Gateway", Kept)
+    return made
+
+
+def assert_dated_between(start, end):
+    dated = [(Payout, "requested_at"), (PayoutEvent, "at"), (WalletEvent, "at"), (DeskEvent, "at")]
+    dated += [(Client, "created_at"), (Wallet, "created_at"), (User, "date_joined")]
+    dated += [(Client.history, "history_date"), (Wallet.history, "history_date")]
+    dated += [(Attempt, "created_at"), (WebhookDelivery, "received_at")]
+    for model, column in dated:
+        rows = getattr(model, "objects", model)
+        found = rows.aggregate(first=Min(column), last=Max(column))
+        assert start <= found["first"], model
+        assert found["last"] <= end, model
 
 
 def assert_pages_show(client):
     client.force_login(User.objects.get(username="amira"))
-    list_ = reverse("admin:payouts_payout_changelist")
-    for asked in [{}, {"queue": "mine"}, {"status__exact": "confirmed"}, {"q": "P-7"}, {"p": 2}]:
+    list_, one = reverse("admin:payouts_payout_changelist"), str(Payout.objects.first())
+    for asked in [{}, {"queue": "mine"}, {"status__exact": "confirmed"}, {"q": one}, {"p": 2}]:
         page = client.get(list_, asked)
         assert page.status_code == 200, asked
         assert page.context["cl"].result_list, asked
@@ -89,44 +105,42 @@ def assert_pages_show(client):
 
 @pytest.mark.django_db
 def test_the_same_seed_makes_the_same_payouts():
-    made_up_clock = Clock(END - seed.YEARS)
-    with clock.replaced(made_up_clock):
-        world = seed.make_world(ROWS, Random(1), made_up_clock, END)
-        first, again, other = (told(seed.Maker(world, ROWS, number)) for number in (1, 1, 2))
+    first, again, other = lived(1), lived(1), lived(2)
     assert first == again
     assert first != other
 
 
-def told(maker):
-    chance = Random(maker.seed)
-    lives = [maker.live(number, chance) for number in range(1, ROWS, 10)]
-    return [[value for row in life.rows() for value in columns_of(row)] for life in lives]
+def lived(number):
+    """Live through a day, and leave nothing of it but what became of the payouts."""
+    point = transaction.savepoint()
+    with history.opened(END, Random(number), clients=3) as story:
+        history.ordinary_day(story, times=1)
+    columns = ["id", "address", "currency", "amount", "purpose", "status", "waiting_since"]
+    found = list(Payout.objects.order_by("number").values_list(*columns))
+    transaction.savepoint_rollback(point)
+    return found
 
 
-def columns_of(row):
-    return [getattr(row, field.attname) for field in row._meta.concrete_fields]
+@pytest.mark.django_db
+def test_what_is_tried_again_is_paid_on_that_day():
+    with history.opened(END, Random(1)) as story:
+        incidents.fails_and_is_retried(story)
+    payout = Payout.objects.get()
+    assert (payout.status, payout.generation) == (PayoutStatus.CONFIRMED, 2)
 
 
 def test_g1_what_holds_data_is_not_filled_and_stays_as_it_is(tmp_path):
     """The whole command, as somebody would run it, on a desk that has rows."""
     path = tmp_path / "desk.sqlite3"
-    assert run_seed(path, "--rows=10", "--seed=1").returncode == 0
+    assert run_seed(path, "--rows=1", "--days=1").returncode == 0
     before = contents(path)
     assert any('INSERT INTO "payouts_payout"' in line for line in before)
 
-    again = run_seed(path, "--rows=20", "--seed=2")
+    again = run_seed(path, "--rows=2", "--days=1", "--seed=2")
 
     assert again.returncode == 1
     assert "holds data already, so nothing was done" in again.stderr
     assert contents(path) == before
-
-
-def test_on_a_mac_one_process_does_all(monkeypatch):
-    monkeypatch.setattr(sys, "platform", "darwin")
-    monkeypatch.setattr(seed, "connection", SimpleNamespace(vendor="postgresql"))
-    maker = SimpleNamespace(make=lambda _numbers: os.getpid())
-
-    assert set(seed.spread(maker, [range(1), range(1)])) == {os.getpid()}
 
 
 def run_seed(path, *options):
@@ -157,6 +171,12 @@ def test_g1_only_what_was_seeded_is_served(db, merchant, is_ours):
         bound_at=END,
     )
     assert seed.made_this_database() == is_ours
+
+
+@pytest.mark.parametrize("option", ["--rows=0", "--days=0"])
+def test_a_desk_has_at_least_one_payout_and_one_day(option):
+    with pytest.raises(CommandError, match="must be 1 or more"):
+        call_command("seed", option)
 
 
 def test_g1_a_process_with_another_desks_settings_fills_nothing(db):

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime, timedelta
 from threading import Barrier, Thread
 
 import pytest
@@ -7,7 +8,7 @@ from django.db import DatabaseError, connection, transaction
 from django.db.models import ProtectedError
 from django_fsm import TransitionNotAllowed, can_proceed
 
-from audit import chain
+from audit import chain, clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from audit.refusals import NotAllowed, Refused
@@ -84,6 +85,21 @@ def test_a_client_is_added_with_its_history():
     assert client.pk
     assert client.created_by == by
     assert [(h.history_type, h.history_user) for h in client.history.all()] == [("+", by)]
+
+
+def test_clients_wallets_and_their_histories_are_dated_by_the_desks_clock():
+    added = datetime(2026, 1, 2, tzinfo=UTC)
+    renamed = added + timedelta(days=3)
+    with clock.replaced(lambda: added):
+        wallet = WalletFactory()
+    client = wallet.client
+    client.name = "Another name"
+    with clock.replaced(lambda: renamed):
+        client.save()
+
+    assert (client.created_at, wallet.created_at) == (added, added)
+    assert [h.history_date for h in client.history.all()] == [renamed, added]
+    assert wallet.history.get().history_date == added
 
 
 @pytest.mark.parametrize(

@@ -1,54 +1,51 @@
-import time
 from typing import Any
 
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection
-from django.utils import timezone
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import track
 
+from audit import clock
 from config.demo import people, place, seed
-from config.demo.fill import has_made_up_values, without_logging
+from config.demo.fill import has_made_up_values
+from payouts.models import Payout
+from payouts.staff.command_line import positive
 
 
 class Command(BaseCommand):
     help = (
-        "Fill an empty database with a large desk: three years of made-up payouts with their "
-        "approvals, tries and events. It takes the database of DATABASE_URL, or a file in .demo/, "
-        "and never reads .env. --look serves what it has made."
+        "Fill an empty database with a desk of another size than the demo's, lived through day "
+        "by day in the same way. It takes the database of DATABASE_URL, or a file in .demo/, and "
+        "never reads .env. --look serves what it has made."
     )
     requires_system_checks = ()
 
     def add_arguments(self, parser: Any) -> None:
-        parser.add_argument("--rows", type=int, default=10_000, help="how many payouts")
+        parser.add_argument("--rows", type=positive, default=2000, help="about how many payouts")
+        parser.add_argument(
+            "--days", type=positive, default=365, help="how long the desk has worked"
+        )
         parser.add_argument("--seed", type=int, default=1, help="another number, other payouts")
         parser.add_argument("--look", action="store_true", help="serve what was made before")
 
-    def handle(self, *, rows: int, seed: int, look: bool, **_options: Any) -> None:
+    def handle(self, *, rows: int, days: int, seed: int, look: bool, **_options: Any) -> None:
         if not has_made_up_values():
             raise CommandError("This process has the settings of another desk: nothing was done.")
         if look:
             self.look()
         else:
-            self.build(rows, seed)
+            self.build(rows, days, seed)
 
-    def build(self, rows: int, number: int) -> None:
+    def build(self, rows: int, days: int, number: int) -> None:
         seed.refuse_filled_database()
         console = Console(highlight=False, soft_wrap=True)
         console.print(f"Database: {connection.settings_dict['NAME']}")
-        columns = TextColumn("Payouts"), BarColumn(), MofNCompleteColumn()
-        with (
-            without_logging(),
-            Progress(*columns, TextColumn("{task.fields[rate]}"), TimeRemainingColumn()) as shown,
-        ):
-            task, started = shown.add_task("", total=rows, rate=""), time.monotonic()
-            for done in seed.build(rows, number, timezone.now()):
-                rate = f"{done / (time.monotonic() - started):,.0f}/s"
-                shown.update(task, completed=done, rate=rate)
+        for _ in track(seed.build(rows, days, number, clock.now()), "Days", total=days + 1):
+            pass
         console.print(
-            f"Look at it with “manage.py seed --look”; {people.STAFF[0][0]} and the others of the "
-            f"demo have the password {people.PASSWORD}."
+            f"{Payout.objects.count():,} payouts. Look at them with “manage.py seed --look”; "
+            f"{people.STAFF[0][0]} and the others of the demo have the password {people.PASSWORD}."
         )
 
     def look(self) -> None:

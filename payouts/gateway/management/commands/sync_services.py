@@ -5,9 +5,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
-from django.utils import timezone
 
 import heleket
+from audit import clock
 from payouts.gateway import accounts
 from wallets.services import SyncReport, sync_services
 
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         except (heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
             raise CommandError(str(exc)) from exc
         with transaction.atomic():
-            report = sync_services(services, now=timezone.now(), odd=odd)
+            report = sync_services(services, now=clock.now(), odd=odd)
             transaction.set_rollback(dry_run)
         as_json = options["format"] == "json"
         self.stdout.write(json.dumps(asdict(report)) if as_json else describe(report))

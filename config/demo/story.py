@@ -1,0 +1,189 @@
+"""A desk at work: what its people, its worker and Heleket do, each at a moment of the story.
+
+Nothing is written past the desk: people act through its operations, the worker's own functions send
+and ask, and a Heleket in this process answers. Only the clock is made up, so all records, events
+and their chains are what real days would have left.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import ROUND_HALF_UP, Decimal
+from random import Random
+from typing import Any
+from uuid import UUID
+
+from django.conf import settings
+from django.contrib.auth.models import User
+
+import heleket
+from audit.actor import Actor, Channel
+from audit.operations import Outcome, perform
+from config.demo.clock import Clock
+from heleket.sandbox import Gateway
+from heleket.webhooks import verify
+from payouts import idempotency, operations, polling, submission, webhooks
+from payouts.gateway.accounts import GatewayAccount
+from payouts.models import Origin, Payout
+from payouts.operations import PayoutOperation
+from payouts.requests import request_payout
+from payouts.seen import see
+from wallets.models import PayoutMethod, Wallet
+from wallets.operations import FREEZE
+from wallets.operations import see as see_wallets
+
+EVERYTHING = 1000  # at once: no day has more
+CREATE, INFO = "/v1/payout", "/v1/payout/info"
+FULL = 250_000  # dollars of each coin
+SCARCE = {"DOGE": 300, "HMSTR": 300}  # two stories of today are about these
+
+PURPOSES = [
+    ("Commission for {month}", ""),
+    ("Design work, milestone {digit}", "INV-{number}"),
+    ("Invoice {number}", "INV-{number}"),
+    ("Translation, {digit}0,000 words", "PO-{number}"),
+    ("Weekly affiliate share", "AFF-{number}"),
+    ("Prize, {month} tournament", ""),
+    ("Refund of a deposit", "CASE-{number}"),
+    ("Freight, {month}", "INV-{number}"),
+]
+
+
+@dataclass
+class Story:
+    """The desk with its people, and the sandbox it pays through."""
+
+    clock: Clock
+    gateway: Gateway
+    client: heleket.HeleketClient
+    account: GatewayAccount
+    staff: dict[str, User]
+    methods: dict[tuple[str, str], PayoutMethod]  # by network and coin
+    wallets: dict[str, list[Wallet]]  # by the coin they are paid in
+    chance: Random
+
+    def wait(self, **span: float) -> None:
+        self.clock.wait(**span)
+
+    # What people do
+
+    def request(
+        self, coin: str = "", *, dollars: float = 0, purpose: str = "", by: str = ""
+    ) -> Payout:
+        """Request a payout; what is not given is left to chance."""
+        coin = coin or self.chance.choice(self.usual_coins())
+        wallet = self.chance.choice(self.wallets[coin])
+        words, reference = self.words(purpose)
+        return request_payout(
+            client=wallet.client,
+            wallet=wallet,
+            currency=coin,
+            amount=self.amount(wallet, coin, dollars or self.chance.lognormvariate(5.6, 0.9)),
+            purpose=words,
+            reference=reference,
+            idempotency_key=idempotency.manual(UUID(int=self.chance.getrandbits(64))),
+            origin=Origin.MANUAL,
+            actor=self.actor(by or self.chance.choice(["rosa", "rosa", "rafael"])),
+            installation=settings.INSTALLATION,
+        )
+
+    def usual_coins(self) -> list[str]:
+        """Each coin once per wallet, the stable ones more often."""
+        coins = [coin for coin, wallets in self.wallets.items() for _ in wallets]
+        return [coin for coin in coins if coin not in SCARCE] + ["USDT"] * 8
+
+    def amount(self, wallet: Wallet, coin: str, dollars: float) -> Decimal:
+        least = self.methods[wallet.network, coin].min_amount
+        return max(worth(dollars, self.gateway.prices[coin]), least)
+
+    def words(self, purpose: str) -> tuple[str, str]:
+        """Return a purpose, the one that is given or one of PURPOSES, and a reference."""
+        text, reference = (purpose, "") if purpose else self.chance.choice(PURPOSES)
+        words = {
+            "month": f"{self.clock.now:%B}",
+            "number": self.chance.randint(2001, 2999),
+            "digit": self.chance.randint(1, 4),
+        }
+        return text.format(**words), reference.format(**words)
+
+    def actor(self, login: str) -> Actor:
+        return Actor.staff(self.staff[login], Channel.ADMIN)
+
+    def approve(self, *payouts: Payout, by: str = "") -> None:
+        approver = self.actor(by or self.chance.choice(["amira", "arno"]))
+        seen = see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
+        expect_done(perform(operations.APPROVE, seen, actor=approver))
+
+    def act(self, operation: PayoutOperation[Any], payout: Payout, reason: str, by: str) -> None:
+        seen = see([Payout.objects.get(pk=payout.pk)])
+        expect_done(perform(operation, seen, actor=self.actor(by), reason=reason))
+
+    def freeze(self, wallet: Wallet, by: str) -> None:
+        """Stop payouts to a wallet; nobody requests one to it any more."""
+        expect_done(perform(FREEZE, see_wallets([wallet.pk]), actor=self.actor(by)))
+        self.wallets[wallet.preferred_currency].remove(wallet)
+
+    # What the worker and Heleket do
+
+    def work(self, rounds: int = 1) -> None:
+        """Let the worker send and ask, and Heleket move on and send its webhooks."""
+        for _ in range(rounds):
+            self.wait(seconds=self.chance.uniform(1, 5))
+            self.send()
+            self.wait(seconds=self.chance.uniform(45, 70))
+            self.gateway.run_due()
+            self.receive_webhooks()
+            self.ask()
+
+    def send(self) -> None:
+        timeout = self.account.timeout
+        calls = submission.claim(EVERYTHING, self.account)
+        if answers := [submission.send(each, self.client, timeout=timeout) for each in calls]:
+            submission.record(answers, self.account)
+
+    def ask(self) -> None:
+        self.put(polling.claim(EVERYTHING, self.account))
+
+    def watch(self) -> None:
+        """Ask about what is over, or put back, and may have been executed all the same."""
+        self.put(polling.claim_watched(EVERYTHING, self.account))
+
+    def put(self, questions: list[polling.Question]) -> None:
+        timeout = self.account.timeout
+        if replies := [polling.ask(each, self.client, timeout=timeout) for each in questions]:
+            polling.record(replies, self.account)
+
+    def receive_webhooks(self) -> None:
+        for delivery in self.gateway.take_webhooks():
+            webhooks.take(delivery.body, verify(delivery.body, settings.HELEKET_API_KEY))
+
+    def top_up(self) -> None:
+        """See to it that no coin runs short, but for those of which there is little anyway."""
+        for coin, balance in list(self.gateway.balances.items()):
+            full = worth(SCARCE.get(coin, FULL), self.gateway.prices[coin])
+            if not balance or (coin not in SCARCE and balance < full / 2):
+                self.gateway.top_up(coin, full)
+
+    def sent(self, payout: Payout, fate: str, *, rounds: int = 1) -> None:
+        """Approve a payout that ends in this way at Heleket, and send it."""
+        self.wait(minutes=self.chance.uniform(4, 40))
+        self.gateway.set_fate(fate, order_id=self.order_id(payout))
+        self.approve(payout)
+        self.work(rounds)
+
+    def order_id(self, payout: Payout) -> str:
+        return Payout.objects.get(pk=payout.pk).order_id(settings.INSTALLATION)
+
+    def goes_wrong(self, fault: str, payout: Payout, path: str = CREATE, **more: Any) -> None:
+        self.gateway.faults.add(fault, path=path, order_id=self.order_id(payout), **more)
+
+
+def worth(dollars: float, price: Decimal) -> Decimal:
+    """Return so many dollars in a coin of this price, as a person would round it."""
+    places = Decimal("0.01") if price < 100 else Decimal("0.0001")
+    return (Decimal(dollars) / price).quantize(places, ROUND_HALF_UP)
+
+
+def expect_done(outcomes: Iterable[Outcome]) -> None:
+    for outcome in outcomes:
+        if not outcome.done:
+            raise RuntimeError(f"The story goes otherwise: {outcome.text}")
