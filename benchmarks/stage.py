@@ -63,7 +63,7 @@ def empty() -> None:
 
 
 def on_server(url: str, *statements: str) -> None:
-    told = environ.Env.db_url_config(url)  # libpq reads the folder of a socket in another way
+    fields = environ.Env.db_url_config(url)  # libpq reads the folder of a socket in another way
     names = {
         "NAME": "dbname",
         "USER": "user",
@@ -71,7 +71,7 @@ def on_server(url: str, *statements: str) -> None:
         "HOST": "host",
         "PORT": "port",
     }
-    connection = psycopg2.connect(**{names[key]: told[key] for key in names if told[key]})
+    connection = psycopg2.connect(**{names[key]: fields[key] for key in names if fields[key]})
     connection.autocommit = True
     with connection.cursor() as cursor:
         for statement in statements:
@@ -82,12 +82,12 @@ def on_server(url: str, *statements: str) -> None:
 def describe_server() -> dict[str, str]:
     from django.db import connection
 
-    told = {}
+    facts = {}
     with connection.cursor() as cursor:
         for name in ("server_version", "fsync", "synchronous_commit"):
             cursor.execute(f"SHOW {name}")
-            told[name] = cursor.fetchone()[0]
-    return told
+            facts[name] = cursor.fetchone()[0]
+    return facts
 
 
 # Processes
@@ -213,10 +213,10 @@ def sandbox() -> Iterator[Sandbox]:
     options = ("--port", "0", "--tls", certificate, certificate, "--pace", "864000")
     command = manage("heleket_sandbox", *options, "--balance", "USDT=100000000")
     with running(*command) as process:
-        told = process.line()
-        found = re.search(r"https://\S+?:\d+", told)
+        line = process.line()
+        found = re.search(r"https://\S+?:\d+", line)
         if not found:
-            raise RuntimeError(f"the sandbox did not start: {told}{process.popen.stdout.read()}")
+            raise RuntimeError(f"the sandbox did not start: {line}{process.popen.stdout.read()}")
         yield Sandbox(found.group())
 
 
@@ -237,10 +237,10 @@ def free_port() -> int:
 
 def commit() -> str:
     """Name what is checked out, and say "dirty" if files differ from it."""
-    told = subprocess.run(
+    done = subprocess.run(
         ["git", "describe", "--always", "--dirty"], cwd=ROOT, stdout=subprocess.PIPE, text=True
     )
-    return told.stdout.strip() or "unknown"
+    return done.stdout.strip() or "unknown"
 
 
 # Payouts

@@ -33,9 +33,9 @@ PATIENCE = 600  # seconds; only a demo that hangs takes them
 
 def copy_of_the_project(folder):
     for name in SOURCES:
-        source = environment.BASE_DIR / name
-        copy = shutil.copytree if source.is_dir() else shutil.copy
-        copy(source, folder / name)
+        original = environment.BASE_DIR / name
+        copy = shutil.copytree if original.is_dir() else shutil.copy
+        copy(original, folder / name)
     lines = [f"{name}=live-value" for name in [*environment.VARIABLES, "SOMETHING_ELSE"]]
     (folder / ".env").write_text("\n".join(lines))
     (folder / ".demo").mkdir()
@@ -264,7 +264,7 @@ def test_when_one_program_dies_the_others_stop(project):
     assert not any(map(is_alive, children.values()))
 
 
-def test_a_taken_port_of_the_sandbox_is_told(project):
+def test_a_taken_port_of_the_sandbox_is_named(project):
     port = int((project / ".demo/sandbox-port").read_text())
     with socket.create_server(("127.0.0.1", port)), started(project) as demo:
         demo.process.wait(PATIENCE)

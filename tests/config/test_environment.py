@@ -40,8 +40,8 @@ def test_documents_name_no_variable_that_is_not_on_the_list():
     words = "|".join({name.partition("_")[0] for name in names if "_" in name})
     root = environment.BASE_DIR
     for path in [root / "README.md", root / "Makefile", *(root / "docs").glob("*.md")]:
-        told = re.findall(rf"\b(?:{words})_[A-Z_]+\b(?!\.md)", path.read_text())
-        assert set(told) <= names, path
+        text = re.findall(rf"\b(?:{words})_[A-Z_]+\b(?!\.md)", path.read_text())
+        assert set(text) <= names, path
 
 
 def test_g1_made_up_values_leave_nothing_of_the_machine(live_machine):

@@ -60,8 +60,8 @@ def test_a_seeded_desk_is_one_that_has_lived(client, monkeypatch):
     for wallet in Wallet.objects.all():
         assert check_address(wallet.network, wallet.address, wallet.memo) == wallet.address
     for delivery in WebhookDelivery.objects.all():
-        told = verify(delivery.body.encode(), settings.HELEKET_API_KEY)
-        assert Attempt.objects.filter(order_id=told["order_id"]).exists()
+        webhook = verify(delivery.body.encode(), settings.HELEKET_API_KEY)
+        assert Attempt.objects.filter(order_id=webhook["order_id"]).exists()
     assert Discrepancy.objects.filter(closed_at=None, attempt__payout__waiting_for="discrepancy")
     assert_pages_show(client)
     assert PayoutNumber.objects.create().pk > Payout.objects.latest("number").number

@@ -223,11 +223,11 @@ def test_c4_a_right_withdrawn_after_the_confirmation_counts(client, log_in):
 
 
 def edit(payout, **changes):
-    told = {"wallet": payout.wallet, "currency": "USDT", "amount": payout.amount} | changes
+    fields = {"wallet": payout.wallet, "currency": "USDT", "amount": payout.amount} | changes
     operations.edit_payout(
         see([payout])[0],
         operations.Edit(
-            **told,
+            **fields,
             purpose="Prize",
         ),
         reason="Typing error",
@@ -242,12 +242,12 @@ def test_g8_a_changed_row_is_refused_with_what_changed_and_its_neighbours_are_do
     shown = client.post(LIST, crafted).context["confirmation"]
     edit(changed, amount=Decimal(500))
 
-    told = results(client.post(act_url("approve"), {"seen": shown.tokens}))
+    outcomes = results(client.post(act_url("approve"), {"seen": shown.tokens}))
 
-    assert not told[changed.number].done
-    assert "500 USDT" in told[changed.number].text
-    assert "Typing error" in told[changed.number].text
-    assert told[same.number].done
+    assert not outcomes[changed.number].done
+    assert "500 USDT" in outcomes[changed.number].text
+    assert "Typing error" in outcomes[changed.number].text
+    assert outcomes[same.number].done
     assert Payout.objects.get(pk=changed.pk).status == PayoutStatus.PENDING
     assert Payout.objects.get(pk=same.pk).status == PayoutStatus.APPROVED
 
@@ -274,7 +274,7 @@ def test_tokens_that_name_no_payout_do_nothing(client, log_in, seen):
     assert Payout.objects.get().status == PayoutStatus.PENDING
 
 
-def test_c7_one_bad_row_is_told_apart_from_its_neighbours(client, log_in):
+def test_c7_one_bad_row_is_named_apart_from_its_neighbours(client, log_in):
     log_in("Approver")
     payouts = [PayoutFactory() for _ in range(4)]
     shown = tokens(*payouts)
@@ -369,13 +369,13 @@ def test_the_confirmation_of_one_shows_every_field_of_the_wire(client, log_in):
     page = client.get(confirm_url(payout, "approve"))
 
     text = page.content.decode()
-    for told in ["USDT", "tron", "4711", payout.order_id("test")]:
-        assert told in text
+    for shown in ["USDT", "tron", "4711", payout.order_id("test")]:
+        assert shown in text
     assert page.context["estimate"].debit == Decimal("5.5")
     assert page.context["calculated"].costs.payout_amount == Decimal(5)
 
 
-def test_a12_a_confirmation_heeds_a_silence_and_its_own_429_begins_one(client, log_in, sandbox):
+def test_a12_a_confirmation_waits_for_a_backoff_and_its_own_429_begins_one(client, log_in, sandbox):
     log_in("Approver")
     payout = PayoutFactory()
     sandbox.faults.add("429_retry_after", seconds=600, path="/v1/payout/calc")
@@ -390,14 +390,16 @@ def test_a12_a_confirmation_heeds_a_silence_and_its_own_429_begins_one(client, l
 
 
 @pytest.mark.parametrize(
-    ("trouble", "told"),
+    ("trouble", "sentence"),
     [
         (heleket.MissingCredentials("Set HELEKET_API_KEY."), "Set HELEKET_API_KEY."),
         (heleket.Unavailable("Heleket cannot be reached."), "Heleket cannot be reached."),
         (heleket.InvalidBaseUrl("Not an https origin."), "Not an https origin."),
     ],
 )
-def test_without_heleket_the_pages_say_so_in_a_sentence(client, log_in, monkeypatch, trouble, told):
+def test_without_heleket_the_pages_say_so_in_a_sentence(
+    client, log_in, monkeypatch, trouble, sentence
+):
     def heleket_client():
         raise trouble
 
@@ -405,11 +407,11 @@ def test_without_heleket_the_pages_say_so_in_a_sentence(client, log_in, monkeypa
     log_in("Operator", "Approver")
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
-    assert told in client.get(confirm_url(payout, "send")).content.decode()
+    assert sentence in client.get(confirm_url(payout, "send")).content.decode()
     outcome = results(client.post(act_url("send"), {"seen": tokens(payout)}))[payout.number]
 
     assert not outcome.done
-    assert told in outcome.text
+    assert sentence in outcome.text
     assert Payout.objects.get().status == PayoutStatus.APPROVED
 
 
@@ -458,8 +460,8 @@ def test_g8_a_stale_edit_says_what_it_is_now_and_changes_nothing(client, log_in)
     edit(payout, amount=Decimal(500))
 
     for seen in [*see([payout]), ""]:
-        told = edit_data(payout, seen=getattr(seen, "token", seen))
-        response = client.post(edit_url(payout), told)
+        fields = edit_data(payout, seen=getattr(seen, "token", seen))
+        response = client.post(edit_url(payout), fields)
         assert "500 USDT" in response.content.decode()
     assert Payout.objects.get().amount == Decimal(500)
 

@@ -56,7 +56,7 @@ def data(wallet, **changes):
     } | changes
 
 
-def test_a_payout_by_hand_is_confirmed_before_it_is_stored(client, requester, wallet):
+def test_a_manual_payout_is_confirmed_before_it_is_stored(client, requester, wallet):
     form = data(wallet)
 
     shown = client.post(add_url(wallet), form)
@@ -193,10 +193,14 @@ def test_only_active_clients_are_offered_and_found_by_name_or_id(client, request
 def test_the_estimate_comes_from_the_stored_price_list(client, requester, wallet):
     asked = {"wallet": wallet.pk, "currency": "USDT", "amount": "12.5"}
 
-    told = client.get(ESTIMATE, asked).json()
+    estimate = client.get(ESTIMATE, asked).json()
 
-    assert told["currencies"] == ["USDT"]
-    assert (told["arrives"], told["fee"], told["debit"]) == ("12.5 USDT", "0.5 USDT", "13 USDT")
+    assert estimate["currencies"] == ["USDT"]
+    assert (estimate["arrives"], estimate["fee"], estimate["debit"]) == (
+        "12.5 USDT",
+        "0.5 USDT",
+        "13 USDT",
+    )
 
 
 @pytest.mark.parametrize(

@@ -67,8 +67,8 @@ def sent(heleket_client, **more):
 
 
 def discrepancy(payout, **more):
-    told = {"kind": "different", "key": "x", "ours": "amount 5", "theirs": "amount 50"} | more
-    return Discrepancy.objects.create(payout=payout, opened_at=payout.requested_at, **told)
+    fields = {"kind": "different", "key": "x", "ours": "amount 5", "theirs": "amount 50"} | more
+    return Discrepancy.objects.create(payout=payout, opened_at=payout.requested_at, **fields)
 
 
 def shown(response):
@@ -177,12 +177,12 @@ def test_a_list_longer_than_anybody_counts_goes_on_behind_its_last_page(
         ("1", numbers, "Newer payouts"),
     ]:
         seen, asked = [], f"?o={order}&status__exact=pending"
-        for told in ["4+ payouts", "3 payouts"]:
+        for shown in ["4+ payouts", "3 payouts"]:
             for page in (1, 2):
                 response = client.get(f"{LIST}{asked}&p={page}")
                 seen += [payout.number for payout in response.context["cl"].result_list]
-            assert told in response.content.decode()
-            assert (behind in response.content.decode()) == (told == "4+ payouts")
+            assert shown in response.content.decode()
+            assert (behind in response.content.decode()) == (shown == "4+ payouts")
             asked = response.context["cl"].goes_on_at or response.context["cl"].begins_at
         assert seen == expected
         response = client.get(LIST + asked)
@@ -214,8 +214,8 @@ def test_the_page_shows_the_whole_payout(client, log_in, heleket_client):
     text = client.get(page_of(payout)).content.decode()
 
     attempt = payout.attempts.get()
-    for told in ["INV-7", "Commission June", attempt.order_id, attempt.uuid, payout.address[:4]]:
-        assert told in text
+    for shown in ["INV-7", "Commission June", attempt.order_id, attempt.uuid, payout.address[:4]]:
+        assert shown in text
     assert f'data-copy="{payout.address}"' in text
     for event in payout.events.all():
         assert event.get_channel_display() in text
@@ -442,8 +442,8 @@ def test_the_admin_opens_where_the_work_is(client, log_in, role, page):
 
 def test_who_opens_the_login_page_itself_lands_in_the_admin(client):
     UserFactory(username="mary", password=make_password("a-long-word"), is_superuser=True)
-    told = {"username": "mary", "password": "a-long-word"}
-    assert client.post(reverse("admin:login"), told).url == reverse("admin:index")
+    fields = {"username": "mary", "password": "a-long-word"}
+    assert client.post(reverse("admin:login"), fields).url == reverse("admin:index")
 
 
 # Discrepancies and the desk
@@ -511,10 +511,10 @@ def test_a12_the_desk_page_says_when_calls_go_on(client, log_in, clock):
     assert "call less often" not in client.get(DESK).content.decode()
     rate_limit.back_off(600)
 
-    told = "Heleket asks us to call less often; calls go on at 09:10:00."
-    assert told in client.get(DESK).content.decode()
+    sentence = "Heleket asks us to call less often; calls go on at 09:10:00."
+    assert sentence in client.get(DESK).content.decode()
     clock.forward(minutes=10)
-    assert told not in client.get(DESK).content.decode()
+    assert sentence not in client.get(DESK).content.decode()
 
 
 def test_c10_a_user_manager_gives_no_one_superuser_rights(client, log_in):
