@@ -139,13 +139,13 @@ class Story:
 
     def send(self) -> None:
         self.wait(seconds=self.chance.uniform(1, 5))
-        calls = submission.claim(EVERYTHING, self.account)
+        calls = submission.claim(EVERYTHING, self.account).items
         timeout = self.account.timeout
         answers = [submission.send(call, self.client, timeout=timeout) for call in calls]
         submission.record(answers, self.account)
 
     def ask(self) -> None:
-        questions = polling.claim(EVERYTHING, self.account)
+        questions = polling.claim(EVERYTHING, self.account).items
         timeout = self.account.timeout
         replies = [polling.ask(question, self.client, timeout=timeout) for question in questions]
         polling.record(replies, self.account)

@@ -355,7 +355,7 @@ def test_g14_pause_waits_for_calls_and_says_how_many(
 ):
     approved()
     approved()
-    calls = submission.claim(2, account)
+    calls = submission.claim(2, account).items
     monkeypatch.setattr(
         "payouts.management.commands.pause_payouts.time.sleep",
         lambda _seconds: answer_next(calls, heleket_client, account),
