@@ -5,7 +5,10 @@ A job claims what is due in the database, makes its calls without it, and record
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
+
+TURN_SECONDS = 30.0  # how late a job may be that runs every so often
 
 Item = TypeVar("Item")
 
@@ -26,6 +29,7 @@ class Job(Protocol):
     """One kind of work. Every process makes its own from the gateway's client and account."""
 
     name: ClassVar[str]
+    every: ClassVar[timedelta | None] = None  # or else whenever something is due
     moves_money: ClassVar[bool] = False  # a starting process first asks about calls of before
     threads: int  # so many calls are made at once
     claims_ahead: bool = True  # for threads that will be free in a moment
@@ -33,7 +37,8 @@ class Job(Protocol):
     def __init__(self, client: Any, account: Any, threads: int) -> None: ...
 
     def claim(self, limit: int) -> Claimed[Any]:
-        """Take up to `limit` items that are due."""
+        """Take up to `limit` items. One with `every` is asked when its turn has come, in a
+        transaction; if it takes nothing, it keeps its turn."""
         ...
 
     def call(self, item: Any) -> Any:

@@ -56,8 +56,8 @@ def schedule_sweeps(**_signal: Any) -> None:
     app.conf.beat_schedule = {
         name: {
             "task": task_name(name),
-            "schedule": SWEEP_SECONDS,
+            "schedule": jobs.TURN_SECONDS if job.every else SWEEP_SECONDS,
             "options": {"expires": WAKEUP_EXPIRES},
         }
-        for name in jobs.REGISTERED
+        for name, job in jobs.REGISTERED.items()
     }

@@ -21,7 +21,8 @@ from typing import Any
 from django.db import connection
 
 from audit import database
-from audit.jobs import Claimed, Job
+from audit.jobs import TURN_SECONDS, Claimed, Job
+from payouts.engine import schedule
 
 logger = logging.getLogger(__name__)
 
@@ -108,13 +109,17 @@ class Lane:
         if claimed.items:
             self.served_at = now
         else:
-            idle = max(IDLE_SECONDS, backoff(self.failures))
-            self.look_again = now + (claimed.look_again or idle)
+            self.look_again = now + (claimed.look_again or self.idle_seconds)
         return claimed.items
+
+    @property
+    def idle_seconds(self) -> float:
+        usual = TURN_SECONDS if self.job.every else IDLE_SECONDS
+        return max(usual, backoff(self.failures))
 
     def claim_safely(self, most: int) -> Claimed[Any]:
         try:
-            claimed = self.job.claim(most)
+            claimed = schedule.claim(self.job, most)
         except Exception as exc:
             if database.has_failed(exc):
                 raise

@@ -10,6 +10,7 @@ from audit import clock, jobs
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts import explain, polling, submission
+from payouts.engine.models import ScheduledJob
 from payouts.engine.worker import Worker
 from payouts.gateway import rate_limit
 from payouts.gateway.models import RateLimit
@@ -125,6 +126,7 @@ def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
     rate_limit.consume(8, 2)
     Payout.objects.filter(pk=sent.pk).update(due_at=paced.clock())
     Attempt.objects.update(watch_at=paced.clock())
+    ScheduledJob.objects.update(due_at=paced.clock())
 
     calls = len(paced.sandbox.calls)
     assert not any(after_one_round(job).is_dry for job in all_jobs(paced))
