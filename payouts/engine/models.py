@@ -1,6 +1,10 @@
-"""What the processes that do the work share: whose turn it is."""
+"""What the processes that do the work share: whose turn it is, and who was seen when."""
 
 from django.db import models
+
+from payouts.heartbeats import Heartbeat
+
+__all__ = ["Heartbeat", "ScheduledJob"]
 
 
 class ScheduledJob(models.Model):

@@ -17,6 +17,7 @@ from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, outage
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount, WrongAccount
+from payouts.heartbeats import Heartbeat, Pulse
 
 logger = logging.getLogger("payouts.worker")
 
@@ -27,6 +28,8 @@ ROUND_SECONDS = 5.0
 # Shared with the processes that are forked from this one, and free of locks, as each may be killed.
 stopping = mmap.mmap(-1, 1)
 begun_at = mmap.mmap(-1, 8)  # when the first of them asked about lost calls, or 0
+
+pulse = Pulse(Heartbeat.Kind.CELERY)  # of each process that is forked from this one
 
 
 @worker_shutting_down.connect
@@ -60,7 +63,7 @@ def work(name: str) -> None:
 def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) -> None:
     """Work for some seconds at most, and until each answer is recorded; ring if there is more."""
     job = jobs.REGISTERED[name](client, account, THREADS)
-    worker = Worker([job], seconds=ROUND_SECONDS, may_send=may_send)
+    worker = Worker([job], seconds=ROUND_SECONDS, may_send=may_send, pulse=pulse)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
     if done.total():
         logger.info("recorded %d %s", done.total(), name)

@@ -23,6 +23,7 @@ from django.db import connection
 from audit import database
 from audit.jobs import TURN_SECONDS, Claimed, Job
 from payouts.engine import schedule
+from payouts.heartbeats import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -165,11 +166,12 @@ class Worker:
         limit: int | None = None,
         seconds: float = math.inf,
         may_send: Callable[[], bool] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
         """Claim up to `limit` items of each job, and nothing more after `seconds`; nothing of a job
         that moves money before `may_send`."""
         self.arrived: queue.SimpleQueue[tuple[Lane, Future[Any]]] = queue.SimpleQueue()
-        self.may_send = may_send
+        self.may_send, self.pulse = may_send, pulse
         self.lanes = [
             Lane(job, limit, has_begun=not (job.moves_money and may_send)) for job in jobs
         ]
@@ -192,6 +194,8 @@ class Worker:
         sys.setswitchinterval(SWITCH_SECONDS)
         while True:
             self.make_round()
+            if self.pulse and not outage.failures:
+                self.pulse.beat()
             on_round(self.done)
             if self.is_finished(once):
                 break

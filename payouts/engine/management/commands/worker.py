@@ -12,6 +12,7 @@ from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount, NotBound
+from payouts.heartbeats import Heartbeat, Pulse
 from payouts.staff import command_line
 
 logger = logging.getLogger("payouts.worker")
@@ -48,7 +49,8 @@ class Command(BaseCommand):
         with command_line.refusals_as_errors(), accounts.heleket_client() as client:
             account = accounts.open_account(client) if stops else sign_in(client)
             every = jobs.make_all(client, account, threads)
-            worker = Worker(every, limit=limit, may_send=FirstQuestions().are_put)
+            may_send, pulse = FirstQuestions().are_put, Pulse(Heartbeat.Kind.WORKER)
+            worker = Worker(every, limit=limit, may_send=may_send, pulse=pulse)
             logger.info("works for merchant %s at %s", account.merchant_id, account.host)
             with stopped_by_signals(worker):
                 done = worker.run(once=stops, on_round=reporter())
