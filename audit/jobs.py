@@ -17,8 +17,9 @@ Item = TypeVar("Item")
 class Claimed(Generic[Item]):
     """What a claim took, and when it is worth to look again.
 
-    `look_again` is set if only a rate kept it from taking what is due: in so many seconds one more
-    call may be made. Without it nothing is left that could be done now.
+    `look_again` is set if it took nothing and something may be due all the same: in so many seconds
+    a rate leaves one more call, or at once if what it found has to wait. Without it nothing is left
+    that could be done now.
     """
 
     items: list[Item] = field(default_factory=list)

@@ -104,8 +104,9 @@ def claim(
         if only is None:  # a person's probe does not put off the next one
             breaker.allow_probe(pause for pause, some in probes.items() if calls.keys() & set(some))
         rate_limit.consume(len(calls), rate)
-        # Locked by id, sent oldest first.
-        return Claimed([calls[each] for each in chosen if each in calls])
+        going = [calls[each] for each in chosen if each in calls]  # locked by id, oldest sent first
+        # What cannot be sent was put off, and others may stand behind it.
+        return Claimed(going, look_again=None if going else 0.0)
 
 
 def due_payouts(only: Collection[UUID] | None) -> PayoutQuerySet:

@@ -109,8 +109,10 @@ class Lane:
             self.is_dry = self.is_dry or self.left < 1
         if claimed.items:
             self.served_at = now
+        elif claimed.look_again is None:
+            self.look_again = now + self.idle_seconds
         else:
-            self.look_again = now + (claimed.look_again or self.idle_seconds)
+            self.look_again = now + claimed.look_again
         return claimed.items
 
     @property

@@ -64,6 +64,17 @@ def test_a_run_sends_what_is_approved_and_asks_about_what_is_due(approved, run, 
     assert len(sandbox.order_ids) == 30
 
 
+def test_a_run_goes_on_behind_what_cannot_be_sent(approved, run, sandbox, monkeypatch):
+    """More than one claim finds only payouts that are not to be sent."""
+    monkeypatch.setattr("payouts.engine.worker.IDLE_SECONDS", 0.001)
+    approved(12)
+    Payout.objects.update(amount=7)  # their approvals were for another amount
+    approved(2)
+
+    assert run(threads=2)["submit"] == 2
+    assert statuses() == [*["pending"] * 12, *["broadcast"] * 2]
+
+
 def test_a_limit_ends_the_run(approved, run, sandbox):
     approved(30)
 
