@@ -1,13 +1,17 @@
 """Jobs that are run every so often, once over all processes."""
 
+import logging
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from django.db import transaction
 
-from audit import clock
+from audit import clock, database
 from audit.jobs import Claimed, Job
 from payouts.engine.models import ScheduledJob
+
+logger = logging.getLogger(__name__)
 
 
 def claim(job: Job, limit: int) -> Claimed[Any]:
@@ -23,6 +27,16 @@ def claim(job: Job, limit: int) -> Claimed[Any]:
         if not claimed.items:
             transaction.set_rollback(True)
         return claimed
+
+
+def record(job: Job, results: Sequence[Any]) -> None:
+    """Have a job record its results. If a scheduled one cannot, it comes again in its next turn."""
+    try:
+        job.record(results)
+    except Exception as exc:
+        if job.every is None or database.has_failed(exc):
+            raise
+        logger.exception("%s failed, its next time is in %s", job.name, job.every)
 
 
 def take_turn(name: str, every: timedelta) -> bool:

@@ -145,7 +145,7 @@ class Lane:
     def record(self) -> int:
         count = len(self.results)
         if count:
-            self.job.record(self.results)
+            schedule.record(self.job, self.results)
             self.results = []
             self.keep_to_rate(count)
         return count

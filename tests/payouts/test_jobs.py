@@ -12,6 +12,8 @@ from payouts.engine.worker import Worker
 from payouts.gateway import rate_limit
 from payouts.gateway.jobs import SyncServices
 from payouts.gateway.models import Binding, RateLimit
+from payouts.models import Payout, PayoutStatus
+from tests.factories import PayoutFactory
 from wallets.models import PayoutMethod
 
 pytestmark = pytest.mark.django_db
@@ -78,6 +80,21 @@ def test_a_price_list_that_cannot_be_read_changes_nothing_and_is_read_at_the_nex
     run()
     assert PayoutMethod.objects.count() == 1
     clock.forward(minutes=1)
+    run()
+    assert PayoutMethod.objects.count() == 37
+
+
+def test_f9_a_price_list_that_cannot_be_stored_stops_no_payout(
+    run, sandbox, usdt, clock, monkeypatch, caplog
+):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    with monkeypatch.context() as patch:
+        patch.setattr("payouts.gateway.jobs.sync_services", lambda *_, **__: 1 / 0)
+        run()
+    assert Payout.objects.get().status == PayoutStatus.BROADCAST
+    assert "sync_services failed, its next time is in 1:00:00" in caplog.text
+
+    clock.forward(hours=1)
     run()
     assert PayoutMethod.objects.count() == 37
 
