@@ -5,12 +5,14 @@ a job looks at the tables.
 """
 
 import os
+from typing import Any
 
 from celery import Celery
 from django.conf import settings
 
+from audit import jobs
 from config import environment
-from payouts.wakeups import JOBS, WAKEUP_EXPIRES, task_name
+from payouts.wakeups import WAKEUP_EXPIRES, task_name
 
 environment.read_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -44,13 +46,18 @@ app.conf.update(
     worker_disable_prefetch=True,
     worker_hijack_root_logger=False,
     beat_scheduler="celery.beat:Scheduler",  # has nothing to remember
-    beat_schedule={
-        job: {
-            "task": task_name(job),
-            "schedule": SWEEP_SECONDS,
-            "options": {"expires": WAKEUP_EXPIRES},
-        }
-        for job in JOBS
-    },
 )
 app.autodiscover_tasks(["payouts.engine"])
+
+
+@app.on_after_finalize.connect
+def schedule_sweeps(**_signal: Any) -> None:
+    """Have each registered job look at its tables by and by. Before, Django is not set up yet."""
+    app.conf.beat_schedule = {
+        name: {
+            "task": task_name(name),
+            "schedule": jobs.TURN_SECONDS if job.every else SWEEP_SECONDS,
+            "options": {"expires": WAKEUP_EXPIRES},
+        }
+        for name, job in jobs.REGISTERED.items()
+    }

@@ -4,3 +4,9 @@ from django.apps import AppConfig
 class PayoutsConfig(AppConfig):
     name = "payouts"
     verbose_name = "Desk"
+
+    def ready(self) -> None:
+        from audit.jobs import register
+        from payouts.jobs import Check, Submit, Watch  # models are there from here on
+
+        register(Submit, Check, Watch)

@@ -15,6 +15,7 @@ from django.db.models import F, QuerySet
 import heleket
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.jobs import Claimed
 from audit.operations import Outcome, perform
 from payouts import explain, operations, question_answers, recording
 from payouts.gateway import rate_limit
@@ -43,37 +44,45 @@ class Reply:
 
 def claim(
     limit: int, account: GatewayAccount, *, only: Collection[UUID] | None = None
-) -> list[Question]:
+) -> Claimed[Question]:
     """Take up to `limit` payouts about which Heleket should be asked now, or those of `only`."""
+    rate = account.calls_per_second
     with transaction.atomic(durable=True):
-        most, now = rate_limit.available(limit, account.calls_per_second), clock.now()
+        most, now = rate_limit.available(limit, rate), clock.now()
         askable = Payout.objects.askable()
         askable = askable.due(now) if only is None else askable.filter(pk__in=only)
         locked = askable.select_for_update(skip_locked=True).order_by("due_at", "number")
+        if not most:
+            return Claimed(look_again=rate_limit.look_again(rate, askable.exists))
         ids = [payout.pk for payout in locked.only("pk")[:most]]
         if not ids:
-            return []
+            return Claimed()
         Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
-        rate_limit.consume(len(ids), account.calls_per_second)
+        rate_limit.consume(len(ids), rate)
     current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
     rows = current.values_list("pk", "order_id", "payout__cancel_asked_at")
-    return [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in rows]
+    questions = [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in rows]
+    return Claimed(questions)
 
 
-def claim_watched(limit: int, account: GatewayAccount) -> list[Question]:
+def claim_watched(limit: int, account: GatewayAccount) -> Claimed[Question]:
     """Take attempts that are not under way and asked about all the same: earlier tries, and what
     was ended or put back though it was called."""
+    rate = account.calls_per_second
     with transaction.atomic(durable=True):
-        most, now = rate_limit.available(limit, account.calls_per_second), clock.now()
-        due = watched(now).select_for_update(skip_locked=True)
-        attempts = list(due.order_by("watch_at")[:most])
+        most, now = rate_limit.available(limit, rate), clock.now()
+        due = watched(now)
+        if not most:
+            return Claimed(look_again=rate_limit.look_again(rate, due.exists))
+        locked = due.select_for_update(skip_locked=True)
+        attempts = list(locked.order_by("watch_at")[:most])
         if not attempts:
-            return []
+            return Claimed()
         Attempt.objects.filter(pk__in=[each.pk for each in attempts]).update(
             watch_at=now + QUESTION_LASTS
         )
-        rate_limit.consume(len(attempts), account.calls_per_second)
-    return [Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts]
+        rate_limit.consume(len(attempts), rate)
+    return Claimed([Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts])
 
 
 def watched(now: datetime) -> QuerySet[Attempt]:
@@ -127,7 +136,7 @@ def ask_now(
     [outcome] = perform(operations.REQUEST_CHECK, [seen], actor=actor)
     if not outcome.done:
         return outcome
-    for question in claim(1, account, only=[seen.id]):
+    for question in claim(1, account, only=[seen.id]).items:
         reply = ask(question, client, timeout=account.timeout)
         record([reply], account)
         told = explain.outcome_of(seen.id)

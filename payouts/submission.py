@@ -19,6 +19,7 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.codes import NO_REASON, Reason
 from audit.events import log_event
+from audit.jobs import Claimed
 from audit.models import DeskEvent
 from audit.operations import Change, Outcome, perform
 from payouts import call_answers, explain, operations, recording, transitions
@@ -84,25 +85,35 @@ class Answer:
 
 def claim(
     limit: int, account: GatewayAccount, *, only: Collection[UUID] | None = None
-) -> list[Call]:
+) -> Claimed[Call]:
     """Take up to `limit` due payouts, or those of `only`, and commit to one call for each."""
     lease_ends = clock.monotonic() + account.lease
     with transaction.atomic(durable=True):
         if limit < 1:
-            return []
+            return Claimed()
         stops.let_stops_pass()
         if not Switch.objects.get(pk=1).is_on:
-            return []
-        most = rate_limit.available(limit, account.calls_per_second)
-        chosen, probes = choose(most, only) if most else ([], {})
+            return Claimed()
+        rate = account.calls_per_second
+        most = rate_limit.available(limit, rate)
+        if not most:
+            return Claimed(look_again=rate_limit.look_again(rate, due_payouts(only).exists))
+        chosen, probes = choose(most, only)
         if not chosen:
-            return []
+            return Claimed()
         with transitions.change(chosen, actor=WORKER) as changes:
             calls = {call.payout_id: call for call in take(changes, account, lease_ends)}
         if only is None:  # a person's probe does not put off the next one
             breaker.allow_probe(pause for pause, some in probes.items() if calls.keys() & set(some))
-        rate_limit.consume(len(calls), account.calls_per_second)
-        return [calls[each] for each in chosen if each in calls]  # locked by id, sent oldest first
+        rate_limit.consume(len(calls), rate)
+        going = [calls[each] for each in chosen if each in calls]  # locked by id, oldest sent first
+        # What cannot be sent was put off, and others may stand behind it.
+        return Claimed(going, look_again=None if going else 0.0)
+
+
+def due_payouts(only: Collection[UUID] | None) -> PayoutQuerySet:
+    due = Payout.objects.sendable()
+    return due.due(clock.now()) if only is None else due.filter(pk__in=only)
 
 
 def choose(
@@ -113,9 +124,7 @@ def choose(
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
-    now = clock.now()
-    due = Payout.objects.sendable()
-    due = due.due(now) if only is None else due.filter(pk__in=only)
+    now, due = clock.now(), due_payouts(only)
     standing = list(Pause.objects.select_for_update())
 
     def lets_one_through(each: Pause) -> bool:
@@ -424,7 +433,7 @@ def send_now(
     [outcome] = perform(operations.EXPEDITE, [seen], actor=actor)
     if not outcome.done:
         return outcome
-    for call in claim(1, account, only=[seen.id]):
+    for call in claim(1, account, only=[seen.id]).items:
         record([send(call, client, timeout=account.timeout)], account)
         return explain.outcome_of(seen.id)
     # A worker that heard of it may have been faster.

@@ -11,7 +11,6 @@ from functools import cache
 from django.conf import settings
 from django.db import connection, transaction
 
-JOBS = ("submit", "check", "watch")
 WAKEUP_EXPIRES = 15  # seconds; whoever is busy for longer looks again by itself
 BROKER_BACKOFF_SECONDS = 10.0  # after a broker that did not answer
 

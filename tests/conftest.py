@@ -12,7 +12,7 @@ import heleket
 from audit import clock as money_clock
 from heleket.sandbox import Gateway
 from payouts.gateway import accounts
-from tests.factories import PayoutMethodFactory
+from tests.factories import PayoutMethodFactory, put_off_price_list
 
 
 def pytest_collection_modifyitems(items):
@@ -128,8 +128,10 @@ def heleket_client(sandbox):
 
 @pytest.fixture
 def account(db, sandbox, heleket_client):
-    """The desk of this database; the call by which it was bound is not among those of the test."""
+    """The desk of this database; the call by which it was bound is not among those of the test,
+    nor the next one for the price list."""
     account = accounts.open_account(heleket_client)
+    put_off_price_list()
     sandbox.calls.clear()
     return account
 

@@ -1,3 +1,4 @@
+from datetime import timedelta
 from decimal import Decimal
 from functools import partial
 
@@ -14,6 +15,7 @@ from audit.events import next_links
 from audit.operations import Change
 from payouts import makers, operations, transitions
 from payouts.controls import policy
+from payouts.engine.models import ScheduledJob
 from payouts.models import (
     USUAL_WAIT,
     Approval,
@@ -72,6 +74,12 @@ class PayoutMethodFactory(DjangoModelFactory):
     fee_amount = Decimal("0.5")
     percent = Decimal(0)
     synced_at = factory.LazyFunction(timezone.now)
+
+
+def put_off_price_list():
+    """Have no worker of this test read Heleket's price list by itself."""
+    due_at = clock.now() + timedelta(days=365)
+    ScheduledJob.objects.update_or_create(name="sync_services", defaults={"due_at": due_at})
 
 
 class StaffFactory(UserFactory):

@@ -136,16 +136,16 @@ class Story:
 
     def send(self) -> None:
         timeout = self.account.timeout
-        calls = submission.claim(EVERYTHING, self.account)
+        calls = submission.claim(EVERYTHING, self.account).items
         if answers := [submission.send(each, self.client, timeout=timeout) for each in calls]:
             submission.record(answers, self.account)
 
     def ask(self) -> None:
-        self.put(polling.claim(EVERYTHING, self.account))
+        self.put(polling.claim(EVERYTHING, self.account).items)
 
     def watch(self) -> None:
         """Ask about what is over, or put back, and may have been executed all the same."""
-        self.put(polling.claim_watched(EVERYTHING, self.account))
+        self.put(polling.claim_watched(EVERYTHING, self.account).items)
 
     def put(self, questions: list[polling.Question]) -> None:
         timeout = self.account.timeout

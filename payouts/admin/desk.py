@@ -7,11 +7,12 @@ from django.contrib import admin
 from django.db.models import Min
 from django.http import HttpResponse
 from django.urls import URLPattern, path
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.actor import Actor
-from payouts import explain, submission
+from payouts import explain, heartbeats, submission
 from payouts.admin.forms import SwitchForm
 from payouts.admin.lists import DeskAdmin
 from payouts.controls import switch
@@ -45,6 +46,7 @@ class SwitchAdmin(DeskAdmin):
             if may("payouts_gateway.view_pause")
             else None,
             "waits": what_waits(),
+            "worker": worker_seen(),
         }
         return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)
 
@@ -74,6 +76,21 @@ def turn(to: str, seen: str, reason: str, *, actor: Actor) -> str:
         return _("Sending goes on.")
     sentence = _("Sending is paused: no new call starts. Still under way: %d.")
     return sentence % submission.calls_out()
+
+
+def worker_seen() -> dict[str, Any]:
+    """Say when a worker was last at work, and whether that is too long ago."""
+    now, seen_at = clock.now(), heartbeats.last_seen()
+    if seen_at is None:
+        return {
+            "is_late": True,
+            "text": _("No worker has been seen yet: nothing is sent by itself."),
+        }
+    if now - seen_at > heartbeats.LATE:
+        text = _("No worker has been seen for %s: nothing is sent by itself.")
+        return {"is_late": True, "text": text % timesince(seen_at, now, depth=1)}
+    seconds = max((now - seen_at).total_seconds(), 0)
+    return {"is_late": False, "text": _("Worker seen %d s ago.") % seconds}
 
 
 def what_waits() -> list[dict[str, Any]]:

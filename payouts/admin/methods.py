@@ -14,7 +14,7 @@ from wallets.models import PayoutMethod
 
 @admin.register(PayoutMethod)
 class PayoutMethodAdmin(LastingAdmin):
-    """Heleket's price list; `manage.py sync_services` fills it."""
+    """Heleket's price list; the job `sync_services` fills it."""
 
     list_display = ["coin", "state", "minimum", "maximum", "fee", "synced_at"]
     list_filter = ["is_available", "network"]

@@ -11,13 +11,13 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 
 import heleket
-from audit import database
+from audit import database, jobs
 from payouts import wakeups
-from payouts.engine import jobs
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, outage
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount, WrongAccount
+from payouts.heartbeats import Heartbeat, Pulse
 
 logger = logging.getLogger("payouts.worker")
 
@@ -29,25 +29,23 @@ ROUND_SECONDS = 5.0
 stopping = mmap.mmap(-1, 1)
 begun_at = mmap.mmap(-1, 8)  # when the first of them asked about lost calls, or 0
 
+pulse = Pulse(Heartbeat.Kind.CELERY)  # of each process that is forked from this one
+
 
 @worker_shutting_down.connect
 def stop(**_signal: Any) -> None:
     stopping[0] = 1
 
 
-@shared_task(name=wakeups.task_name("submit"))
-def submit() -> None:
-    work("submit")
+def task_of(name: str) -> Any:
+    @shared_task(name=wakeups.task_name(name))
+    def run() -> None:
+        work(name)
+
+    return run
 
 
-@shared_task(name=wakeups.task_name("check"))
-def check() -> None:
-    work("check")
-
-
-@shared_task(name=wakeups.task_name("watch"))
-def watch() -> None:
-    work("watch")
+TASKS = {name: task_of(name) for name in jobs.REGISTERED}
 
 
 def work(name: str) -> None:
@@ -64,9 +62,8 @@ def work(name: str) -> None:
 
 def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) -> None:
     """Work for some seconds at most, and until each answer is recorded; ring if there is more."""
-    every = jobs.all_jobs(client, account, THREADS, may_send)
-    [job] = (each for each in every if each.name == name)
-    worker = Worker([job], seconds=ROUND_SECONDS)
+    job = jobs.REGISTERED[name](client, account, THREADS)
+    worker = Worker([job], seconds=ROUND_SECONDS, may_send=may_send, pulse=pulse)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
     if done.total():
         logger.info("recorded %d %s", done.total(), name)

@@ -20,8 +20,10 @@ from typing import Any
 
 from django.db import connection
 
-from audit import clock, database
-from payouts.engine.jobs import Job
+from audit import database
+from audit.jobs import TURN_SECONDS, Claimed, Job
+from payouts.engine import schedule
+from payouts.heartbeats import Pulse
 
 logger = logging.getLogger(__name__)
 
@@ -73,17 +75,18 @@ outage = Outage()  # of this process: with Celery every ring has a worker of its
 class Lane:
     """One job with its threads, the items under way in them, and results not stored yet."""
 
-    def __init__(self, job: Job, limit: int | None) -> None:
+    def __init__(self, job: Job, limit: int | None, *, has_begun: bool) -> None:
         self.job, self.left = job, limit
-        self.most_ahead = 0 if job.is_held_up else MOST_AHEAD
+        self.most_ahead = MOST_AHEAD if job.claims_ahead else 0
         self.ahead = min(job.threads, self.most_ahead)
         self.pool = ThreadPoolExecutor(job.threads, thread_name_prefix=job.name)
         self.under_way: dict[Future[Any], Any] = {}
-        self.has_begun = job.may_begin is None
+        self.has_begun = has_begun
         self.awaited: set[Future[Any]] | None = None  # calls to be recorded before it begins
         self.results: list[Any] = []
-        self.is_dry = False  # the last claim found nothing, and not for want of room
+        self.is_dry = False  # the last claim found nothing that could be done
         self.look_again = 0.0  # by time.monotonic()
+        self.served_at = 0.0  # when a claim last found something
         self.failures, self.failure = 0, ""  # of claims in a row, for another reason than an outage
         self.recorded_at = time.monotonic()
 
@@ -99,19 +102,27 @@ class Lane:
         enough = max(self.ahead // 2, 1) if self.under_way else 1
         if room < enough or time.monotonic() < self.look_again:
             return None
-        began = clock.now()
-        items = self.claim_safely(room)
-        self.is_dry = not items and not (self.job.is_held_up and self.job.is_held_up(began))
+        claimed, now = self.claim_safely(room), time.monotonic()
+        self.is_dry = not claimed.items and claimed.look_again is None
         if self.left is not None:
-            self.left -= len(items)
+            self.left -= len(claimed.items)
             self.is_dry = self.is_dry or self.left < 1
-        if self.is_dry:
-            self.look_again = time.monotonic() + max(IDLE_SECONDS, backoff(self.failures))
-        return items
+        if claimed.items:
+            self.served_at = now
+        elif claimed.look_again is None:
+            self.look_again = now + self.idle_seconds
+        else:
+            self.look_again = now + claimed.look_again
+        return claimed.items
 
-    def claim_safely(self, most: int) -> Sequence[Any]:
+    @property
+    def idle_seconds(self) -> float:
+        usual = TURN_SECONDS if self.job.every else IDLE_SECONDS
+        return max(usual, backoff(self.failures))
+
+    def claim_safely(self, most: int) -> Claimed[Any]:
         try:
-            items = self.job.claim(most)
+            claimed = schedule.claim(self.job, most)
         except Exception as exc:
             if database.has_failed(exc):
                 raise
@@ -119,9 +130,9 @@ class Lane:
             if self.failure != (text := repr(exc)):
                 logger.exception("%s: nothing could be claimed", self.job.name)
             self.failure = text
-            return []
+            return Claimed()
         self.failures, self.failure = 0, ""
-        return items
+        return claimed
 
     def take(self, future: Future[Any]) -> None:
         """Keep the result of an item; without one it stays as it is until its lease is over."""
@@ -134,7 +145,7 @@ class Lane:
     def record(self) -> int:
         count = len(self.results)
         if count:
-            self.job.record(self.results)
+            schedule.record(self.job, self.results)
             self.results = []
             self.keep_to_rate(count)
         return count
@@ -151,11 +162,21 @@ class Worker:
     """Runs jobs in the calling thread and in theirs, until stopped, or once until all is done."""
 
     def __init__(
-        self, jobs: Sequence[Job], *, limit: int | None = None, seconds: float = math.inf
+        self,
+        jobs: Sequence[Job],
+        *,
+        limit: int | None = None,
+        seconds: float = math.inf,
+        may_send: Callable[[], bool] | None = None,
+        pulse: Pulse | None = None,
     ) -> None:
-        """Claim up to `limit` items of each job, and nothing more after `seconds`."""
+        """Claim up to `limit` items of each job, and nothing more after `seconds`; nothing of a job
+        that moves money before `may_send`."""
         self.arrived: queue.SimpleQueue[tuple[Lane, Future[Any]]] = queue.SimpleQueue()
-        self.lanes = [Lane(job, limit) for job in jobs]
+        self.may_send, self.pulse = may_send, pulse
+        self.lanes = [
+            Lane(job, limit, has_begun=not (job.moves_money and may_send)) for job in jobs
+        ]
         self.done: Counter[str] = Counter()
         self.last_tries = 0  # to record, since it is stopping
         self.is_stopping = False
@@ -175,6 +196,8 @@ class Worker:
         sys.setswitchinterval(SWITCH_SECONDS)
         while True:
             self.make_round()
+            if self.pulse and not outage.failures:
+                self.pulse.beat()
             on_round(self.done)
             if self.is_finished(once):
                 break
@@ -190,7 +213,7 @@ class Worker:
 
     @property
     def is_dry(self) -> bool:
-        """Whether the last claims found nothing, and not for want of room."""
+        """Whether the last claims found nothing that could be done."""
         return all(lane.is_dry for lane in self.lanes)
 
     @property
@@ -209,7 +232,7 @@ class Worker:
                 raise
             self.get_over(exc)
             return
-        self.lanes.append(self.lanes.pop(0))  # a shared rate leaves little to who comes last
+        self.lanes.sort(key=lambda lane: lane.served_at)  # a shared rate leaves the last one little
         if is_well:  # a round that had no use for the database proves nothing
             outage.end()
 
@@ -218,7 +241,7 @@ class Worker:
         run that ends once nothing is due does not wait for that."""
         if not lane.has_begun:
             under_way = {future for each in self.lanes for future in each.under_way}
-            if lane.awaited is None and lane.job.may_begin and lane.job.may_begin():
+            if lane.awaited is None and self.may_send and self.may_send():
                 lane.awaited = under_way
             lane.has_begun = lane.awaited is not None and not lane.awaited & under_way
             lane.is_dry = not lane.has_begun

@@ -5,3 +5,9 @@ class GatewayConfig(AppConfig):
     name = "payouts.gateway"
     label = "payouts_gateway"
     verbose_name = "Heleket"
+
+    def ready(self) -> None:
+        from audit.jobs import register
+        from payouts.gateway.jobs import SyncServices  # models are there from here on
+
+        register(SyncServices)

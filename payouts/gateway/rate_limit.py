@@ -8,7 +8,7 @@ claim locks it until it is committed (the generic cell rate algorithm: what is c
 
 import logging
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 
 from django.db import transaction
@@ -63,12 +63,18 @@ def consume(calls: int, rate: float | None) -> None:
         row.save(update_fields=["free_at"])
 
 
-def was_full(began: datetime, rate: float) -> bool:
-    """Tell whether a claim that began then may have had no room.
+def look_again(rate: float | None, is_due: Callable[[], bool] = lambda: True) -> float | None:
+    """Tell a claim to which no call was available in how many seconds one more is.
 
-    What was spent since counts as well, so that none is missed, whoever else claims meanwhile.
+    None if it has nothing to do with a call, or if Heleket asked for the wait: then there is
+    nothing that could be done now. Call it in the same transaction.
     """
-    return not calls_left(RateLimit.objects.get(pk=1), rate, at=began)
+    if not rate:
+        return None
+    row = RateLimit.objects.get(pk=1)
+    if row.is_backing_off or not is_due():
+        return None
+    return max(busy_seconds(row, rate, at=clock.now()) - BURST_SECONDS, 0.0)
 
 
 def back_off(seconds: float | None) -> bool:

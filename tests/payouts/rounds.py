@@ -6,7 +6,7 @@ from payouts.models import Payout
 
 def submit_due(limit, client, account):
     """Send up to `limit` due payouts and return how many were called."""
-    calls = submission.claim(limit, account)
+    calls = submission.claim(limit, account).items
     for call in calls:
         submission.record([submission.send(call, client, timeout=account.timeout)], account)
     return len(calls)
@@ -14,7 +14,7 @@ def submit_due(limit, client, account):
 
 def check_due(limit, client, account):
     """Ask about up to `limit` due payouts, or watched ones, and return how many were asked."""
-    questions = polling.claim(limit, account) or polling.claim_watched(limit, account)
+    questions = polling.claim(limit, account).items or polling.claim_watched(limit, account).items
     for question in questions:
         polling.record([polling.ask(question, client, timeout=account.timeout)], account)
     return len(questions)

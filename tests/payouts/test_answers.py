@@ -132,7 +132,7 @@ def test_b18_an_answer_under_another_order_id_alone_is_not_believed(office, payo
     office.sandbox.set_fate("stuck")
     office.submit()
     office.clock.forward(minutes=1)
-    [question] = polling.claim(1, office.account)
+    [question] = polling.claim(1, office.account).items
     answer = polling.ask(question, office.client, timeout=5).answer
     other = replace(answer, order_id="another", status="paid", is_final=True)
 

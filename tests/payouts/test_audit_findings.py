@@ -62,7 +62,7 @@ def post_webhook(client, **changes):
 def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
     client, office, payout, outcome
 ):
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     post_webhook(client, amount="6.00000000")
     assert now(payout).waiting_for == "discrepancy"
 
@@ -87,7 +87,7 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
 
 @pytest.mark.parametrize("outcome", [NOT_SENT, UNREACHABLE])
 def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office, payout, outcome):
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
 
     submission.record([submission.Answer(call, outcome)], office.account)
@@ -103,7 +103,7 @@ def test_a20_a_cancel_asked_during_a_call_that_never_left_ends_the_payout(office
 def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_heleket_is_asked(
     office, payout
 ):
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     assert office.act("CANCEL", payout, role="Operator", reason="Twice").done
 
     submission.record([submission.Answer(call, NO_FUNDS)], office.account)
@@ -122,10 +122,10 @@ def test_a20_g26_a_cancel_asked_during_a_refused_call_ends_the_payout_once_helek
 @pytest.mark.parametrize("fate", ["paid", "final_fail"])
 def test_b7_an_answer_from_before_the_final_word_does_not_contradict_it(office, payout, fate):
     office.sandbox.set_fate(fate)
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     late = send(call, office)
     assert late.outcome.status == "process"
-    [question] = polling.claim(1, office.account, only=[payout.pk])
+    [question] = polling.claim(1, office.account, only=[payout.pk]).items
     late_reply = polling.ask(question, office.client, timeout=office.account.timeout)
     office.work(minutes=5)
     ended = now(payout)
@@ -195,7 +195,7 @@ def test_b11_texts_that_are_longer_than_ours_do_not_hide_heleket_s_word(office, 
     attempt = Attempt.objects.get()
     office.sandbox.force_status("paid", is_final=True, order_id=attempt.order_id)
     office.clock.forward(minutes=1)
-    [question] = polling.claim(1, office.account)
+    [question] = polling.claim(1, office.account).items
     remote = heleket.RemotePayout(
         uuid=attempt.uuid, status="paid", is_final=True, txid="t" * 255, payer_currency="C" * 255
     )
@@ -219,7 +219,7 @@ def test_a12_a_call_made_before_a_pause_does_not_end_it(office):
     for _ in range(3):
         PayoutFactory(status=PayoutStatus.APPROVED)
     office.sandbox.faults.add("429_retry_after", times=1, seconds=300, path="/v1/payout")
-    calls = submission.claim(2, office.account)
+    calls = submission.claim(2, office.account).items
 
     submission.record([send(call, office) for call in calls], office.account)
 
@@ -231,11 +231,11 @@ def test_a12_a_call_made_before_a_pause_does_not_end_it(office):
 
 
 def test_a14_the_lost_answer_of_an_earlier_call_does_not_shorten_the_quiet_time(office, payout):
-    [first] = submission.claim(1, office.account)
+    [first] = submission.claim(1, office.account).items
     while not now(payout).may_repeat:
         office.clock.forward(seconds=30)
         office.check()
-    [second] = submission.claim(1, office.account)
+    [second] = submission.claim(1, office.account).items
     quiet_until = Attempt.objects.get().quiet_until
 
     submission.record([submission.Answer(first, NO_ANSWER)], office.account)

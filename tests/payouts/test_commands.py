@@ -16,7 +16,7 @@ from payouts.gateway.models import Binding
 from payouts.management import base
 from payouts.models import Payout, PayoutStatus
 from payouts.seen import see
-from tests.factories import PayoutFactory, StaffFactory
+from tests.factories import PayoutFactory, StaffFactory, put_off_price_list
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -180,7 +180,7 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
 
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
-    assert "stopped; recorded 1 submit in all" in caplog.text
+    assert "stopped; recorded 1 submit, 1 sync_services in all" in caplog.text
 
 
 def test_a2_worker_first_asks_about_the_calls_that_the_one_before_it_lost(
@@ -192,6 +192,7 @@ def test_a2_worker_first_asks_about_the_calls_that_the_one_before_it_lost(
     clock.forward(minutes=5)
     Payout.objects.update(due_at=clock() + timedelta(minutes=10))  # nor is any question due
     approved()
+    put_off_price_list()
     sandbox.calls.clear()
 
     with caplog.at_level("INFO"):
@@ -356,7 +357,7 @@ def test_g14_pause_waits_for_calls_and_says_how_many(
 ):
     approved()
     approved()
-    calls = submission.claim(2, account)
+    calls = submission.claim(2, account).items
     monkeypatch.setattr(
         "payouts.management.commands.pause_payouts.time.sleep",
         lambda _seconds: answer_next(calls, heleket_client, account),

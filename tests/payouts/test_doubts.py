@@ -13,9 +13,9 @@ from audit.models import DeskEvent
 from heleket.sandbox.faults import CREATE
 from heleket.sandbox.records import Answer
 from payouts import explain, operations, polling, submission
-from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.gateway.models import Pause
+from payouts.jobs import Submit
 from payouts.models import Approval, Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.seen import see
 from tests.factories import PayoutFactory
@@ -232,8 +232,8 @@ def test_g26_a_payout_that_is_being_cancelled_is_claimed_by_no_way(office, payou
     Payout.objects.update(due_at=office.clock())  # whatever made it due
     before = Payout.objects.values().get()
 
-    assert submission.claim(1, office.account) == []
-    assert submission.claim(1, office.account, only=[payout.pk]) == []
+    assert submission.claim(1, office.account).items == []
+    assert submission.claim(1, office.account, only=[payout.pk]).items == []
     assert Attempt.objects.get().calls == 1
     assert Payout.objects.values().get() == before  # nor does it go back to the approvers
 
@@ -630,7 +630,7 @@ def test_g23_one_connection_that_fails_among_many_pauses_nothing(office):
 def test_g23_failures_recorded_beside_a_success_pause_nothing(office):
     for _ in range(4):
         PayoutFactory(status=PayoutStatus.APPROVED)
-    calls = submission.claim(4, office.account)
+    calls = submission.claim(4, office.account).items
     office.sandbox.faults.add("refuse_connection", path=CREATE, times=3)
     answers = [submission.send(call, office.client, timeout=5) for call in calls]
 
@@ -705,7 +705,7 @@ def test_g27_a_payout_that_reaches_nobody_is_tried_ever_more_rarely(office, payo
 
 
 def run(office, threads=8):
-    worker = Worker([jobs.submit(office.client, office.account, threads)])
+    worker = Worker([Submit(office.client, office.account, threads)])
     worker.run(once=True)
 
 
@@ -745,7 +745,7 @@ def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout,
     office.submit()
     office.sandbox.set_fate("stuck", order_id=payout.order_id("test"))
     office.clock.forward(minutes=1)
-    [question] = polling.claim(1, office.account)
+    [question] = polling.claim(1, office.account).items
     reply = polling.ask(question, office.client, timeout=5)
     hint = office.clock() + timedelta(seconds=ahead)
     Payout.objects.update(due_at=hint)  # as a webhook does
@@ -757,7 +757,7 @@ def test_g24_a_hint_that_comes_while_an_answer_is_recorded_stays(office, payout,
 
 @pytest.mark.parametrize("fault", ["timeout", "drop", None])
 def test_g24_a_hint_that_comes_before_a_call_is_recorded_stays(office, payout, fault):
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     if fault:
         office.sandbox.faults.add(fault, path=CREATE)
     answer = submission.send(call, office.client, timeout=5)
@@ -777,7 +777,7 @@ def test_g24_a_watch_that_a_webhook_asks_for_is_not_cleared_by_an_older_answer(
     office.work(minutes=2)
     assert now(payout).status == PayoutStatus.FAILED
     Attempt.objects.update(watch_at=office.clock())
-    [question] = polling.claim_watched(1, office.account)
+    [question] = polling.claim_watched(1, office.account).items
     reply = polling.ask(question, office.client, timeout=5)
     hint = office.clock() + timedelta(seconds=ahead)
     Attempt.objects.update(watch_at=hint)
@@ -820,7 +820,7 @@ def of_other_terms(office):
 def test_g24_a_hint_stays_whatever_an_older_answer_says(unchecked_office, bring):
     office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
     bring(office)
-    [question] = polling.claim(1, office.account)
+    [question] = polling.claim(1, office.account).items
     reply = polling.ask(question, office.client, timeout=5)
     Payout.objects.update(due_at=office.clock())
 
@@ -846,7 +846,7 @@ def test_g24_a_watch_stays_whatever_an_older_answer_says(office, payout, refusal
     Attempt.objects.update(watch_at=office.clock())
     if fault:
         office.sandbox.faults.add(fault, path=INFO)
-    [question] = polling.claim_watched(1, office.account)
+    [question] = polling.claim_watched(1, office.account).items
     reply = polling.ask(question, office.client, timeout=5)
     Attempt.objects.update(watch_at=office.clock())
 

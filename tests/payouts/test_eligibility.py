@@ -88,7 +88,7 @@ def an_event_is_added(_office, payout):
 
 def keep_a_request(office):
     """Have one claimed that was not called: it goes back and is due again."""
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     submission.record(
         [submission.Answer(call, submission.Unsent(Reason(PayoutCode.NOT_CALLED)))], office.account
     )

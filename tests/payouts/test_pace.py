@@ -6,14 +6,15 @@ from datetime import timedelta
 import pytest
 from django.db import transaction
 
-from audit import clock
+from audit import clock, jobs
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts import explain, polling, submission
-from payouts.engine import jobs
+from payouts.engine.models import ScheduledJob
 from payouts.engine.worker import Worker
 from payouts.gateway import rate_limit
 from payouts.gateway.models import RateLimit
+from payouts.jobs import Submit
 from payouts.models import Attempt, Payout, PayoutStatus
 from payouts.seen import see
 from tests.factories import PayoutFactory
@@ -42,9 +43,9 @@ def test_f10_submissions_and_questions_share_the_rate(paced):
     paced.clock.forward(seconds=1)
 
     Payout.objects.under_way().update(due_at=paced.clock())
-    questions = polling.claim(100, paced.account)
+    questions = polling.claim(100, paced.account).items
     assert len(questions) == 2
-    assert polling.claim_watched(100, paced.account) == []
+    assert polling.claim_watched(100, paced.account).items == []
     assert paced.submit() == 0
     paced.clock.forward(seconds=60)
     assert paced.submit() == 3  # time that nobody used does not add up
@@ -94,7 +95,7 @@ def test_f10_a_run_goes_on_until_all_is_sent(account, heleket_client, sandbox, u
     approved(12)
     with clock.replaced(clock.database_now):
         paced = replace(account, calls_per_second=8)
-        worker = Worker([jobs.submit(heleket_client, paced, 2)])
+        worker = Worker([Submit(heleket_client, paced, 2)])
         most = []
         [lane] = worker.lanes
         worker.run(once=True, on_round=lambda _done: most.append(len(lane.under_way)))
@@ -111,7 +112,7 @@ def after_one_round(job):
 
 
 def all_jobs(office):
-    return jobs.all_jobs(office.client, office.account, 2)
+    return jobs.make_all(office.client, office.account, 2)
 
 
 def test_f10_without_room_a_job_with_nothing_to_do_ends_at_once(paced):
@@ -125,23 +126,48 @@ def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
     rate_limit.consume(8, 2)
     Payout.objects.filter(pk=sent.pk).update(due_at=paced.clock())
     Attempt.objects.update(watch_at=paced.clock())
+    ScheduledJob.objects.update(due_at=paced.clock())
 
     calls = len(paced.sandbox.calls)
     assert not any(after_one_round(job).is_dry for job in all_jobs(paced))
     assert len(paced.sandbox.calls) == calls
 
 
-def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced):
+def test_f10_a_rate_of_one_call_at_a_time_serves_each_job_in_its_turn(paced):
+    payouts = approved(6)
+    paced.submit(limit=3)
+    Payout.objects.under_way().update(due_at=paced.clock())
+    worker = Worker(all_jobs(paced))
+    paced.sandbox.calls.clear()
+
+    while len(paced.sandbox.calls) < len(payouts):
+        leave_one_call(paced)
+        for lane in worker.lanes:
+            lane.look_again = 0.0
+        worker.make_round()
+        worker.gather()
+
+    paths = [call.path for call in paced.sandbox.calls]
+    assert paths == ["/v1/payout", "/v1/payout/info"] * 3
+
+
+def leave_one_call(office):
+    RateLimit.objects.update(free_at=office.clock() + timedelta(seconds=rate_limit.BURST_SECONDS))
+
+
+def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced, monkeypatch):
     approved(1)
     rate_limit.consume(4, 2)
-    job = all_jobs(paced)[0]
+    job = Submit(paced.client, paced.account, 2)
+    claim = job.claim
 
-    def claim(most):
-        found = job.claim(most)
+    def claim_for_long(most):
+        found = claim(most)
         paced.clock.forward(seconds=30)
         return found
 
-    assert not after_one_round(replace(job, claim=claim)).is_dry
+    monkeypatch.setattr(job, "claim", claim_for_long)
+    assert not after_one_round(job).is_dry
 
 
 def test_f10_what_is_overdue_keeps_its_place_when_a_person_hurries_it(office):

@@ -203,7 +203,7 @@ def test_a8_no_random_answer_moves_a_payout_out_of_submitting(office, body, stat
     random_answer = Answer(status, body, {"Content-Type": content_type})
     office.sandbox.handle, true = lambda *_: random_answer, office.sandbox.handle
     try:
-        [call] = submission.claim(1, office.account, only=[payout.pk])
+        [call] = submission.claim(1, office.account, only=[payout.pk]).items
         submission.record(
             [submission.send(call, office.client, timeout=office.account.timeout)], office.account
         )
@@ -339,7 +339,7 @@ def test_a16_other_spellings_of_the_same_payout_are_equal(
     office, amount, network, currency, address
 ):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    [call] = submission.claim(1, office.account, only=[payout.pk])
+    [call] = submission.claim(1, office.account, only=[payout.pk]).items
     body = {
         "uuid": f"uuid-{payout.number}",
         "amount": amount,

@@ -11,13 +11,14 @@ from django.db import transaction
 from kombu.exceptions import OperationalError
 
 import config.celery
+from audit import jobs
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from config import environment
 from heleket.webhooks import sign_webhook
 from payouts import operations, wakeups
 from payouts.controls import switch
-from payouts.engine import jobs, tasks
+from payouts.engine import tasks
 from payouts.gateway import rate_limit
 from payouts.models import Attempt, Payout, PayoutStatus
 from payouts.seen import see
@@ -53,9 +54,10 @@ def commit(django_capture_on_commit_callbacks):
 
 
 def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
-    names = [each.name for each in jobs.all_jobs(heleket_client, account, 1)]
-    assert list(wakeups.JOBS) == names
-    assert [getattr(tasks, name).name for name in names] == list(map(wakeups.task_name, names))
+    names = [each.name for each in jobs.make_all(heleket_client, account, 1)]
+    assert names == ["submit", "check", "watch", "sync_services"]
+    assert [tasks.TASKS[name].name for name in names] == list(map(wakeups.task_name, names))
+    config.celery.app.finalize()
     assert set(config.celery.app.conf.beat_schedule) == set(names)
 
 
@@ -93,7 +95,7 @@ def test_f10_a_wakeup_without_work_ends_and_causes_no_other_when_the_rate_is_use
     paced = replace(office.account, calls_per_second=2)
     monkeypatch.setattr(tasks, "signed_in", lambda: (office.client, paced))
     rate_limit.consume(8, 2)
-    for task in (tasks.submit, tasks.check, tasks.watch):
+    for task in tasks.TASKS.values():
         with commit():
             task()
     assert broker() == []

@@ -281,7 +281,7 @@ def test_b13_what_is_not_ours_is_kept_as_foreign(client, payout, order_id):
 
 def test_b7_a_webhook_before_the_answer_brings_the_answer(client, office):
     PayoutFactory(status=PayoutStatus.APPROVED)
-    [call] = submission.claim(1, office.account)
+    [call] = submission.claim(1, office.account).items
     late = submission.send(call, office.client, timeout=office.account.timeout)
     remote = office.sandbox.payouts[0]
 

@@ -2,17 +2,19 @@
 
 import threading
 import time
-from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import OperationalError, connection
 
+from audit import jobs
+from audit.jobs import Claimed
 from payouts import polling, submission
-from payouts.engine import jobs, tasks, worker
+from payouts.engine import tasks, worker
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import LONGEST_BACKOFF, TOGETHER_SECONDS, Outage, Worker
 from payouts.gateway import rate_limit
+from payouts.jobs import Submit
 from payouts.models import Attempt, Payout, PayoutStatus
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 
@@ -39,7 +41,7 @@ def approved(db):
 @pytest.fixture
 def run(heleket_client, account):
     def run(threads=4, limit=None):
-        all_jobs = jobs.all_jobs(heleket_client, account, threads)
+        all_jobs = jobs.make_all(heleket_client, account, threads)
         return Worker(all_jobs, limit=limit).run(once=True)
 
     return run
@@ -60,6 +62,17 @@ def test_a_run_sends_what_is_approved_and_asks_about_what_is_due(approved, run, 
     assert run()["check"] == 30
     assert set(statuses()) == {"confirmed"}
     assert len(sandbox.order_ids) == 30
+
+
+def test_a_run_goes_on_behind_what_cannot_be_sent(approved, run, sandbox, monkeypatch):
+    """More than one claim finds only payouts that are not to be sent."""
+    monkeypatch.setattr("payouts.engine.worker.IDLE_SECONDS", 0.001)
+    approved(12)
+    Payout.objects.update(amount=7)  # their approvals were for another amount
+    approved(2)
+
+    assert run(threads=2)["submit"] == 2
+    assert statuses() == [*["pending"] * 12, *["broadcast"] * 2]
 
 
 def test_a_limit_ends_the_run(approved, run, sandbox):
@@ -156,7 +169,7 @@ def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
     approved, heleket_client, account, sandbox
 ):
     approved(4)
-    worker = Worker(jobs.all_jobs(heleket_client, account, 2))
+    worker = Worker(jobs.make_all(heleket_client, account, 2))
     sandbox.gate.set("before")
     threading.Thread(target=stop_when, args=(worker, sandbox, 2)).start()
     worker.run()
@@ -230,7 +243,7 @@ def stop_when(worker, sandbox, waiting):
 
 def test_a_worker_that_is_stopped_early_does_nothing(approved, heleket_client, account, sandbox):
     approved(2)
-    worker = Worker(jobs.all_jobs(heleket_client, account, 2))
+    worker = Worker(jobs.make_all(heleket_client, account, 2))
     worker.stop()
 
     assert not worker.run().total()
@@ -245,13 +258,13 @@ def test_a_hint_that_comes_while_heleket_is_asked_is_not_lost(
     [payout] = approved(1)
     run()
     clock.forward(minutes=1)
-    [question] = polling.claim(1, account)
+    [question] = polling.claim(1, account).items
     reply = polling.ask(question, heleket_client, timeout=account.timeout)
     Payout.objects.filter(pk=payout.pk).update(due_at=clock())
 
     polling.record([reply], account)
 
-    assert [each.attempt_id for each in polling.claim(1, account)] == [question.attempt_id]
+    assert [each.attempt_id for each in polling.claim(1, account).items] == [question.attempt_id]
 
 
 def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, account, clock):
@@ -260,7 +273,7 @@ def test_without_a_hint_the_next_question_waits(approved, run, heleket_client, a
     clock.forward(minutes=1)
     run()
 
-    assert polling.claim(1, account) == []
+    assert polling.claim(1, account).items == []
     assert Payout.objects.get().due_at > clock()
 
 
@@ -305,7 +318,7 @@ def test_g73_a_worker_that_stops_in_a_long_outage_still_tries_a_few_times(
     approved, heleket_client, account, monkeypatch, waits
 ):
     approved(1)
-    worker = Worker([jobs.submit(heleket_client, account, 1)])
+    worker = Worker([Submit(heleket_client, account, 1)])
     record, tries = submission.record, []
 
     def failing_record(answers, account):
@@ -323,16 +336,18 @@ def test_g73_a_worker_that_stops_in_a_long_outage_still_tries_a_few_times(
 
 
 def test_g73_a_claim_that_cannot_be_made_is_logged_once_and_tried_ever_more_rarely(
-    heleket_client, account, waits, caplog
+    heleket_client, account, waits, caplog, monkeypatch
 ):
     failures = [ZeroDivisionError("no such column")] * 3
 
     def claim(most):
         if failures:
             raise failures.pop()
-        return []
+        return Claimed()
 
-    [lane] = Worker([replace(jobs.submit(heleket_client, account, 1), claim=claim)]).lanes
+    job = Submit(heleket_client, account, 1)
+    monkeypatch.setattr(job, "claim", claim)
+    [lane] = Worker([job]).lanes
     looks = []
     for _ in range(4):
         lane.look_again = 0.0
@@ -362,8 +377,8 @@ def start(heleket_client, account):
 
     def start(threads=4):
         first = FirstQuestions()
-        all_jobs = jobs.all_jobs(heleket_client, account, threads, first.are_put)
-        return Worker(all_jobs).run(once=True)
+        all_jobs = jobs.make_all(heleket_client, account, threads)
+        return Worker(all_jobs, may_send=first.are_put).run(once=True)
 
     return start
 

@@ -27,7 +27,7 @@ def worker(world: "World") -> None:
 
 
 def submit(world: "World", most: int) -> int:
-    calls = world.try_once(lambda: submission.claim(most, world.account)) or []
+    calls = world.try_once(lambda: submission.claim(most, world.account).items) or []
     one_by_one = world.chance.random() < 0.5
     answers = []
     for call in calls:
@@ -40,9 +40,9 @@ def submit(world: "World", most: int) -> int:
 
 
 def check(world: "World", most: int) -> int:
-    questions = world.try_once(lambda: polling.claim(most, world.account)) or []
+    questions = world.try_once(lambda: polling.claim(most, world.account).items) or []
     questions = (
-        questions or world.try_once(lambda: polling.claim_watched(most, world.account)) or []
+        questions or world.try_once(lambda: polling.claim_watched(most, world.account).items) or []
     )
     replies = [polling.ask(each, world.client, timeout=world.account.timeout) for each in questions]
     store(world, replies, polling.record)

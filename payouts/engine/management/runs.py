@@ -5,13 +5,11 @@ from typing import Any
 
 from django.core.management.base import CommandParser, OutputWrapper
 
-import heleket
 from audit import clock
+from audit.jobs import Job
 from audit.operations import Outcome
 from payouts import explain
-from payouts.engine.jobs import Job
 from payouts.engine.worker import Worker, stopped_by_signals
-from payouts.gateway.accounts import GatewayAccount
 from payouts.management import base
 from payouts.models import Payout, PayoutQuerySet
 from payouts.staff import command_line
@@ -28,7 +26,7 @@ def add_options(parser: CommandParser) -> None:
 def run_due(
     out: OutputWrapper,
     due: PayoutQuerySet,
-    make_job: Callable[[heleket.HeleketClient, GatewayAccount, int], Job],
+    make_job: type[Job],
     is_well: Callable[[Payout], bool],
     *,
     threads: int,

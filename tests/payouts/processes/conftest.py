@@ -17,6 +17,7 @@ from tests.factories import (
     PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
+    put_off_price_list,
 )
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.processes.harness import (
@@ -67,6 +68,7 @@ def database(template, django_db_blocker):
         on_server(f"CREATE DATABASE {name} TEMPLATE {template}")
         at_database(name)
         PayoutMethodFactory()
+        put_off_price_list()
         yield name
         try:
             at_database(name)  # some tests have been elsewhere

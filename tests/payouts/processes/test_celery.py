@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from audit import clock
+from audit import clock, jobs
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations, wakeups
@@ -197,9 +197,10 @@ def test_g1_a_worker_of_another_desk_does_nothing_and_says_so(
         host="elsewhere.example", merchant_id="m", installation="test", bound_at=clock.now()
     )
     worker = start_celery(count=1)
-    for job in wakeups.JOBS:
+    for job in jobs.REGISTERED:
         ring(job)
 
-    until(lambda: worker.written.count("Nothing is sent and nothing is asked.") == 3)
+    refusal = "Nothing is sent and nothing is asked."
+    until(lambda: worker.written.count(refusal) == len(jobs.REGISTERED))
     assert sandbox.calls() == 0
     assert count(status="approved") == 1

@@ -3,6 +3,7 @@
 import pytest
 from django.db import connection
 
+from audit import jobs
 from payouts import wakeups
 from payouts.models import Attempt
 from tests.payouts.processes.conftest import (
@@ -28,7 +29,7 @@ def start(request, start_worker):
         broker = request.getfixturevalue("broker")
         worker = request.getfixturevalue("start_celery")(count=2)
         app = use_broker(broker.url)
-        worker.wake = lambda: [app.send_task(wakeups.task_name(job)) for job in wakeups.JOBS]
+        worker.wake = lambda: [app.send_task(wakeups.task_name(job)) for job in jobs.REGISTERED]
         worker.wake()
         return worker
 

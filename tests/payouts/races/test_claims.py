@@ -7,12 +7,11 @@ from threading import Event
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from audit import clock
+from audit import clock, jobs
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from audit.refusals import Refused
 from payouts import operations, polling, rebinding, submission
-from payouts.engine import jobs
 from payouts.engine.worker import Worker
 from payouts.gateway.models import Binding, RateLimit
 from payouts.models import Attempt, Payout, PayoutStatus
@@ -48,12 +47,16 @@ def make(transactional_db):
     return make
 
 
+def taken(claim, *args, **options):
+    return claim(*args, **options).items
+
+
 def test_a13_each_row_is_claimed_once_by_many_claimers(account, make, racers, rounds):
     claimers = racers(4)
     for _ in rounds:
         make(3)
-        claimed = returned(claimers.run(*[partial(submission.claim, 2, account)] * 4))
-        claimed += [submission.claim(10, account)]  # what skipping left over
+        claimed = returned(claimers.run(*[partial(taken, submission.claim, 2, account)] * 4))
+        claimed += [submission.claim(10, account).items]  # what skipping left over
 
         ids = [call.payout_id for calls in claimed for call in calls]
         assert len(ids) == len(set(ids)) == 3
@@ -64,8 +67,8 @@ def test_a13_each_row_is_claimed_once_by_many_claimers(account, make, racers, ro
 
 def test_f10_claims_of_both_kinds_share_what_the_rate_leaves(account, make, racers, rounds):
     rare = 0.001  # calls a second: one may be made, the next after a quarter of an hour
-    send = partial(submission.claim, 2, replace(account, calls_per_second=rare))
-    ask = partial(polling.claim, 2, replace(account, calls_per_second=rare))
+    send = partial(taken, submission.claim, 2, replace(account, calls_per_second=rare))
+    ask = partial(taken, polling.claim, 2, replace(account, calls_per_second=rare))
     duel = Duel(racers(4))
     make(4)
     submission.claim(2, account)
@@ -100,7 +103,7 @@ def test_a13_a_claim_passes_over_what_others_hold(account, make, racers):
         try:
             with connection.cursor() as cursor:
                 cursor.execute("SET lock_timeout = '5s'")
-            return submission.claim(1, account), submission.claim(1, account)
+            return submission.claim(1, account).items, submission.claim(1, account).items
         finally:
             pair.barrier.wait()
 
@@ -108,7 +111,7 @@ def test_a13_a_claim_passes_over_what_others_hold(account, make, racers):
 
     assert [call.payout_id for call in first] == [free.pk]
     assert second == []
-    assert [call.payout_id for call in submission.claim(1, account)] == [held.pk]
+    assert [call.payout_id for call in submission.claim(1, account).items] == [held.pk]
     assert_chains_hold()
 
 
@@ -144,7 +147,7 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
             has_ended.set()
 
     monkeypatch.setattr(submission, "choose", linger)
-    refused, calls = pair.run(rebind, partial(submission.claim, 1, account))
+    refused, calls = pair.run(rebind, partial(taken, submission.claim, 1, account))
 
     assert "present account: 1." in str(refused)
     assert Binding.objects.get().host == account.host
@@ -158,7 +161,7 @@ def test_a19_cancel_against_claim_has_one_winner_in_both_orders(account, make, d
     )
     for _ in rounds:
         [payout] = make(1)
-        claim = partial(submission.claim, 1, account, only=[payout.pk])
+        claim = partial(taken, submission.claim, 1, account, only=[payout.pk])
         cancel_it = partial(cancel, see([payout]))
         calls, [outcome] = duel.run(claim, cancel_it)
 
@@ -180,7 +183,7 @@ def test_a21_edit_against_claim_sends_only_what_was_approved(account, make, duel
     editor = StaffFactory(roles=["Requester"])
     for _ in rounds:
         [payout] = make(1)
-        claim = partial(submission.claim, 1, account, only=[payout.pk])
+        claim = partial(taken, submission.claim, 1, account, only=[payout.pk])
         edit = partial(
             operations.edit_payout,
             see([payout])[0],
@@ -239,7 +242,7 @@ def test_f2_a_real_deadlock_repeats_the_step_and_not_the_call(
         raise victims[0]
 
     monkeypatch.setattr(submission, "record", record_against_the_order)
-    worker = Worker(jobs.all_jobs(heleket_client, account, 2))
+    worker = Worker(jobs.make_all(heleket_client, account, 2))
     worker.run(once=True)
 
     assert [type(each) for each in victims] == [OperationalError]

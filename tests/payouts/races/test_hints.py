@@ -46,7 +46,7 @@ def attempt(account):
     """An attempt of a payout that is at Heleket, in real time."""
     with clock.replaced(clock.database_now):
         PayoutFactory(status=PayoutStatus.APPROVED)
-        [call] = submission.claim(1, account)
+        [call] = submission.claim(1, account).items
         remote = heleket.RemotePayout(uuid="uuid", status="process", is_final=False)
         submission.record([submission.Answer(call, remote)], account)
         yield Attempt.objects.get()

@@ -65,11 +65,11 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
         switch.set_sending(True, **by_operator)
 
     def work(answer, seed):
-        calls = submission.claim(4, account)
+        calls = submission.claim(4, account).items
         random.Random(seed).shuffle(calls)
         submission.record([submission.Answer(call, answer) for call in calls], account)
         polling.record(
-            [polling.Reply(each, answer_to_a_question) for each in polling.claim(4, account)],
+            [polling.Reply(each, answer_to_a_question) for each in polling.claim(4, account).items],
             account,
         )
 

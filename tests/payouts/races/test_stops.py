@@ -147,7 +147,7 @@ def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_betw
 
     stopped_in_between(stops, "let_stops_pass", stop)
 
-    assert submission.claim(1, account) == []
+    assert submission.claim(1, account).items == []
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
 
 

@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from payouts.engine import jobs
 from payouts.engine.management import runs
+from payouts.jobs import Check
 from payouts.management import base
 from payouts.models import Payout, WaitingFor
 
@@ -18,7 +18,7 @@ class Command(BaseCommand):
         runs.add_options(parser)
 
     def handle(self, **options: Any) -> None:
-        runs.run_due(self.stdout, Payout.objects.askable(), jobs.check, agrees, **options)
+        runs.run_due(self.stdout, Payout.objects.askable(), Check, agrees, **options)
 
 
 def agrees(payout: Payout) -> bool:

@@ -2,8 +2,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from payouts.engine import jobs
 from payouts.engine.management import runs
+from payouts.jobs import Submit
 from payouts.management import base
 from payouts.models import Payout, PayoutStatus
 
@@ -20,7 +20,7 @@ class Command(BaseCommand):
         runs.add_options(parser)
 
     def handle(self, **options: Any) -> None:
-        runs.run_due(self.stdout, Payout.objects.sendable(), jobs.submit, is_sent, **options)
+        runs.run_due(self.stdout, Payout.objects.sendable(), Submit, is_sent, **options)
 
 
 def is_sent(payout: Payout) -> bool:

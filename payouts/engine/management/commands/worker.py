@@ -7,11 +7,12 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 import heleket
-from payouts.engine import jobs
+from audit import jobs
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount, NotBound
+from payouts.heartbeats import Heartbeat, Pulse
 from payouts.staff import command_line
 
 logger = logging.getLogger("payouts.worker")
@@ -47,8 +48,9 @@ class Command(BaseCommand):
         stops = once or limit is not None
         with command_line.refusals_as_errors(), accounts.heleket_client() as client:
             account = accounts.open_account(client) if stops else sign_in(client)
-            may_send = FirstQuestions().are_put
-            worker = Worker(jobs.all_jobs(client, account, threads, may_send), limit=limit)
+            every = jobs.make_all(client, account, threads)
+            may_send, pulse = FirstQuestions().are_put, Pulse(Heartbeat.Kind.WORKER)
+            worker = Worker(every, limit=limit, may_send=may_send, pulse=pulse)
             logger.info("works for merchant %s at %s", account.merchant_id, account.host)
             with stopped_by_signals(worker):
                 done = worker.run(once=stops, on_round=reporter())

@@ -1,0 +1,67 @@
+"""The jobs of the money path: send what is approved, ask about what is under way, and watch what
+is not."""
+
+from collections.abc import Sequence
+
+import heleket
+from audit.codes import Reason
+from audit.jobs import Claimed
+from payouts import polling, submission
+from payouts.codes import PayoutCode
+from payouts.gateway.accounts import GatewayAccount
+from payouts.gateway.jobs import GatewayJob
+
+
+class Submit(GatewayJob):
+    name = "submit"
+    moves_money = True
+
+    def __init__(
+        self, client: heleket.HeleketClient, account: GatewayAccount, threads: int
+    ) -> None:
+        super().__init__(client, account, threads)
+        self.streak = submission.Streak()
+
+    def take(self, limit: int) -> Claimed[submission.Call]:
+        return submission.claim(limit, self.account)
+
+    def call(self, call: submission.Call) -> submission.Answer:
+        answer = submission.send(call, self.client, timeout=self.account.timeout)
+        return self.streak.judge(answer)
+
+    def record(self, answers: Sequence[submission.Answer]) -> None:
+        submission.record(answers, self.account)
+
+    def not_called(self, call: submission.Call) -> submission.Answer:
+        return submission.Answer(call, submission.Unsent(Reason(PayoutCode.NOT_CALLED)))
+
+    def asks_to_back_off(self, answer: submission.Answer) -> bool:
+        return answer.breaks_off or isinstance(answer.outcome, heleket.TooManyRequests)
+
+
+class Check(GatewayJob):
+    name = "check"
+
+    def take(self, limit: int) -> Claimed[polling.Question]:
+        return polling.claim(limit, self.account)
+
+    def call(self, question: polling.Question) -> polling.Reply:
+        return polling.ask(question, self.client, timeout=self.account.timeout)
+
+    def record(self, replies: Sequence[polling.Reply]) -> None:
+        polling.record(replies, self.account)
+
+    def asks_to_back_off(self, reply: polling.Reply) -> bool:
+        return isinstance(reply.answer, heleket.TooManyRequests)
+
+
+class Watch(Check):
+    """Ask about what is not under way: earlier tries, and what was ended or put back."""
+
+    name = "watch"
+
+    def __init__(self, client: heleket.HeleketClient, account: GatewayAccount, _threads: int):
+        super().__init__(client, account, threads=1)
+
+    def take(self, limit: int) -> Claimed[polling.Question]:
+        return polling.claim_watched(limit, self.account)
