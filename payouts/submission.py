@@ -119,8 +119,8 @@ def due_payouts(only: Collection[UUID] | None) -> PayoutQuerySet:
 def choose(
     limit: int, only: Collection[UUID] | None
 ) -> tuple[list[UUID], dict[Pause, Collection[UUID]]]:
-    """Lock due payouts with their wallets and return their ids, oldest first, heeding pauses; and
-    for each pause those that would probe it.
+    """Lock due payouts with their wallets and return their ids, oldest first, without what
+    is paused; and for each pause those that would probe it.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
@@ -128,8 +128,8 @@ def choose(
     standing = list(Pause.objects.select_for_update())
 
     def lets_one_through(each: Pause) -> bool:
-        by_hand = only is not None and each.cause != Pause.Cause.SLOW_DOWN
-        return by_hand or each.probe_at <= now
+        is_of_a_person = only is not None and each.cause != Pause.Cause.SLOW_DOWN
+        return is_of_a_person or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
         return [], {}
@@ -370,22 +370,22 @@ def record(answers: Sequence[Answer], account: GatewayAccount) -> None:
 
 
 def apply(case: Case, answer: Answer, owners: Mapping[str, str], account: GatewayAccount) -> None:
-    told, call = answer.outcome, answer.call
-    if isinstance(told, heleket.HeleketError) and not call_answers.is_clear(told):
-        call_answers.apply_no_answer(case, call.number, told, account)
+    outcome, call = answer.outcome, answer.call
+    if isinstance(outcome, heleket.HeleketError) and not call_answers.is_clear(outcome):
+        call_answers.apply_no_answer(case, call.number, outcome, account)
         return
     call_answers.answered(case.attempt, call.number, account)
-    match told:
+    match outcome:
         case heleket.RemotePayout():
             recording.apply_remote(
-                case, told, owners, channel=Channel.WORKER, asked_at=call.claimed_at
+                case, outcome, owners, channel=Channel.WORKER, asked_at=call.claimed_at
             )
         case heleket.RequestRejected():
-            call_answers.apply_refusal(case, told)
+            call_answers.apply_refusal(case, outcome)
         case heleket.Unavailable():
-            call_answers.apply_not_executed(case, told)
+            call_answers.apply_not_executed(case, outcome)
         case Unsent():
-            call_answers.apply_unsent(case, told.reason)
+            call_answers.apply_unsent(case, outcome.reason)
 
 
 def count_failures(answers: Sequence[Answer]) -> None:
@@ -436,6 +436,6 @@ def send_now(
     for call in claim(1, account, only=[seen.id]).items:
         record([send(call, client, timeout=account.timeout)], account)
         return explain.outcome_of(seen.id)
-    # A worker that heard of it may have been faster.
+    # A worker that was woken may have been faster.
     is_sent = Payout.objects.filter(pk=seen.id, status__in=SENT).exists()
     return replace(explain.outcome_of(seen.id), done=is_sent)

@@ -1,4 +1,4 @@
-"""The worker's jobs as Celery tasks: a message only rings, the tables say what there is to do."""
+"""The worker's jobs as Celery tasks: a message only wakes, the tables say what there is to do."""
 
 import logging
 import mmap
@@ -22,7 +22,7 @@ from payouts.heartbeats import Heartbeat, Pulse
 logger = logging.getLogger("payouts.worker")
 
 THREADS = 8
-# A round that still finds work ends after this and rings again: no job keeps a process to itself.
+# A round that still finds work ends after this and wakes the next, so no job keeps a process.
 ROUND_SECONDS = 5.0
 
 # Shared with the processes that are forked from this one, and free of locks, as each may be killed.
@@ -49,7 +49,7 @@ TASKS = {name: task_of(name) for name in jobs.REGISTERED}
 
 
 def work(name: str) -> None:
-    """Do what is due of one job, and leave it to the next ring if that cannot be."""
+    """Do what is due of one job, and leave it to the next wakeup if that cannot be."""
     try:
         work_for(*signed_in(), name)
     except (WrongAccount, heleket.InvalidBaseUrl, heleket.MissingCredentials) as exc:
@@ -61,7 +61,8 @@ def work(name: str) -> None:
 
 
 def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) -> None:
-    """Work for some seconds at most, and until each answer is recorded; ring if there is more."""
+    """Work for some seconds at most, and until each answer is recorded. If there is more, wake
+    another."""
     job = jobs.REGISTERED[name](client, account, THREADS)
     worker = Worker([job], seconds=ROUND_SECONDS, may_send=may_send, pulse=pulse)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
@@ -88,6 +89,6 @@ def first_questions() -> FirstQuestions:
 
 @cache
 def signed_in() -> tuple[heleket.HeleketClient, GatewayAccount]:
-    """The client and the desk of this process, made at its first ring: after a fork."""
+    """The client and the desk of this process, made at its first wakeup: after a fork."""
     client = accounts.heleket_client()
     return client, accounts.open_account(client)

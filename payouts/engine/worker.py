@@ -50,26 +50,26 @@ class Outage:
 
     def __init__(self) -> None:
         self.failures = 0
-        self.told: set[str] = set()
+        self.logged: set[str] = set()
 
     def get_over(self, trouble: Exception) -> None:
         """Wait ever longer and connect anew: a server that only reads keeps its connections."""
         self.failures += 1
         text = str(trouble).strip().partition("\n")[0]
         kind = database.code_of(trouble) or text
-        if kind not in self.told:
+        if kind not in self.logged:
             logger.warning("the database failed, the step is repeated: %s", text)
-            self.told.add(kind)
+            self.logged.add(kind)
         connection.close()
         time.sleep(backoff(self.failures))
 
     def end(self) -> None:
         if self.failures:
             logger.warning("the database answers again, after %d failures", self.failures)
-        self.failures, self.told = 0, set()
+        self.failures, self.logged = 0, set()
 
 
-outage = Outage()  # of this process: with Celery every ring has a worker of its own
+outage = Outage()  # of this process: with Celery every wakeup has a worker of its own
 
 
 class Lane:
@@ -95,14 +95,14 @@ class Lane:
         return not self.under_way and not self.results
 
     def claim(self) -> Sequence[Any] | None:
-        """Take as many items as there is room for; None if that is too few to be worth a claim."""
-        room = self.job.threads + self.ahead - len(self.under_way)
+        """Take as many items as calls can be made; None if too few to be worth a claim."""
+        wanted = self.job.threads + self.ahead - len(self.under_way)
         if self.left is not None:
-            room = min(room, self.left)
+            wanted = min(wanted, self.left)
         enough = max(self.ahead // 2, 1) if self.under_way else 1
-        if room < enough or time.monotonic() < self.look_again:
+        if wanted < enough or time.monotonic() < self.look_again:
             return None
-        claimed, now = self.claim_safely(room), time.monotonic()
+        claimed, now = self.claim_safely(wanted), time.monotonic()
         self.is_dry = not claimed.items and claimed.look_again is None
         if self.left is not None:
             self.left -= len(claimed.items)
@@ -180,8 +180,8 @@ class Worker:
         self.done: Counter[str] = Counter()
         self.last_tries = 0  # to record, since it is stopping
         self.is_stopping = False
-        # Set once Heleket asked for silence: what was claimed before is not called any more. What
-        # is claimed once the silence is recorded gets a new one, as a claim heeds what is recorded.
+        # Set once Heleket asked us to back off: what was claimed before is not called any more.
+        # What is claimed once that is recorded gets a new one, as a claim looks at what is recorded.
         self.backed_off = threading.Event()
         self.claims_until = time.monotonic() + seconds
 

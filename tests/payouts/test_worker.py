@@ -182,7 +182,7 @@ def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
     assert [event.event_type for event in back.events.order_by("number")][-1] == "put_back"
 
 
-def test_a12_what_is_not_called_yet_when_heleket_asks_for_silence_is_given_back(
+def test_a12_what_is_not_called_yet_when_heleket_asks_to_back_off_is_given_back(
     approved, run, sandbox, clock
 ):
     approved(4)
@@ -216,7 +216,7 @@ def test_g74_what_is_claimed_and_not_called_when_failures_are_too_many_is_given_
     assert "takes no calls now" in back.why.sentence
 
 
-def test_a12_questions_that_are_not_asked_yet_are_asked_after_the_silence(
+def test_a12_questions_that_are_not_asked_yet_are_asked_after_the_backoff(
     approved, run, sandbox, clock
 ):
     approved(4)
@@ -304,8 +304,8 @@ def test_g73_an_outage_is_logged_once_and_its_end_once_with_growing_waits(
 
     assert set(statuses()) == {"broadcast"}
     assert len(sandbox.calls) == 3
-    told = [each.message for each in caplog.records if "database" in each.message]
-    assert told == [
+    logged = [each.message for each in caplog.records if "database" in each.message]
+    assert logged == [
         "the database failed, the step is repeated: it only reads",
         "the database answers again, after 7 failures",
     ]
@@ -358,7 +358,7 @@ def test_g73_a_claim_that_cannot_be_made_is_logged_once_and_tried_ever_more_rare
     assert caplog.text.count("nothing could be claimed") == 1
 
 
-def test_g73_a_ring_without_a_database_leaves_the_work_to_the_next(monkeypatch, waits, caplog):
+def test_g73_a_wakeup_without_a_database_leaves_the_work_to_the_next(monkeypatch, waits, caplog):
     def fail():
         raise OperationalError("no connection")
 
@@ -444,7 +444,7 @@ def test_a2_a_starting_worker_leaves_calls_to_the_worker_whose_lease_still_runs(
     assert Payout.objects.get(pk=its_own).status == PayoutStatus.SUBMITTING
 
 
-def test_a2_a_worker_that_starts_in_a_silence_waits_with_both(lost, approved, start, sandbox):
+def test_a2_a_worker_that_starts_in_a_backoff_waits_with_both(lost, approved, start, sandbox):
     lost(1)
     approved(1)
     rate_limit.back_off(60)

@@ -72,7 +72,7 @@ FOUND_BY_RUNS = [
         "timeout or 5xx treated as failure",
         "I6",
         "payouts.submission.apply",
-        "        call_answers.apply_no_answer(case, call.number, told, account)\n",
+        "        call_answers.apply_no_answer(case, call.number, outcome, account)\n",
         "        call_answers.answered(case.attempt, call.number, account)\n"
         "        if case.payout.status == PayoutStatus.SUBMITTING:\n"
         "            case.log_event(EventType.FAIL, case.payout.why)\n"

@@ -26,24 +26,24 @@ def app(broker, use_broker):
 
 
 @pytest.fixture
-def ring(app):
+def wake(app):
     return lambda job, times=1: [app.send_task(wakeups.task_name(job)) for _ in range(times)]
 
 
-def test_a13_hosts_beats_engines_and_rings_pay_each_of_100_rows_once(
-    make_approved, sandbox, start_celery, start_beat, start_worker, ring
+def test_a13_hosts_beats_engines_and_wakeups_pay_each_of_100_rows_once(
+    make_approved, sandbox, start_celery, start_beat, start_worker, wake
 ):
-    """Two Celery workers, two beats, a `worker` beside them, and every ring many times over."""
+    """Two Celery workers, two beats, a `worker` beside them, and every wakeup many times over."""
     make_approved(100)
     sandbox.control("latency", seconds=0.05)
     for _ in range(2):
         start_celery()
         start_beat()
-    ring("submit", 20)
+    wake("submit", 20)
     until(lambda: sandbox.creates() > 10)
     start_worker("--threads=2")
-    ring("submit", 20)
-    ring("check", 20)
+    wake("submit", 20)
+    wake("check", 20)
     until_all("broadcast")
 
     until(lambda: sandbox.control("advance") == 0)
@@ -98,11 +98,11 @@ def test_f7_a_broker_that_is_lost_makes_all_slower_and_nothing_wrong(
     assert sandbox.creates() == 131
 
 
-def test_f5_sigterm_finishes_what_is_under_way(make_approved, sandbox, start_celery, ring):
+def test_f5_sigterm_finishes_what_is_under_way(make_approved, sandbox, start_celery, wake):
     make_approved(40)
     sandbox.control("gate", mode="before")
     worker = start_celery(count=1)
-    ring("submit")
+    wake("submit")
     until(lambda: sandbox.waiting() == 8)
     assert count(status="submitting") > 8
     worker.send(signal.SIGTERM)
@@ -117,30 +117,30 @@ def test_f5_sigterm_finishes_what_is_under_way(make_approved, sandbox, start_cel
 
 
 def test_f5_a_killed_child_and_a_lost_machine_leave_leases_and_nothing_else(
-    make_approved, sandbox, start_celery, ring
+    make_approved, sandbox, start_celery, wake
 ):
     make_approved(8)
     sandbox.control("gate", mode="after")
     lost = start_celery(count=1)
-    ring("submit")
+    wake("submit")
     until(lambda: sandbox.waiting() == 8)
     [child] = lost.children
     os.kill(child, signal.SIGKILL)
     until(lambda: lost.children not in ([], [child]))
     make_approved(8)
-    ring("submit")
+    wake("submit")
     until(lambda: sandbox.waiting() == 16)
     lost.kill()
     sandbox.control("gate", mode="open")
 
     start_celery(count=1)
-    until(lambda: ring("check") and count(status="broadcast") == 16, every=0.5)
+    until(lambda: wake("check") and count(status="broadcast") == 16, every=0.5)
     assert_each_paid_once(sandbox)
     assert sandbox.creates() == 16
 
 
 def test_f10_both_engines_together_keep_to_one_rate(
-    make_approved, sandbox, start_celery, start_worker, environment, ring
+    make_approved, sandbox, start_celery, start_worker, environment, wake
 ):
     """In no stretch of time are there more calls than the rate allows, the burst, and what is
     between its claim and the gateway: at most one call for each thread."""
@@ -148,7 +148,7 @@ def test_f10_both_engines_together_keep_to_one_rate(
     environment["HELEKET_CALLS_PER_SECOND"] = str(rate)
     start_celery(count=1)
     make_approved(150)
-    ring("submit")
+    wake("submit")
     for _ in range(2):
         start_worker("--threads=2")
     seen = []
@@ -166,7 +166,7 @@ def test_f10_both_engines_together_keep_to_one_rate(
             assert later - calls <= rate * (end - start) + burst + threads
 
 
-def test_a12_a_429_silences_both_engines(
+def test_a12_both_engines_back_off_after_a_429(
     make_approved, sandbox, start_celery, start_beat, start_worker
 ):
     make_approved(4)
@@ -190,7 +190,7 @@ def test_a12_a_429_silences_both_engines(
 
 
 def test_g1_a_worker_of_another_desk_does_nothing_and_says_so(
-    make_approved, sandbox, start_celery, ring
+    make_approved, sandbox, start_celery, wake
 ):
     make_approved()
     Binding.objects.create(
@@ -198,7 +198,7 @@ def test_g1_a_worker_of_another_desk_does_nothing_and_says_so(
     )
     worker = start_celery(count=1)
     for job in jobs.REGISTERED:
-        ring(job)
+        wake(job)
 
     refusal = "Nothing is sent and nothing is asked."
     until(lambda: worker.written.count(refusal) == len(jobs.REGISTERED))

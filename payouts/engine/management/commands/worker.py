@@ -71,14 +71,14 @@ def sign_in(client: heleket.HeleketClient) -> GatewayAccount:
 
 def reporter() -> Callable[[Counter[str]], None]:
     """Return a function that logs what was done, at most once a second and only if it grew."""
-    told: Counter[str] = Counter()
-    told_at = time.monotonic()
+    logged: Counter[str] = Counter()
+    logged_at = time.monotonic()
 
     def report(done: Counter[str]) -> None:
-        nonlocal told, told_at
-        if done != told and time.monotonic() - told_at >= REPORT_SECONDS:
-            logger.info("recorded %s", in_words(done - told))
-            told, told_at = done.copy(), time.monotonic()
+        nonlocal logged, logged_at
+        if done != logged and time.monotonic() - logged_at >= REPORT_SECONDS:
+            logger.info("recorded %s", in_words(done - logged))
+            logged, logged_at = done.copy(), time.monotonic()
 
     return report
 

@@ -1,4 +1,4 @@
-"""How often all processes together call Heleket: our own rate, and the silence it asks for."""
+"""How often all processes together call Heleket: our own rate, and the backoff it asks for."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -115,12 +115,12 @@ def all_jobs(office):
     return jobs.make_all(office.client, office.account, 2)
 
 
-def test_f10_without_room_a_job_with_nothing_to_do_ends_at_once(paced):
+def test_f10_without_a_call_left_a_job_with_nothing_to_do_ends_at_once(paced):
     rate_limit.consume(8, 2)
     assert all(after_one_round(job).is_dry for job in all_jobs(paced))
 
 
-def test_f10_without_room_a_job_with_something_to_do_goes_on(paced):
+def test_f10_without_a_call_left_a_job_with_something_to_do_goes_on(paced):
     sent, _waiting = approved(2)
     paced.submit(limit=1)
     rate_limit.consume(8, 2)
@@ -155,7 +155,9 @@ def leave_one_call(office):
     RateLimit.objects.update(free_at=office.clock() + timedelta(seconds=rate_limit.BURST_SECONDS))
 
 
-def test_f10_room_that_comes_after_a_claim_in_vain_is_no_end_of_the_work(paced, monkeypatch):
+def test_f10_a_call_that_is_available_after_a_claim_in_vain_is_no_end_of_the_work(
+    paced, monkeypatch
+):
     approved(1)
     rate_limit.consume(4, 2)
     job = Submit(paced.client, paced.account, 2)
@@ -206,9 +208,9 @@ def test_a12_a_question_that_meets_429_silences_all(office):
     office.clock.forward(seconds=39)
     Payout.objects.under_way().update(due_at=office.clock())
     assert (office.submit(), office.check()) == (0, 0)
-    told = explain.explain(now(payouts[2]))
-    assert told.waiting_for == "gateway"
-    assert "call less often" in told.sentence
+    explanation = explain.explain(now(payouts[2]))
+    assert explanation.waiting_for == "gateway"
+    assert "call less often" in explanation.sentence
     assert len(office.sandbox.calls) == calls
     assert now(payouts[2]).status == PayoutStatus.APPROVED
 
@@ -222,7 +224,7 @@ def test_a12_a_question_that_meets_429_silences_all(office):
     [("429", 60), ("429_retry_after", 1800)],
     ids=["no time named", "days"],
 )
-def test_a12_a_silence_is_a_minute_or_half_an_hour_at_most(office, fault, seconds):
+def test_a12_a_backoff_is_a_minute_or_half_an_hour_at_most(office, fault, seconds):
     approved(1)
     office.submit()
     office.sandbox.faults.add(fault, seconds=999_999, path="/v1/payout/info")
@@ -231,7 +233,7 @@ def test_a12_a_silence_is_a_minute_or_half_an_hour_at_most(office, fault, second
     assert RateLimit.objects.get().backoff_until - office.clock() == timedelta(seconds=seconds)
 
 
-def test_a12_a_shorter_silence_does_not_end_a_longer_one(office):
+def test_a12_a_shorter_backoff_does_not_end_a_longer_one(office):
     approved(2)
     office.submit()
     for wait in (300, 20):
@@ -260,15 +262,15 @@ def test_f6_what_a_clock_wrote_that_was_days_ahead_stops_nothing(paced):
     assert paced.submit() == 3
 
 
-def test_a12_the_beginning_of_a_silence_is_a_desk_event_and_its_later_answers_are_none(office):
+def test_a12_the_beginning_of_a_backoff_is_a_desk_event_and_its_later_answers_are_none(office):
     approved(2)
     office.submit()
 
     for wait in (20, 300):  # both calls were under way
         office.sandbox.faults.add("429_retry_after", seconds=wait, path="/v1/payout/info")
     office.ask_now()
-    [told] = DeskEvent.objects.filter(event_type="back_off")
-    assert told.reason
+    [event] = DeskEvent.objects.filter(event_type="back_off")
+    assert event.reason
 
     office.clock.forward(minutes=6)
     office.sandbox.faults.add("429", path="/v1/payout/info")
@@ -292,9 +294,9 @@ def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
         rate_limit.back_off(20 * 60)
 
     for payout in (lost, sent, cancelled):
-        told = explain.explain(now(payout))
-        assert told.next == "Heleket asks us to call less often; calls go on at 09:20:00."
-        assert "can ask Heleket now" not in told.who
+        explanation = explain.explain(now(payout))
+        assert explanation.next == "Heleket asks us to call less often; calls go on at 09:20:00."
+        assert "can ask Heleket now" not in explanation.who
     office.clock.forward(minutes=20)
     assert "Heleket is asked at" in explain.explain(now(sent)).next
 
@@ -315,18 +317,18 @@ def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office)
     assert RateLimit.objects.get().backoff_until - office.clock() == timedelta(seconds=90)
 
 
-def test_a12_nobody_calls_by_hand_while_heleket_wants_silence(office):
+def test_a12_no_person_calls_while_heleket_asks_to_back_off(office):
     sent, waiting = approved(2)
     office.submit(limit=1)
     office.sandbox.faults.add("429", path="/v1/payout/info")
     office.ask_now()
     calls = len(office.sandbox.calls)
     seen_sent, seen_waiting = see([now(sent), now(waiting)])
-    by_hand = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN)}
+    person = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN)}
 
-    polling.ask_now(seen_sent, office.client, office.account, **by_hand)
-    told = submission.send_now(seen_waiting, office.client, office.account, **by_hand)
+    polling.ask_now(seen_sent, office.client, office.account, **person)
+    outcome = submission.send_now(seen_waiting, office.client, office.account, **person)
 
-    assert not told.done
-    assert "call less often" in told.text
+    assert not outcome.done
+    assert "call less often" in outcome.text
     assert len(office.sandbox.calls) == calls
