@@ -181,7 +181,7 @@ class Worker:
         self.last_tries = 0  # to record, since it is stopping
         self.is_stopping = False
         # Set once Heleket asked us to back off: what was claimed before is not called any more.
-        # What is claimed once that is recorded gets a new one, as a claim looks at what is recorded.
+        # It is a new one once that is recorded, as a later claim looks at what is recorded.
         self.backed_off = threading.Event()
         self.claims_until = time.monotonic() + seconds
 
