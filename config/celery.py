@@ -30,7 +30,7 @@ app.conf.update(
     broker_connection_max_retries=None,  # a worker waits for its broker for ever
     broker_connection_retry_on_startup=True,
     broker_transport_options={
-        "max_retries": 0,  # of a process that wakes; the sweep is the retry
+        "max_retries": 0,  # of a process that wakes others; the sweep is the retry
         "socket_connect_timeout": 1,  # Redis
         "socket_timeout": 2,
         "client-config": {"connect_timeout": 1, "retries": {"total_max_attempts": 1}},  # SQS
@@ -38,7 +38,7 @@ app.conf.update(
     accept_content=["json"],
     worker_enable_remote_control=False,  # by it the broker could stop our workers, or set them
     task_ignore_result=True,
-    # A wakeup is spent when it has arrived: the rows say what became of the work, so late
+    # A wakeup is used up when it is heard: the rows say what became of the work, so late
     # acknowledgement would save nothing. And kombu 5.7 ends a worker that loses Redis while it
     # owes an acknowledgement, which is also why no wakeup is fetched before a process is free.
     task_acks_late=False,

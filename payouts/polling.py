@@ -139,8 +139,8 @@ def ask_now(
     for question in claim(1, account, only=[seen.id]).items:
         reply = ask(question, client, timeout=account.timeout)
         record([reply], account)
-        outcome = explain.outcome_of(seen.id)
+        result = explain.outcome_of(seen.id)
         if isinstance(reply.answer, heleket.HeleketError):
-            return replace(outcome, text=f"{reply.answer.message} {outcome.text}")
-        return outcome
+            return replace(result, text=f"{reply.answer.message} {result.text}")
+        return result
     return outcome

@@ -119,8 +119,8 @@ def due_payouts(only: Collection[UUID] | None) -> PayoutQuerySet:
 def choose(
     limit: int, only: Collection[UUID] | None
 ) -> tuple[list[UUID], dict[Pause, Collection[UUID]]]:
-    """Lock due payouts with their wallets and return their ids, oldest first, without what
-    is paused; and for each pause those that would probe it.
+    """Lock due payouts with their wallets and return their ids, oldest first, as pauses allow; and
+    for each pause those that would probe it.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
@@ -128,8 +128,8 @@ def choose(
     standing = list(Pause.objects.select_for_update())
 
     def lets_one_through(each: Pause) -> bool:
-        is_of_a_person = only is not None and each.cause != Pause.Cause.SLOW_DOWN
-        return is_of_a_person or each.probe_at <= now
+        by_person = only is not None and each.cause != Pause.Cause.SLOW_DOWN
+        return by_person or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
         return [], {}
@@ -436,6 +436,6 @@ def send_now(
     for call in claim(1, account, only=[seen.id]).items:
         record([send(call, client, timeout=account.timeout)], account)
         return explain.outcome_of(seen.id)
-    # A worker that was woken may have been faster.
+    # A worker that heard of it may have been faster.
     is_sent = Payout.objects.filter(pk=seen.id, status__in=SENT).exists()
     return replace(explain.outcome_of(seen.id), done=is_sent)

@@ -22,7 +22,7 @@ from payouts.heartbeats import Heartbeat, Pulse
 logger = logging.getLogger("payouts.worker")
 
 THREADS = 8
-# A round that still finds work ends after this and wakes the next, so no job keeps a process.
+# A round that still finds work ends after this and wakes another: no job keeps a process to itself.
 ROUND_SECONDS = 5.0
 
 # Shared with the processes that are forked from this one, and free of locks, as each may be killed.
@@ -61,8 +61,7 @@ def work(name: str) -> None:
 
 
 def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) -> None:
-    """Work for some seconds at most, and until each answer is recorded. If there is more, wake
-    another."""
+    """Work for some seconds at most, and until each answer is recorded; wake again for more."""
     job = jobs.REGISTERED[name](client, account, THREADS)
     worker = Worker([job], seconds=ROUND_SECONDS, may_send=may_send, pulse=pulse)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)

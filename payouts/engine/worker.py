@@ -95,14 +95,14 @@ class Lane:
         return not self.under_way and not self.results
 
     def claim(self) -> Sequence[Any] | None:
-        """Take as many items as calls can be made; None if too few to be worth a claim."""
-        wanted = self.job.threads + self.ahead - len(self.under_way)
+        """Take as many items as may wait here; None if that is too few to be worth a claim."""
+        most = self.job.threads + self.ahead - len(self.under_way)
         if self.left is not None:
-            wanted = min(wanted, self.left)
+            most = min(most, self.left)
         enough = max(self.ahead // 2, 1) if self.under_way else 1
-        if wanted < enough or time.monotonic() < self.look_again:
+        if most < enough or time.monotonic() < self.look_again:
             return None
-        claimed, now = self.claim_safely(wanted), time.monotonic()
+        claimed, now = self.claim_safely(most), time.monotonic()
         self.is_dry = not claimed.items and claimed.look_again is None
         if self.left is not None:
             self.left -= len(claimed.items)
@@ -180,8 +180,8 @@ class Worker:
         self.done: Counter[str] = Counter()
         self.last_tries = 0  # to record, since it is stopping
         self.is_stopping = False
-        # Set once Heleket asked us to back off: what was claimed before is not called any more.
-        # It is a new one once that is recorded, as a later claim looks at what is recorded.
+        # Set once Heleket asked us to back off: what was claimed before is not called any more. A
+        # new one follows once that is recorded, as later claims go by what is recorded.
         self.backed_off = threading.Event()
         self.claims_until = time.monotonic() + seconds
 

@@ -140,7 +140,7 @@ def test_f10_the_price_list_waits_for_the_rate_and_keeps_its_turn(
     assert RateLimit.objects.get().free_at - clock() == timedelta(seconds=1.5)
 
 
-def test_a12_a_price_list_that_meets_429_silences_all(run, sandbox, clock):
+def test_a12_a_price_list_that_meets_429_has_all_back_off(run, sandbox, clock):
     sandbox.faults.add("429_retry_after", path=SERVICES, times=1, seconds=90)
     run()
     assert RateLimit.objects.get().backoff_until - clock() == timedelta(seconds=90)

@@ -155,9 +155,7 @@ def leave_one_call(office):
     RateLimit.objects.update(free_at=office.clock() + timedelta(seconds=rate_limit.BURST_SECONDS))
 
 
-def test_f10_a_call_that_is_available_after_a_claim_in_vain_is_no_end_of_the_work(
-    paced, monkeypatch
-):
+def test_f10_a_call_left_after_a_claim_in_vain_is_no_end_of_the_work(paced, monkeypatch):
     approved(1)
     rate_limit.consume(4, 2)
     job = Submit(paced.client, paced.account, 2)
@@ -197,7 +195,7 @@ def test_f10_a_payout_that_waits_is_due_at_once_when_a_person_hurries_it(office)
     assert office.submit() == 1
 
 
-def test_a12_a_question_that_meets_429_silences_all(office):
+def test_a12_a_question_that_meets_429_has_all_back_off(office):
     payouts = approved(3)
     office.submit(limit=2)
     office.sandbox.faults.add("429_retry_after", times=1, seconds=40, path="/v1/payout/info")
@@ -208,9 +206,9 @@ def test_a12_a_question_that_meets_429_silences_all(office):
     office.clock.forward(seconds=39)
     Payout.objects.under_way().update(due_at=office.clock())
     assert (office.submit(), office.check()) == (0, 0)
-    explanation = explain.explain(now(payouts[2]))
-    assert explanation.waiting_for == "gateway"
-    assert "call less often" in explanation.sentence
+    explained = explain.explain(now(payouts[2]))
+    assert explained.waiting_for == "gateway"
+    assert "call less often" in explained.sentence
     assert len(office.sandbox.calls) == calls
     assert now(payouts[2]).status == PayoutStatus.APPROVED
 
@@ -294,14 +292,14 @@ def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
         rate_limit.back_off(20 * 60)
 
     for payout in (lost, sent, cancelled):
-        explanation = explain.explain(now(payout))
-        assert explanation.next == "Heleket asks us to call less often; calls go on at 09:20:00."
-        assert "can ask Heleket now" not in explanation.who
+        explained = explain.explain(now(payout))
+        assert explained.next == "Heleket asks us to call less often; calls go on at 09:20:00."
+        assert "can ask Heleket now" not in explained.who
     office.clock.forward(minutes=20)
     assert "Heleket is asked at" in explain.explain(now(sent)).next
 
 
-def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office):
+def test_a12_a_question_about_an_earlier_try_that_meets_429_has_all_back_off(office):
     [payout] = approved(1)
     office.sandbox.set_fate("final_fail", order_id=payout.order_id("test"))
     office.submit()
@@ -317,17 +315,17 @@ def test_a12_a_question_about_an_earlier_try_that_meets_429_silences_all(office)
     assert RateLimit.objects.get().backoff_until - office.clock() == timedelta(seconds=90)
 
 
-def test_a12_no_person_calls_while_heleket_asks_to_back_off(office):
+def test_a12_no_person_calls_while_heleket_asks_for_a_backoff(office):
     sent, waiting = approved(2)
     office.submit(limit=1)
     office.sandbox.faults.add("429", path="/v1/payout/info")
     office.ask_now()
     calls = len(office.sandbox.calls)
     seen_sent, seen_waiting = see([now(sent), now(waiting)])
-    person = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN)}
+    by_person = {"actor": Actor.staff(office.person("Operator"), Channel.ADMIN)}
 
-    polling.ask_now(seen_sent, office.client, office.account, **person)
-    outcome = submission.send_now(seen_waiting, office.client, office.account, **person)
+    polling.ask_now(seen_sent, office.client, office.account, **by_person)
+    outcome = submission.send_now(seen_waiting, office.client, office.account, **by_person)
 
     assert not outcome.done
     assert "call less often" in outcome.text

@@ -182,7 +182,7 @@ def test_f5_a_stopped_worker_finishes_its_calls_and_gives_back_what_waits(
     assert [event.event_type for event in back.events.order_by("number")][-1] == "put_back"
 
 
-def test_a12_what_is_not_called_yet_when_heleket_asks_to_back_off_is_given_back(
+def test_a12_what_is_not_called_yet_when_heleket_asks_for_a_backoff_is_given_back(
     approved, run, sandbox, clock
 ):
     approved(4)

@@ -166,7 +166,7 @@ def test_f10_both_engines_together_keep_to_one_rate(
             assert later - calls <= rate * (end - start) + burst + threads
 
 
-def test_a12_both_engines_back_off_after_a_429(
+def test_a12_after_a_429_both_engines_back_off(
     make_approved, sandbox, start_celery, start_beat, start_worker
 ):
     make_approved(4)
