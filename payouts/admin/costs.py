@@ -10,10 +10,12 @@ from django.utils.translation import gettext as _
 import heleket
 from audit.refusals import Refusal
 from payouts import explain
+from payouts.eligibility import refusal_of_service
 from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
 from payouts.gateway.models import RateLimit
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
+from wallets.codes import WalletCode
 from wallets.models import PayoutMethod, Wallet
 
 ASK_SECONDS = 5.0  # a person waits for the page
@@ -40,7 +42,7 @@ def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:
         amount=amount,
         fee=service.fee_for(amount),
         debit=service.debit_for(amount),
-        refusal=service.refusal_for(amount),
+        refusal=refusal_of_service(service, amount),
     )
 
 
@@ -56,7 +58,7 @@ def estimate_in_words(wallet: Wallet, typed: Any) -> dict[str, str]:
     except InvalidAmount as exc:
         return {"note": str(exc)}
     if costs is None:
-        return {"note": _("Heleket does not pay this coin there.")}
+        return {"note": WalletCode.METHOD_UNKNOWN.sentence()}
     return {
         "note": costs.refusal.sentence if costs.refusal else "",
         "arrives": f"{format_amount(costs.amount)} {currency}",
