@@ -19,10 +19,12 @@ from uuid import UUID
 
 import pytest
 import requests
+from rich.console import Console
 
 from benchmarks import stage
 from config import environment
 from config.demo.people import PASSWORD
+from config.management.commands import demo as demo_command
 
 pytestmark = pytest.mark.processes
 
@@ -250,6 +252,22 @@ def test_ctrl_c_stops_all_and_the_next_start_goes_on(first, project):
     with running(project) as again:
         assert payouts(again) == first.payouts
         assert "Example data" not in again.text
+
+
+@pytest.mark.django_db
+def test_a_ctrl_c_that_python_drops_stops_it_all_the_same(monkeypatch):
+    """What a handler raises in a callback of the garbage collector is printed and forgotten."""
+    monkeypatch.setattr(demo_command, "is_stopping", threading.Event())
+    rounds = iter(range(3))  # it raises StopIteration when it is asked once more
+
+    def drop_a_signal():
+        next(rounds)
+        with contextlib.suppress(KeyboardInterrupt):
+            demo_command.stop()
+
+    with pytest.raises(KeyboardInterrupt):
+        demo_command.follow(SimpleNamespace(check=drop_a_signal), Console(quiet=True))
+    assert list(rounds) == [1, 2]
 
 
 def test_when_one_program_dies_the_others_stop(project):

@@ -1,5 +1,5 @@
 import signal
-import time
+import threading
 from typing import Any, NoReturn
 from urllib.parse import urljoin, urlsplit
 
@@ -12,6 +12,8 @@ from config.demo import people, place
 from config.demo.feed import Feed
 from config.demo.fill import fill_once, refuse_another_desk
 from config.demo.processes import STOPPING, Died, Processes
+
+is_stopping = threading.Event()
 
 
 class Command(BaseCommand):
@@ -41,6 +43,9 @@ class Command(BaseCommand):
 
 
 def stop(*_: object) -> NoReturn:
+    """End at once what is under way. Where Python drops the exception, as in a callback of its
+    garbage collector, `follow` ends all the same."""
+    is_stopping.set()
     raise KeyboardInterrupt
 
 
@@ -97,8 +102,9 @@ def follow(processes: Processes, console: Console) -> NoReturn:
     """Print what happens at the desk until one of its programs ends or somebody stops it."""
     console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
     feed = Feed()
-    while True:
+    while not is_stopping.is_set():
         processes.check()
         for line in feed.new():
             console.print(line, markup=False)
-        time.sleep(0.5)
+        is_stopping.wait(0.5)
+    raise KeyboardInterrupt
