@@ -1,5 +1,6 @@
 """What holds for every command: exit codes, outputs of all kinds, a database that is not there."""
 
+import io
 import os
 import subprocess
 import sys
@@ -201,3 +202,17 @@ def test_settings_that_are_wrong_are_a_sentence():
         "HELEKET_TIMEOUT_SECONDS must be a number, above 0 and at most 600. Settings come from "
         ".env beside manage.py; .env.example has them all.\n"
     )
+
+
+def test_output_without_a_buffer_comes_line_by_line():
+    """As under a supervisor that sets PYTHONUNBUFFERED, to see what a long command says."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    with os.fdopen(writer, "wb", buffering=0) as raw:
+        stream = io.TextIOWrapper(raw, encoding="utf-8", write_through=True)
+        print("a line", file=(patient := command_line.patient(stream)))
+
+        assert os.read(reader, 100) == b"a line\n"
+        patient.detach()
+        stream.detach()
+    os.close(reader)
