@@ -57,7 +57,7 @@ def patient(stream: TextIO | None) -> TextIO:
         io.BufferedWriter(cast("io.RawIOBase", raw)),
         encoding=stream.encoding,
         errors="backslashreplace",
-        line_buffering=stream.line_buffering or getattr(stream, "write_through", False),
+        line_buffering=bool(stream.line_buffering or getattr(stream, "write_through", False)),
     )
 
 
