@@ -9,12 +9,13 @@ from random import Random
 from django.conf import settings
 from django.core.management import call_command
 from django.core.management.base import CommandError
-from django.db import connection
+from django.db import DatabaseError, connection
 from rich.progress import track
 
 from audit import clock
 from config import environment
 from config.demo import history, place
+from payouts.models import Payout
 
 # What SQLite has to tell whose file this is: "demo". A desk of real money has none.
 APPLICATION_ID = 0x64656D6F
@@ -49,7 +50,7 @@ def holds_other_data(path: Path) -> bool:
 def fill_once() -> None:
     """Bring the database up to date, and fill it unless that was done before."""
     if place.STATE.exists():
-        call_command("migrate", verbosity=0)
+        bring_up_to_date()
     else:
         remove_unfinished()
         with connection.cursor() as cursor:
@@ -58,6 +59,18 @@ def fill_once() -> None:
         place.PORT_KEPT.write_text(settings.HELEKET_PROJECT_URL.rpartition(":")[2])
         fill()
     connection.close()
+
+
+def bring_up_to_date() -> None:
+    """Migrate example data of an earlier version. Raises CommandError where that cannot be."""
+    try:
+        call_command("migrate", verbosity=0)
+        Payout.objects.first()  # before the first release migrations were written anew
+    except DatabaseError as exc:
+        raise CommandError(
+            f"The example data in {place.FOLDER} is of another version. Remove that folder to "
+            "start over."
+        ) from exc
 
 
 def make_tables() -> None:

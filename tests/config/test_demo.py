@@ -23,7 +23,9 @@ from rich.console import Console
 
 from benchmarks import stage
 from config import environment
+from config.demo.fill import APPLICATION_ID
 from config.demo.people import PASSWORD
+from config.demo.place import STATE
 from config.management.commands import demo as demo_command
 
 pytestmark = pytest.mark.processes
@@ -289,6 +291,21 @@ def test_a_taken_port_of_the_sandbox_is_named(project):
 
     assert demo.end() == 1
     assert f"Port {port} is taken" in demo.text
+
+
+def test_example_data_of_another_version_is_refused(tmp_path):
+    project = copy_of_the_project(tmp_path)
+    folder = project / ".demo"
+    (folder / STATE.name).touch()
+    with closing(sqlite3.connect(folder / "desk.sqlite3")) as older:
+        older.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        older.execute("CREATE TABLE payouts_payout (id)")
+
+    with started(project) as demo:
+        demo.process.wait(PATIENCE)
+
+    assert demo.end() == 1
+    assert "is of another version. Remove that folder" in demo.text
 
 
 def test_a_database_with_other_data_is_refused(tmp_path):
