@@ -208,7 +208,7 @@ def answer(payout: Payout, states: States) -> Sentences:
     if payout.why.sentence:
         text = _("%(text)s The last that was heard: “%(words)s”") % {
             "text": text,
-            "words": payout.why.sentence,
+            "words": payout.reason or payout.why.sentence,
         }
     if states.rate_limit.is_backing_off:
         return text, _("Nobody has to act."), calls_go_on(states.rate_limit)

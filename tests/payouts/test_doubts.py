@@ -484,7 +484,9 @@ def test_g20_the_same_words_that_say_nothing_stop_a_payout_in_the_end(office, pa
     office.submit()
     office.work(minutes=30)
     assert now(payout).status == PayoutStatus.SUBMITTING
-    assert now(payout).why.sentence in explain.explain(now(payout)).sentence
+    words = now(payout).reason
+    assert words
+    assert f"The last that was heard: “{words}”" in explain.explain(now(payout)).sentence
 
     office.work(days=1)
     office.work(days=3, every=6 * HOUR)
