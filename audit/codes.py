@@ -24,24 +24,20 @@ class Code(models.TextChoices):
 
 Table = TypeVar("Table", bound=type[Code])
 
-TABLES: list[type[Code]] = []
+CODES: dict[str, Code] = {}  # of all tables
 
 
 def register(table: Table) -> Table:
     """Add the codes of a package. Raises ValueError for one that another package has."""
-    if taken := {code.value for code in table} & {value for value, _label in choices()}:
+    if taken := CODES.keys() & {code.value for code in table}:
         raise ValueError(f"codes that are in use already: {', '.join(sorted(taken))}")
-    TABLES.append(table)
+    CODES.update((code.value, code) for code in table)
     return table
 
 
 def choices() -> list[tuple[str, str]]:
     """Return every pair of a code and its sentence."""
-    return [pair for table in TABLES for pair in table.choices]
-
-
-def find(code: str) -> Code | None:
-    return next((table(code) for table in TABLES if code in table.values), None)
+    return [(value, code.label) for value, code in CODES.items()]
 
 
 class Reason(NamedTuple):
@@ -56,7 +52,7 @@ class Reason(NamedTuple):
         """A code that is not known any more is shown as it is."""
         if not self.code:
             return self.words
-        code = find(self.code)
+        code = CODES.get(self.code)
         return code.sentence(words=self.words) if code else f"{self.code} {self.words}".strip()
 
 

@@ -1,7 +1,6 @@
 """Refusals: a code for programs and reports, and a sentence for the person who reads it."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from typing import Self
 
 from audit.codes import AuditCode, Code, Reason
 
@@ -11,7 +10,7 @@ class Refusal:
 
     def __init__(self, code: Code, **facts: object) -> None:
         self.code = code
-        self.facts: Mapping[str, object] = MappingProxyType(facts)
+        self.facts = facts
 
     @property
     def sentence(self) -> str:
@@ -29,6 +28,10 @@ class Refused(Exception):
     def __init__(self, code: Code, **facts: object) -> None:
         self.refusal = Refusal(code, **facts)
         super().__init__(self.refusal.sentence)
+
+    @classmethod
+    def by(cls, refusal: Refusal) -> Self:
+        return cls(refusal.code, **refusal.facts)
 
     @property
     def code(self) -> Code:

@@ -352,7 +352,7 @@ def edit_payout(seen: Seen, edit: Edit, *, reason: str, actor: Actor) -> Payout:
     """Edit one payout and return it as it is then. Raises Refused."""
     [outcome] = perform(edit, [seen], actor=actor, reason=reason)
     if outcome.refusal:
-        raise Refused(outcome.refusal.code, **outcome.refusal.facts)
+        raise Refused.by(outcome.refusal)
     return Payout.objects.get(pk=seen.id)
 
 

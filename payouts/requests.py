@@ -67,7 +67,7 @@ def request_payout(
     if known := Payout.objects.filter(pk=payout.pk).first():
         return same_request(known, payout)
     if refusal := refusal_of_request(client, wallet, payout.currency, payout.amount):
-        raise Refused(refusal.code, **refusal.facts)
+        raise Refused.by(refusal)
     all_makers = {
         (wallet.added_by_id, MakerRole.WALLET),
         (actor.person_id, MakerRole.REQUESTED),

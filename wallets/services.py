@@ -50,7 +50,7 @@ def add_client(
         created_by=actor.person,
     )
     if not is_another and (refusal := refusal_of_name(client)):
-        raise Refused(refusal.code, **refusal.facts)
+        raise Refused.by(refusal)
     person = actor.person
     return _store(client, lambda: bulk_create_with_history([client], Client, default_user=person))
 
