@@ -80,7 +80,13 @@ class Visitor:
         self.page.wait_for_url(lambda url: "/login/" not in url)
 
     def press(self, name):
-        self.page.get_by_role("button", name=name, exact=True).click()
+        """Press a button, and wait for the page that it leads to: counting waits for nothing."""
+        with self.page.expect_navigation():
+            self.page.get_by_role("button", name=name, exact=True).click()
+
+    def follow(self, name):
+        with self.page.expect_navigation():
+            self.page.get_by_role("link", name=name).click()
 
     def reads(self, text):
         return text in self.page.inner_text("body")

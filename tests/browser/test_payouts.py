@@ -23,24 +23,24 @@ def page_of(payout, name="change"):
 
 def request_payout(visitor, wallet, amount):
     visitor.go(PAYOUTS + "add/")
-    visitor.page.get_by_role("link", name=wallet.client.name).click()
+    visitor.follow(wallet.client.name)
     visitor.page.locator("[name=wallet]").check()
     visitor.page.select_option("[name=currency]", "USDT")
     visitor.page.fill("[name=amount]", amount)
     visitor.page.fill("[name=purpose]", "Prize of the autumn draw")
     visitor.press("Continue")
     visitor.press("Request the payout")
-    visitor.page.wait_for_selector("text=It waits for approval.")
+    assert visitor.reads("It waits for approval.")
     return Payout.objects.latest("number")
 
 
 def act(visitor, payout, name):
     visitor.go(page_of(payout))
-    visitor.page.get_by_role("link", name=name).click()
+    visitor.follow(name)
     if visitor.page.locator("[name=reason]").count():
         visitor.page.fill("[name=reason]", "The client asked for it.")
     visitor.press(name)
-    visitor.page.wait_for_selector("h1:has-text('1 done')")
+    assert visitor.reads("1 done")
 
 
 def test_a_payout_is_requested_approved_by_another_person_and_paid(visitor, gateway, worker):
