@@ -1,19 +1,25 @@
 """Database triggers that keep records as they were written, for PostgreSQL and SQLite.
 
-Used by migrations. SQLite drops a table's triggers when a migration rebuilds the table, so such a
-migration has to create them again.
+Used by migrations. SQLite drops a table's triggers when a migration rebuilds the table, so one that
+adds a constraint, or a column with a default, is a `KeepingMigration`.
 """
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.db.backends.base.schema import BaseDatabaseSchemaEditor
+from django.db.migrations import Migration
 from django.db.migrations.operations.base import Operation
 
 FUNCTION = """
 CREATE OR REPLACE FUNCTION desk_refuse() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN RAISE EXCEPTION '%% of %% is refused: %%', TG_OP, TG_TABLE_NAME, TG_ARGV[0]
 USING ERRCODE = 'integrity_constraint_violation'; END $$
+"""
+
+TRIGGERS = """
+SELECT name, sql FROM sqlite_master AS found
+WHERE type = 'trigger' AND EXISTS (SELECT 1 FROM sqlite_master WHERE name = found.tbl_name)
 """
 
 Act = Callable[[BaseDatabaseSchemaEditor], None]
@@ -40,6 +46,34 @@ class Trigger(Operation):
 
     def describe(self) -> str:
         return f"Create trigger {self.name}"
+
+
+class KeepingMigration(Migration):
+    """Creates the triggers again that SQLite dropped with a table which was built anew.
+
+    It makes or drops none of its own: those would come back, too.
+    """
+
+    def apply(self, state: Any, editor: BaseDatabaseSchemaEditor, collect_sql: bool = False) -> Any:
+        return self._keeping(super().apply, state, editor, collect_sql)
+
+    def unapply(
+        self, state: Any, editor: BaseDatabaseSchemaEditor, collect_sql: bool = False
+    ) -> Any:
+        return self._keeping(super().unapply, state, editor, collect_sql)
+
+    def _keeping(
+        self, move: Callable[..., Any], state: Any, editor: BaseDatabaseSchemaEditor, *more: Any
+    ) -> Any:
+        if editor.connection.vendor != "sqlite":
+            return move(state, editor, *more)
+        with editor.connection.cursor() as cursor:
+            before = dict(cursor.execute(TRIGGERS))
+            state = move(state, editor, *more)
+            after = dict(cursor.execute(TRIGGERS))
+            for name in before.keys() - after.keys():
+                cursor.execute(before[name])
+        return state
 
 
 def never_deleted(table: str) -> Trigger:

@@ -5,6 +5,7 @@ from payouts.models.attempt import FINAL_FAILURES, Attempt
 from payouts.models.choices import (
     USUAL_WAIT,
     WITHOUT_CALL,
+    Effective,
     EventType,
     MakerRole,
     Origin,
@@ -24,6 +25,7 @@ __all__ = [
     "Approval",
     "Attempt",
     "Discrepancy",
+    "Effective",
     "EventType",
     "MakerRole",
     "Origin",

@@ -45,6 +45,14 @@ USUAL_WAIT = {
 WITHOUT_CALL = (PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED)
 
 
+class Effective(models.TextChoices):
+    """What became of the money after all, where that is not what the final status says."""
+
+    PAID = "paid", _("Paid")
+    NOT_PAID = "not_paid", _("Not paid")
+    ELSEWHERE = "elsewhere", _("Paid elsewhere")  # to another coin, network or address
+
+
 class Origin(models.TextChoices):
     MANUAL = "manual", _("by hand")
     SCHEDULED = "scheduled", _("plan")

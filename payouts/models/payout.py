@@ -14,7 +14,14 @@ from django_fsm import FSMField, transition
 
 from audit import clock
 from audit.codes import NO_REASON, CodeField, Reason
-from payouts.models.choices import USUAL_WAIT, WITHOUT_CALL, Origin, PayoutStatus, WaitingFor
+from payouts.models.choices import (
+    USUAL_WAIT,
+    WITHOUT_CALL,
+    Effective,
+    Origin,
+    PayoutStatus,
+    WaitingFor,
+)
 from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
 from wallets.models import Client, ReadAgain, Wallet
 
@@ -44,6 +51,11 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
     def under_way(self) -> "PayoutQuerySet":
         return self.filter(status__in=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST])
+
+    def counted_as_paid(self) -> "PayoutQuerySet":
+        """Those whose client has the money: by their status, or by what stands beside it."""
+        by_status = Q(effective="", status=PayoutStatus.CONFIRMED)
+        return self.filter(by_status | Q(effective=Effective.PAID))
 
     def for_client(self, client: Client) -> "PayoutQuerySet":
         return self.filter(client=client)
@@ -108,6 +120,13 @@ class Payout(ReadAgain):
     submitted_at = models.DateTimeField(_("sent"), null=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
 
+    # A final status never moves. What Heleket's word is beside it, once people have ended a
+    # discrepancy with that: what left the balance, in which coin, and when they said so.
+    effective = models.CharField(max_length=10, choices=Effective, default="", blank=True)
+    effective_amount = AmountField(null=True)
+    effective_currency = models.CharField(max_length=12, default="", blank=True)
+    effective_at = models.DateTimeField(null=True)
+
     objects = PayoutQuerySet.as_manager()
 
     class Meta:
@@ -137,6 +156,15 @@ class Payout(ReadAgain):
             ),
             models.CheckConstraint(
                 name="payout_status_is_known", condition=Q(status__in=PayoutStatus.values)
+            ),
+            models.CheckConstraint(
+                name="payout_effective_is_whole",
+                condition=Q(effective__in=["", Effective.NOT_PAID], effective_amount=None)
+                | Q(
+                    effective__in=[Effective.PAID, Effective.ELSEWHERE],
+                    effective_amount__gt=0,
+                    effective_amount__lte=MAX_AMOUNT,
+                ),
             ),
         ]
         indexes = [
@@ -175,6 +203,13 @@ class Payout(ReadAgain):
     @property
     def is_ended(self) -> bool:
         return self.status not in USUAL_WAIT
+
+    @property
+    def counts_as_paid(self) -> bool:
+        """Whether the client has the money, as far as is known."""
+        if self.effective:
+            return self.effective == Effective.PAID
+        return self.status == PayoutStatus.CONFIRMED
 
     @staticmethod
     def id_for(installation: str, client: Client, idempotency_key: str) -> uuid.UUID:

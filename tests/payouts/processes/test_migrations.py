@@ -27,7 +27,7 @@ FIRST_RELEASE = {
     "wallets": "0002_records_stay",
     "payouts_gateway": "0002_row",
     "payouts_controls": "0002_row",
-    "payouts": "0002_records_stay",
+    "payouts": "0003_effective",
     "payouts_staff": "0004_roles_apart",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
