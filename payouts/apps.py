@@ -7,6 +7,6 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.jobs import Check, Submit, Watch  # models are there from here on
+        from payouts.jobs import Check, Reopen, Submit, Watch  # models are there from here on
 
-        register(Submit, Check, Watch)
+        register(Submit, Check, Watch, Reopen)

@@ -12,9 +12,53 @@ class PayoutCode(Code):
     PAYOUT_STATUS = "payout_status", _("This is not possible while it is “%(status)s”.")
     OPEN_DISCREPANCY = (
         "open_discrepancy",
-        _("An open discrepancy stops this payout. Close the discrepancy first."),
+        _("A discrepancy stops this payout until people have ended it."),
     )
-    CLOSED_DISCREPANCY = "closed_discrepancy", _("This discrepancy is closed already.")
+    CLOSED_DISCREPANCY = "closed_discrepancy", _("This discrepancy has ended already.")
+    UNKNOWN_DISCREPANCY = "unknown_discrepancy", _("This discrepancy does not exist.")
+    PAID_AFTER_ALL = (
+        "paid_after_all",
+        _("Heleket has paid it after all: it is not to be paid again."),
+    )
+
+    # Why a discrepancy does not end in this way
+    OUTCOME_OF_OTHER_KIND = (
+        "outcome_of_other_kind",
+        _("A discrepancy of this kind does not end like this."),
+    )
+    MAKER_ENDS = (
+        "maker_ends",
+        _("You had a hand in this payout: two others have to end its discrepancy."),
+    )
+    NO_DAY = "no_day", _("Say when it should be looked at again: a time to come.")
+    HELEKET_SILENT = (
+        "heleket_silent",
+        _("Heleket did not say what it has: “%(words)s”. Nothing was changed."),
+    )
+    STILL_DIFFERENT = (
+        "still_different",
+        _("It is no harmless difference: Heleket does not have what was sent."),
+    )
+    NO_FINAL_WORD = (
+        "no_final_word",
+        _("Heleket has not said its final word about it (status %(status)s)."),
+    )
+    MAY_BE_PAID = (
+        "may_be_paid",
+        _("Heleket may still pay it (status %(status)s)."),
+    )
+    NOT_RELEASED = (
+        "not_released",
+        _("Heleket does not have it, but a call may still be on its way until %(until)s."),
+    )
+    OTHER_TRY_OPEN = (
+        "other_try_open",
+        _("Another try of this payout, %(order_id)s, may still be paid."),
+    )
+    PAID_FOR_OTHER = (
+        "paid_for_other",
+        _("Heleket's payout is that of %(order_id)s: it cannot count for both."),
+    )
     BEING_CANCELLED = (
         "being_cancelled",
         _("It is being cancelled; until Heleket has answered, nothing else is possible."),
@@ -34,6 +78,10 @@ class PayoutCode(Code):
         _("This payout was tried %(count)d times. Request a new one."),
     )
     MAKER = "maker", _("You may not approve it, because you had a hand in it: you %(roles)s.")
+    APPROVED_BY_YOU = (
+        "approved_by_you",
+        _("You have approved it already; another person has to approve it, too."),
+    )
     NO_MAKER = (
         "no_maker",
         _("No person is known to have requested it, so nobody may approve it."),
@@ -74,6 +122,15 @@ class PayoutCode(Code):
         ),
     )
 
+    # Why one that was approved waits for approval still
+    ANOTHER_APPROVAL = (
+        "another_approval",
+        _(
+            "One person has approved it. A payout like it was taken for not paid and may still be "
+            "paid, so it needs another approval."
+        ),
+    )
+
     # Why one that is approved is not sent
     FORGED_HISTORY = "forged_history", _("Its history was changed outside the desk.")
     FORGED_STATUS = "forged_status", _("Its status is not what its sealed history tells.")
@@ -106,6 +163,11 @@ class PayoutCode(Code):
     NO_ANSWER = "no_answer", _("No answer says whether Heleket has it: “%(words)s”")
 
     # How it ended
+    ENDED_AS_HELEKET = (
+        "ended_as_heleket",
+        _("Heleket paid something else than was approved. %(words)s"),
+    )
+    ENDED_NOT_PAID = "ended_not_paid", _("People found that it was not paid. %(words)s")
     NOT_PAID = "not_paid", _("Heleket could not pay it: %(words)s.")
     CANCELLED_THERE = "cancelled_there", _("Cancelled at Heleket. %(words)s")
     NEVER_SENT = "never_sent", _("Cancelled as asked: it was never sent.")

@@ -2,14 +2,16 @@
 
 import json
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
+from typing import Any
+from uuid import UUID
 
 import heleket
 from audit import clock
 from audit.codes import Reason
 from payouts.models import Attempt, Discrepancy, EventType, Payout
-from payouts.schedule import growing_wait, next_question
+from payouts.schedule import WATCH_FOR, growing_wait, next_question
 from payouts.settling import Case
 from wallets.addresses import canonical
 from wallets.amounts import format_amount
@@ -17,18 +19,22 @@ from wallets.amounts import format_amount
 logger = logging.getLogger(__name__)
 
 UNCLEAR_IS_STRANGE = 10  # the same words that say nothing
+DESTINATION = ("currency", "network", "address")
+MEMBERS = ("order_id", "uuid", "status", "is_final", "amount", *DESTINATION, "txid")
+NOT_FOUND = {"status": "not found"}
 
 Kind = Discrepancy.Kind
+Facts = Mapping[str, Any]  # what one side has, by the names of Heleket's members
 
 
-def difference(attempt: Attempt, remote: heleket.RemotePayout) -> tuple[str, str] | None:
-    """Return what was sent and what Heleket has, in words, if they are not the same payout.
+def difference(attempt: Attempt, remote: heleket.RemotePayout) -> list[str]:
+    """Name what Heleket has otherwise than it was sent: then it is not the same payout.
 
     A member that Heleket leaves out is no difference, nor is another spelling.
     """
     sent = json.loads(attempt.body)
     network = sent["network"]
-    differs = [
+    return [
         name
         for name, ours, theirs in [
             ("order_id", attempt.order_id, remote.order_id),
@@ -40,68 +46,135 @@ def difference(attempt: Attempt, remote: heleket.RemotePayout) -> tuple[str, str
         ]
         if ours is not None and theirs is not None and ours != theirs
     ]
-    if not differs:
-        return None
-    ours = {name: attempt.uuid if name == "uuid" else sent.get(name) for name in differs}
-    theirs = {name: getattr(remote, name) for name in [*differs, "status", "is_final"]}
-    return in_words(ours), in_words(theirs)
 
 
-def describe(remote: heleket.RemotePayout) -> str:
-    names = ["uuid", "status", "is_final", "amount", "currency", "network", "address", "txid"]
-    return in_words({name: getattr(remote, name) for name in names})
+def what_was_sent(case: Case) -> Facts:
+    """Return what the desk has of a try, with the payout's own status."""
+    sent = json.loads(case.attempt.body)
+    facts = {name: sent.get(name) for name in ("order_id", "amount", *DESTINATION)}
+    facts["amount"] = Decimal(sent["amount"])
+    return known({**facts, "uuid": case.attempt.uuid, "status": case.payout.status})
 
 
-def in_words(facts: Mapping[str, object]) -> str:
-    """Write facts down by their names, for people of any language."""
-    known = {
+def describe(remote: heleket.RemotePayout) -> Facts:
+    facts = {name: getattr(remote, name) for name in MEMBERS}
+    facts["network"] = remote.network and remote.network.lower()
+    return known(facts)
+
+
+def known(facts: Facts) -> Facts:
+    """Leave out what is not known, and write amounts as the desk does."""
+    return {
         name: format_amount(fact) if isinstance(fact, Decimal) else fact
         for name, fact in facts.items()
         if fact is not None
     }
-    return ", ".join(f"{name} {fact}" for name, fact in known.items())
+
+
+def in_words(facts: Facts) -> str:
+    """Write facts down by their names, for people of any language."""
+    return ", ".join(f"{name} {fact}" for name, fact in facts.items())
 
 
 def open_discrepancy(
-    case: Case, kind: Kind, ours: str, theirs: str, *, critical: bool = False
+    case: Case, kind: Kind, theirs: Facts, ours: Facts | None = None, *, critical: bool = False
 ) -> None:
-    """Open one discrepancy, once, and stop the payout if it is not ended yet. What Heleket says
-    otherwise later is added to it."""
-    payout = case.payout
-    if payout.is_ended and was_closed(kind, case.attempt.order_id, theirs):
-        return
-    known, is_new = Discrepancy.objects.get_or_create(
-        kind=kind,
-        key=case.attempt.order_id,
-        closed_at=None,
-        defaults={
-            "payout": payout,
-            "attempt": case.attempt,
-            "is_critical": critical,
-            "ours": ours,
-            "theirs": theirs,
-            "opened_at": clock.now(),
-        },
+    """Open one discrepancy, once, and stop the payout if it is not ended yet.
+
+    What Heleket says otherwise later is added to it. What people have ended never opens again on
+    the same facts; on others it does, and is as old as it was.
+    """
+    key, ours = case.attempt.order_id, ours or what_was_sent(case)
+    of_kind = Discrepancy.objects.filter(kind=kind, key=key).order_by("pk")
+    found = next((each for each in of_kind if each.closed_at is None), None)
+    if found:
+        add_facts(case, found, theirs)
+    elif not any(agree(each.theirs, theirs) for each in of_kind):
+        log_opening(case, kind, ours, theirs)
+        now, first = clock.now(), of_kind.first()
+        Discrepancy.objects.create(
+            kind=kind,
+            key=key,
+            payout=case.payout,
+            attempt=case.attempt,
+            is_critical=critical,
+            ours=ours,
+            theirs=theirs,
+            first_seen_at=first.first_seen_at if first else now,
+            opened_at=now,
+        )
+        of_kind.update(reopens_at=None)  # what was left until a day is open again
+    if not case.payout.is_ended and stands(case.payout):
+        stop(case.payout)
+
+
+def stands(payout: Payout) -> bool:
+    return Discrepancy.objects.standing().filter(payout=payout).exists()
+
+
+def stop(payout: Payout) -> None:
+    asks = payout.is_under_way
+    payout.stop(due_at=next_question(payout, growing_wait(payout)) if asks else None)
+
+
+def was_taken_for_unpaid(case: Case, theirs: Facts) -> bool:
+    """Whether people have ended just this: another payout under our order id, so that ours is none
+    of Heleket's."""
+    ended = Discrepancy.objects.filter(
+        attempt=case.attempt, outcome=Discrepancy.Outcome.NOT_PAID, reopens_at=None
     )
-    if is_new:
-        case.log_event(EventType.DISCREPANCY, Reason(kind), ours=ours, theirs=theirs)
-        logger.critical("discrepancy at %s: %s; ours %s; theirs %s", payout, kind, ours, theirs)
-    elif known.theirs != theirs:
-        case.log_event(EventType.NEWS, theirs=theirs)
-        Discrepancy.objects.filter(pk=known.pk).update(theirs=theirs)
-    if not payout.is_ended:
-        asks = payout.is_under_way
-        payout.stop(due_at=next_question(payout, growing_wait(payout)) if asks else None)
+    return any(agree(each.theirs, theirs) for each in ended)
 
 
-def was_closed(kind: Kind, order_id: str, theirs: str) -> bool:
-    """Whether a person has looked at just this already: of an ended payout it is shown once."""
-    closed = Discrepancy.objects.filter(kind=kind, key=order_id, theirs=theirs)
-    return closed.exclude(closed_at=None).exists()
+def in_doubt(payouts: Sequence[Payout]) -> set[UUID]:
+    """Return those like one that people took for not paid within the month: of its client, with the
+    same coin and amount or the same address. Should that one be paid after all, each pays it twice.
+    """
+    ended = Discrepancy.objects.filter(
+        outcome=Discrepancy.Outcome.NOT_PAID,
+        closed_at__gt=clock.now() - WATCH_FOR,
+        payout__client__in={payout.client_id for payout in payouts},
+    )
+    past = [each.payout for each in ended.select_related("payout") if each.payout]
+    return {payout.pk for payout in payouts if any(are_alike(payout, each) for each in past)}
 
 
-def add_to_discrepancies(payout: Payout, remote: heleket.RemotePayout) -> None:
-    Discrepancy.objects.filter(payout=payout, closed_at=None).update(theirs=describe(remote))
+def are_alike(payout: Payout, other: Payout) -> bool:
+    is_same_sum = (payout.currency, payout.amount) == (other.currency, other.amount)
+    is_same_place = (payout.network, payout.address) == (other.network, other.address)
+    return payout.client_id == other.client_id and (is_same_sum or is_same_place)
+
+
+def log_opening(case: Case, kind: str, ours: Facts, theirs: Facts) -> None:
+    sides = {"ours": in_words(ours), "theirs": in_words(theirs)}
+    case.log_event(EventType.DISCREPANCY, Reason(kind), **sides)
+    logger.critical("discrepancy at %s: %s; %s", case.payout, kind, sides)
+
+
+def agree(some: Facts, others: Facts) -> bool:
+    """Whether two answers say the same, as far as both say something."""
+    return all(some[name] == others[name] for name in some.keys() & others.keys())
+
+
+def add_facts(case: Case, found: Discrepancy, theirs: Facts) -> None:
+    """Keep what Heleket says now; an answer with fewer members takes none away."""
+    if agree(found.theirs, theirs) and theirs.keys() <= found.theirs.keys():
+        return
+    if not agree(found.theirs, theirs):
+        case.log_event(EventType.NEWS, theirs=in_words(theirs))
+    found.theirs = {**found.theirs, **theirs} if "uuid" in theirs else dict(theirs)
+    Discrepancy.objects.filter(pk=found.pk).update(theirs=found.theirs)
+
+
+def note(case: Case, theirs: Facts) -> None:
+    """Add what Heleket says now of a payout that is stopped. What was left until a day opens again
+    when Heleket says something else."""
+    standing = Discrepancy.objects.standing().filter(attempt=case.attempt).order_by("pk")
+    for found in standing:
+        if found.closed_at is None:
+            add_facts(case, found, theirs)
+        elif not agree(found.theirs, theirs):
+            open_discrepancy(case, Kind(found.kind), theirs, critical=found.is_critical)
 
 
 def count_unclear(case: Case, trouble: heleket.HeleketError) -> None:
@@ -119,7 +192,7 @@ def count_unclear(case: Case, trouble: heleket.HeleketError) -> None:
         case.attempt.unclear = {**kept, words: times}
         return
     case.attempt.unclear = {}
-    open_discrepancy(case, Kind.UNCLEAR, in_words({"calls": times}), words)
+    open_discrepancy(case, Kind.UNCLEAR, {"status": words})
 
 
 def says_nothing(trouble: heleket.HeleketError) -> bool:

@@ -9,7 +9,7 @@ the chains can forge an approval, but not its event.
 
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import Enum, auto
@@ -20,6 +20,7 @@ from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
 from payouts.controls import policy
+from payouts.discrepancies import in_doubt
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import (
     Approval,
@@ -37,7 +38,8 @@ from wallets.codes import WalletCode
 from wallets.coins import decimals_of
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
-# An event that leaves a payout in any other status ends the approvals from before it.
+# An event that leaves a payout in any other status ends the approvals from before it, but for those
+# that keep it waiting for more of them (`ends_approvals`).
 STANDING = (PayoutStatus.APPROVED, PayoutStatus.SUBMITTING)
 NOT_ACTIVE = {
     WalletStatus.FROZEN: WalletCode.WALLET_FROZEN,
@@ -113,10 +115,31 @@ def refusal_of_service(service: PayoutMethod | None, amount: Decimal) -> Refusal
 class ApprovalFacts:
     makers: Mapping[UUID, Sequence[Maker]]
     destinations: Mapping[int, tuple[bool, WalletStatus]]
+    given: Mapping[UUID, Collection[int]]  # who has approved each as it is
+    in_doubt: Collection[UUID]
+
+    def is_enough(self, payout: Payout) -> bool:
+        """Whether one more approval is all that is needed."""
+        needs = policy.needs(is_in_doubt=payout.pk in self.in_doubt)
+        return len(self.given.get(payout.pk, ())) + 1 >= needs.approvals
 
 
 def approval_facts(payouts: Sequence[Payout]) -> ApprovalFacts:
-    return ApprovalFacts(makers_of(payouts), destinations_of(payouts))
+    return ApprovalFacts(
+        makers_of(payouts), destinations_of(payouts), approvers_of(payouts), in_doubt(payouts)
+    )
+
+
+def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
+    approvers: dict[UUID, set[int]] = defaultdict(set)
+    given = Approval.objects.filter(
+        payout__in=[payout.pk for payout in payouts],
+        voided_at=None,
+        decision=Approval.Decision.APPROVED,
+    )
+    for payout_id, person_id in given.values_list("payout_id", "person_id"):
+        approvers[payout_id].add(person_id)
+    return approvers
 
 
 def refusal_of_approval(
@@ -124,6 +147,8 @@ def refusal_of_approval(
 ) -> Refusal | None:
     """Return why this person may not approve the payout."""
     refusal = refusal_of_destination(*facts.destinations[payout.wallet_id])
+    if refusal is None and person_id in facts.given.get(payout.pk, ()):
+        return Refusal(PayoutCode.APPROVED_BY_YOU)
     return refusal or refusal_of_maker(person_id, facts.makers.get(payout.pk, []))
 
 
@@ -161,6 +186,7 @@ class Eligibility:
         self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
         for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
             self.approvals[approval.payout_id].append(approval)
+        self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
@@ -193,6 +219,7 @@ class Eligibility:
                 for each in self.approvals[payout.pk]
                 if each.decision == Approval.Decision.APPROVED
             ],
+            is_in_doubt=payout.pk in self.in_doubt,
         )
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
@@ -219,12 +246,19 @@ class Eligibility:
 def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | None:
     """Return the last of one payout's events, those since it was approved; None if one of them does
     not follow from the one before."""
-    start = next(
-        (at for at in range(len(events), 0, -1) if events[at - 1].to_status not in STANDING), 0
-    )
+    start = next((at for at in range(len(events), 0, -1) if ends_approvals(events[at - 1])), 0)
     number, previous = (events[start - 1].number, events[start - 1].hash) if start else (0, "")
     last = events[start:]
     return None if chain.first_broken(last, number, previous) else last
+
+
+def ends_approvals(event: PayoutEvent) -> bool:
+    """Whether the approvals from before this event are over. What happens to a payout that goes on
+    waiting for approval ends none, but for an edit."""
+    is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
+    return event.to_status not in STANDING and not (
+        is_waiting and event.event_type != EventType.EDIT
+    )
 
 
 def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:

@@ -3,6 +3,7 @@
 The page, the list and the command line all say the same, in plain words.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
@@ -13,9 +14,11 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.operations import Outcome
+from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
 from payouts.gateway.models import Pause, RateLimit
-from payouts.models import Payout, PayoutStatus, WaitingFor
+from payouts.models import Discrepancy, Effective, Payout, PayoutStatus, WaitingFor
+from wallets.amounts import format_amount
 
 
 @dataclass(frozen=True)
@@ -40,11 +43,17 @@ class States:
     switch: Switch
     pauses: tuple[Pause, ...]
     rate_limit: RateLimit
+    discrepancies: Mapping[UUID | None, Discrepancy]  # open, or left stopped: few, by their payout
 
     @classmethod
     def now(cls) -> "States":
-        pauses = tuple(Pause.objects.order_by("since"))
-        return cls(Switch.objects.get(pk=1), pauses, RateLimit.objects.get(pk=1))
+        standing = Discrepancy.objects.standing().select_related("closed_by").order_by("-closed_at")
+        return cls(
+            Switch.objects.get(pk=1),
+            tuple(Pause.objects.order_by("since")),
+            RateLimit.objects.get(pk=1),
+            {each.payout_id: each for each in standing},
+        )
 
     def pause_for(self, payout: Payout) -> Pause | None:
         theirs = (each for each in self.pauses if each.currency in ("", payout.currency))
@@ -55,10 +64,10 @@ NOBODY = ""
 
 
 def explain(payout: Payout, states: States | None = None) -> Explanation:
-    """Explain one payout's state. Without `states` they are read: three queries."""
-    if payout.is_ended:
-        return ended(payout)
+    """Explain one payout's state. Without `states` they are read: four queries."""
     states = states or States.now()
+    if payout.is_ended:
+        return ended(payout, states)
     waiting_for = what_it_waits_for(payout, states)
     sentence, who, then = EXPLAINERS[waiting_for](payout, states)
     return Explanation(waiting_for, sentence, since(payout, waiting_for, states), who, then)
@@ -102,20 +111,50 @@ def outcome_of(payout_id: UUID) -> Outcome:
     return Outcome(payout.pk, str(payout), done=True, text=" ".join(words))
 
 
-def ended(payout: Payout) -> Explanation:
+def ended(payout: Payout, states: States) -> Explanation:
+    found = states.discrepancies.get(payout.pk)
+    if found and found.closed_at is None:
+        return contradicted(payout, found)
+    failed = payout.status == PayoutStatus.FAILED and payout.effective in ("", Effective.NOT_PAID)
+    return Explanation(
+        waiting_for="",
+        sentence=f"{how_it_ended(payout)} {beside(payout)}".strip(),
+        since=None,
+        who=_("An operator can retry it; it then needs approval again.") if failed else NOBODY,
+        next=_("Nothing: it has ended."),
+    )
+
+
+def how_it_ended(payout: Payout) -> str:
     sentences = {
         PayoutStatus.CONFIRMED: _("It was paid: Heleket's final word."),
         PayoutStatus.FAILED: _("It was not paid. %s") % payout.why.sentence,
         PayoutStatus.REJECTED: _("It was rejected and never sent. %s") % payout.why.sentence,
         PayoutStatus.CANCELLED: _("It was cancelled and never sent. %s") % payout.why.sentence,
     }
-    failed = payout.status == PayoutStatus.FAILED
+    return sentences[PayoutStatus(payout.status)].strip()
+
+
+def beside(payout: Payout) -> str:
+    """Say what stands beside a final status that Heleket has gone back on."""
+    if payout.effective == Effective.NOT_PAID:
+        return _("It does not count as paid: Heleket said later that it was not.")
+    if payout.effective_amount is None:
+        return ""
+    money = f"{format_amount(payout.effective_amount)} {payout.effective_currency}"
+    if payout.effective == Effective.PAID:
+        return _("It counts as paid all the same: Heleket paid %s.") % money
+    return _("Heleket paid %s elsewhere: the client does not count as paid.") % money
+
+
+def contradicted(payout: Payout, found: Discrepancy) -> Explanation:
+    words = {"status": payout.get_status_display(), "theirs": found.theirs.get("status", "?")}
     return Explanation(
-        waiting_for="",
-        sentence=sentences[PayoutStatus(payout.status)].strip(),
-        since=None,
-        who=_("An operator can retry it; it then needs approval again.") if failed else NOBODY,
-        next=_("Nothing: it has ended."),
+        waiting_for=WaitingFor.DISCREPANCY,
+        sentence=_("%(status)s, but Heleket now says %(theirs)s: open discrepancy.") % words,
+        since=found.first_seen_at,
+        who=_("An operator has to find out why and end the discrepancy."),
+        next=_("Nothing until the discrepancy is ended."),
     )
 
 
@@ -131,7 +170,9 @@ def approvals(payout: Payout, states: States) -> Sentences:
         then = _("Nothing until it is put on hold, released and approved again, or cancelled.")
         return text % payout.why.sentence, who, then
     text = _("It waits for approval.")
-    if payout.why.sentence:
+    if payout.reason_code == PayoutCode.ANOTHER_APPROVAL:
+        text = f"{text} {payout.why.sentence}"
+    elif payout.why.sentence:
         text = _("It waits for approval again. %s") % payout.why.sentence
     return text, _("An approver who had no hand in it."), _("Nothing until it is approved.")
 
@@ -229,13 +270,22 @@ def final_word(payout: Payout, states: States) -> Sentences:
     return text, _("An operator can ask Heleket now."), then
 
 
-def discrepancy(payout: Payout, _states: States) -> Sentences:
+def discrepancy(payout: Payout, states: States) -> Sentences:
+    found = states.discrepancies.get(payout.pk)
+    if found and found.reopens_at:
+        words = {"day": at_day(found.reopens_at), "who": found.closed_by, "why": found.close_reason}
+        text = _("It was left stopped until %(day)s by %(who)s: %(why)s") % words
+        return text, _("An operator looks at it again then."), asked_for_news(payout)
     text = _("Heleket and the desk differ about it, so everything has stopped.")
-    who = _("An operator has to find out why and close the discrepancy.")
-    if payout.due_at:
-        then = _("Nothing until the discrepancy is closed; Heleket is asked for news at %s.")
-        return text, who, then % at_time(payout.due_at)
-    return text, who, _("Nothing until the discrepancy is closed.")
+    who = _("An operator has to find out why and end the discrepancy.")
+    return text, who, asked_for_news(payout)
+
+
+def asked_for_news(payout: Payout) -> str:
+    if not payout.due_at:
+        return _("Nothing until the discrepancy is ended.")
+    then = _("Nothing until the discrepancy is ended; Heleket is asked for news at %s.")
+    return then % at_time(payout.due_at)
 
 
 EXPLAINERS = {
@@ -257,3 +307,7 @@ EXPLAINERS = {
 
 def at_time(at: datetime | None) -> str:
     return date_format(localtime(at), "H:i:s") if at else _("some time")
+
+
+def at_day(at: datetime) -> str:
+    return date_format(localtime(at), "j M Y")

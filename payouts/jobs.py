@@ -1,12 +1,14 @@
-"""The jobs of the money path: send what is approved, ask about what is under way, and watch what
-is not."""
+"""The jobs of the money path: send what is approved, ask about what is under way, watch what is
+not, and open again what was left stopped until today."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
 
 import heleket
+from audit import clock
 from audit.codes import Reason
 from audit.jobs import Claimed
-from payouts import polling, submission
+from payouts import endings, polling, submission
 from payouts.codes import PayoutCode
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.jobs import GatewayJob
@@ -65,3 +67,21 @@ class Watch(Check):
 
     def take(self, limit: int) -> Claimed[polling.Question]:
         return polling.claim_watched(limit, self.account)
+
+
+class Reopen(GatewayJob):
+    """Open discrepancies again that people left stopped until a day which has come."""
+
+    name = "reopen"
+    every = timedelta(minutes=1)
+
+    def take(self, _limit: int) -> Claimed[datetime]:
+        now = clock.now()
+        return Claimed([now] if endings.due_again(now).exists() else [])
+
+    def call(self, now: datetime) -> datetime:
+        return now
+
+    def record(self, moments: Sequence[datetime]) -> None:
+        for now in moments:
+            endings.reopen_due(now)

@@ -32,7 +32,7 @@ from payouts.models import (
     WITHOUT_CALL,
     Approval,
     Attempt,
-    Discrepancy,
+    Effective,
     EventType,
     MakerRole,
     Payout,
@@ -102,6 +102,9 @@ class Approve(PayoutOperation[ApprovalFacts]):
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
         digest = change.row.digest()
         change.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
+        if not facts.is_enough(change.row):
+            change.row.why = Reason(PayoutCode.ANOTHER_APPROVAL)
+            return _("Approved by you. It needs another approval.")
         change.row.approve()
         return _("Approved. It will be sent.")
 
@@ -131,6 +134,7 @@ class Reject(PayoutOperation[Called]):
         return _("Rejected. It will not be paid.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
+        void_approvals(rows, EventType.REJECT)
         decide(rows, actor, Approval.Decision.REJECTED)
         ask_about_calls(rows)
 
@@ -231,6 +235,8 @@ class Retry(PayoutOperation[None]):
     statuses = sources(Payout.retry)
 
     def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+        if row.effective in (Effective.PAID, Effective.ELSEWHERE):
+            return Refusal(PayoutCode.PAID_AFTER_ALL)
         return super().refusal(row, facts, actor) or refusal_of_last_generation(row)
 
     def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
@@ -430,27 +436,3 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
 def void_approvals(payouts: Iterable[Payout], act: EventType) -> None:
     standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
     standing.update(voided_at=clock.now(), voided_by=act)
-
-
-# Discrepancies
-
-
-def close_discrepancy(discrepancy: Discrepancy, *, reason: str, actor: Actor) -> None:
-    """Close it in the name of the actor; its payout goes on, and Heleket is asked again."""
-    actor.require("payouts.close_discrepancy")
-    reason = needed(reason)
-    owners = [discrepancy.payout_id] if discrepancy.payout_id else []
-    with transitions.change(owners, actor=actor) as changes:
-        still_open = Discrepancy.objects.filter(pk=discrepancy.pk, closed_at=None)
-        if not still_open.update(
-            closed_at=clock.now(), closed_by=actor.person, close_reason=reason
-        ):
-            raise Refused(PayoutCode.CLOSED_DISCREPANCY)
-        for change in changes:
-            payout = change.row
-            change.log_event(
-                EventType.CLOSE_DISCREPANCY, Reason(words=reason), kind=discrepancy.kind
-            )
-            if not payout.discrepancies.filter(closed_at=None).exists():
-                payout.go_on()
-                ask_about_calls([payout])

@@ -36,10 +36,13 @@ class Question:
     wants_cancel: bool
 
 
+Answer = heleket.RemotePayout | heleket.HeleketError
+
+
 @dataclass(frozen=True)
 class Reply:
     question: Question
-    answer: heleket.RemotePayout | heleket.HeleketError
+    answer: Answer
 
 
 def claim(
@@ -106,7 +109,7 @@ def record(replies: Sequence[Reply], account: GatewayAccount) -> None:
 
     def store(some: Sequence[Reply]) -> None:
         ids = [reply.question.attempt_id for reply in some]
-        with settle(ids, channel=Channel.POLL) as cases:
+        with settle(ids, actor=Actor.system(Channel.POLL)) as cases:
             owners = recording.owners_of(reply.answer for reply in some)
             for reply in some:
                 apply(cases[reply.question.attempt_id], reply, owners, account)

@@ -6,7 +6,7 @@ import heleket
 from audit import clock
 from audit.codes import Reason
 from payouts.codes import PayoutCode
-from payouts.discrepancies import Kind, count_unclear, in_words, open_discrepancy
+from payouts.discrepancies import NOT_FOUND, Kind, count_unclear, note, open_discrepancy
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, EventType, Payout, PayoutStatus, WaitingFor
 from payouts.recording import NEVER_HAD_IT, go_on_without, keep_answer
@@ -32,6 +32,8 @@ def apply_not_found(case: Case, asked_at: datetime, account: GatewayAccount) -> 
     if not case.is_current:
         apply_still_not_found(case, asked_at, account)
     elif payout.waiting_for == WaitingFor.DISCREPANCY:
+        if case.attempt.uuid is None:  # what Heleket has had, one such answer does not take away
+            note(case, NOT_FOUND)
         ask_later(payout)
     elif payout.status == PayoutStatus.BROADCAST:
         count_vanished(case)
@@ -42,9 +44,7 @@ def apply_not_found(case: Case, asked_at: datetime, account: GatewayAccount) -> 
 def count_vanished(case: Case) -> None:
     case.attempt.not_found_count += 1
     if case.attempt.not_found_count >= NOT_FOUND_IS_STRANGE:
-        ours = in_words({"status": case.attempt.remote_status})
-        theirs = in_words({"not_found": case.attempt.not_found_count})
-        open_discrepancy(case, Kind.VANISHED, ours, theirs)
+        open_discrepancy(case, Kind.VANISHED, NOT_FOUND)
     else:
         ask_later(case.payout)
 

@@ -16,13 +16,21 @@ from audit.codes import Reason
 from payouts.codes import PayoutCode
 from payouts.discrepancies import (
     Kind,
-    add_to_discrepancies,
     describe,
     difference,
-    in_words,
+    note,
     open_discrepancy,
+    was_taken_for_unpaid,
 )
-from payouts.models import FINAL_FAILURES, Attempt, EventType, Payout, PayoutStatus, WaitingFor
+from payouts.models import (
+    FINAL_FAILURES,
+    Attempt,
+    Effective,
+    EventType,
+    Payout,
+    PayoutStatus,
+    WaitingFor,
+)
 from payouts.schedule import (
     FIRST_CHECK,
     ask_later,
@@ -57,11 +65,15 @@ def apply_remote(
     `owners` is what `owners_of` said of it and others, with their payouts locked.
     """
     owner = owners.get(remote.uuid, case.attempt.order_id)
-    if ours_and_theirs := difference(case.attempt, remote):
-        open_discrepancy(case, Kind.DIFFERENT, *ours_and_theirs, critical=True)
+    if difference(case.attempt, remote):
+        if not case.is_current and was_taken_for_unpaid(case, describe(remote)):
+            case.attempt.clear_at = clock.now()
+            go_on_without(case)
+            return
+        open_discrepancy(case, Kind.DIFFERENT, describe(remote), critical=True)
     elif owner != case.attempt.order_id:
-        ours = in_words({"uuid": remote.uuid, "order_id": owner})
-        open_discrepancy(case, Kind.UUID_TAKEN, ours, describe(remote), critical=True)
+        ours = {"uuid": remote.uuid, "order_id": owner}
+        open_discrepancy(case, Kind.UUID_TAKEN, describe(remote), ours, critical=True)
     elif case.is_current:
         move_on(case, remote, channel)
     else:
@@ -76,7 +88,7 @@ def move_on(case: Case, remote: heleket.RemotePayout, channel: Channel) -> None:
     if payout.waiting_for == WaitingFor.DISCREPANCY:
         if is_news:
             case.log_event(EventType.NEWS, **news)
-            add_to_discrepancies(payout, remote)
+        note(case, describe(remote))
         ask_later(payout)
     elif is_paid(remote):
         case.log_event(EventType.CONFIRM, txid=remote.txid or "", **news)
@@ -85,8 +97,7 @@ def move_on(case: Case, remote: heleket.RemotePayout, channel: Channel) -> None:
         case.log_event(EventType.FAIL, why_failed(remote), **news)
         payout.fail(why_failed(remote))
     elif remote.is_final:
-        ours = in_words({"status": payout.status})
-        open_discrepancy(case, Kind.UNKNOWN_WORD, ours, describe(remote), critical=True)
+        open_discrepancy(case, Kind.UNKNOWN_WORD, describe(remote), critical=True)
     elif payout.status == PayoutStatus.SUBMITTING:
         case.log_event(EventType.ACCEPT, **news)
         payout.accept()
@@ -107,7 +118,7 @@ def compare_with_what_is_known(
         case.attempt.uuid is not None,
         case.attempt.generation != payout.generation,
     )
-    was_paid = payout.status == PayoutStatus.CONFIRMED and not is_earlier
+    was_paid = counted_as_sent(payout) and not is_earlier
     agrees = is_paid(remote) if was_paid else is_final_failure(remote) and (was_known or is_earlier)
     if agrees:
         keep_facts(case.attempt, remote, channel)
@@ -120,8 +131,12 @@ def compare_with_what_is_known(
     kind = Kind.CONTRADICTION if was_known else Kind.FOUND_LATE
     if holds_up:
         kind = Kind.EARLIER
-    ours = in_words({"status": payout.status})
-    open_discrepancy(case, kind, ours, describe(remote), critical=True)
+    open_discrepancy(case, kind, describe(remote), critical=True)
+
+
+def counted_as_sent(payout: Payout) -> bool:
+    """Whether Heleket has paid it, to its client or elsewhere, as far as anybody knows."""
+    return payout.counts_as_paid or payout.effective == Effective.ELSEWHERE
 
 
 def is_paid(remote: heleket.RemotePayout) -> bool:

@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from audit import database
-from audit.actor import Actor, Channel
+from audit.actor import Actor
 from audit.codes import NO_REASON, Reason
 from audit.operations import Change
 from payouts import transitions
@@ -60,7 +60,7 @@ class Case:
 
 
 @contextmanager
-def settle(attempt_ids: Iterable[int], *, channel: Channel) -> Iterator[dict[int, Case]]:
+def settle(attempt_ids: Iterable[int], *, actor: Actor) -> Iterator[dict[int, Case]]:
     """Lock the payouts of these attempts and yield a case for each; save all, or none of it.
 
     All attempts of those payouts are locked as well: a webhook has one watched without touching
@@ -68,7 +68,7 @@ def settle(attempt_ids: Iterable[int], *, channel: Channel) -> Iterator[dict[int
     """
     wanted = set(attempt_ids)
     owners = Attempt.objects.filter(pk__in=wanted).values_list("payout_id", flat=True)
-    with transitions.change(set(owners), actor=Actor.system(channel)) as changes:
+    with transitions.change(set(owners), actor=actor) as changes:
         by_id = {change.row.pk: change for change in changes}
         rows = Attempt.objects.filter(payout__in=list(by_id)).order_by("pk")
         attempts = list(rows.select_for_update())

@@ -352,7 +352,7 @@ def record(answers: Sequence[Answer], account: GatewayAccount) -> None:
 
     def store(some: Sequence[Answer]) -> None:
         ids = [answer.call.attempt_id for answer in some]
-        with settle(ids, channel=Channel.WORKER) as cases:
+        with settle(ids, actor=Actor.system(Channel.WORKER)) as cases:
             owners = recording.owners_of(answer.outcome for answer in some)
             for answer in some:
                 case = cases[answer.call.attempt_id]

@@ -18,7 +18,7 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from audit import clock
-from audit.actor import Channel
+from audit.actor import Actor, Channel
 from heleket import InvalidSignature
 from heleket.answers import read_payout
 from heleket.webhooks import MAX_BODY_BYTES, verify
@@ -134,13 +134,11 @@ def differs(attempt: Attempt, members: Mapping[str, object]) -> bool:
         remote = read_payout(members)
     except ValueError:  # nothing in it to compare
         return False
-    ours_and_theirs = discrepancies.difference(attempt, remote)
-    if ours_and_theirs:
-        with settle([attempt.pk], channel=Channel.WEBHOOK) as cases:
-            discrepancies.open_discrepancy(
-                cases[attempt.pk],
-                Discrepancy.Kind.DIFFERENT,
-                *ours_and_theirs,
-                critical=True,
-            )
-    return ours_and_theirs is not None
+    if not discrepancies.difference(attempt, remote):
+        return False
+    theirs = discrepancies.describe(remote)
+    with settle([attempt.pk], actor=Actor.system(Channel.WEBHOOK)) as cases:
+        discrepancies.open_discrepancy(
+            cases[attempt.pk], Discrepancy.Kind.DIFFERENT, theirs, critical=True
+        )
+    return True

@@ -1,3 +1,4 @@
+import json
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -19,6 +20,8 @@ from payouts.engine.models import ScheduledJob
 from payouts.models import (
     USUAL_WAIT,
     Approval,
+    Attempt,
+    Discrepancy,
     EventType,
     MakerRole,
     Origin,
@@ -143,3 +146,41 @@ class PayoutFactory(DjangoModelFactory):
             if is_approved:
                 operations.decide([payout], actor, Approval.Decision.APPROVED)
         return Payout.objects.get(pk=payout.pk)
+
+
+class AttemptFactory(DjangoModelFactory):
+    """A try of a payout as it would be stored before its first call, which was never made."""
+
+    class Meta:
+        model = Attempt
+        django_get_or_create = ["payout", "generation"]
+
+    payout = factory.SubFactory(PayoutFactory)
+    generation = factory.SelfAttribute("payout.generation")
+    order_id = factory.LazyAttribute(lambda o: o.payout.order_id("test"))
+    gateway_host = "gateway"
+    merchant_id = "merchant"
+    created_at = factory.SelfAttribute("payout.requested_at")
+
+    @factory.lazy_attribute
+    def body(self):
+        names = ["order_id", "currency", "network", "address"]
+        sent = {name: getattr(self.payout, name, self.order_id) for name in names}
+        sent["order_id"] = self.order_id
+        return json.dumps({**sent, "amount": str(self.payout.amount), "is_subtract": True})
+
+
+class DiscrepancyFactory(DjangoModelFactory):
+    """Heleket has ten times the amount."""
+
+    class Meta:
+        model = Discrepancy
+
+    payout = factory.SubFactory(PayoutFactory)
+    attempt = factory.SubFactory(AttemptFactory, payout=factory.SelfAttribute("..payout"))
+    key = factory.SelfAttribute("attempt.order_id")
+    kind = Discrepancy.Kind.DIFFERENT
+    ours = factory.LazyFunction(lambda: {"amount": "5", "currency": "USDT"})
+    theirs = factory.LazyFunction(lambda: {"amount": "50", "currency": "USDT"})
+    opened_at = factory.SelfAttribute("payout.requested_at")
+    first_seen_at = factory.SelfAttribute("opened_at")

@@ -125,11 +125,9 @@ def vanishes_for_a_while(story: Story) -> None:
     while not (open_one := Discrepancy.objects.filter(payout=payout).first()):
         story.work()
     story.wait(hours=3)
-    operations.close_discrepancy(
-        open_one,
-        reason="Heleket moved a database; their support sees the payout again.",
-        actor=story.actor("omar"),
-    )
+    story.ask()
+    reason = "Heleket moved a database; their support sees the payout again."
+    story.end(open_one, Discrepancy.Outcome.EXPLAINED, reason, by="omar")
     story.gateway.set_fate("paid", order_id=story.order_id(payout))
     story.work(rounds=4)
 

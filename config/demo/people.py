@@ -23,6 +23,7 @@ STAFF = [
     ("amira", "Amira Haddad", "Approver"),
     ("arno", "Arno Visser", "Approver"),
     ("omar", "Omar Diallo", "Operator"),
+    ("olga", "Olga Petrenko", "Operator"),
     ("petra", "Petra Horvat", "Policy manager"),
     ("uma", "Uma Krishnan", "User manager"),
     ("aiko", "Aiko Mori", "Auditor"),

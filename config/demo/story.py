@@ -21,10 +21,11 @@ from audit.operations import Outcome, perform
 from config.demo.clock import Clock
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
-from payouts import idempotency, operations, polling, submission, webhooks
+from payouts import endings, idempotency, operations, polling, submission, webhooks
 from payouts.gateway.accounts import GatewayAccount
-from payouts.models import Origin, Payout
+from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation
+from payouts.outcomes import Wish
 from payouts.requests import request_payout
 from payouts.seen import see
 from wallets.models import PayoutMethod, Wallet
@@ -116,6 +117,12 @@ class Story:
     def act(self, operation: PayoutOperation[Any], payout: Payout, reason: str, by: str) -> None:
         seen = see([Payout.objects.get(pk=payout.pk)])
         expect_done(perform(operation, seen, actor=self.actor(by), reason=reason))
+
+    def end(self, found: Discrepancy, outcome: str, reason: str, by: str) -> None:
+        """End a discrepancy, alone: where that takes two people it is only proposed."""
+        found.refresh_from_db()
+        wish = Wish(found.pk, found.facts, Discrepancy.Outcome(outcome), reason)
+        endings.end_or_propose(wish, self.client, self.account, actor=self.actor(by))
 
     def freeze(self, wallet: Wallet, by: str) -> None:
         """Stop payouts to a wallet; nobody requests one to it any more."""

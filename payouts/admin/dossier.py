@@ -67,7 +67,9 @@ def dossier(payout: Payout) -> dict[str, Any]:
         "approvals": with_names(approvals, entries),
         "attempts": [described(attempt) for attempt in attempts],
         "timeline": entries,
-        "discrepancies": payout.discrepancies.select_related("closed_by").order_by("-opened_at"),
+        "discrepancies": payout.discrepancies.select_related("closed_by", "proposed_by").order_by(
+            "-opened_at"
+        ),
         **history(payout),
     }
 
@@ -134,7 +136,7 @@ def pretty(answer: str) -> str:
 def history(payout: Payout) -> dict[str, Any]:
     """What this client was paid before, and whether this address is known."""
     others = Payout.objects.for_client(payout.client).exclude(pk=payout.pk)
-    paid = others.filter(status=PayoutStatus.CONFIRMED)
+    paid = others.counted_as_paid()
     sums = paid.values("currency").annotate(total=Total("amount"), count=Count("pk"))
     same_address = paid.filter(network=payout.network, address=payout.address)
     return {

@@ -142,10 +142,6 @@ class EditForm(PayoutForm):
         return cls(client=payout.client, initial={**shown, "seen": seen.token})
 
 
-class CloseForm(forms.Form):
-    reason = reason_field(gettext_lazy("Say what you found out. It is kept for ever."))
-
-
 class SwitchForm(forms.Form):
     """Which way the switch is turned: the page says so, so that two people never turn it twice.
 

@@ -1,4 +1,5 @@
-"""What has to be true before a payout may be paid: today one approval, by nobody who made it.
+"""What has to be true before a payout may be paid: an approval by nobody who made it, or two while
+one like it that people took for not paid may still be paid.
 
 It knows nothing of payouts: it says what it needs, then judges what is laid before it.
 """
@@ -35,10 +36,11 @@ class Proposal:
     makers: Collection[int]
     approvers: Collection[int]
     approvals: Collection[Given]
+    is_in_doubt: bool = False
 
 
-def needs() -> Needs:
-    return Needs(approvals=1)
+def needs(*, is_in_doubt: bool) -> Needs:
+    return Needs(approvals=2 if is_in_doubt else 1)
 
 
 def judge(proposal: Proposal) -> Refusal | None:
@@ -50,6 +52,6 @@ def judge(proposal: Proposal) -> Refusal | None:
         return Refusal(ControlsCode.MAKER_APPROVED)
     if any(each.person_id not in proposal.approvers for each in given):
         return Refusal(ControlsCode.RIGHT_LOST)
-    if len({each.person_id for each in given}) < needs().approvals:
+    if len({each.person_id for each in given}) < needs(is_in_doubt=proposal.is_in_doubt).approvals:
         return Refusal(ControlsCode.APPROVAL_MISSING)
     return None

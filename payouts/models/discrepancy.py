@@ -1,8 +1,11 @@
 """Where Heleket and the desk differ."""
 
+import hashlib
+import json
+
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
 
 from audit.codes import Code, register
@@ -10,8 +13,17 @@ from payouts.models.attempt import Attempt
 from payouts.models.payout import Payout
 
 
+class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
+    def open(self) -> "DiscrepancyQuerySet":
+        return self.filter(closed_at=None)
+
+    def standing(self) -> "DiscrepancyQuerySet":
+        """Those that keep their payout stopped: open, or left until a day to come."""
+        return self.filter(Q(closed_at=None) | Q(reopens_at__isnull=False))
+
+
 class Discrepancy(models.Model):
-    """Heleket and the desk differ. Open until a named person closes it with a reason."""
+    """Heleket and the desk differ. Open until named people end it with an outcome and a reason."""
 
     @register
     class Kind(Code):
@@ -24,15 +36,24 @@ class Discrepancy(models.Model):
         UNKNOWN_WORD = "unknown_word", _("Heleket ended it with a word that we do not know")
         UNCLEAR = "unclear", _("Heleket's answers say nothing of this payout")
 
+    class Outcome(models.TextChoices):
+        EXPLAINED = "explained", _("Explained")
+        AS_HELEKET = "as_heleket", _("As Heleket has it")
+        NOT_PAID = "not_paid", _("Not paid")
+        LEFT = "left", _("Left stopped")
+
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     key = models.CharField(max_length=200)
     payout = models.ForeignKey(
         Payout, on_delete=models.PROTECT, null=True, related_name="discrepancies"
     )
-    attempt = models.ForeignKey(Attempt, on_delete=models.PROTECT, null=True, related_name="+")
+    attempt = models.ForeignKey(
+        Attempt, on_delete=models.PROTECT, null=True, related_name="discrepancies"
+    )
     is_critical = models.BooleanField(_("critical"), default=False)
-    ours = models.TextField(_("ours"))
-    theirs = models.TextField(_("theirs"))
+    ours = models.JSONField(default=dict)  # what the desk has, by the names of Heleket's members
+    theirs = models.JSONField(default=dict)  # what Heleket last said, by the same names
+    first_seen_at = models.DateTimeField(_("first seen"))
     opened_at = models.DateTimeField(_("opened"))
     owner = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
@@ -41,7 +62,15 @@ class Discrepancy(models.Model):
     closed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    outcome = models.CharField(_("outcome"), max_length=12, choices=Outcome, default="", blank=True)
+    # Who proposed the outcome that `closed_by` confirmed, where that takes two people.
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
     close_reason = models.TextField(default="")
+    reopens_at = models.DateTimeField(_("opens again"), null=True)
+
+    objects = DiscrepancyQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("discrepancy")
@@ -51,8 +80,23 @@ class Discrepancy(models.Model):
         constraints = [
             models.UniqueConstraint(
                 "kind", "key", condition=Q(closed_at=None), name="one_open_discrepancy"
-            )
+            ),
+            models.CheckConstraint(
+                name="discrepancy_ends_by_two_people",
+                condition=Q(proposed_by=None) | ~Q(proposed_by=F("closed_by")),
+            ),
+            models.CheckConstraint(
+                name="discrepancy_ends_by_an_outcome",
+                condition=Q(closed_at=None, outcome="", closed_by=None)
+                | (Q(closed_at__isnull=False, closed_by__isnull=False) & ~Q(outcome="")),
+            ),
         ]
 
     def __str__(self) -> str:
         return self.get_kind_display()
+
+    @property
+    def facts(self) -> str:
+        """Names what Heleket last said, so that nobody ends what they have not seen."""
+        text = json.dumps([self.kind, self.key, self.theirs], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()

@@ -248,7 +248,7 @@ class Payout(ReadAgain):
     @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
     def approve(self) -> None:
         """Allow sending. The caller has stored the approvals that the policy asks for."""
-        self.approved_at = clock.now()
+        self.approved_at, self.why = clock.now(), NO_REASON
         self.wait_for(WaitingFor.WORKER, due_at=self.approved_at)
 
     @transition(
@@ -342,6 +342,15 @@ class Payout(ReadAgain):
         self.generation += 1
         self.submitted_at = None
         self._start_over()
+
+    @transition(
+        status,
+        source=[PayoutStatus.PENDING, PayoutStatus.HELD, PayoutStatus.APPROVED],
+        target=PayoutStatus.BROADCAST,
+    )
+    def link(self) -> None:
+        """People found that Heleket has a payout which is this one. Its word ends it then."""
+        self.submitted_at = self.submitted_at or clock.now()
 
     def stop(self, *, due_at: datetime | None = None) -> None:
         """Nothing is sent and no status moves until its discrepancies are closed. `due_at` is when

@@ -22,3 +22,16 @@ class StaffCode(Code):
         "too_many",
         _("At most %(most)s %(rows)s at once; choose fewer. Nothing was changed."),
     )
+    PROPOSED_ALREADY = (
+        "proposed_already",
+        _("%(person)s has proposed an end already. It waits for a second person."),
+    )
+    SECOND_PERSON = (
+        "second_person",
+        _("You proposed it yourself: another person has to confirm it."),
+    )
+    PROPOSAL_OVER = "proposal_over", _("This proposal is over. Open the page again.")
+    FACTS_CHANGED = (
+        "facts_changed",
+        _("The facts have changed since you looked. Look again; nothing was changed."),
+    )

@@ -1,5 +1,6 @@
 from django.conf import settings
 from django.db import models
+from django.db.models import F, Q
 
 
 class Login(models.Model):
@@ -14,3 +15,42 @@ class Login(models.Model):
 
     def __str__(self) -> str:
         return self.text
+
+
+class JointAct(models.Model):
+    """What one person proposes and another has to confirm before it is done."""
+
+    class Ending(models.TextChoices):
+        DONE = "done"
+        WITHDRAWN = "withdrawn"
+        OUTDATED = "outdated"
+
+    act = models.CharField(max_length=30)
+    subject = models.CharField(max_length=80)  # what it is done to
+    data = models.JSONField(default=dict)  # how
+    facts = models.CharField(max_length=64)  # a digest of what it was judged on
+    reason = models.TextField()
+    proposed_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
+    )
+    proposed_at = models.DateTimeField()
+    ended_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    ended_at = models.DateTimeField(null=True)
+    ending = models.CharField(max_length=10, choices=Ending, default="", blank=True)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                "act", "subject", condition=Q(ended_at=None), name="one_joint_act_at_a_time"
+            ),
+            models.CheckConstraint(
+                name="joint_act_takes_two",
+                condition=~Q(ending="done") | ~Q(ended_by=F("proposed_by")),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.act} {self.subject}"

@@ -10,16 +10,17 @@ import heleket
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from heleket.sandbox import Gateway
-from payouts import operations, wakeups
+from payouts import endings, operations, outcomes, wakeups
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
-from payouts.models import Attempt, Payout
+from payouts.models import Attempt, Discrepancy, Payout
 from payouts.seen import see
 from tests.conftest import Clock
 from tests.factories import StaffFactory
 from tests.payouts.invariants import check_invariants
 from tests.payouts.rounds import check_due, submit_due
 
+OPERATORS = ("Operator", "Second Operator")
 MOMENT, HOUR = timedelta(seconds=30), timedelta(hours=1)
 
 
@@ -78,7 +79,9 @@ class Office:
 
     def person(self, role):
         if role not in self.people:
-            self.people[role] = StaffFactory(roles=[role])
+            self.people[role] = StaffFactory(
+                roles=[role.removeprefix("Second ").removeprefix("Third ")]
+            )
         return self.people[role]
 
     def act(self, name, payout, *, role, **options):
@@ -93,6 +96,15 @@ class Office:
     def approve(self, payout):
         outcome = self.act("APPROVE", payout, role="Approver")
         assert outcome.done, outcome.text
+
+    def end(self, found, outcome, *, reason="Asked support", reopens_at=None):
+        """Two operators end a discrepancy as it stands, or one where that is enough."""
+        facts = Discrepancy.objects.get(pk=found.pk).facts
+        wish = outcomes.Wish(found.pk, facts, outcome, reason, reopens_at)
+        first, second = (Actor.staff(self.person(name), Channel.ADMIN) for name in OPERATORS)
+        endings.end_or_propose(wish, self.client, self.account, actor=first)
+        if joint := endings.proposed(found):
+            endings.confirm(joint, facts, self.client, self.account, actor=second)
 
     def creates(self):
         """The create calls that reached Heleket."""

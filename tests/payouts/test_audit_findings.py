@@ -75,11 +75,7 @@ def test_b14_what_became_of_a_call_does_not_set_a_stopped_payout_going(
     assert not office.creates()
     assert now(payout).status == PayoutStatus.SUBMITTING
 
-    operations.close_discrepancy(
-        Discrepancy.objects.get(),
-        reason="Asked support",
-        actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
-    )
+    office.end(Discrepancy.objects.get(), Discrepancy.Outcome.EXPLAINED)
     office.work(hours=30, every=HOUR)
     refused = outcome is TOO_SMALL
     assert now(payout).status == (PayoutStatus.FAILED if refused else PayoutStatus.CONFIRMED)
@@ -308,11 +304,7 @@ def test_a6_a_payout_found_late_is_shown_once_and_stays_closed(office, payout):
     office.work(hours=25, every=HOUR)
     office.sandbox.execute_held()
     office.work(days=2, every=HOUR)
-    operations.close_discrepancy(
-        Discrepancy.objects.get(),
-        reason="The client sent it back",
-        actor=Actor.staff(office.person("Operator"), Channel.ADMIN),
-    )
+    office.end(Discrepancy.objects.get(), Discrepancy.Outcome.AS_HELEKET)
 
     office.work(days=5, every=6 * HOUR)
 

@@ -20,9 +20,9 @@ from payouts.engine.management.commands import worker
 from payouts.gateway import accounts
 from payouts.gateway.accounts import NotBound
 from payouts.gateway.models import Binding
-from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
+from payouts.models import Attempt, Payout, PayoutStatus
 from payouts.seen import see
-from tests.factories import PayoutFactory, StaffFactory
+from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -250,7 +250,7 @@ def unanswered(payout):
 
 def differs(payout):
     Payout.objects.filter(pk=payout.pk).update(status=PayoutStatus.CONFIRMED)
-    Discrepancy.objects.create(payout=payout, kind="contradiction", opened_at=payout.requested_at)
+    DiscrepancyFactory(payout=payout, kind="contradiction")
 
 
 @pytest.mark.parametrize(

@@ -13,13 +13,12 @@ from audit.operations import perform
 from payouts.models import (
     Approval,
     Attempt,
-    Discrepancy,
     Payout,
     PayoutEvent,
     PayoutStatus,
     WebhookDelivery,
 )
-from tests.factories import PayoutFactory
+from tests.factories import DiscrepancyFactory, PayoutFactory
 from wallets import operations as wallet_operations
 from wallets.models import Client, Wallet
 
@@ -34,7 +33,7 @@ def records(unchecked_office):
     office.submit()
     office.work(minutes=2)
     log_event("test", Reason(words="first"), actor=Actor.system(Channel.COMMAND))
-    Discrepancy.objects.create(kind="vanished", key="x", payout=payout, opened_at=office.clock())
+    DiscrepancyFactory(kind="vanished", payout=payout)
     WebhookDelivery.objects.create(
         digest="d", body="b", outcome="known", received_at=office.clock()
     )

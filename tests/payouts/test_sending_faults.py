@@ -118,7 +118,7 @@ def test_a6_a_cancelled_payout_that_arrives_late_is_found_and_shown(office, payo
     assert now(payout).status == PayoutStatus.CANCELLED
     found = Discrepancy.objects.get()
     assert (found.kind, found.is_critical) == (Discrepancy.Kind.FOUND_LATE, True)
-    assert office.sandbox.payouts[0].uuid in found.theirs
+    assert found.theirs["uuid"] == office.sandbox.payouts[0].uuid
 
 
 # Refused or not executed, while an earlier call is unanswered

@@ -104,7 +104,7 @@ FOUND_BY_RUNS = [
         "payouts.webhooks.request_check",
         "    cursor.execute(PULL_FORWARD, [at, attempt.pk, at])\n",
         '    if status == "paid":\n'
-        "        with settle([attempt.pk], channel=Channel.WEBHOOK) as cases:\n"
+        "        with settle([attempt.pk], actor=Actor.system(Channel.WEBHOOK)) as cases:\n"
         "            case = cases[attempt.pk]\n"
         "            if case.payout.is_under_way:\n"
         "                case.log_event('confirm')\n"
@@ -116,8 +116,8 @@ FOUND_BY_RUNS = [
         "answer not compared with what was sent",
         "I15",
         "payouts.discrepancies.difference",
-        "    if not differs:\n",
-        "    if differs or True:\n",
+        "        if ours is not None and theirs is not None and ours != theirs\n",
+        "        if False\n",
         seed=122,
     ),
     Bug(

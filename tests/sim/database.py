@@ -23,6 +23,7 @@ STAFF = {
     "amira": ["Approver"],
     "anton": ["Approver"],
     "omar": ["Operator"],
+    "olga": ["Operator"],
     "root": list(ROLES),
 }
 # Client, who added the wallet, network, address. Nobody pays to a wallet of her own adding.

@@ -6,7 +6,10 @@ have happened to it.
 
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import timedelta
 from decimal import Decimal
+from itertools import permutations, product
 from typing import TYPE_CHECKING
 
 from django.db import connection
@@ -16,7 +19,7 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from audit.refusals import Refused
-from payouts import operations, polling, submission
+from payouts import endings, operations, outcomes, polling, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.models import Discrepancy, Origin, Payout, PayoutStatus
@@ -192,14 +195,41 @@ def set_sending(world: "World", name: str) -> None:
         world.oracle.sending_is_paused(submission.calls_out())
 
 
-def close_discrepancy(world: "World", name: str) -> None:
-    found = Discrepancy.objects.filter(closed_at=None).order_by("pk").first()
-    if found:
-        by = world.person(name)
-        operations.close_discrepancy(
-            found, reason="Looked at", actor=Actor.staff(by, Channel.ADMIN)
-        )
-        world.note(f"{name}: closes {found}")
+def end_discrepancy(world: "World", name: str) -> None:
+    """Propose an end, or confirm one that somebody else has proposed. Heleket may refuse both."""
+    found = Discrepancy.objects.open().order_by("pk").first()
+    if found is None:
+        return
+    by, joint = Actor.staff(world.person(name), Channel.ADMIN), endings.proposed(found)
+    reach("has looked")
+    if joint and joint.proposed_by_id != by.person_id:
+        endings.confirm(joint, found.facts, world.client, world.account, actor=by)
+        world.note(f"{name}: confirms that {found} ends as {joint.data['outcome']}")
+    elif joint is None:
+        outcome = world.chance.choice(outcomes.possible(found))
+        day = world.clock.now() + timedelta(days=1)
+        wish = outcomes.Wish(found.pk, found.facts, outcome, "Looked at", day)
+        endings.end_or_propose(wish, world.client, world.account, actor=by)
+        world.note(f"{name}: wants {found} to end as {outcome}")
+
+
+def end_somehow(world: "World", found: Discrepancy) -> None:
+    """Two people who had no hand in it end it in the first way that is open; one always is."""
+    day = world.clock.now() + timedelta(days=60)
+    for outcome, pair in product(
+        outcomes.possible(found), permutations(("omar", "olga", "root"), 2)
+    ):
+        first, second = (Actor.staff(world.person(name), Channel.ADMIN) for name in pair)
+        found.refresh_from_db()
+        wish = outcomes.Wish(found.pk, found.facts, outcome, "Looked at", day)
+        with suppress(Refused):
+            if joint := endings.proposed(found):
+                endings.withdraw(joint, actor=first)
+            endings.end_or_propose(wish, world.client, world.account, actor=first)
+            if joint := endings.proposed(found):
+                endings.confirm(joint, found.facts, world.client, world.account, actor=second)
+            world.note(f"{pair}: end {found} as {outcome}")
+            return
 
 
 def top_up(world: "World", name: str) -> None:

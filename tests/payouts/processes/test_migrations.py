@@ -27,8 +27,8 @@ FIRST_RELEASE = {
     "wallets": "0002_records_stay",
     "payouts_gateway": "0002_row",
     "payouts_controls": "0002_row",
-    "payouts": "0003_effective",
-    "payouts_staff": "0004_roles_apart",
+    "payouts": "0004_outcomes",
+    "payouts_staff": "0006_approvers_read_discrepancies",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]

@@ -1,22 +1,31 @@
 """Everybody locks the same rows at once, each in another order: nobody deadlocks."""
 
 import random
+from datetime import timedelta
 from functools import partial
 
 import pytest
 
 import heleket
+from audit import clock
 from audit.actor import Actor, Channel
 from audit.codes import Reason
 from audit.operations import perform
-from payouts import operations, polling, submission
+from payouts import endings, operations, outcomes, polling, submission
 from payouts.codes import PayoutCode
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Pause
 from payouts.models import Discrepancy, PayoutStatus
+from payouts.outcomes import LEFT
 from payouts.seen import see
-from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    AttemptFactory,
+    DiscrepancyFactory,
+    PayoutFactory,
+    StaffFactory,
+    WalletFactory,
+)
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import returned
 from wallets import operations as wallet_operations
@@ -60,6 +69,13 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
     by_approver = {"actor": Actor.staff(approver, Channel.ADMIN)}
     by_operator = {"reason": "Stop", "actor": Actor.staff(operator, Channel.ADMIN)}
 
+    def end(found, person):
+        wish = outcomes.Wish(found.pk, found.facts, LEFT, "Stop", clock.now() + timedelta(days=1))
+        heard = outcomes.Heard(answer_to_a_question, None, clock.now())
+        by = Actor.staff(person, Channel.ADMIN)
+        with endings.judged(wish, heard, account, by) as (case, locked):
+            endings.end(case, locked, wish, heard, by, None)
+
     def turn():
         switch.set_sending(False, **by_operator)
         switch.set_sending(True, **by_operator)
@@ -84,7 +100,7 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
             partial(perform, operations.CANCEL, seen, **by_operator),
             partial(perform, operations.APPROVE, mixed, **by_approver),
             partial(perform, operations.HOLD, seen[::-1], reason="Stop", **by_approver),
-            partial(operations.close_discrepancy, discrepancy_of(payouts[-1]), **by_operator),
+            partial(end, discrepancy_of(payouts[-1]), operator),
             partial(
                 perform,
                 wallet_operations.FREEZE,
@@ -99,11 +115,6 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
 
 
 def discrepancy_of(payout):
-    return Discrepancy.objects.create(
-        kind=Discrepancy.Kind.VANISHED,
-        key=payout.pk,
-        payout=payout,
-        ours="process",
-        theirs="not found",
-        opened_at=payout.requested_at,
-    )
+    """A discrepancy of another try than the one that is sent meanwhile."""
+    attempt = AttemptFactory(payout=payout, generation=9, order_id=payout.order_id("test", 9))
+    return DiscrepancyFactory(payout=payout, attempt=attempt, kind=Discrepancy.Kind.VANISHED)

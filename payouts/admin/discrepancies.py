@@ -1,0 +1,295 @@
+"""Discrepancies in the Admin: both sides beside each other, and how each is ended."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, datetime, time
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import F
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.urls import URLPattern, path
+from django.utils.html import format_html
+from django.utils.timezone import get_current_timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_POST
+from unfold.decorators import display
+from unfold.widgets import UnfoldAdminSingleDateWidget
+
+import heleket
+from audit.actor import Actor
+from audit.refusals import Refused
+from payouts import endings, outcomes
+from payouts.admin.lists import DeskAdmin
+from payouts.admin.templatetags.payouts import ago
+from payouts.discrepancies import MEMBERS, Kind
+from payouts.gateway import accounts
+from payouts.gateway.accounts import GatewayAccount
+from payouts.gateway.codes import GatewayCode
+from payouts.models import Discrepancy
+from payouts.outcomes import Outcome, Wish
+from payouts.staff.codes import StaffCode
+from payouts.staff.forms import reason_field
+from payouts.staff.models import JointAct
+from payouts.staff.pages import StaffRequest, actor_of, require
+
+NAMES = {
+    "order_id": gettext_lazy("Order id"),
+    "uuid": gettext_lazy("Heleket's id"),
+    "status": gettext_lazy("Status"),
+    "is_final": gettext_lazy("Final word"),
+    "amount": gettext_lazy("Amount"),
+    "currency": gettext_lazy("Coin"),
+    "network": gettext_lazy("Network"),
+    "address": gettext_lazy("Address"),
+    "txid": gettext_lazy("Transaction"),
+}
+# What each outcome means, beside the condition under which Heleket's answers allow it.
+MEANINGS = {
+    Outcome.EXPLAINED: gettext_lazy(
+        "Nothing differs any more: Heleket has what was sent, or never had it. The payout goes on."
+    ),
+    Outcome.AS_HELEKET: gettext_lazy(
+        "Heleket's final word counts. A payout that has not ended becomes Paid if it is what was "
+        "approved, else Not paid; beside one that has ended stands what Heleket did."
+    ),
+    Outcome.NOT_PAID: gettext_lazy(
+        "Heleket has failed it for good, never had it, or has another payout under our order id. "
+        "It ends as Not paid and is watched for a month."
+    ),
+    Outcome.LEFT: gettext_lazy("Nothing is sent. It is looked at again on a day that you choose."),
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """One fact, as the desk has it and as Heleket has it."""
+
+    name: str
+    ours: str
+    theirs: str
+    differs: bool
+
+
+class EndForm(forms.Form):
+    """How a discrepancy ends; `seen` names the facts that the page showed."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    outcome = forms.ChoiceField(
+        label=gettext_lazy("How it ends"),
+        widget=forms.RadioSelect,
+        error_messages={"required": gettext_lazy("Choose how it ends.")},
+    )
+    again_on = forms.DateField(
+        label=gettext_lazy("Look at it again on"),
+        required=False,
+        widget=UnfoldAdminSingleDateWidget(attrs={"type": "date"}),
+        help_text=gettext_lazy("Only where it is left stopped."),
+    )
+    reason = reason_field(gettext_lazy("Say what you found out. It is kept for ever."))
+
+    def __init__(self, *args: Any, found: Discrepancy, **kwargs: Any) -> None:
+        super().__init__(*args, initial={"seen": found.facts}, **kwargs)
+        self.fields["outcome"].choices = [  # type: ignore[attr-defined]
+            (each.value, format_html("<strong>{}</strong><br>{}", each.label, MEANINGS[each]))
+            for each in outcomes.possible(found)
+        ]
+
+
+class OpenFilter(admin.SimpleListFilter):
+    title = gettext_lazy("state")
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("open", _("Open")), ("closed", _("Ended"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() in ("open", "closed"):
+            return queryset.filter(closed_at__isnull=self.value() == "open")
+        return queryset
+
+
+@admin.register(Discrepancy)
+class DiscrepancyAdmin(DeskAdmin):
+    change_list_template = "payouts/records.html"
+    when_empty = gettext_lazy("Heleket and the desk agree about everything")
+    list_display = ["kind", "severity", "state", "of_payout", "who", "what", "age"]
+    list_filter = [OpenFilter, "kind"]
+    list_select_related = ["payout__client"]
+    ordering = [F("closed_at").desc(nulls_first=True), "-is_critical", "first_seen_at"]
+    sortable_by: list[str] = []
+
+    def get_urls(self) -> list[URLPattern]:
+        def page(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+            view = self.admin_site.admin_view(view)
+            return path(route, view, name=f"payouts_discrepancy_{name}")
+
+        return [
+            page("", self.changelist_view, "changelist"),
+            page("<int:object_id>/", self.show, "change"),
+            page("<int:object_id>/end/", self.end, "end"),
+            page("<int:object_id>/confirm/", require_POST(self.confirm), "confirm"),
+            page("<int:object_id>/withdraw/", require_POST(self.withdraw), "withdraw"),
+        ]
+
+    # Pages
+
+    def show(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        require(request, "payouts.view_discrepancy")
+        found = self.find(object_id)
+        waiting = endings.proposed(found)
+        context = {
+            "discrepancy": found,
+            "lines": lines(found),
+            "outcomes": [(each.label, MEANINGS[each]) for each in outcomes.possible(found)],
+            "proposed": waiting,
+            "proposed_outcome": Outcome(waiting.data["outcome"]).label if waiting else "",
+            "reopens_at": reopens_at(waiting),
+            "is_own": waiting and waiting.proposed_by_id == request.user.pk,
+            "is_outdated": waiting and waiting.facts != found.facts,
+        }
+        return self.page(request, "payouts/discrepancy.html", str(found), **context)
+
+    def end(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        require(request, endings.RIGHT)
+        found, actor = self.find(object_id), actor_of(request)
+
+        def end(outcome: str, reason: str, seen: str, again_on: date | None) -> str:
+            wish = Wish(found.pk, seen, Outcome(outcome), reason, at_start_of(again_on))
+            with at_heleket(actor) as (client, account):
+                return endings.end_or_propose(wish, client, account, actor=actor)
+
+        return self.ask(
+            request,
+            EndForm(request.POST or None, found=found),
+            end,
+            template="payouts/end_discrepancy.html",
+            title=_("How does this discrepancy end?"),
+            back=self.url("change", object_id),
+            discrepancy=found,
+            lines=lines(found),
+            takes_two=outcomes.takes_two(found, Outcome.EXPLAINED),
+        )
+
+    def confirm(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        actor, facts = actor_of(request), request.POST.get("seen", "")
+
+        def confirm(joint: JointAct) -> str:
+            with at_heleket(actor) as (client, account):
+                return endings.confirm(joint, facts, client, account, actor=actor)
+
+        return self.act_on_proposed(request, object_id, confirm)
+
+    def withdraw(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        actor = actor_of(request)
+        return self.act_on_proposed(
+            request, object_id, lambda joint: endings.withdraw(joint, actor=actor)
+        )
+
+    def act_on_proposed(
+        self, request: StaffRequest, object_id: int, act: Callable[[JointAct], str]
+    ) -> HttpResponse:
+        """Do something with the end that was proposed, and go back to the page."""
+        require(request, endings.RIGHT)
+        waiting = endings.proposed(self.find(object_id))
+        try:
+            if waiting is None or request.POST.get("proposal") != str(waiting.pk):
+                raise Refused(StaffCode.PROPOSAL_OVER)
+            messages.success(request, act(waiting))
+        except Refused as exc:
+            messages.error(request, str(exc))
+        return redirect(self.url("change", object_id))
+
+    def find(self, object_id: int) -> Discrepancy:
+        known = Discrepancy.objects.select_related(
+            "payout__client", "attempt", "closed_by", "proposed_by"
+        )
+        return get_object_or_404(known, pk=object_id)
+
+    # The list
+
+    @display(description=gettext_lazy("severity"), label={"critical": "danger", "other": None})
+    def severity(self, found: Discrepancy) -> tuple[str, str]:
+        return ("critical", _("critical")) if found.is_critical else ("other", _("to look at"))
+
+    @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "success"})
+    def state(self, found: Discrepancy) -> tuple[str, str]:
+        if found.closed_at:
+            return "closed", found.get_outcome_display()
+        return "open", _("open")
+
+    @display(description=gettext_lazy("payout"))
+    def of_payout(self, found: Discrepancy) -> str:
+        return str(found.payout or "—")
+
+    @display(description=gettext_lazy("client"))
+    def who(self, found: Discrepancy) -> str:
+        return found.payout.client.name if found.payout else "—"
+
+    @display(description=gettext_lazy("what differs"))
+    def what(self, found: Discrepancy) -> str:
+        differ = [each for each in lines(found) if each.differs]
+        return "; ".join(f"{each.name}: {each.ours} ≠ {each.theirs}" for each in differ) or "—"
+
+    @display(description=gettext_lazy("age"))
+    def age(self, found: Discrepancy) -> str:
+        return ago(found.first_seen_at)
+
+
+def lines(found: Discrepancy) -> list[Line]:
+    """Lay both sides beside each other. An amount has as many digits on both of them."""
+    known = [name for name in MEMBERS if name in found.ours or name in found.theirs]
+    return [line(found, name) for name in known]
+
+
+def line(found: Discrepancy, name: str) -> Line:
+    ours, theirs = found.ours.get(name), found.theirs.get(name)
+    if name == "amount":
+        ours, theirs = same_digits(ours, theirs)
+    both = ours is not None and theirs is not None
+    differs = both and str(ours).lower() != str(theirs).lower()
+    if name == "status":
+        differs = found.kind not in (Kind.DIFFERENT, Kind.UUID_TAKEN)
+    return Line(str(NAMES[name]), in_word(ours), in_word(theirs), differs)
+
+
+def in_word(fact: Any) -> str:
+    if isinstance(fact, bool):
+        return _("yes") if fact else _("not yet")
+    return "—" if fact in (None, "") else str(fact)
+
+
+def same_digits(*amounts: Any) -> tuple[Any, ...]:
+    """Write amounts with as many decimals, so that 950 and 9,500.5 line up."""
+    decimals = max(len(str(each).partition(".")[2]) for each in amounts)
+    return tuple(padded(each, decimals) for each in amounts)
+
+
+def padded(amount: Any, decimals: int) -> Any:
+    if amount is None or not decimals:
+        return amount
+    whole, _point, rest = str(amount).partition(".")
+    return f"{whole}.{rest.ljust(decimals, '0')}"
+
+
+def reopens_at(waiting: JointAct | None) -> datetime | None:
+    until = waiting.data["reopens_at"] if waiting else None
+    return datetime.fromisoformat(until) if until else None
+
+
+def at_start_of(day: date | None) -> datetime | None:
+    return datetime.combine(day, time(), get_current_timezone()) if day else None
+
+
+@contextmanager
+def at_heleket(actor: Actor) -> Iterator[tuple[heleket.HeleketClient, GatewayAccount]]:
+    """Call Heleket while a person waits; what goes wrong on the way there is a refusal."""
+    try:
+        with accounts.heleket_client() as client:
+            yield client, accounts.open_account(client, actor=actor)
+    except (heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
+        raise Refused(GatewayCode.GATEWAY, words=exc) from exc

@@ -1,0 +1,71 @@
+"""Acts that take two people: one proposes, and another confirms just that, on the same facts.
+
+Whoever uses it stores and confirms within its own transaction, after the locks of what the act is
+done to, and seals both names there.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+from audit import clock
+from audit.actor import Actor
+from audit.refusals import Refused
+from payouts.staff.codes import StaffCode
+from payouts.staff.models import JointAct
+
+
+def proposed(act: str, subject: str) -> JointAct | None:
+    """Return what waits for a second person, if anything does."""
+    waiting = JointAct.objects.filter(act=act, subject=subject, ended_at=None)
+    return waiting.select_related("proposed_by").first()
+
+
+def propose(
+    act: str, subject: str, *, data: Mapping[str, Any], facts: str, reason: str, actor: Actor
+) -> JointAct:
+    """Have an act wait for a second person. Raises Refused if one is proposed on these facts.
+
+    One that was proposed on other facts is over with this.
+    """
+    if known := proposed(act, subject):
+        if known.facts == facts:
+            raise Refused(StaffCode.PROPOSED_ALREADY, person=known.proposed_by)
+        end(known, JointAct.Ending.OUTDATED, actor)
+    return JointAct.objects.create(
+        act=act,
+        subject=subject,
+        data=dict(data),
+        facts=facts,
+        reason=reason,
+        proposed_by_id=actor.person_id,
+        proposed_at=clock.now(),
+    )
+
+
+def confirm(joint_id: int, *, facts: str, actor: Actor) -> JointAct:
+    """Take what was proposed as done by its second person, who does it in this transaction.
+
+    Raises Refused for the person who proposed it, on other facts, or if it is over.
+    """
+    known = JointAct.objects.select_for_update().filter(pk=joint_id, ended_at=None).first()
+    if known is None:
+        raise Refused(StaffCode.PROPOSAL_OVER)
+    if known.proposed_by_id == actor.person_id:
+        raise Refused(StaffCode.SECOND_PERSON)
+    if known.facts != facts:
+        raise Refused(StaffCode.FACTS_CHANGED)
+    end(known, JointAct.Ending.DONE, actor)
+    return known
+
+
+def withdraw(joint_id: int, actor: Actor) -> None:
+    """Give up what was proposed. Raises Refused if it is over."""
+    known = JointAct.objects.select_for_update().filter(pk=joint_id, ended_at=None).first()
+    if known is None:
+        raise Refused(StaffCode.PROPOSAL_OVER)
+    end(known, JointAct.Ending.WITHDRAWN, actor)
+
+
+def end(known: JointAct, ending: JointAct.Ending, actor: Actor) -> None:
+    known.ending, known.ended_by, known.ended_at = ending, actor.person, clock.now()
+    known.save(update_fields=["ending", "ended_by", "ended_at"])

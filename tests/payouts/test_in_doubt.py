@@ -1,0 +1,99 @@
+"""One like a payout that people took for not paid takes two approvals, while that is watched."""
+
+from datetime import timedelta
+
+import pytest
+
+from payouts import explain
+from payouts.models import Approval, Discrepancy, PayoutStatus
+from tests.factories import PayoutFactory, WalletFactory
+from tests.payouts.rounds import now
+
+pytestmark = pytest.mark.django_db
+
+OTHER_ADDRESS = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"
+
+
+@pytest.fixture
+def unpaid(office):
+    """A payout that two people have taken for not paid."""
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.add_foreign_payout(
+        order_id=payout.order_id("test"), amount="50", address=payout.address
+    )
+    office.submit()
+    office.end(Discrepancy.objects.get(), Discrepancy.Outcome.NOT_PAID)
+    return now(payout)
+
+
+def test_g51_it_takes_two_approvers_and_is_paid_once_both_have_approved(office, unpaid):
+    payout = PayoutFactory(wallet=unpaid.wallet)
+
+    first = office.act("APPROVE", payout, role="Approver")
+
+    assert (first.done, first.text) == (True, "Approved by you. It needs another approval.")
+    waiting = now(payout)
+    assert waiting.status == PayoutStatus.PENDING
+    assert "One person has approved it" in explain.explain(waiting).sentence
+    assert office.submit() == 0
+    again = office.act("APPROVE", payout, role="Approver")
+    assert (again.done, again.code) == (False, "approved_by_you")
+    assert Approval.objects.filter(payout=payout).count() == 1
+
+    assert office.act("APPROVE", payout, role="Second Approver").done
+    office.work(minutes=5)
+    assert now(payout).status == PayoutStatus.CONFIRMED
+
+
+@pytest.mark.parametrize("alike", ["amount", "address"])
+def test_g51_the_same_sum_or_the_same_address_is_alike(office, unpaid, alike):
+    wallet, amount = unpaid.wallet, 7
+    if alike == "amount":
+        wallet = WalletFactory(client=unpaid.client, address=OTHER_ADDRESS)
+        amount = unpaid.amount
+    payout = PayoutFactory(wallet=wallet, amount=amount)
+
+    office.act("APPROVE", payout, role="Approver")
+
+    assert now(payout).status == PayoutStatus.PENDING
+
+
+def test_g51_others_take_one_approval(office, unpaid):
+    of_another_client = PayoutFactory()
+    wallet = WalletFactory(client=unpaid.client, address=OTHER_ADDRESS)
+    of_another_sum = PayoutFactory(wallet=wallet, amount=7)
+
+    for payout in (of_another_client, of_another_sum):
+        office.approve(payout)
+        assert now(payout).status == PayoutStatus.APPROVED
+    office.clock.time += timedelta(days=31)
+    late = PayoutFactory(wallet=unpaid.wallet)
+    office.approve(late)
+    assert now(late).status == PayoutStatus.APPROVED
+
+
+def test_g51_what_one_person_approved_before_goes_back_to_the_approvers(office):
+    taken, waits = (PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(2))
+    waits = PayoutFactory(wallet=taken.wallet, status=PayoutStatus.APPROVED)
+    office.sandbox.add_foreign_payout(
+        order_id=taken.order_id("test"), amount="50", address=taken.address
+    )
+    office.submit(limit=1)
+    office.end(Discrepancy.objects.get(), Discrepancy.Outcome.NOT_PAID)
+
+    office.submit()
+
+    assert now(waits).status == PayoutStatus.PENDING
+    assert waits.order_id("test") not in office.sandbox.order_ids
+
+
+def test_g51_who_approved_first_may_reject_it_then(office, unpaid):
+    payout = PayoutFactory(wallet=unpaid.wallet)
+    office.act("APPROVE", payout, role="Approver")
+
+    assert office.act("REJECT", payout, role="Approver", reason="Wrong").done
+
+    assert now(payout).status == PayoutStatus.REJECTED
+    given, rejected = Approval.objects.filter(payout=payout).order_by("pk")
+    assert given.voided_at
+    assert (rejected.decision, rejected.voided_at) == ("rejected", None)
