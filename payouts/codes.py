@@ -31,8 +31,8 @@ class PayoutCode(Code):
         _("You had a hand in this payout: two others have to end its discrepancy."),
     )
     NO_DAY = "no_day", _("Say when it should be looked at again: a time to come.")
-    HELEKET_SILENT = (
-        "heleket_silent",
+    UNCLEAR_ANSWER = (
+        "unclear_answer",
         _("Heleket did not say what it has: “%(words)s”. Nothing was changed."),
     )
     STILL_DIFFERENT = (

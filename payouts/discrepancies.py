@@ -156,25 +156,29 @@ def agree(some: Facts, others: Facts) -> bool:
     return all(some[name] == others[name] for name in some.keys() & others.keys())
 
 
-def add_facts(case: Case, found: Discrepancy, theirs: Facts) -> None:
-    """Keep what Heleket says now; an answer with fewer members takes none away."""
-    if agree(found.theirs, theirs) and theirs.keys() <= found.theirs.keys():
-        return
-    if not agree(found.theirs, theirs):
+def add_facts(case: Case, found: Discrepancy, theirs: Facts) -> bool:
+    """Keep what Heleket says now, and tell whether that is something else than before. An answer
+    with fewer members takes none away."""
+    is_news = not agree(found.theirs, theirs)
+    if is_news:
         case.log_event(EventType.NEWS, theirs=in_words(theirs))
-    found.theirs = {**found.theirs, **theirs} if "uuid" in theirs else dict(theirs)
-    Discrepancy.objects.filter(pk=found.pk).update(theirs=found.theirs)
+    if is_news or not theirs.keys() <= found.theirs.keys():
+        found.theirs = {**found.theirs, **theirs} if "uuid" in theirs else dict(theirs)
+        Discrepancy.objects.filter(pk=found.pk).update(theirs=found.theirs)
+    return is_news
 
 
-def note(case: Case, theirs: Facts) -> None:
-    """Add what Heleket says now of a payout that is stopped. What was left until a day opens again
-    when Heleket says something else."""
-    standing = Discrepancy.objects.standing().filter(attempt=case.attempt).order_by("pk")
-    for found in standing:
+def note(case: Case, theirs: Facts) -> bool:
+    """Add what Heleket says now of a payout that is stopped, and tell whether that is news. What
+    was left until a day opens again with it."""
+    is_news = False
+    for found in Discrepancy.objects.standing().filter(attempt=case.attempt).order_by("pk"):
         if found.closed_at is None:
-            add_facts(case, found, theirs)
+            is_news |= add_facts(case, found, theirs)
         elif not agree(found.theirs, theirs):
             open_discrepancy(case, Kind(found.kind), theirs, critical=found.is_critical)
+            is_news = True
+    return is_news
 
 
 def count_unclear(case: Case, trouble: heleket.HeleketError) -> None:

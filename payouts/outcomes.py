@@ -58,7 +58,7 @@ class Heard:
     asked_at: datetime
 
     @property
-    def silence(self) -> heleket.HeleketError | None:
+    def unclear(self) -> heleket.HeleketError | None:
         """Return an answer that says nothing of the payout, if there is one."""
         for answer in (self.by_order_id, self.by_uuid):
             is_clear = isinstance(answer, heleket.RemotePayout | heleket.PayoutNotFound | None)
@@ -116,8 +116,8 @@ def refusal_of_explained(
     _wish: Wish, case: Case, heard: Heard, _account: GatewayAccount
 ) -> Refusal | None:
     """Heleket has exactly what was sent, or has never had it: nothing differs any more."""
-    if heard.silence:
-        return silent(heard.silence)
+    if heard.unclear:
+        return refusal_of_unclear(heard.unclear)
     differ = any(difference(case.attempt, each) for each in heard.payouts)
     is_lost = case.attempt.uuid is not None and not heard.payouts
     is_past = case.payout.is_ended or case.attempt.generation != case.payout.generation
@@ -130,8 +130,8 @@ def refusal_of_as_heleket(
     _wish: Wish, case: Case, heard: Heard, _account: GatewayAccount
 ) -> Refusal | None:
     """Heleket's word is final, and no other payout of Heleket's may be ours as well."""
-    if heard.silence:
-        return silent(heard.silence)
+    if heard.unclear:
+        return refusal_of_unclear(heard.unclear)
     if not heard.remote or not (is_paid(heard.remote) or is_final_failure(heard.remote)):
         return Refusal(PayoutCode.NO_FINAL_WORD, status=heard.status)
     others = [each for each in heard.payouts if each.uuid != heard.remote.uuid]
@@ -147,8 +147,8 @@ def refusal_of_not_paid(
 ) -> Refusal | None:
     """Heleket has failed it for good, or has never had it past the release time, or has another
     payout under our order id."""
-    if heard.silence:
-        return silent(heard.silence)
+    if heard.unclear:
+        return refusal_of_unclear(heard.unclear)
     may_pay = [each for each in heard.payouts if not is_final_failure(each)]
     by_uuid = isinstance(heard.by_uuid, heleket.RemotePayout)
     if any(not is_other_payout(case, each) for each in may_pay):
@@ -177,8 +177,8 @@ CONDITIONS = {
 }
 
 
-def silent(trouble: heleket.HeleketError) -> Refusal:
-    return Refusal(PayoutCode.HELEKET_SILENT, words=trouble.message)
+def refusal_of_unclear(trouble: heleket.HeleketError) -> Refusal:
+    return Refusal(PayoutCode.UNCLEAR_ANSWER, words=trouble.message)
 
 
 def is_other_payout(case: Case, remote: heleket.RemotePayout) -> bool:

@@ -6,7 +6,7 @@ import heleket
 from audit import clock
 from audit.codes import Reason
 from payouts.codes import PayoutCode
-from payouts.discrepancies import NOT_FOUND, Kind, count_unclear, note, open_discrepancy
+from payouts.discrepancies import NOT_FOUND, Kind, count_unclear, open_discrepancy
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, EventType, Payout, PayoutStatus, WaitingFor
 from payouts.recording import NEVER_HAD_IT, go_on_without, keep_answer
@@ -32,8 +32,6 @@ def apply_not_found(case: Case, asked_at: datetime, account: GatewayAccount) -> 
     if not case.is_current:
         apply_still_not_found(case, asked_at, account)
     elif payout.waiting_for == WaitingFor.DISCREPANCY:
-        if case.attempt.uuid is None:  # what Heleket has had, one such answer does not take away
-            note(case, NOT_FOUND)
         ask_later(payout)
     elif payout.status == PayoutStatus.BROADCAST:
         count_vanished(case)

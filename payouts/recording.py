@@ -86,9 +86,8 @@ def move_on(case: Case, remote: heleket.RemotePayout, channel: Channel) -> None:
     news = {"uuid": remote.uuid, "remote_status": remote.status, "order_id": case.attempt.order_id}
     is_news = (case.attempt.remote_status, case.attempt.is_final) != was
     if payout.waiting_for == WaitingFor.DISCREPANCY:
-        if is_news:
+        if not note(case, describe(remote)) and is_news:
             case.log_event(EventType.NEWS, **news)
-        note(case, describe(remote))
         ask_later(payout)
     elif is_paid(remote):
         case.log_event(EventType.CONFIRM, txid=remote.txid or "", **news)

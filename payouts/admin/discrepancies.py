@@ -92,8 +92,8 @@ class EndForm(forms.Form):
     )
     reason = reason_field(gettext_lazy("Say what you found out. It is kept for ever."))
 
-    def __init__(self, *args: Any, found: Discrepancy, **kwargs: Any) -> None:
-        super().__init__(*args, initial={"seen": found.facts}, **kwargs)
+    def __init__(self, data: Any, *, found: Discrepancy) -> None:
+        super().__init__(data, initial={"seen": found.facts})
         self.fields["outcome"].choices = [  # type: ignore[attr-defined]
             (each.value, format_html("<strong>{}</strong><br>{}", each.label, MEANINGS[each]))
             for each in outcomes.possible(found)

@@ -19,6 +19,16 @@ class Migration(KeepingMigration):
         migrations.RemoveField("discrepancy", "theirs"),
         migrations.AddField("discrepancy", "ours", models.JSONField(default=dict)),
         migrations.AddField("discrepancy", "theirs", models.JSONField(default=dict)),
+        migrations.AlterField(
+            "discrepancy",
+            "attempt",
+            models.ForeignKey(
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="discrepancies",
+                to="payouts.attempt",
+            ),
+        ),
         migrations.AddField(
             "discrepancy",
             "first_seen_at",

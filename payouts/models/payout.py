@@ -209,7 +209,7 @@ class Payout(ReadAgain):
         """Whether the client has the money, as far as is known."""
         if self.effective:
             return self.effective == Effective.PAID
-        return self.status == PayoutStatus.CONFIRMED
+        return bool(self.status == PayoutStatus.CONFIRMED)
 
     @staticmethod
     def id_for(installation: str, client: Client, idempotency_key: str) -> uuid.UUID:

@@ -30,6 +30,7 @@ ROLES: dict[str, list[str]] = {
         "payouts.reject_payout",
         "payouts.hold_payout",
         "payouts.release_payout",
+        "payouts.view_discrepancy",
         "wallets.view_client",
         "wallets.view_wallet",
         "wallets.approve_wallet",

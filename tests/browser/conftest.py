@@ -92,11 +92,14 @@ class Visitor:
         return text in self.page.inner_text("body")
 
     def reloads_until_it_reads(self, text):
+        self.reloads_until(lambda: self.reads(text), f"{text!r}")
+
+    def reloads_until(self, is_so, what="it"):
         for _ in range(200):
             self.page.reload()
-            if self.reads(text):
+            if is_so():
                 return
-        pytest.fail(f"Never read {text!r} in: {self.page.inner_text('body')}")
+        pytest.fail(f"Never came: {what} in: {self.page.inner_text('body')}")
 
 
 @pytest.fixture

@@ -316,7 +316,7 @@ def test_explain_says_what_a_payout_waits_for(run, run_json):
     assert set(report) == {
         *("number", "id", "status", "amount", "currency", "network", "generation"),
         *("reason_code", "reason"),
-        *("waiting_for", "sentence", "since", "who", "next"),
+        *("effective", "waiting_for", "sentence", "since", "who", "next"),
     }
     assert report["waiting_for"] == "worker"
 

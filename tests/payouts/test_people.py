@@ -8,11 +8,10 @@ from django.contrib.auth.models import Group, User
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from audit.refusals import NotAllowed, Refused
-from payouts import makers, operations
+from payouts import endings, makers, operations
 from payouts.controls import switch
 from payouts.models import (
     Approval,
-    Discrepancy,
     MakerRole,
     Origin,
     Payout,
@@ -22,7 +21,14 @@ from payouts.models import (
 from payouts.requests import request_payout
 from payouts.seen import see
 from payouts.staff import roles
-from tests.factories import PayoutFactory, StaffFactory, UserFactory, WalletFactory
+from payouts.staff.models import JointAct
+from tests.factories import (
+    DiscrepancyFactory,
+    PayoutFactory,
+    StaffFactory,
+    UserFactory,
+    WalletFactory,
+)
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt", "clock")]
 
@@ -262,7 +268,7 @@ NEEDS = {
     "cancel": {"Operator"},
     "cancel own": {"Operator", "Requester"},
     "retry": {"Operator"},
-    "close": {"Operator"},
+    "end a discrepancy": {"Operator"},
     "pause": {"Operator"},
 }
 
@@ -304,11 +310,16 @@ def try_to(act, by):
             actor=Actor.staff(by, Channel.ADMIN),
             installation="test",
         )
-    elif act == "close":
-        found = Discrepancy.objects.create(
-            kind="vanished", key="k", payout=payout, opened_at=payout.requested_at
+    elif act == "end a discrepancy":
+        found = DiscrepancyFactory(payout=payout)
+        joint = JointAct.objects.create(
+            act=endings.ACT,
+            subject=endings.subject(found),
+            data={"outcome": "left", "reopens_at": None},
+            proposed_by=StaffFactory(),
+            proposed_at=payout.requested_at,
         )
-        operations.close_discrepancy(found, reason="Asked", actor=Actor.staff(by, Channel.ADMIN))
+        endings.withdraw(joint, actor=Actor.staff(by, Channel.ADMIN))
     elif act == "pause":
         switch.set_sending(False, reason="Stop", actor=Actor.staff(by, Channel.ADMIN))
     return True

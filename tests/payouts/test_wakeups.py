@@ -55,7 +55,7 @@ def commit(django_capture_on_commit_callbacks):
 
 def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
     names = [each.name for each in jobs.make_all(heleket_client, account, 1)]
-    assert names == ["submit", "check", "watch", "sync_services"]
+    assert names == ["submit", "check", "watch", "reopen", "sync_services"]
     assert [tasks.TASKS[name].name for name in names] == list(map(wakeups.task_name, names))
     config.celery.app.finalize()
     assert set(config.celery.app.conf.beat_schedule) == set(names)

@@ -12,7 +12,7 @@ from payouts.staff import command_line
 from wallets.coins import network_name
 
 ABOUT = (
-    *("number", "status", "reason_code", "reason"),
+    *("number", "status", "effective", "reason_code", "reason"),
     *("amount", "currency", "network", "generation"),
 )
 
