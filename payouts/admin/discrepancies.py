@@ -12,7 +12,7 @@ from django.db.models import F
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.timezone import get_current_timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -25,17 +25,18 @@ from audit.actor import Actor
 from audit.refusals import Refused
 from payouts import endings, outcomes
 from payouts.admin.lists import DeskAdmin
-from payouts.admin.templatetags.payouts import ago
+from payouts.admin.templatetags.payouts import ago, in_threes
 from payouts.discrepancies import MEMBERS, Kind
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.codes import GatewayCode
-from payouts.models import Discrepancy
+from payouts.models import Discrepancy, PayoutStatus
 from payouts.outcomes import Outcome, Wish
 from payouts.staff.codes import StaffCode
 from payouts.staff.forms import reason_field
 from payouts.staff.models import JointAct
 from payouts.staff.pages import StaffRequest, actor_of, require
+from wallets.coins import network_name
 
 NAMES = {
     "order_id": gettext_lazy("Order id"),
@@ -70,8 +71,8 @@ class Line:
     """One fact, as the desk has it and as Heleket has it."""
 
     name: str
-    ours: str
-    theirs: str
+    ours: Any
+    theirs: Any
     differs: bool
 
 
@@ -233,7 +234,10 @@ class DiscrepancyAdmin(DeskAdmin):
     @display(description=gettext_lazy("what differs"))
     def what(self, found: Discrepancy) -> str:
         differ = [each for each in lines(found) if each.differs]
-        return "; ".join(f"{each.name}: {each.ours} ≠ {each.theirs}" for each in differ) or "—"
+        return (
+            format_html_join("; ", "{}: {} ≠ {}", ((d.name, d.ours, d.theirs) for d in differ))
+            or "—"
+        )
 
     @display(description=gettext_lazy("age"))
     def age(self, found: Discrepancy) -> str:
@@ -248,19 +252,29 @@ def lines(found: Discrepancy) -> list[Line]:
 
 def line(found: Discrepancy, name: str) -> Line:
     ours, theirs = found.ours.get(name), found.theirs.get(name)
-    if name == "amount":
-        ours, theirs = same_digits(ours, theirs)
     both = ours is not None and theirs is not None
     differs = both and str(ours).lower() != str(theirs).lower()
     if name == "status":
         differs = found.kind not in (Kind.DIFFERENT, Kind.UUID_TAKEN)
-    return Line(str(NAMES[name]), in_word(ours), in_word(theirs), differs)
+        ours = status_name(ours)
+    if name == "amount":
+        ours, theirs = same_digits(ours, theirs)
+    return Line(str(NAMES[name]), in_word(name, ours), in_word(name, theirs), differs)
 
 
-def in_word(fact: Any) -> str:
+def in_word(name: str, fact: Any) -> Any:
     if isinstance(fact, bool):
         return _("yes") if fact else _("not yet")
-    return "—" if fact in (None, "") else str(fact)
+    if fact in (None, ""):
+        return "—"
+    if name == "network":
+        return network_name(fact)
+    return in_threes(fact) if name == "amount" else str(fact)
+
+
+def status_name(status: Any) -> Any:
+    """Name our own status as pages do; Heleket's words stay as it has them."""
+    return dict(PayoutStatus.choices).get(status, status)
 
 
 def same_digits(*amounts: Any) -> tuple[Any, ...]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from audit import clock
 from audit.actor import Actor
-from audit.refusals import Refused
+from audit.refusals import NotAllowed, Refused
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
 
@@ -27,6 +27,8 @@ def propose(
 
     One that was proposed on other facts is over with this.
     """
+    if actor.person is None:
+        raise NotAllowed
     if known := proposed(act, subject):
         if known.facts == facts:
             raise Refused(StaffCode.PROPOSED_ALREADY, person=known.proposed_by)
@@ -37,7 +39,7 @@ def propose(
         data=dict(data),
         facts=facts,
         reason=reason,
-        proposed_by_id=actor.person_id,
+        proposed_by=actor.person,
         proposed_at=clock.now(),
     )
 

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from payouts.gateway import accounts
 from payouts.models import Discrepancy, Payout, PayoutStatus
@@ -76,7 +77,8 @@ def test_both_sides_stand_beside_each_other_in_the_same_digits(client, log_in, f
     response = client.get(page(found))
 
     lines = {each.name: each for each in response.context["lines"]}
-    assert (lines["Amount"].ours, lines["Amount"].theirs) == ("5.0", "9500.5")
+    assert strip_tags(lines["Amount"].ours) == "5.0"
+    assert strip_tags(lines["Amount"].theirs) == "9500.5"
     differ = {name for name, line in lines.items() if line.differs}
     assert differ == {"Amount"}
     assert lines["Heleket's id"].theirs

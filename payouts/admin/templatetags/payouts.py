@@ -30,7 +30,11 @@ TONES = {
 @register.filter
 def digits(amount: Decimal) -> SafeString:
     """Show an amount in groups of three. Copied, it has no spaces."""
-    whole, point, decimals = format_amount(amount).partition(".")
+    return in_threes(format_amount(amount))
+
+
+def in_threes(amount: str) -> SafeString:
+    whole, point, decimals = amount.partition(".")
     first = len(whole) % 3 or 3
     groups = [whole[:first], *(whole[i : i + 3] for i in range(first, len(whole), 3))]
     spans = format_html_join("", "<span>{}</span>", ((group,) for group in groups))
