@@ -26,9 +26,14 @@ def main() -> None:
     else:
         environment.read_env_file()
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
+    import django
     from django.core.management import execute_from_command_line
 
-    execute_from_command_line(arguments)
+    if arguments[1:] in ([], ["help"]):
+        django.setup()
+        print(command_line.help_of_all())  # noqa: T201  # it is what was asked for
+    else:
+        execute_from_command_line(arguments)
 
 
 if __name__ == "__main__":

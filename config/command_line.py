@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any, NoReturn, TextIO, cast
 
 from django.core.exceptions import ImproperlyConfigured
-from django.core.management import CommandParser
+from django.core.management import CommandParser, get_commands, load_command_class
 from django.db import DatabaseError, InterfaceError, OperationalError
 
 SETTINGS_COME = "Settings come from .env beside manage.py; .env.example has them all."
+PACKAGES = {"config", "payouts", "wallets", "audit", "heleket"}
+USAGE = "manage.py COMMAND does what is said here, manage.py COMMAND --help says more:"
+OTHERS = "Django's own commands, such as migrate and createsuperuser: manage.py help --commands"
 INTERRUPTED = 130  # as a shell says it
 MISSING = ("42P01", "42703")  # a table, a column; PostgreSQL's codes
 
@@ -67,6 +70,19 @@ def in_utf8(argument: str) -> str:
         return os.fsencode(argument).decode()
     except UnicodeDecodeError:
         sys.exit("An argument is not text in UTF-8.")
+
+
+def help_of_all() -> str:
+    """Name the desk's commands, each with the first sentence of what it says of itself."""
+    ours = [name for name, app in get_commands().items() if app.partition(".")[0] in PACKAGES]
+    lines = [f"  {name:<18} {line_about(name)}" for name in sorted(ours)]
+    return "\n".join([USAGE, "", *lines, "", OTHERS])
+
+
+def line_about(name: str) -> str:
+    help_text = load_command_class(get_commands()[name], name).help
+    sentence, dot, _rest = " ".join(help_text.split()).partition(". ")
+    return sentence.rstrip(".") if dot else sentence
 
 
 def end_with_usage(parser: CommandParser, message: str) -> NoReturn:

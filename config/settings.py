@@ -1,5 +1,6 @@
 """Settings of the desk. What differs between machines is a variable of config/environment.py."""
 
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -59,6 +60,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 TEMPLATES = [
     {
         "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "DIRS": [Path(__file__).parent / "templates"],  # they come before the theme's own
         "APP_DIRS": True,
         "OPTIONS": {
             "context_processors": [
@@ -132,6 +134,33 @@ HELEKET_CALLS_PER_SECOND = env.value("HELEKET_CALLS_PER_SECOND") or None
 
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
 CELERY_BROKER_URL = env.value("CELERY_BROKER_URL")
+
+# Where people look an address or a transaction up. Monero shows nobody what an address was paid.
+EXPLORERS = {
+    "arbitrum": ("https://arbiscan.io/address/{}", "https://arbiscan.io/tx/{}"),
+    "avalanche": ("https://snowtrace.io/address/{}", "https://snowtrace.io/tx/{}"),
+    "bch": (
+        "https://blockchair.com/bitcoin-cash/address/{}",
+        "https://blockchair.com/bitcoin-cash/transaction/{}",
+    ),
+    "bsc": ("https://bscscan.com/address/{}", "https://bscscan.com/tx/{}"),
+    "btc": ("https://mempool.space/address/{}", "https://mempool.space/tx/{}"),
+    "dash": (
+        "https://blockchair.com/dash/address/{}",
+        "https://blockchair.com/dash/transaction/{}",
+    ),
+    "doge": (
+        "https://blockchair.com/dogecoin/address/{}",
+        "https://blockchair.com/dogecoin/transaction/{}",
+    ),
+    "eth": ("https://etherscan.io/address/{}", "https://etherscan.io/tx/{}"),
+    "ltc": ("https://litecoinspace.org/address/{}", "https://litecoinspace.org/tx/{}"),
+    "polygon": ("https://polygonscan.com/address/{}", "https://polygonscan.com/tx/{}"),
+    "sol": ("https://solscan.io/account/{}", "https://solscan.io/tx/{}"),
+    "ton": ("https://tonviewer.com/{}", "https://tonviewer.com/transaction/{}"),
+    "tron": ("https://tronscan.org/#/address/{}", "https://tronscan.org/#/transaction/{}"),
+    "xmr": ("", "https://xmrchain.net/tx/{}"),
+}
 
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.MinimumLengthValidator"},

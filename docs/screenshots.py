@@ -51,10 +51,12 @@ def tour(page: Page, admin: str, sandbox: str) -> None:
     page.goto(f"{admin}payouts/payout/?queue=mine")
     take(page, "queue")
     page.locator("#result_list a[href*='/payouts/payout/']", has_text="P-").first.click()
+    page.wait_for_url("**/payout/*-*/**")
+    payout = page.url
     page.get_by_role("link", name="Approve").click()
     take(page, "approve")
     page.get_by_role("button", name="Approve").click()
-    page.locator("main a, .desk-table a", has_text="P-").first.click()
+    page.goto(payout)
     while "It was paid" not in page.inner_text("body"):
         page.wait_for_timeout(500)
         page.reload()

@@ -73,6 +73,11 @@ def explain(payout: Payout, states: States | None = None) -> Explanation:
     return Explanation(waiting_for, sentence, since(payout, waiting_for, states), who, then)
 
 
+def label_of(payout: Payout, states: States) -> str:
+    """Name what it waits for, if anything. Reads nothing, so that it is fit for long lists."""
+    return "" if payout.is_ended else str(what_it_waits_for(payout, states).label)
+
+
 def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
     """The switch and Heleket's pauses hold up many payouts, so they are not written on each."""
     own = WaitingFor(payout.waiting_for)

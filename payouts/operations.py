@@ -331,6 +331,9 @@ class Edit(PayoutOperation[None]):
             old_money=payout.money,
             old_network=payout.network,
             old_address=payout.address,
+            old_memo=payout.memo,
+            old_purpose=payout.purpose,
+            old_reference=payout.reference,
         )
         for name, value in self.content().items():
             setattr(payout, name, value)

@@ -15,7 +15,7 @@ from functools import partial
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from wallets.coins import network_name
+from wallets.coins import NETWORKS, network_name
 from wallets.encodings import (
     WRONG_CHECKSUM,
     decode_base58,
@@ -73,6 +73,11 @@ def canonical(network: str, text: str) -> str:
 def canonical_spellings(text: str) -> set[str]:
     """Return this text as it may be stored, on whichever network it is an address."""
     return {text} | {canonical(network, text) for network in READERS}
+
+
+def networks_of(address: str) -> list[str]:
+    """Return the networks on which this is an address: one text may be one on several."""
+    return [code for code in NETWORKS if _read_or_none(READERS[code], address)]
 
 
 def _refuse_foreign_characters(address: str) -> None:

@@ -5,7 +5,8 @@ after it.
 """
 
 import re
-from decimal import Context, Decimal
+from collections.abc import Iterator
+from decimal import Context, Decimal, InvalidOperation
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django import forms
@@ -23,6 +24,8 @@ UNIT = Decimal(1).scaleb(-DECIMALS)
 MAX_AMOUNT = 10**WHOLE_DIGITS - UNIT
 
 PLAIN_DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
+LONGEST_TYPED = 60  # nobody means a number of more characters
+SEPARATORS = "'’_"  # besides blanks, as people write thousands
 EXACT = Context(prec=WHOLE_DIGITS + DECIMALS)
 
 # The stubs' Field takes the types of what is set and got; Django's own takes none.
@@ -44,11 +47,14 @@ class InvalidAmount(ValueError):
 def parse_amount(text: str, *, decimals: int = DECIMALS) -> Decimal:
     """Return the amount written in plain digits, more than zero, with at most `decimals` decimals.
 
-    Signs, exponents, spaces, separators, digits of other scripts, numbers instead of text: all
-    raise InvalidAmount, since each has been read as another number by some program before.
+    Blanks around it come with a paste and are dropped. Signs, exponents, blanks within, separators,
+    digits of other scripts, numbers instead of text: all raise InvalidAmount, since each has been
+    read as another number by some program before. The sentence offers what may be meant.
     """
+    if isinstance(text, str):
+        text = text.strip()
     if not isinstance(text, str) or not PLAIN_DIGITS.fullmatch(text):
-        raise InvalidAmount(_("Write the amount in plain digits, like 1250 or 0.75."))
+        raise InvalidAmount(sentence_about(text))
     whole, _point, fraction = text.partition(".")
     if len(whole) > WHOLE_DIGITS:
         raise InvalidAmount(
@@ -59,6 +65,63 @@ def parse_amount(text: str, *, decimals: int = DECIMALS) -> Decimal:
     if not text.strip("0."):
         raise InvalidAmount(_("The amount must be more than zero."))
     return Decimal(text)
+
+
+def sentence_about(text: object) -> str:
+    """Say what is wrong with the writing of an amount, and how the number meant is written."""
+    if not isinstance(text, str) or not (meant := meant_by(text)):
+        return _("Write the amount in plain digits, like 1250 or 0.75.")
+    if "," in text:
+        found = _("There is a comma in the amount.")
+    elif any(character.isspace() for character in text):
+        found = _("There is a blank in the amount.")
+    elif "e" in text.lower():
+        found = _("There is an exponent in the amount.")
+    else:
+        found = _("The amount is not in plain digits.")
+    how = _("Write %s instead, whichever you mean.") if meant[1:] else _("Write %s instead.")
+    return f"{found} {how % _(' or ').join(meant)}"
+
+
+def meant_by(text: str) -> list[str]:
+    """Return the numbers, in plain digits, that a person may mean who wrote this."""
+    if len(text) > LONGEST_TYPED:
+        return []
+    joined = "".join(each for each in text if not each.isspace() and each not in SEPARATORS)
+    if re.fullmatch(r"[0-9]+(\.[0-9]+)?[eE][+-]?[0-9]{1,2}", joined):
+        return plain_digits(joined)
+    if not re.fullmatch("[0-9.,]+", joined):
+        return []
+    found = [number for reading in readings(joined) for number in plain_digits(reading)]
+    return list(dict.fromkeys(found))
+
+
+def readings(text: str) -> Iterator[str]:
+    """Read digits with commas and points: as separators of thousands, and the last as the point."""
+    marks = re.sub("[0-9]", "", text)
+    if not marks:
+        yield text
+        return
+    last, others = marks[-1], set(marks[:-1])
+    whole, _mark, fraction = text.rpartition(last)
+    in_groups = re.fullmatch("[1-9][0-9]{0,2}([.,][0-9]{2,3})*", whole)
+    if in_groups and len(fraction) == 3 and others <= {last} and marks != ".":
+        yield digits_of(text)
+    if last not in others and (in_groups or not others):
+        yield f"{digits_of(whole)}.{fraction}"
+
+
+def digits_of(text: str) -> str:
+    return re.sub("[.,]", "", text)
+
+
+def plain_digits(text: str) -> list[str]:
+    """Return the number in the one form that is taken, or nothing if it is none or too large."""
+    try:
+        number = format_amount(Decimal(text))
+        return [number] if parse_amount(number) else []
+    except (InvalidOperation, InvalidAmount):
+        return []
 
 
 def format_amount(amount: Decimal) -> str:
@@ -92,13 +155,12 @@ class AmountFormField(forms.CharField):
     """A text input read by `parse_amount`, so that a form takes what every other entry takes."""
 
     def __init__(self, **kwargs: Any) -> None:
-        kwargs.setdefault("strip", False)
         super().__init__(**kwargs)
         self.widget.attrs.setdefault("inputmode", "decimal")
         self.widget.attrs.setdefault("autocomplete", "off")
 
     def to_python(self, value: Any) -> Any:
-        if value in self.empty_values:
+        if value in self.empty_values or not value.strip():
             return None
         try:
             return parse_amount(value)

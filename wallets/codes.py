@@ -30,6 +30,22 @@ class WalletCode(Code):
     ADDRESS = "address", _("%(why)s")  # what the check of its network says
     DOUBTFUL_ADDRESS = "doubtful_address", _("Say that you are sure of it. %(why)s")
 
+    ADDRESS_SHARED = (
+        "address_shared",
+        _("The same address belongs to another client too: %(names)s."),
+    )
+    SHARED_UNEXPLAINED = (
+        "shared_unexplained",
+        _("Say why it is right: the same address belongs to another client too, %(names)s."),
+    )
+    MEMO_NEEDED = (
+        "memo_needed",
+        _(
+            "Another wallet with this address has a memo, as accounts at an exchange do: "
+            "without one, the exchange cannot tell whose money it is. Ask the client for it."
+        ),
+    )
+
     AMOUNT = "amount", _("%(why)s")  # what is wrong with the number
     METHOD_UNKNOWN = "method_unknown", _("Heleket does not pay this coin on this network.")
     METHOD_UNAVAILABLE = (

@@ -1,12 +1,15 @@
 """How addresses and histories look on pages."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from datetime import datetime
 from itertools import islice
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.utils import timezone
+from django.db import models
+from django.utils.formats import date_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 CHANGES_SHOWN = 20
@@ -20,31 +23,51 @@ def in_groups(address: str) -> SafeString:
     )
 
 
-def recent_changes(row: Any) -> SafeString:
-    """List when and by whom a row with a history was changed, and from what to what."""
-    return format_html_join("", "<div>{} · {} · {}</div>", _changes(row))
+class Version(NamedTuple):
+    """A change of a row with a history, in words."""
+
+    at: datetime
+    who: str
+    what: str
+    why: str
 
 
 def changes_since(row: Any, seen: int) -> Iterator[str]:
     """Say what changed after the version of the row's history that somebody saw, newest first."""
     newer = row.history.filter(pk__gt=seen).count()
-    for at, who, what in islice(_changes(row), min(newer, CHANGES_SHOWN)):
-        yield f"{at}, {who}: {what}"
+    for at, who, what, why in islice(changes_of(row), min(newer, CHANGES_SHOWN)):
+        because = f" ({why})" if why else ""
+        yield f"{date_format(localtime(at), 'DATETIME_FORMAT')}, {who}: {what}{because}"
 
 
-def _changes(row: Any) -> Iterator[tuple[str, str, str]]:
+def changes_of(row: Any, fields: Collection[str] = ()) -> Iterator[Version]:
+    """Yield when and by whom a row was changed, newest first; of certain `fields` alone, if any."""
     versions = list(row.history.select_related("history_user")[: CHANGES_SHOWN + 1])
     for version, before in zip(versions, [*versions[1:], None], strict=True):
-        at = timezone.localtime(version.history_date).strftime("%Y-%m-%d %H:%M")
-        who = str(version.history_user or _("the system"))
+        who, why = str(version.history_user or _("the system")), version.history_change_reason
         if version.history_type == "+":
-            yield at, who, _("added")
-        elif before:
-            what, why = _difference(version, before), version.history_change_reason
-            yield at, who, f"{what} ({why})" if why else what
+            yield Version(version.history_date, who, _("added"), why or "")
+        elif before and (what := _difference(version, before, fields)):
+            yield Version(version.history_date, who, what, why or "")
 
 
-def _difference(version: Any, before: Any) -> str:
+def _difference(version: Any, before: Any, fields: Collection[str]) -> str:
     delta = version.diff_against(before, excluded_fields=["approved_by", "approved_at"])
-    changes = [f"{change.field}: {change.old} → {change.new}" for change in delta.changes]
-    return ", ".join(changes) or _("saved without a change")
+    changes = [
+        f"{name_of(field)}: {shown(field, change.old)} → {shown(field, change.new)}"
+        for change in delta.changes
+        if not fields or change.field in fields
+        for field in [version._meta.get_field(change.field)]
+    ]
+    return ", ".join(changes) or ("" if fields else _("saved without a change"))
+
+
+def name_of(field: Any) -> str:
+    return _("state") if isinstance(field, models.BooleanField) else str(field.verbose_name)
+
+
+def shown(field: Any, value: Any) -> str:
+    """Return a stored value in the words of the pages; the one boolean is a client's being open."""
+    if isinstance(field, models.BooleanField):
+        return _("open") if value else _("closed")
+    return str(dict(field.flatchoices).get(value, value)) or "—"

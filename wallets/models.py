@@ -266,7 +266,10 @@ class Wallet(ReadAgain, Historied):
                 condition=Q(status__in=WalletStatus.values), name="wallet_status_is_known"
             ),
         ]
-        indexes = [models.Index(fields=["status"], name="wallet_status")]
+        indexes = [
+            models.Index(fields=["status"], name="wallet_status"),
+            models.Index(fields=["address"], name="wallet_by_address"),
+        ]
 
     def __str__(self) -> str:
         name = self.label or f"{self.address[:6]}…{self.address[-6:]}"
@@ -362,8 +365,8 @@ class PayoutMethod(models.Model):
     objects = PayoutMethodQuerySet.as_manager()
 
     class Meta:
-        verbose_name = gettext_lazy("payout method")
-        verbose_name_plural = gettext_lazy("payout methods")
+        verbose_name = gettext_lazy("service")
+        verbose_name_plural = gettext_lazy("services")
         ordering = ["network", "currency"]
         default_permissions = ("view",)
         constraints = [

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from django.utils.translation import gettext as _
 
@@ -14,7 +15,9 @@ from audit.refusals import Refusal
 from wallets import changes
 from wallets.codes import WalletCode
 from wallets.models import Wallet, WalletEvent
+from wallets.sharing import SameAddress
 
+Facts = TypeVar("Facts")
 Type = WalletEvent.Type
 
 
@@ -27,7 +30,7 @@ class Seen:
         return str(self.id)
 
 
-class WalletOperation(Operation[Wallet, Seen, None]):
+class WalletOperation(Operation[Wallet, Seen, Facts]):
     """An act on wallets, from the statuses of its transition."""
 
     statuses: frozenset[str]
@@ -42,28 +45,34 @@ class WalletOperation(Operation[Wallet, Seen, None]):
     def stale(self, rows: Sequence[Wallet], seen: Mapping[int, Seen]) -> Mapping[int, Refusal]:
         return {}  # a wallet never changes its destination, and its status is looked at anyway
 
-    def load(self, rows: Sequence[Wallet]) -> None:
+    def load(self, rows: Sequence[Wallet]) -> Any:
         return None
 
-    def refusal(self, row: Wallet, facts: None, actor: Actor) -> Refusal | None:
+    def refusal(self, row: Wallet, facts: Facts, actor: Actor) -> Refusal | None:
         if row.status in self.statuses:
             return None
         return Refusal(WalletCode.WALLET_STATUS, status=row.get_status_display())
 
 
 @dataclass(frozen=True)
-class Approve(WalletOperation):
+class Approve(WalletOperation[SameAddress]):
     """Let payouts go to wallets, unless the actor has added them: superusers are no exception.
 
     `certain_of` has the ids of those that this person knows can be paid in spite of their doubt.
+    An address that another client has takes a reason; `has_reason` says that one is given.
     """
 
     certain_of: Collection[int] = ()
+    has_reason: bool = False
 
     permission = "wallets.approve_wallet"
+    takes_reason = True
     statuses = sources(Wallet.approve)
 
-    def refusal(self, row: Wallet, facts: None, actor: Actor) -> Refusal | None:
+    def load(self, rows: Sequence[Wallet]) -> SameAddress:
+        return SameAddress(rows)
+
+    def refusal(self, row: Wallet, facts: SameAddress, actor: Actor) -> Refusal | None:
         if row.added_by_id == actor.person_id:
             return Refusal(WalletCode.WALLET_ADDED_BY_YOU)
         if not row.client.is_active:
@@ -72,11 +81,18 @@ class Approve(WalletOperation):
             return Refusal(WalletCode.ADDRESS, why=row.loss)
         if row.doubt and row.pk not in self.certain_of:
             return Refusal(WalletCode.DOUBTFUL_ADDRESS, why=row.doubt)
-        return super().refusal(row, facts, actor)
+        if refusal := super().refusal(row, facts, actor) or facts.refusal_of_memo(row):
+            return refusal
+        if not self.has_reason and (names := facts.names(row)):
+            return Refusal(WalletCode.SHARED_UNEXPLAINED, names=names)
+        return None
 
-    def apply(self, change: Change[Wallet], facts: None, reason: Reason) -> str:
-        is_certain = {"in_spite_of": change.row.doubt} if change.row.doubt else {}
-        change.log_event(Type.APPROVE, address=change.row.address, **is_certain)
+    def apply(self, change: Change[Wallet], facts: SameAddress, reason: Reason) -> str:
+        wallet = change.row
+        others = ", ".join(str(each.pk) for each in facts.other_clients(wallet))
+        known = {"in_spite_of": wallet.doubt, "shared_with": others}
+        given = {name: fact for name, fact in known.items() if fact}
+        change.log_event(Type.APPROVE, reason, address=wallet.address, **given)
         change.row.approve(at=clock.now())
         change.row.activate()
         return _("Approved.")
@@ -86,18 +102,20 @@ class Approve(WalletOperation):
             wallet.approved_by = actor.person
 
 
-class Freeze(WalletOperation):
+class Freeze(WalletOperation[None]):
     permission = "wallets.freeze_wallet"
+    takes_reason = True
+    needs_reason = True
     statuses = sources(Wallet.freeze)
     stops_payouts = True
 
     def apply(self, change: Change[Wallet], facts: None, reason: Reason) -> str:
-        change.log_event(Type.FREEZE)
+        change.log_event(Type.FREEZE, reason)
         change.row.freeze()
         return _("Frozen.")
 
 
-class Release(WalletOperation):
+class Release(WalletOperation[None]):
     permission = "wallets.freeze_wallet"
     statuses = sources(Wallet.release)
 
@@ -107,7 +125,7 @@ class Release(WalletOperation):
         return _("Released; it has to be approved again.")
 
 
-class Archive(WalletOperation):
+class Archive(WalletOperation[None]):
     permission = "wallets.change_wallet"
     statuses = sources(Wallet.archive)
     stops_payouts = True

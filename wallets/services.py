@@ -25,6 +25,7 @@ from wallets.codes import WalletCode
 from wallets.coins import is_known
 from wallets.errors import InvalidAddress
 from wallets.models import Client, PayoutMethod, Wallet
+from wallets.sharing import SameAddress
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -130,6 +131,8 @@ def add_wallet(
     )
     if wallet.doubt and not is_certain:
         raise InvalidAddress(wallet.doubt)
+    if refusal := SameAddress([wallet]).refusal_of_memo(wallet):
+        raise Refused.by(refusal)
     return _store(wallet, lambda: changes.add([changes.added(wallet)], actor=actor))
 
 

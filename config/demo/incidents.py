@@ -262,7 +262,7 @@ def waits_for_its_wallet(story: Story) -> None:
     story.approve(payout)
     while not Payout.objects.get(pk=payout.pk).may_repeat:
         story.work()
-    story.freeze(payout.wallet, by="amira")
+    story.freeze(payout.wallet, "The owner asked us to wait.", by="amira")
     story.send()
 
 

@@ -195,6 +195,9 @@ CLIENTS = [
                 status=NEW,
             ),
             Place("ltc", "LTC", "ltc1q2ycaxv509z4kdasz57mk899lkmfumepqxr9n5h", status=NEW),
+            Place(  # which is Sofia Lindqvist's
+                "tron", "USDT", "TVEFdaTwdHE5VMdCP1Efz1hsZn9362kSC8", "Main", status=NEW
+            ),
         ],
     ),
 ]
@@ -231,7 +234,8 @@ def register(staff: dict[str, User], time: Clock) -> None:
     added = add_wallets(staff, are_new=False)
     time.wait(hours=1)
     perform(APPROVE, see(added), actor=arno)
-    perform(FREEZE, see(pk for pk, status in added.items() if status == FROZEN), actor=amira)
+    frozen = see(pk for pk, status in added.items() if status == FROZEN)
+    perform(FREEZE, frozen, actor=amira, reason="He lost the phone with its keys.")
     perform(ARCHIVE, see(pk for pk, status in added.items() if status == ARCHIVED), actor=rafael)
 
 

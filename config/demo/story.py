@@ -124,9 +124,10 @@ class Story:
         wish = Wish(found.pk, found.facts, Discrepancy.Outcome(outcome), reason)
         endings.end_or_propose(wish, self.client, self.account, actor=self.actor(by))
 
-    def freeze(self, wallet: Wallet, by: str) -> None:
+    def freeze(self, wallet: Wallet, reason: str, by: str) -> None:
         """Stop payouts to a wallet; nobody requests one to it any more."""
-        expect_done(perform(FREEZE, see_wallets([wallet.pk]), actor=self.actor(by)))
+        seen = see_wallets([wallet.pk])
+        expect_done(perform(FREEZE, seen, actor=self.actor(by), reason=reason))
         self.wallets[wallet.preferred_currency].remove(wallet)
 
     # What the worker and Heleket do

@@ -1,9 +1,7 @@
 """What people do to payouts in the Admin, as the pages offer it."""
 
-from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from decimal import Decimal
 
 from django.utils.translation import gettext_lazy
 
@@ -39,6 +37,8 @@ ACTIONS = {
             operations.APPROVE,
             "check_circle",
             tone="primary",
+            key="a",
+            goes_on=True,
             sends=True,
         ),
         PayoutAction(
@@ -69,6 +69,7 @@ ACTIONS = {
             operations.RELEASE,
             "play_circle",
             tone="primary",
+            goes_on=True,
         ),
         PayoutAction(
             "retry",
@@ -84,6 +85,8 @@ ACTIONS = {
             gettext_lazy("What is on hold is not sent until it is released and approved again."),
             operations.HOLD,
             "pause_circle",
+            key="h",
+            goes_on=True,
         ),
         PayoutAction(
             "reject",
@@ -92,6 +95,8 @@ ACTIONS = {
             operations.REJECT,
             "block",
             tone="danger",
+            key="r",
+            goes_on=True,
         ),
         PayoutAction(
             "cancel",
@@ -103,20 +108,6 @@ ACTIONS = {
         ),
     ]
 }
-
-
-@dataclass(frozen=True)
-class Sum:
-    currency: str
-    amount: Decimal
-    count: int
-
-
-def sums_of(payouts: Sequence[Payout]) -> list[Sum]:
-    amounts: dict[str, list[Decimal]] = defaultdict(list)
-    for payout in payouts:
-        amounts[payout.currency].append(payout.amount)
-    return [Sum(name, sum(some, Decimal(0)), len(some)) for name, some in amounts.items()]
 
 
 def perform_action(

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -12,20 +13,22 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.safestring import SafeString
+from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from audit.actor import Actor
+from payouts.admin import overview
 from payouts.admin.lasting import LastingAdmin, SeenForm
+from payouts.models import Payout
 from payouts.staff.forms import reason_field
 from payouts.staff.pages import StaffRequest, actor_of
 from wallets import services
-from wallets.display import recent_changes
 from wallets.models import WAITING, Client, WalletStatus
 
 WALLETS = "admin:wallets_wallet_changelist"
+PAYOUTS = "admin:payouts_payout_changelist"
 WALLETS_SHOWN = 20
 ACTIVE = Q(status=WalletStatus.ACTIVE)
 
@@ -92,11 +95,14 @@ def closing_for(client: Client) -> Closing:
 @admin.register(Client)
 class ClientAdmin(LastingAdmin):
     form = ClientForm
-    change_form_outer_before_template = "wallets/client_top.html"
-    change_form_outer_after_template = "wallets/client_wallets.html"
-    list_display = ["name", "external_id", "group", "email", "wallets_now", "state", "created_at"]
+    add_form_template = "wallets/add_client.html"
+    change_form_template = "wallets/client.html"
+    when_empty = gettext_lazy("There are no clients yet")
+    add_words = gettext_lazy("Add a client")
+    list_display = ["name", "external_id", "group", "email", "wallets_now", "state", "added"]
     list_filter = ["is_active"]
     search_fields = ["name", "external_id", "email"]
+    search_help_text = gettext_lazy("Name, external id or e-mail")
     ordering = ["name", "pk"]
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Client]:
@@ -116,14 +122,11 @@ class ClientAdmin(LastingAdmin):
         return [*pages, *super().get_urls()]
 
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
-        fields = ["external_id", "name", "is_another", "email", "group"]
-        facts = ["open_or_closed", "created_at", "created_by", "changes", "seen"]
-        return fields if obj is None else self.fit_to_show(request, [*fields, *facts])
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
-        return (
-            ["external_id", "open_or_closed", "created_at", "created_by", "changes"] if obj else []
-        )
+        """The external id never changes."""
+        fields = ["name", "is_another", "email", "group"]
+        if obj is None:
+            return ["external_id", *fields]
+        return self.fit_to_show(request, [*fields, "seen"])
 
     def change_view(
         self, request: StaffRequest, object_id: str, form_url: str = "", extra_context: Any = None
@@ -134,15 +137,19 @@ class ClientAdmin(LastingAdmin):
         return response
 
     def facts(self, request: StaffRequest, client: Client) -> dict[str, Any]:
-        """Return what stands around the form: what may be done, and the newest wallets."""
-        closing = closing_for(client)
-        may = request.user.has_perm("wallets.change_client")
+        """Return what stands on the page: what may be done, the newest wallets, and payouts."""
+        closing, may = closing_for(client), request.user.has_perm
+        payouts = Payout.objects.for_client(client)
         return {
-            "closing": closing if may else None,
+            "closing": closing if may("wallets.change_client") else None,
             "closing_url": self.url(closing.name, client.pk),
-            "wallets": client.wallets.select_related("added_by")[:WALLETS_SHOWN],
+            "may_pay": client.is_active and may("payouts.add_payout"),
+            "wallets": client.wallets.select_related("added_by", "approved_by")[:WALLETS_SHOWN],
             "wallets_count": client.wallets.count(),
             "wallets_url": f"{reverse(WALLETS)}?client__id__exact={client.pk}",
+            "history": overview.history_of_client(client),
+            "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': client.external_id})}",
+            **(overview.payouts_of(payouts) if may("payouts.view_payout") else {}),
         }
 
     def closing_view(self, request: StaffRequest, pk: int, closing: Closing) -> HttpResponse:
@@ -177,14 +184,10 @@ class ClientAdmin(LastingAdmin):
         waiting = _("%d to approve") % client.waiting
         return f"{active} · {waiting}" if client.waiting else active
 
+    @display(description=gettext_lazy("added"), ordering="created_at")
+    def added(self, client: Client) -> datetime:
+        return client.created_at
+
     @display(description=gettext_lazy("state"), label={"active": "success", "inactive": "danger"})
     def state(self, client: Client) -> tuple[str, str]:
         return ("active", _("open")) if client.is_active else ("inactive", _("closed"))
-
-    @admin.display(description=gettext_lazy("state"))
-    def open_or_closed(self, client: Client) -> str:
-        return _("open") if client.is_active else _("closed: nothing is paid to this client")
-
-    @admin.display(description=gettext_lazy("history"))
-    def changes(self, client: Client) -> SafeString:
-        return recent_changes(client)

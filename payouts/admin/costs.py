@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 import heleket
 from audit.refusals import Refusal
 from payouts import explain
-from payouts.eligibility import refusal_of_service
+from payouts.eligibility import refusal_of_coin, refusal_of_service
 from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
 from payouts.gateway.models import RateLimit
@@ -47,20 +47,24 @@ def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:
 
 
 def estimate_in_words(wallet: Wallet, typed: Any) -> dict[str, str]:
-    """Return the estimate of what somebody has typed so far, or a note that says what is amiss."""
+    """Return the estimate of what somebody has typed so far, or a note that says what is amiss, in
+    the words in which the form would refuse it."""
     currency = typed.get("currency", "")
     if not currency:
-        return {"note": _("Choose a currency.")}
-    if not typed.get("amount"):
+        return {"note": _("Choose a coin.")}
+    if not typed.get("amount", "").strip():
         return {"note": _("Type an amount.")}
     try:
-        costs = estimate(wallet.network, currency, parse_amount(typed["amount"]))
+        amount = parse_amount(typed["amount"])
     except InvalidAmount as exc:
         return {"note": str(exc)}
-    if costs is None:
-        return {"note": WalletCode.METHOD_UNKNOWN.sentence()}
+    refusal = refusal_of_coin(wallet.network, currency, amount)
+    costs = estimate(wallet.network, currency, amount)
+    note = refusal.sentence if refusal else ""
+    if costs is None or (refusal and refusal.code == WalletCode.AMOUNT):
+        return {"note": note}
     return {
-        "note": costs.refusal.sentence if costs.refusal else "",
+        "note": note,
         "arrives": f"{format_amount(costs.amount)} {currency}",
         "fee": f"{format_amount(costs.fee)} {currency}",
         "debit": f"{format_amount(costs.debit)} {currency}",

@@ -11,10 +11,10 @@ from django.db.models import Count, Max
 from django.utils.translation import gettext as _
 
 from audit.actor import Channel
-from audit.models import LOGIN, known_as
-from payouts.admin import costs
+from audit.models import known_as
+from payouts.admin import costs, details
 from payouts.explain import explain
-from payouts.models import Attempt, Payout, PayoutEvent, PayoutStatus
+from payouts.models import Attempt, EventType, Payout, PayoutEvent, PayoutStatus
 from payouts.models.choices import label_of
 from wallets.amounts import Total, format_amount
 
@@ -75,14 +75,15 @@ def dossier(payout: Payout) -> dict[str, Any]:
 
 
 def timeline(payout: Payout) -> list[Entry]:
-    events = payout.events.select_related("person").order_by("-number")
-    return [
-        Entry(event, label_of(event.event_type), without_login(event.facts)) for event in events
-    ]
-
-
-def without_login(facts: dict[str, str]) -> dict[str, str]:
-    return {name: fact for name, fact in facts.items() if name != LOGIN}
+    """Return its events, the newest first: an edit's with what it was before and became."""
+    after = {"money": payout.money, "network": payout.network, "address": payout.address}
+    entries = []
+    for event in payout.events.select_related("person").order_by("-number"):
+        facts = event.facts
+        if event.event_type == EventType.EDIT:
+            facts = details.with_what_came_of_it(facts, after)
+        entries.append(Entry(event, label_of(event.event_type), details.in_words(facts)))
+    return entries
 
 
 def first_logins(entries: Sequence[Entry]) -> dict[int | None, str | None]:

@@ -16,6 +16,7 @@ from payouts.eligibility import refusal_of_coin
 from payouts.models import Payout
 from payouts.seen import see
 from payouts.staff.forms import LONGEST_REASON, reason_field, text_field
+from payouts.staff.pages import ID
 from wallets.amounts import UNIT, AmountFormField
 from wallets.codes import WalletCode
 from wallets.coins import network_name
@@ -29,7 +30,14 @@ class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic 
     def label_from_instance(self, obj: Any) -> SafeString:
         memo = format_html(" · {} {}", _("memo"), obj.memo) if obj.memo else ""
         name = format_html(" · {}", obj.label) if obj.label else ""
-        head = format_html("<strong>{}</strong>{}{}", network_name(obj.network), name, memo)
+        coin = format_html(" · {}", _("prefers %s") % obj.preferred_currency)
+        head = format_html(
+            "<strong>{}</strong>{}{}{}",
+            network_name(obj.network),
+            name,
+            memo,
+            coin if obj.preferred_currency else "",
+        )
         return format_html("{}<br>{}", head, in_groups(obj.address))
 
 
@@ -51,9 +59,9 @@ class PayoutForm(forms.Form):
         },
     )
     currency = forms.ChoiceField(
-        label=gettext_lazy("Currency"),
+        label=gettext_lazy("Coin"),
         widget=UnfoldAdminSelectWidget,
-        error_messages={"required": gettext_lazy("Choose a currency.")},
+        error_messages={"required": gettext_lazy("Choose a coin.")},
     )
     amount = AmountFormField(
         label=gettext_lazy("Amount"),
@@ -109,11 +117,15 @@ class PayoutForm(forms.Form):
 
 
 class AddForm(PayoutForm):
-    """A new payout. The nonce makes a double click one payout, whatever happens in between."""
+    """A new payout. The nonce makes a double click one payout, whatever happens in between.
+
+    Where there is no choice it is made: one wallet, and one coin on its network. A coin is never
+    chosen where there are several, whatever the wallet's owner prefers.
+    """
 
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
-    def __init__(self, data: Any, *, client: Client) -> None:
+    def __init__(self, data: Any, *, client: Client, wallet: str = "") -> None:
         with suppress(ValueError):
             key = idempotency.manual(UUID((data or {}).get("nonce", "")))
             self.known = Payout.objects.for_client(client).filter(idempotency_key=key).first()
@@ -121,7 +133,10 @@ class AddForm(PayoutForm):
         wallets = list(self.wallets[:2])
         if len(wallets) == 1:
             self.initial["wallet"] = wallets[0]
-            self.initial["currency"] = wallets[0].preferred_currency
+            if len(codes := self.codes()) == 1:
+                self.initial["currency"] = codes[0]
+        elif ID.fullmatch(wallet):
+            self.initial["wallet"] = int(wallet)
 
 
 class EditForm(PayoutForm):

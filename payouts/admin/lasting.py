@@ -12,7 +12,7 @@ from unfold.widgets import UnfoldBooleanWidget
 
 from audit.actor import Actor
 from audit.refusals import Refused
-from payouts.admin.lists import CarefulList, never
+from payouts.admin.lists import BoundedList, never
 from payouts.staff.pages import ID, DeskPages, StaffRequest, actor_of
 from wallets.display import changes_since
 
@@ -55,6 +55,8 @@ class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
 class LastingAdmin(DeskPages):
     """Rows that payouts depend on: added by a service, never deleted."""
 
+    change_list_template = "payouts/lasting.html"
+    show_add_link = False  # the list has a button in words
     list_per_page = 50
     show_full_result_count = False
     has_delete_permission = never
@@ -72,6 +74,17 @@ class LastingAdmin(DeskPages):
             messages.error(request, str(exc))
             return HttpResponseRedirect(request.path)
         return response
+
+    def sentence_added(self, row: Any) -> str:
+        return str(_("%s was added.") % row)
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
+        messages.success(request, self.sentence_added(obj))
+        return HttpResponseRedirect(self.url("change", obj.pk))
+
+    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+        messages.success(request, _("The change of %s was saved.") % obj)
+        return HttpResponseRedirect(self.url("change", obj.pk))
 
     def save_model(self, request: StaffRequest, obj: Model, form: Any, change: bool) -> None:
         if change:
@@ -95,5 +108,5 @@ class LastingAdmin(DeskPages):
         rows.select_for_update().get(pk=row.pk)
         return super().get_object(request, object_id, from_field)
 
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CarefulList]:
-        return CarefulList
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
+        return BoundedList

@@ -1,11 +1,10 @@
 """Payouts in the Admin: the list, the page, actions, edit and a payout by hand."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 from uuid import UUID
 
-from django.conf import settings
 from django.contrib import admin, messages
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
@@ -19,17 +18,15 @@ from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 from unfold.decorators import display
 
 from audit.actor import Actor
-from audit.operations import Outcome
 from audit.refusals import Refused
-from payouts import idempotency, operations, requests
-from payouts.admin import costs, dossier, rows
-from payouts.admin.actions import ACTIONS, perform_action, sums_of
+from payouts import operations
+from payouts.admin import costs, dossier, manual, queues, rows
+from payouts.admin.deciding import DecidingPages
 from payouts.admin.forms import AddForm, EditForm
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.payouts import ago, money
-from payouts.models import Origin, Payout, PayoutQuerySet, PayoutStatus
-from payouts.seen import Seen, see
-from payouts.staff.actions import Action, ActionPages, Confirmation
+from payouts.models import Payout, PayoutQuerySet, PayoutStatus
+from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 from wallets.coins import network_name
 from wallets.models import Client, PayoutMethod, Wallet
@@ -38,12 +35,12 @@ CLIENTS_OFFERED = 20
 
 
 @admin.register(Payout)
-class PayoutAdmin(ActionPages, DeskAdmin):
+class PayoutAdmin(DecidingPages, DeskAdmin):
     change_list_template = "payouts/list.html"
     paginator = rows.PayoutPaginator
     list_select_related = ["client"]
     list_filter = [
-        rows.QueueFilter,
+        queues.QueueFilter,
         ("status", ChoicesCheckboxFilter),
         rows.NetworkFilter,
         rows.CurrencyFilter,
@@ -59,9 +56,6 @@ class PayoutAdmin(ActionPages, DeskAdmin):
     search_help_text = gettext_lazy(
         "Number, reference, client, or a whole address or transaction id"
     )
-    offers = ACTIONS
-    confirm_template = "payouts/confirm.html"
-    cells_template = "payouts/_cells.html"
 
     def has_add_permission(self, request: Any, _obj: Any = None) -> bool:
         return bool(request.user.has_perm("payouts.add_payout"))
@@ -78,7 +72,7 @@ class PayoutAdmin(ActionPages, DeskAdmin):
             page("estimate/", self.estimate, "estimate"),
             page("<uuid:object_id>/", self.show, "change"),
             page("<uuid:object_id>/edit/", self.edit, "edit"),
-            *self.action_urls("<uuid:object_id>/<slug:name>/"),
+            *self.deciding_urls(),
         ]
 
     # The list
@@ -91,8 +85,13 @@ class PayoutAdmin(ActionPages, DeskAdmin):
         return ["name", "state", waits, "age", "sum", "who", "destination", "purpose"]
 
     def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
-        tabs = rows.tabs(Payout.objects.all(), request.user, request.GET.get("queue", ""))
-        context = {**(extra_context or {}), "title": _("Payouts"), "tabs": tabs}
+        tabs = queues.tabs(Payout.objects.all(), request.user, request.GET.get("queue", ""))
+        context = {
+            **(extra_context or {}),
+            "title": _("Payouts"),
+            "tabs": tabs,
+            **self.begin_context(request),
+        }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
@@ -132,11 +131,10 @@ class PayoutAdmin(ActionPages, DeskAdmin):
 
     def show(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
         payout = self.find(request, object_id)
-        actor = actor_of(request)
-        context = dossier.dossier(payout) | {
-            "actions": self.offered_on(payout, actor),
-            "why_not": self.why_not("approve", payout, actor),
-            "may_edit": may_edit(payout, actor),
+        context = {
+            **dossier.dossier(payout),
+            **self.deciding_context(request, payout),
+            "may_edit": may_edit(payout, actor_of(request)),
         }
         return self.page(request, "payouts/page.html", str(payout), original=payout, **context)
 
@@ -152,36 +150,6 @@ class PayoutAdmin(ActionPages, DeskAdmin):
         if actor_of(request).may("payouts.edit_payout"):
             actions["edit"] = (PayoutAdmin.edit_chosen, "edit", _("Edit"))
         return actions
-
-    def see(self, rows: Sequence[Payout]) -> list[Seen]:
-        return see(rows)
-
-    def read_seen(self, token: str) -> Seen | None:
-        return Seen.read(token)
-
-    def shown_rows(self, queryset: QuerySet[Payout]) -> QuerySet[Payout]:
-        return queryset.select_related("client").order_by("number")
-
-    def confirm_context(self, request: StaffRequest, confirmation: Confirmation) -> dict[str, Any]:
-        """Of one payout show all that Heleket will be given, of many their sums."""
-        payout = confirmation.only
-        if payout is None:
-            return {"sums": sums_of(confirmation.rows)}
-        coin = (payout.network, payout.currency, payout.amount)
-        sends = ACTIONS[confirmation.action.name].sends
-        return {
-            "payout": payout,
-            "sends": sends,
-            "order_id": payout.order_id(settings.INSTALLATION),
-            "estimate": costs.estimate(*coin),
-            "calculated": costs.ask_heleket(*coin, payout.address) if sends else None,
-        }
-
-    def perform(
-        self, request: StaffRequest, action: Action, seen: Sequence[Seen], reason: str
-    ) -> list[Outcome]:
-        actor = actor_of(request)
-        return perform_action(ACTIONS[action.name], seen, reason=reason, actor=actor)
 
     # Edit
 
@@ -225,8 +193,12 @@ class PayoutAdmin(ActionPages, DeskAdmin):
     def add_for(self, request: StaffRequest, client_id: int) -> HttpResponse:
         require(request, "payouts.add_payout")
         client = get_object_or_404(Client, pk=client_id)
-        form = AddForm(request.POST or None, client=client)
-        if request.method == "POST" and "back" not in request.POST and form.is_valid():
+        wallet = request.GET.get("wallet", "")
+        form = AddForm(request.POST or None, client=client, wallet=wallet)
+        is_sent = request.method == "POST" and "back" not in request.POST
+        if is_sent and form.known:
+            return manual.answer_used_form(self, request, form, form.known)
+        if is_sent and form.is_valid():
             if "confirmed" not in request.POST:
                 return self.confirm_new(request, client, form)
             if payout := self.save_new(request, client, form):
@@ -244,22 +216,13 @@ class PayoutAdmin(ActionPages, DeskAdmin):
             "new": new,
             "estimate": costs.estimate(*coin),
             "calculated": costs.ask_heleket(*coin, wallet.address),
-            "duplicates": rows.likely_duplicates(wallet, new["currency"], new["amount"]),
+            **self.costs_of_new(request, client, form),
         }
         return self.page(request, "payouts/confirm_new.html", _("Request this payout?"), **context)
 
     def save_new(self, request: StaffRequest, client: Client, form: AddForm) -> Payout | None:
-        data = dict(form.cleaned_data)
-        nonce = data.pop("nonce")
         try:
-            payout = requests.request_payout(
-                **data,
-                client=client,
-                idempotency_key=idempotency.manual(nonce),
-                origin=Origin.MANUAL,
-                actor=actor_of(request),
-                installation=settings.INSTALLATION,
-            )
+            payout = manual.request(client, actor_of(request), **form.cleaned_data)
         except Refused as exc:
             form.add_error(None, str(exc))
             return None

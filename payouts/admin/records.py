@@ -5,7 +5,8 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from audit.models import DeskEvent
-from payouts.admin.dossier import pretty, without_login
+from payouts.admin import details
+from payouts.admin.dossier import pretty
 from payouts.admin.lists import DeskAdmin
 from payouts.models import WebhookDelivery
 
@@ -67,5 +68,5 @@ class DeskEventAdmin(DeskAdmin):
 
     @display(description=gettext_lazy("details"))
     def details(self, event: DeskEvent) -> str:
-        fields = without_login(event.facts)
-        return ", ".join(f"{name} {value}" for name, value in fields.items() if value) or "—"
+        said = details.in_words(event.facts)
+        return "; ".join(f"{name}: {value}" for name, value in said.items()) or "—"

@@ -1,12 +1,9 @@
-"""The list of payouts: its queues, filters and search."""
+"""The list of payouts: its columns, filters and search."""
 
-from collections.abc import Callable
 from datetime import timedelta
-from decimal import Decimal
 from functools import cache
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.html import format_html
@@ -20,19 +17,15 @@ from unfold.utils import display_for_label
 from audit import clock
 from payouts.admin.lists import BoundedList, BoundedPaginator
 from payouts.admin.templatetags.payouts import TONES
-from payouts.explain import States, explain
-from payouts.models import Attempt, Discrepancy, Payout, PayoutQuerySet, PayoutStatus
-from payouts.staff.pages import ID, StaffRequest
+from payouts.explain import States, label_of
+from payouts.models import Attempt, Payout, PayoutQuerySet, PayoutStatus
+from payouts.staff.pages import ID
 from wallets.addresses import canonical_spellings
 from wallets.coins import NETWORKS
-from wallets.models import Client, PayoutMethod, Wallet
+from wallets.models import Client, PayoutMethod
 
-COUNTED = 1000  # a tab counts no further
 PAST = "past"
-LIKELY_DUPLICATE = timedelta(hours=24)
 MOST_FOUND = 50  # clients or attempts that one search looks through
-
-Status = PayoutStatus
 
 
 class PayoutPaginator(BoundedPaginator):
@@ -80,7 +73,7 @@ def waits_column() -> Any:
 
     @display(description=gettext_lazy("waiting for"))
     def waits(payout: Payout) -> str:
-        return explain(payout, states()).label or "—"
+        return label_of(payout, states()) or "—"
 
     return waits
 
@@ -100,49 +93,6 @@ def two_lines(first: str, second: str) -> SafeString:
     )
 
 
-Queue = Callable[[PayoutQuerySet, User], PayoutQuerySet]
-
-QUEUES: dict[str, tuple[Any, Queue]] = {
-    "mine": (
-        gettext_lazy("Needs my approval"),
-        lambda payouts, person: payouts.pending().exclude(makers__person=person),
-    ),
-    "waiting": (
-        gettext_lazy("Waits for somebody"),
-        lambda payouts, _person: payouts.filter(status__in=[Status.PENDING, Status.HELD]),
-    ),
-    "under_way": (
-        gettext_lazy("Under way"),
-        lambda payouts, _person: payouts.filter(
-            status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST]
-        ),
-    ),
-    "not_paid": (
-        gettext_lazy("Not paid"),
-        lambda payouts, _person: payouts.filter(status=Status.FAILED),
-    ),
-    "discrepancy": (
-        gettext_lazy("Discrepancies"),
-        lambda payouts, _person: payouts.filter(
-            pk__in=Discrepancy.objects.filter(closed_at=None).values("payout")
-        ),
-    ),
-}
-
-
-def tabs(payouts: PayoutQuerySet, person: User, chosen: str) -> list[dict[str, Any]]:
-    """Return the queues of a person with counts that stop early, and last the list of all."""
-    shown = []
-    for name, (title, queue) in QUEUES.items():
-        if name == "mine" and not person.has_perm("payouts.approve_payout"):
-            continue
-        count = queue(payouts, person).order_by()[: COUNTED + 1].count()
-        label = f"{COUNTED:,}+" if count > COUNTED else str(count)
-        shown.append({"name": name, "title": title, "count": label, "is_empty": not count})
-    shown.append({"name": "", "title": _("All")})
-    return [{**tab, "is_chosen": tab["name"] == chosen} for tab in shown]
-
-
 def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
     """Find by number, reference, client, or a whole address, transaction or id at Heleket.
 
@@ -158,31 +108,10 @@ def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
     return payouts.filter(found)
 
 
-def likely_duplicates(wallet: Wallet, currency: str, amount: Decimal) -> PayoutQuerySet:
-    recent = Payout.objects.for_client(wallet.client).filter(
-        requested_at__gte=clock.now() - LIKELY_DUPLICATE
-    )
-    return recent.filter(address=wallet.address, currency=currency, amount=amount)
-
-
 def clients_called(text: str) -> list[int]:
     """Return ids of clients by the whole external id or a part of the name."""
     clients = Client.objects.filter(Q(external_id=text) | Q(name__icontains=text))
     return list(clients.values_list("pk", flat=True)[:MOST_FOUND])
-
-
-class QueueFilter(RadioFilter):
-    title = gettext_lazy("queue")
-    parameter_name = "queue"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(name, title) for name, (title, _queue) in QUEUES.items()]
-
-    def queryset(self, request: StaffRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
-        if self.value() not in QUEUES:
-            return queryset
-        _title, queue = QUEUES[self.value()]
-        return queue(queryset, request.user)
 
 
 class NetworkFilter(RadioFilter):

@@ -8,25 +8,25 @@ from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
 from django.contrib.auth.admin import UserAdmin as DjangoUserAdmin
-from django.contrib.auth.models import Group, User
-from django.core.exceptions import PermissionDenied, ValidationError
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
-from unfold.forms import (
-    AdminPasswordChangeForm,
-    UserChangeForm,
-    UserCreationForm,
-)
+from django.utils.translation import gettext_lazy
+from unfold.decorators import display
+from unfold.forms import AdminPasswordChangeForm
 
 from audit.actor import Actor
 from audit.refusals import Refused
 from payouts.admin.forms import PersonActForm
-from payouts.admin.lists import CarefulList, is_too_long
-from payouts.staff import people, roles
-from payouts.staff.pages import LONGEST_ID, DeskPages, StaffRequest, actor_of
+from payouts.admin.lists import CarefulList
+from payouts.admin.staff_forms import ChosenField, ChosenRights, NewPersonForm, PersonForm, RoleForm
+from payouts.staff import people, rights, roles
+from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
@@ -34,76 +34,12 @@ admin.site.unregister(Group)
 POWERS = ["is_superuser", "user_permissions"]
 
 
-class NewPersonForm(UserCreationForm):
-    def clean_username(self) -> str:
-        login: str = self.cleaned_data["username"]
-        people.refuse_login(login, None)
-        return login
-
-
-class PersonForm(UserChangeForm):
-    """A person as the page showed them, or nothing is saved."""
-
-    before: people.Facts | None = None
-
-    def clean_username(self) -> str:
-        login: str = self.cleaned_data["username"]
-        if login != self.initial["username"]:
-            people.refuse_login(login, self.instance)
-        return login
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        stored = User.objects.select_for_update().get(pk=self.instance.pk)
-        self.before = people.facts_of_person(stored)
-        people.refuse_stale(self.data.get("shown", ""), self.before)
-        if not data.get("is_superuser", stored.is_superuser):
-            groups = data.get("groups", stored.groups.all())
-            own = data.get("user_permissions", stored.user_permissions.all())
-            people.refuse_both(groups, own.select_related("content_type"))
-        return data
-
-
-class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
-    """A role as the page showed it, or nothing is saved."""
-
-    before: people.Facts | None = None
-
-    def clean_name(self) -> str:
-        name: str = self.cleaned_data["name"]
-        if self.instance.name in roles.ROLES and name != self.instance.name:
-            raise ValidationError(_("The desk goes by the name of this role."))
-        return name
-
-    def clean(self) -> dict[str, Any]:
-        data: dict[str, Any] = super().clean() or self.cleaned_data
-        if self.instance.pk is not None:
-            stored = Group.objects.select_for_update().get(pk=self.instance.pk)
-            self.before = people.facts_of_role(stored)
-            people.refuse_stale(self.data.get("shown", ""), self.before)
-        if "name" in data and "permissions" in data:
-            given = data["permissions"].select_related("content_type")
-            people.refuse_both_for_members(self.instance, data["name"], given)
-        return data
-
-
-class ChosenField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # as above
-    """Rows by ids that rows can have: SQLite chokes on longer ones."""
-
-    def clean(self, value: Any) -> Any:
-        if wrong := [each for each in value or [] if is_too_long(str(each))]:
-            raise ValidationError(
-                self.error_messages["invalid_choice"],
-                code="invalid_choice",
-                params={"value": wrong[0][:LONGEST_ID] + "…"},
-            )
-        return super().clean(value)
-
-
 class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
     """Saved as it was shown, and never deleted."""
 
-    change_form_before_template = "payouts/shown.html"
+    change_list_template = "payouts/lasting.html"
+    show_add_link = False  # the list has a button in words
+    filter_horizontal = ()
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -114,8 +50,30 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CarefulList]:
         return CarefulList
 
-    def formfield_for_manytomany(self, *args: Any, **kwargs: Any) -> Any:
-        return super().formfield_for_manytomany(*args, **kwargs, form_class=ChosenField)
+    def formfield_for_manytomany(self, db_field: Any, *args: Any, **kwargs: Any) -> Any:
+        if db_field.remote_field.model is Permission:
+            kwargs |= {"form_class": ChosenRights, "queryset": rights.of_the_desk()}
+        else:
+            roles = Group.objects.prefetch_related("permissions__content_type").order_by("name")
+            kwargs |= {"form_class": ChosenField, "queryset": roles}
+        return super().formfield_for_manytomany(
+            db_field, *args, **kwargs, widget=forms.CheckboxSelectMultiple
+        )
+
+    def formfield_for_dbfield(self, *args: Any, **kwargs: Any) -> Any:
+        """Leave out the links that Django puts around a choice of rows, to see the boxes alone."""
+        field = super().formfield_for_dbfield(*args, **kwargs)
+        if isinstance(field, ChosenField):
+            field.widget = field.widget.widget
+        return field
+
+    def response_add(self, request: HttpRequest, obj: Any, post_url_continue: Any = None) -> Any:
+        messages.success(request, _("%s was added.") % obj)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
+
+    def response_change(self, request: HttpRequest, obj: Any) -> Any:
+        messages.success(request, _("The change of %s was saved.") % obj)
+        return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         try:
@@ -141,10 +99,15 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = AdminPasswordChangeForm
-    list_display = ["username", "first_name", "last_name", "is_active", "last_login"]
+    add_form_template = "payouts/add_person.html"
+    change_form_template = "payouts/person.html"
+    list_title = gettext_lazy("People")
+    add_words = gettext_lazy("Add a person")
+    when_empty = gettext_lazy("There are no people yet")
+    list_display = ["login", "name", "held_roles", "state", "last_here"]
     list_filter = ["is_active", "groups"]
     list_before_template = "payouts/people_note.html"
-    change_form_outer_before_template = "payouts/person_acts.html"
+    search_help_text = gettext_lazy("Login, name or e-mail")
 
     def facts(self, obj: User) -> people.Facts:
         return people.facts_of_person(obj)
@@ -162,6 +125,31 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
             return fixed
         own = ["groups", "is_staff"] if obj == request.user else []
         return [*fixed, *POWERS, *own]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        return super().get_queryset(request).prefetch_related("groups")
+
+    @display(description=gettext_lazy("login"), ordering="username")
+    def login(self, person: User) -> str:
+        return person.username
+
+    @display(description=gettext_lazy("name"), ordering="first_name")
+    def name(self, person: User) -> str:
+        return person.get_full_name() or "—"
+
+    @display(description=gettext_lazy("roles"))
+    def held_roles(self, person: User) -> str:
+        names = sorted(role.name for role in person.groups.all())
+        return ", ".join([*names, *([_("superuser")] if person.is_superuser else [])]) or "—"
+
+    @display(description=gettext_lazy("state"), label={"in": "success", "out": "danger"})
+    def state(self, person: User) -> tuple[str, str]:
+        may_come_in = person.is_active and person.is_staff
+        return ("in", _("may come in")) if may_come_in else ("out", _("kept out"))
+
+    @display(description=gettext_lazy("last here"), ordering="last_login")
+    def last_here(self, person: User) -> Any:
+        return person.last_login or _("never")
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view
@@ -182,6 +170,11 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
         person = shown["obj"]
         is_other = person is not None and person != request.user
         context["may_stop"] = is_other and self.has_change_permission(request, person)
+        if person is not None:
+            held = person.groups.prefetch_related("permissions__content_type").order_by("name")
+            context["held_roles"] = [
+                (role.name, rights.sentence(role.permissions.all())) for role in held
+            ]
         return super().render_change_form(request, context, *args, **shown)
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
@@ -234,9 +227,40 @@ def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str)
 @admin.register(Group)
 class GroupAdmin(KeptAdmin, DjangoGroupAdmin, DeskPages):
     form = RoleForm
+    add_form_template = change_form_template = "payouts/role.html"
+    list_title = gettext_lazy("Roles")
+    add_words = gettext_lazy("Add a role")
+    when_empty = gettext_lazy("There are no roles yet")
+    list_display = ["role", "may", "held_by"]
 
     def facts(self, obj: Group) -> people.Facts:
         return people.facts_of_role(obj)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Group]:
+        roles: QuerySet[Group] = super().get_queryset(request)
+        held = roles.annotate(people=Count("user", distinct=True))
+        return held.prefetch_related("permissions__content_type")
+
+    @display(description=gettext_lazy("role"), ordering="name")
+    def role(self, role: Group) -> str:
+        return role.name
+
+    @display(description=gettext_lazy("what it permits"))
+    def may(self, role: Group) -> str:
+        return rights.sentence(role.permissions.all())
+
+    @display(description=gettext_lazy("people"))
+    def held_by(self, role: Any) -> int:
+        return int(role.people)
+
+    def render_change_form(
+        self, request: Any, context: dict[str, Any], *args: Any, **shown: Any
+    ) -> HttpResponse:
+        role = shown["obj"]
+        if role is not None:
+            context["members"] = role.user_set.order_by("username")
+            context["may"] = rights.sentence(role.permissions.select_related("content_type"))
+        return super().render_change_form(request, context, *args, **shown)
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)

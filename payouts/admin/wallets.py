@@ -3,12 +3,12 @@
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from django import forms
 from django.contrib import admin
-from django.contrib.admin.widgets import AutocompleteSelect
+from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse
-from django.urls import URLPattern
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.urls import URLPattern, path, reverse
+from django.utils.http import urlencode
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -16,24 +16,28 @@ from unfold.decorators import display
 
 from audit.actor import Actor
 from audit.operations import Operation, Outcome, perform
-from payouts.admin.lasting import LastingAdmin, SeenForm
+from payouts.admin import overview
+from payouts.admin.lasting import LastingAdmin
+from payouts.admin.templatetags.destinations import TONES
+from payouts.admin.wallet_forms import (
+    WalletForm,
+    WalletNamesForm,
+    choice_of_client,
+    where_it_can_be,
+)
+from payouts.models import Payout
+from payouts.notices import notices_for_wallets
 from payouts.staff.actions import Action, ActionPages, Confirmation
+from payouts.staff.forms import ConfirmForm
 from payouts.staff.pages import ID, StaffRequest, actor_of
 from wallets import operations, services
-from wallets.addresses import canonical_spellings, check_address, check_memo
-from wallets.display import in_groups, recent_changes
-from wallets.errors import InvalidAddress
-from wallets.models import Wallet, WalletStatus
+from wallets.addresses import canonical_spellings
+from wallets.display import in_groups
+from wallets.models import Client, Wallet, WalletStatus
 from wallets.operations import Seen
-from wallets.unspendable import doubt_about
+from wallets.sharing import SameAddress
 
-STATUS_COLOURS = {
-    WalletStatus.NEW: "warning",
-    WalletStatus.CONFIRMED: "warning",
-    WalletStatus.APPROVED: "info",
-    WalletStatus.ACTIVE: "success",
-    WalletStatus.FROZEN: "danger",
-}
+PAYOUTS = "admin:payouts_payout_changelist"
 
 ACTIONS = {
     action.name: action
@@ -45,6 +49,7 @@ ACTIONS = {
             operations.APPROVE,
             "check_circle",
             tone="primary",
+            goes_on=True,
         ),
         Action(
             "release",
@@ -75,54 +80,13 @@ ACTIONS = {
 }
 
 
-def certain(action: Action, ids: Collection[int]) -> Operation[Wallet, Seen, None]:
+def certain(
+    action: Action, ids: Collection[int], *, has_reason: bool = True
+) -> Operation[Wallet, Seen, Any]:
     """Return the action's operation for somebody who is certain of these wallets."""
     if action.name == "approve":
-        return operations.Approve(certain_of=ids)
+        return operations.Approve(certain_of=ids, has_reason=has_reason)
     return action.operation
-
-
-class CarefulChoice(AutocompleteSelect):
-    """Looks no row up by what is no id."""
-
-    def optgroups(self, name: str, value: Any, attrs: Any = None) -> Any:
-        return super().optgroups(name, [text for text in value if ID.fullmatch(str(text))], attrs)
-
-
-class WalletForm(SeenForm):
-    """Says beside its field what `services.add_wallet` would refuse."""
-
-    is_certain = forms.BooleanField(
-        label=gettext_lazy("I am sure that this address can be paid"),
-        required=False,
-        widget=forms.HiddenInput,
-        help_text=gettext_lazy("Whoever approves the wallet has to be sure of it, too."),
-    )
-
-    class Meta:
-        model = Wallet
-        fields = ["client", "network", "address", "memo", "label", "preferred_currency"]
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        for name in ("address", "memo"):
-            self.fields[name].strip = False  # type: ignore[attr-defined]  # check what was typed
-
-    def clean(self) -> dict[str, Any]:
-        data = super().clean()
-        if {"network", "address", "memo"} <= data.keys():
-            try:
-                data["address"] = check_address(data["network"], data["address"])
-            except InvalidAddress as exc:
-                self.add_error("address", str(exc))
-            try:
-                check_memo(data["network"], data["memo"])
-            except InvalidAddress as exc:
-                self.add_error("memo", str(exc))
-        known = {"network", "address"} <= data.keys()
-        if known and (doubt := doubt_about(data["network"], data["address"])):
-            self.ask("is_certain", doubt, beside="address")
-        return data
 
 
 class WaitingFilter(admin.SimpleListFilter):
@@ -143,44 +107,37 @@ class WaitingFilter(admin.SimpleListFilter):
 @admin.register(Wallet)
 class WalletAdmin(ActionPages, LastingAdmin):
     form = WalletForm
+    add_form_template = "wallets/add_wallet.html"
+    change_form_template = "wallets/wallet.html"
+    when_empty = gettext_lazy("There are no wallets yet")
+    add_words = gettext_lazy("Add a wallet")
     list_display = ["destination", "network", "client", "state", "label", "added_by", "created_at"]
     list_filter = [WaitingFilter, "status", "network"]
     list_select_related = ["client", "added_by"]
     search_fields = ["client__name", "client__external_id", "label"]
     search_help_text = gettext_lazy("A whole address, client or label")
-    autocomplete_fields = ["client"]
-    change_form_outer_before_template = "wallets/wallet_top.html"
     offers = ACTIONS
     most_at_once = 500  # each may have a box to tick, and Django takes no more than 1,000 fields
     confirm_template = "wallets/confirm.html"
+    queue_parameter = WaitingFilter.parameter_name
     cells_template = "wallets/_cells.html"
 
     def get_urls(self) -> list[URLPattern]:
-        return [*self.action_urls("<int:object_id>/act/<slug:name>/"), *super().get_urls()]
-
-    def formfield_for_foreignkey(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
-        if db_field.name in self.autocomplete_fields:
-            kwargs["widget"] = CarefulChoice(db_field, self.admin_site)
-        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+        view = self.admin_site.admin_view(self.networks)
+        return [
+            path("networks/", view, name="wallets_wallet_networks"),
+            *self.action_urls("<int:object_id>/act/<slug:name>/"),
+            *super().get_urls(),
+        ]
 
     def get_fields(self, request: HttpRequest, obj: Wallet | None = None) -> list[str]:
         if obj is None:
-            client, network, address, *others = WalletForm.Meta.fields
-            return [client, network, address, "is_certain", *others]
-        facts = ["status", "added_by", "created_at", "approved_by", "approved_at", "changes"]
-        facts.append("seen")
-        fields = ["client", "network", "destination", "memo", "label", "preferred_currency"]
-        return self.fit_to_show(request, [*fields, *facts])
-
-    def get_readonly_fields(self, request: HttpRequest, obj: Wallet | None = None) -> list[str]:
-        editable = {"label", "preferred_currency", "seen"}
-        return (
-            [name for name in self.get_fields(request, obj) if name not in editable] if obj else []
-        )
+            return [*WalletForm.Meta.fields, "is_certain"]
+        return self.fit_to_show(request, ["label", "preferred_currency", "seen"])
 
     def get_form(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
         if obj is not None:
-            kwargs["form"] = SeenForm  # its destination is not on the page to be checked
+            kwargs["form"] = WalletNamesForm  # its destination is not on the page to be checked
         return super().get_form(request, obj, **kwargs)
 
     def get_search_results(
@@ -191,20 +148,61 @@ class WalletAdmin(ActionPages, LastingAdmin):
         spelled = canonical_spellings(search_term.strip())
         return found | queryset.filter(address__in=spelled), may_repeat
 
+    # Add: the client, then the form
+
+    def add_view(
+        self, request: HttpRequest, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        text = request.POST.get("client") or request.GET.get("client", "")
+        client = Client.objects.filter(pk=text).first() if ID.fullmatch(text) else None
+        if client is None and request.method == "GET":
+            context = choice_of_client(request) | {"then": self.url("add")}
+            return self.page(request, "wallets/choose_client.html", _("Whose wallet?"), **context)
+        context = {**(extra_context or {}), "client": client}
+        return super().add_view(request, form_url, context)
+
     def add_row(self, *, actor: Actor, **data: Any) -> Wallet:
         return services.add_wallet(**data, actor=actor)
+
+    def sentence_added(self, row: Wallet) -> str:
+        return (
+            _("%s was added. Another person has to approve it before anything is paid there.") % row
+        )
+
+    def networks(self, request: HttpRequest) -> JsonResponse:
+        """Answer the form, while somebody types, with the networks of the address."""
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        return JsonResponse(where_it_can_be(request.GET.get("address", "")))
+
+    # One wallet
 
     def change_view(
         self, request: StaffRequest, object_id: str, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         wallet = self.get_object(request, object_id)
-        context = {**(extra_context or {})}
-        if wallet:
-            actor = actor_of(request)
-            context["actions"] = self.offered_on(wallet, actor)
-            context["why_not"] = self.why_not("approve", wallet, actor)
+        context = {**(extra_context or {}), **(self.facts(request, wallet) if wallet else {})}
         response: HttpResponse = super().change_view(request, object_id, form_url, context)
         return response
+
+    def facts(self, request: StaffRequest, wallet: Wallet) -> dict[str, Any]:
+        actor = actor_of(request)
+        can_be_paid = wallet.status == WalletStatus.ACTIVE and wallet.client.is_active
+        sees_payouts = request.user.has_perm("payouts.view_payout")
+        why_not = self.why_not("approve", wallet, actor)
+        notices = notices_for_wallets([wallet])[wallet.pk]
+        return {
+            "actions": self.offered_on(wallet, actor),
+            "why_not": why_not,
+            "notices": [each for each in notices if each.sentence != why_not],
+            **self.queue_context(request, wallet.pk),
+            "may_pay": can_be_paid and request.user.has_perm("payouts.add_payout"),
+            "history": overview.history_of_wallet(wallet),
+            "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': wallet.address})}",
+            **(overview.payouts_of(Payout.objects.filter(wallet=wallet)) if sees_payouts else {}),
+        }
 
     # Actions
 
@@ -219,28 +217,41 @@ class WalletAdmin(ActionPages, LastingAdmin):
 
     def operation_shown(
         self, action: Action, rows: Sequence[Wallet]
-    ) -> Operation[Wallet, Seen, None]:
+    ) -> Operation[Wallet, Seen, Any]:
         """Who approves says on the page that they are certain, so no doubt leaves a wallet out."""
         return certain(action, {wallet.pk for wallet in rows})
 
+    def form_for(self, action: Action, ids: Collection[int], data: Any = None) -> ConfirmForm:
+        """An approval takes a reason where another client has the address, and no other."""
+        form = super().form_for(action, ids, data)
+        if action.name == "approve":
+            wallets = Wallet.objects.filter(pk__in=ids)
+            same_address = SameAddress(wallets)
+            if any(same_address.other_clients(wallet) for wallet in wallets):
+                form.fields["reason"].required = True
+            else:
+                del form.fields["reason"]
+        return form
+
     def confirm_context(self, request: StaffRequest, confirmation: Confirmation) -> dict[str, Any]:
-        return {"asks_for_certainty": confirmation.action is ACTIONS["approve"]}
+        notices = notices_for_wallets(confirmation.rows)
+        return {
+            "asks_for_certainty": confirmation.action is ACTIONS["approve"],
+            "wallets": [(wallet, notices[wallet.pk]) for wallet in confirmation.rows],
+        }
 
     def perform(
         self, request: StaffRequest, action: Action, seen: Sequence[Seen], reason: str
     ) -> list[Outcome]:
         ticked = request.POST.getlist("certain")
-        operation = certain(action, {int(text) for text in ticked if ID.fullmatch(text)})
+        ids = {int(text) for text in ticked if ID.fullmatch(text)}
+        operation = certain(action, ids, has_reason=bool(reason))
         return perform(operation, seen, actor=actor_of(request), reason=reason)
 
     @display(description=gettext_lazy("address"), ordering="address")
     def destination(self, wallet: Wallet) -> SafeString:
         return in_groups(wallet.address)
 
-    @display(description=gettext_lazy("status"), ordering="status", label=STATUS_COLOURS)
+    @display(description=gettext_lazy("status"), ordering="status", label=TONES)
     def state(self, wallet: Wallet) -> tuple[str, str]:
         return wallet.status, wallet.get_status_display()
-
-    @admin.display(description=gettext_lazy("history"))
-    def changes(self, wallet: Wallet) -> SafeString:
-        return recent_changes(wallet)

@@ -1,4 +1,4 @@
-"""The one account at Heleket: its binding, its circuit breakers and its rate limit."""
+"""The one account at Heleket: binding, circuit breakers, rate limit and balances."""
 
 from datetime import datetime, timedelta
 
@@ -7,6 +7,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit import clock
+from payouts.gateway.balance import Balance
+
+__all__ = ["Balance", "Binding", "Pause", "RateLimit", "StandingPauses"]
 
 # A backoff and the wait for a probe are so long at most: days would stop the desk. Whatever is
 # further away was written by a clock that was wrong.

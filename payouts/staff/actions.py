@@ -1,10 +1,11 @@
 """Confirm, act, result: how people do something to one row or many in the Admin.
 
 A confirmation shows rows and hands out a token for each, which says what was shown. Posted back,
-the tokens are all that the operation is performed on.
+the tokens are all that the operation is performed on. The result has an address of its own, so that
+a reload repeats nothing.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,21 +17,24 @@ from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
+from django.utils.html import format_html
 from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.operations import Operation, Outcome, perform
 from audit.refusals import Refusal, Refused
+from payouts.staff import results
 from payouts.staff.codes import StaffCode
 from payouts.staff.forms import ConfirmForm
-from payouts.staff.pages import DeskPages, StaffRequest, actor_of, can_be_id
+from payouts.staff.pages import StaffRequest, actor_of, can_be_id
+from payouts.staff.queues import QueuePages
 
 Rows = QuerySet[Any]
 
 
 @dataclass(frozen=True)
 class Action:
-    """An operation as pages offer it."""
+    """An operation as pages offer it. `key` begins it, and `goes_on` opens the next of a queue."""
 
     name: str
     title: Any
@@ -39,6 +43,8 @@ class Action:
     icon: str
     tone: str = "default"
     phrase: Any = "{title} {rows}"
+    key: str = ""
+    goes_on: bool = False
 
     def is_allowed(self, actor: Actor) -> bool:
         return actor.may(*self.operation.permissions)
@@ -68,12 +74,13 @@ class Confirmation:
         return self.rows[0] if len(self.rows) == 1 and not self.left_out else None
 
 
-class ActionPages(DeskPages):
+class ActionPages(QueuePages):
     """The pages for one kind of row, which says how its rows are seen and what shows them."""
 
     offers: Mapping[str, Action]
     most_at_once = 1000
     confirm_template = "staff/confirm.html"
+    result_template = "staff/result.html"
     cells_template: str  # three cells of a table that name a row
 
     def see(self, rows: Sequence[Any]) -> Sequence[Any]:
@@ -92,6 +99,10 @@ class ActionPages(DeskPages):
         """Return the operation as a confirmation has it judge the rows."""
         return action.operation
 
+    def form_for(self, action: Action, ids: Collection[Any], data: Any = None) -> ConfirmForm:
+        """Return the form of a confirmation of these rows."""
+        return ConfirmForm(data, operation=action.operation)
+
     def confirm_context(self, request: StaffRequest, confirmation: Confirmation) -> dict[str, Any]:
         """Return what the confirmation of these rows shows besides."""
         return {}
@@ -107,7 +118,9 @@ class ActionPages(DeskPages):
         """Return the pages of all actions; `one` is the path of those on a single row."""
         name, view = f"{self.opts.app_label}_{self.opts.model_name}", self.admin_site.admin_view
         return [
+            path("next/", view(self.open_next), name=f"{name}_next"),
             path("act/<slug:name>/", view(self.act), name=f"{name}_act"),
+            path("act/<slug:name>/<slug:key>/", view(self.result), name=f"{name}_result"),
             path(one, view(self.act_on_one), name=f"{name}_act_on"),
         ]
 
@@ -173,13 +186,18 @@ class ActionPages(DeskPages):
             return self.go_back(request, refusal)
         confirmation = self.prepare(action, rows, actor_of(request))
         only = confirmation.only
+        back = self.with_queue(request, self.url("change", only.pk)) if only else ""
+        form = form or self.form_for(action, [row.pk for row in confirmation.rows])
+        if only and "reason" in form.fields:
+            form.fields["reason"].widget.attrs["data-focus"] = True
+        queue = self.queue_context(request, rows[0].pk if len(rows) == 1 else None)
         context = {
+            **queue,
             "action": action,
             "confirmation": confirmation,
-            "form": form or ConfirmForm(operation=action.operation),
-            "act_url": self.url("act", action.name),
-            "list_url": self.url("changelist"),
-            "back": self.url("change", only.pk) if only else self.url("changelist"),
+            "form": form,
+            "act_url": self.with_queue(request, self.url("act", action.name)),
+            "back": back or queue["list_url"],
             "cells": self.cells_template,
             "original": only,
             **self.confirm_context(request, confirmation),
@@ -207,21 +225,21 @@ class ActionPages(DeskPages):
         names = self.opts.verbose_name_plural
         return Refusal(StaffCode.TOO_MANY, most=f"{self.most_at_once:,}", rows=names).sentence
 
-    def go_back(self, request: HttpRequest, refusal: str) -> HttpResponse:
+    def go_back(self, request: StaffRequest, refusal: str) -> HttpResponse:
         messages.error(request, refusal)
-        return redirect(self.url("changelist"))
+        return redirect(self.list_url(request))
 
     # Act
 
     def act(self, request: StaffRequest, name: str) -> HttpResponse:
-        """Do it to exactly what the confirmation showed."""
+        """Do it to exactly what the confirmation showed, and lead to what came of it."""
         action = self.find_action(request, name)
         if request.method != "POST":
-            return redirect(self.url("changelist"))
+            return redirect(self.list_url(request))
         seen = self.read_tokens(request.POST.get("seen", ""))
         if refusal := self.refusal_of_count(len(seen)):
             return self.go_back(request, refusal)
-        form = ConfirmForm(request.POST, operation=action.operation)
+        form = self.form_for(action, [each.id for each in seen], request.POST)
         if not form.is_valid():
             chosen = self.get_queryset(request).filter(pk__in=[each.id for each in seen])
             return self.confirm(request, chosen, action, form)
@@ -229,7 +247,21 @@ class ActionPages(DeskPages):
             outcomes = self.perform(request, action, seen, form.cleaned_data.get("reason", ""))
         except Refused as exc:
             return self.go_back(request, str(exc))
-        return self.result(request, action, outcomes)
+        return redirect(self.after(request, action, outcomes))
+
+    def after(self, request: StaffRequest, action: Action, outcomes: Sequence[Outcome]) -> str:
+        """Return where a person goes on: at the next of the queue, if there is no more to say."""
+        if action.goes_on and self.is_in_queue(request) and len(outcomes) == 1 and outcomes[0].done:
+            [outcome] = outcomes
+            link = '<a class="link" href="{}">{}</a>: {}'
+            page = self.with_queue(request, self.url("change", outcome.id))
+            messages.success(request, format_html(link, page, outcome.name, outcome.text))
+            return self.next_url(request, outcome.id)
+        key = results.keep(request, self.kind_of_result(action.name), outcomes)
+        return self.with_queue(request, self.url("result", action.name, key))
+
+    def kind_of_result(self, name: str) -> str:
+        return f"{self.opts.label_lower} {name}"
 
     def find_action(self, request: StaffRequest, name: str) -> Action:
         if name not in self.offers:
@@ -246,20 +278,29 @@ class ActionPages(DeskPages):
 
     # Result
 
-    def result(
-        self, request: HttpRequest, action: Action, outcomes: Sequence[Outcome]
-    ) -> HttpResponse:
+    def result(self, request: StaffRequest, name: str, key: str) -> HttpResponse:
         """Show what became of each row, the refused ones first."""
+        if name not in self.offers:
+            raise Http404
+        if not self.has_view_permission(request):
+            raise PermissionDenied
+        outcomes = results.read(request, self.kind_of_result(name), key, self.opts.pk.to_python)
+        if outcomes is None:
+            sentence = _("This result is not kept any more. Each page says what happened there.")
+            return self.go_back(request, sentence)
         ids = [outcome.id for outcome in outcomes]
         rows = self.shown_rows(self.get_queryset(request)).in_bulk(ids)
-        results = [(outcome, rows.get(outcome.id)) for outcome in outcomes]
         done = sum(outcome.done for outcome in outcomes)
         context = {
-            "action": action,
-            "results": sorted(results, key=lambda result: result[0].done),
+            **self.queue_context(request, ids[0] if len(ids) == 1 else None),
+            "action": self.offers[name],
+            "results": [(each, rows.get(each.id)) for each in sorted(outcomes, key=is_done)],
             "done": done,
-            "refused": len(results) - done,
-            "list_url": self.url("changelist"),
+            "refused": len(outcomes) - done,
             "cells": self.cells_template,
         }
-        return self.page(request, "staff/result.html", action.title, **context)
+        return self.page(request, self.result_template, self.offers[name].title, **context)
+
+
+def is_done(outcome: Outcome) -> bool:
+    return outcome.done

@@ -17,6 +17,20 @@ class Login(models.Model):
         return self.text
 
 
+class KeysOff(models.Model):
+    """A person for whom no single key does anything on the desk's pages."""
+
+    person = models.OneToOneField(
+        settings.AUTH_USER_MODEL, on_delete=models.CASCADE, primary_key=True, related_name="+"
+    )
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.person)
+
+
 class JointAct(models.Model):
     """What one person proposes and another has to confirm before it is done."""
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.contrib import messages
+from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db import models
@@ -13,13 +14,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 from django.template.response import TemplateResponse
 from django.urls import reverse
+from django.utils.safestring import mark_safe
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from unfold.admin import ModelAdmin
+from unfold.decorators import display
+from unfold.widgets import UnfoldBooleanWidget
 
 from audit.actor import Actor, Channel
 from audit.refusals import Refused
 
 LONGEST_ID = 18  # digits that fit into a column of either database
 ID = re.compile(f"[0-9]{{1,{LONGEST_ID}}}")
+
+
+box = UnfoldBooleanWidget({"class": "action-select"}, lambda _value: False)
+ALL = {"aria-label": gettext_lazy("Choose all on this page")}
 
 
 class StaffRequest(HttpRequest):
@@ -48,6 +59,28 @@ def can_be_id(field: Any, text: str) -> bool:
 
 class DeskPages(ModelAdmin):
     """Pages of ours in the frame of the Admin."""
+
+    list_title: Any = ""  # of the rows' own name, if they are called by no other
+    add_words: Any = ""  # what adding one is called
+
+    def changelist_view(self, request: Any, extra_context: Any = None) -> HttpResponse:
+        title = self.list_title or capfirst(self.opts.verbose_name_plural)
+        context = {"title": title, **(extra_context or {})}
+        response: HttpResponse = super().changelist_view(request, context)
+        return response
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **shown: Any
+    ) -> HttpResponse:
+        context |= {"title": str(shown.get("obj") or self.add_words), "subtitle": None}
+        response: HttpResponse = super().render_change_form(request, context, *args, **shown)
+        return response
+
+    @display(description=mark_safe(box.render("action_toggle_all", 1, ALL)))  # noqa: S308  # ours
+    def action_checkbox(self, obj: models.Model) -> str:
+        """Name the row that the box chooses."""
+        label = {"aria-label": _("Choose %s") % obj}
+        return str(box.render(ACTION_CHECKBOX_NAME, str(obj.pk), label))
 
     def url(self, page: str, *args: Any) -> str:
         """Return the address of a page of this kind of row, such as its `changelist`."""

@@ -19,7 +19,7 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from audit.texts import folded, needed, refuse_mixed_scripts
-from payouts.staff import roles
+from payouts.staff import changes, roles
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import Login
 
@@ -78,9 +78,9 @@ def refuse_stale(shown: str, now: Facts) -> None:
     if not before.keys() >= now.keys():
         raise ValidationError(_("Open the page again; it does not say what it showed."))
     if changed := differences(before, now):
-        what = "; ".join(f"{name}: {change}" for name, change in changed.items())
         raise ValidationError(
-            _("This changed since you opened the page (%(what)s). Open it again.") % {"what": what}
+            _("This changed since you opened the page (%s). Open it again.")
+            % changes.in_words(changed)
         )
 
 

@@ -23,6 +23,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.add_wallet",
         "wallets.change_wallet",
         "wallets.view_payoutmethod",
+        "payouts_gateway.view_balance",
     ],
     "Approver": [
         "payouts.view_payout",
@@ -36,6 +37,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.approve_wallet",
         "wallets.freeze_wallet",
         "wallets.view_payoutmethod",
+        "payouts_gateway.view_balance",
     ],
     "Operator": [
         "payouts.view_payout",
@@ -54,6 +56,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_client",
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
+        "payouts_gateway.view_balance",
     ],
     "Policy manager": [
         "payouts.view_payout",
@@ -61,6 +64,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_client",
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
+        "payouts_gateway.view_balance",
     ],
     "User manager": [
         "auth.view_user",
@@ -80,6 +84,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_client",
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
+        "payouts_gateway.view_balance",
         "auth.view_user",
         "auth.view_group",
     ],

@@ -19,6 +19,8 @@ STARTS = [
 
 
 class DeskSite(UnfoldAdminSite):
+    site_url = None  # there is no other site to return to
+
     def index(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         """Open where a person's work is: an approver's at what needs their approval."""
         for right, page, query in STARTS:

@@ -121,7 +121,7 @@ def test_an_act_is_done_as_confirmed(client, log_in, name, role, ends):
     shown = client.get(confirm_url(payout, name))
 
     data = {"seen": shown.context["confirmation"].tokens, "reason": "As agreed"}
-    response = client.post(act_url(name), data)
+    response = client.post(act_url(name), data, follow=True)
 
     assert results(response)[payout.number].done
     assert Payout.objects.get().status == ends
@@ -154,7 +154,7 @@ def test_asking_heleket_shows_its_answer(client, log_in, sandbox, clock):
     clock.forward(minutes=5)
     sandbox.run_due()
 
-    response = client.post(act_url("ask"), {"seen": tokens(payout)})
+    response = client.post(act_url("ask"), {"seen": tokens(payout)}, follow=True)
 
     assert "paid" in results(response)[payout.number].text
     assert Payout.objects.get().status == PayoutStatus.CONFIRMED
@@ -164,7 +164,7 @@ def test_sending_many_makes_them_due_and_calls_nobody(client, log_in, sandbox):
     log_in("Operator")
     payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(2)]
 
-    response = client.post(act_url("send"), {"seen": tokens(*payouts)})
+    response = client.post(act_url("send"), {"seen": tokens(*payouts)}, follow=True)
 
     assert [outcome.done for outcome in results(response).values()] == [True, True]
     assert sandbox.order_ids == []
@@ -207,7 +207,7 @@ def test_c1_no_maker_approves_by_any_way(client, log_in, role, is_superuser):
     crafted = {"action": "approve", "_selected_action": str(payout.pk)}
     assert b'name="seen"' not in client.post(LIST, crafted).content
 
-    response = client.post(act_url("approve"), {"seen": tokens(payout)})
+    response = client.post(act_url("approve"), {"seen": tokens(payout)}, follow=True)
     assert not results(response)[payout.number].done
     assert Payout.objects.get().status == PayoutStatus.PENDING
     assert not Approval.objects.exists()
@@ -242,7 +242,7 @@ def test_g8_a_changed_row_is_refused_with_what_changed_and_its_neighbours_are_do
     shown = client.post(LIST, crafted).context["confirmation"]
     edit(changed, amount=Decimal(500))
 
-    outcomes = results(client.post(act_url("approve"), {"seen": shown.tokens}))
+    outcomes = results(client.post(act_url("approve"), {"seen": shown.tokens}, follow=True))
 
     assert not outcomes[changed.number].done
     assert "500 USDT" in outcomes[changed.number].text
@@ -257,7 +257,7 @@ def test_c3_a_missing_or_tampered_digest_is_refused(client, log_in, digest):
     log_in("Approver")
     payout = PayoutFactory()
 
-    response = client.post(act_url("approve"), {"seen": f"{payout.pk}:{digest}"})
+    response = client.post(act_url("approve"), {"seen": f"{payout.pk}:{digest}"}, follow=True)
 
     assert not results(response)[payout.number].done
     assert Payout.objects.get().status == PayoutStatus.PENDING
@@ -286,7 +286,7 @@ def test_c7_one_bad_row_is_named_apart_from_its_neighbours(client, log_in):
         actor=Actor.staff(rejecter, Channel.ADMIN),
     )
 
-    response = client.post(act_url("approve"), {"seen": shown})
+    response = client.post(act_url("approve"), {"seen": shown}, follow=True)
 
     assert [outcome.done for outcome in results(response).values()].count(True) == 3
     assert "Rejected" in results(response)[payouts[0].number].text
@@ -343,7 +343,9 @@ def test_a_requester_cancels_only_what_was_requested_by_oneself(client, log_in):
     me = log_in("Requester")
     mine, other = PayoutFactory(requested_by=me), PayoutFactory()
 
-    response = client.post(act_url("cancel"), {"seen": tokens(mine, other), "reason": "Twice"})
+    response = client.post(
+        act_url("cancel"), {"seen": tokens(mine, other), "reason": "Twice"}, follow=True
+    )
 
     assert results(response)[mine.number].done
     assert not results(response)[other.number].done
@@ -355,7 +357,9 @@ def test_a20_a_cancel_at_heleket_is_refused_with_the_remote_state(client, log_in
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     client.post(act_url("send"), {"seen": tokens(payout)})
 
-    response = client.post(act_url("cancel"), {"seen": tokens(payout), "reason": "Too late"})
+    response = client.post(
+        act_url("cancel"), {"seen": tokens(payout), "reason": "Too late"}, follow=True
+    )
 
     assert payout.attempts.get().uuid in results(response)[payout.number].text
     assert payout.attempts.get().uuid in client.get(confirm_url(payout, "cancel")).content.decode()
@@ -408,7 +412,9 @@ def test_without_heleket_the_pages_say_so_in_a_sentence(
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
     assert sentence in client.get(confirm_url(payout, "send")).content.decode()
-    outcome = results(client.post(act_url("send"), {"seen": tokens(payout)}))[payout.number]
+    outcome = results(client.post(act_url("send"), {"seen": tokens(payout)}, follow=True))[
+        payout.number
+    ]
 
     assert not outcome.done
     assert sentence in outcome.text
@@ -420,7 +426,7 @@ def test_a_process_set_up_for_another_desk_sends_nothing(client, log_in, account
     settings.INSTALLATION = "copy"
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
 
-    response = client.post(act_url("send"), {"seen": tokens(payout)})
+    response = client.post(act_url("send"), {"seen": tokens(payout)}, follow=True)
 
     assert "This database belongs to" in results(response)[payout.number].text
     assert Payout.objects.get().status == PayoutStatus.APPROVED

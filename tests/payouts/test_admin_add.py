@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from payouts.gateway import accounts
 from payouts.models import Payout, PayoutStatus
+from payouts.notices import NoticeCode
 from payouts.staff.roles import ROLES
 from tests.factories import (
     ClientFactory,
@@ -99,9 +100,9 @@ def test_e3_the_same_form_with_other_content_is_refused(client, requester, walle
 
 
 BAD_AMOUNTS = [
-    "NaN", "Infinity", "-Infinity", "-1", "0", "0.00", "-0", "1e3", "1_000", "٣", " 5 ", "5 ",
+    "NaN", "Infinity", "-Infinity", "-1", "0", "0.00", "-0", "1e3", "1_000", "٣", "1,500.00",
     "1,5", "1 000", "+5", "0x10", "9" * 40, "1.123456789", "1.1234567", ".5", "5.", "", "true",
-    "５", "1\n", "½",
+    "５", "1\n1", "½", "  ",
 ]  # fmt: skip
 
 
@@ -113,6 +114,116 @@ def test_d1_an_amount_that_is_no_plain_number_is_refused_at_its_field(
         response = client.post(add_url(wallet), data(wallet, amount=amount) | step)
         assert response.context["form"].errors.keys() == {"amount"}
     assert not Payout.objects.exists()
+
+
+@pytest.mark.parametrize("amount", [each for each in BAD_AMOUNTS if each.strip()])
+def test_g83_the_live_check_says_what_the_server_says(client, requester, wallet, amount):
+    asked = {"wallet": wallet.pk, "currency": "USDT", "amount": amount}
+
+    [said] = (
+        client.post(add_url(wallet), data(wallet, amount=amount)).context["form"]["amount"].errors
+    )
+
+    assert client.get(ESTIMATE, asked).json()["note"] == said
+
+
+def test_g83_the_field_of_an_amount_names_the_comma_of_a_keypad(client, requester, wallet):
+    page = client.post(add_url(wallet), data(wallet, amount="1,5")).content.decode()
+
+    assert "There is a comma in the amount. Write 1.5 instead." in page
+    assert 'inputmode="decimal"' in page
+
+
+def test_blanks_around_a_pasted_amount_are_dropped(client, requester, wallet):
+    client.post(add_url(wallet), data(wallet, amount="\u00a05 \n", confirmed="yes"))
+
+    assert Payout.objects.get().amount == 5
+
+
+# A form that was used already
+
+
+def test_g84_a_form_used_already_says_what_became_of_it(client, requester, wallet):
+    form = data(wallet)
+    client.post(add_url(wallet), form | {"confirmed": "yes"}, follow=True)
+    paid = Payout.objects.get()
+    Payout.objects.update(status=PayoutStatus.CONFIRMED)
+    said = f"Already requested as {paid}, it is “Paid”. Nothing new was requested."
+
+    for step in [{}, {"confirmed": "yes"}]:
+        page = client.post(add_url(wallet), form | step, follow=True)
+        assert page.request["PATH_INFO"] == reverse("admin:payouts_payout_change", args=[paid.pk])
+        text = page.content.decode()
+        assert said in text
+        assert "It waits for approval" not in text
+        assert f'href="{add_url(wallet)}"' in text  # a fresh form
+    assert Payout.objects.count() == 1
+
+
+def test_g84_a_form_used_already_and_changed_is_offered_a_fresh_one(client, requester, wallet):
+    form = data(wallet)
+    client.post(add_url(wallet), form | {"confirmed": "yes"})
+    first = Payout.objects.get()
+
+    for step in [{}, {"confirmed": "yes"}]:
+        used = client.post(add_url(wallet), form | {"amount": "99"} | step)
+        assert f"already used for {first}" in used.content.decode()
+        assert "Waiting for approval" in used.content.decode()
+    assert Payout.objects.count() == 1
+
+    fresh = {field.name: field.value() for field in used.context["form"]}
+    assert (fresh["amount"], fresh["purpose"]) == ("99", "Commission June")
+    back = client.post(add_url(wallet), fresh | {"back": "yes"})
+    assert 'value="99"' in back.content.decode()
+    client.post(add_url(wallet), fresh | {"confirmed": "yes"})
+    assert sorted(Payout.objects.values_list("amount", flat=True)) == [Decimal("12.5"), 99]
+
+
+def test_g84_what_was_edited_since_is_still_the_same_request(client, requester, wallet):
+    form = data(wallet, confirmed="yes")
+    client.post(add_url(wallet), form)
+    Payout.objects.update(amount=7)
+
+    assert client.post(add_url(wallet), form).status_code == 302
+    assert Payout.objects.get().amount == 7
+
+
+def test_g84_what_is_no_amount_in_a_used_form_is_said_in_the_fresh_one(client, requester, wallet):
+    form = data(wallet, confirmed="yes")
+    client.post(add_url(wallet), form)
+
+    used = client.post(add_url(wallet), form | {"amount": "1,5"})
+
+    fresh = {field.name: field.value() for field in used.context["form"]}
+    back = client.post(add_url(wallet), fresh | {"back": "yes"})
+    assert "Write 1.5 instead" in back.content.decode()
+    assert Payout.objects.count() == 1
+
+
+# What is chosen already
+
+
+def test_a_coin_is_chosen_already_only_where_there_is_no_other(client, requester):
+    wallet = WalletFactory(preferred_currency="USDT")
+    shown = client.get(add_url(wallet)).context["form"]
+    assert (shown["wallet"].value(), shown["currency"].value()) == (wallet.pk, "USDT")
+
+    PayoutMethodFactory(currency="TRX")
+    page = client.get(add_url(wallet))
+    shown = page.context["form"]
+    assert (shown["wallet"].value(), shown["currency"].value()) == (wallet.pk, None)
+    assert "prefers USDT" in page.content.decode()
+
+
+@pytest.mark.parametrize("odd", ["", "x", "0", "9" * 30, "1\0"])
+def test_a_link_chooses_the_wallet_and_an_odd_one_none(client, requester, wallet, odd):
+    other = WalletFactory(
+        client=wallet.client, network="btc", address="3Qusg7RuMDGdnKCKdWcWfshNzeVquLSYNA"
+    )
+    chosen = client.get(add_url(wallet), {"wallet": other.pk}).context["form"]
+    assert chosen["wallet"].value() == other.pk
+
+    assert client.get(add_url(wallet), {"wallet": odd}).status_code in (200, 400)
 
 
 def another_clients_wallet(_wallet):
@@ -174,10 +285,16 @@ def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, 
     same = PayoutFactory(wallet=wallet, amount=Decimal("12.5"))
     PayoutFactory(wallet=wallet, amount=Decimal("12.51"))
 
-    assert list(client.post(add_url(wallet), data(wallet)).context["duplicates"]) == [same]
+    form = data(wallet, reference="")
+
+    shown = client.post(add_url(wallet), form)
+    found = {each.code: each for each in shown.context["notices"]}
+    assert found[NoticeCode.LIKELY_DUPLICATE].payouts == (same,)
+    assert reverse("admin:payouts_payout_change", args=[same.pk]) in shown.content.decode()
 
     clock.forward(hours=25)
-    assert not client.post(add_url(wallet), data(wallet)).context["duplicates"]
+    notices = client.post(add_url(wallet), form).context["notices"]
+    assert NoticeCode.LIKELY_DUPLICATE not in [each.code for each in notices]
 
 
 def test_only_active_clients_are_offered_and_found_by_name_or_id(client, requester):

@@ -38,7 +38,8 @@ def records(unchecked_office):
         digest="d", body="b", outcome="known", received_at=office.clock()
     )
     approver = Actor.staff(office.person("Approver"), Channel.ADMIN)
-    perform(wallet_operations.FREEZE, wallet_operations.see([payout.wallet_id]), actor=approver)
+    seen = wallet_operations.see([payout.wallet_id])
+    perform(wallet_operations.FREEZE, seen, actor=approver, reason="Lost")
     return Payout.objects.get(pk=payout.pk)
 
 

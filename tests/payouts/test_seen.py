@@ -78,7 +78,7 @@ def page(client):
         meanwhile(Payout.objects.get(pk=payout.pk))
         before = all_rows()
         url = reverse("admin:payouts_payout_act", args=[name])
-        answer = client.post(url, {"seen": shown, "reason": "As agreed"})
+        answer = client.post(url, {"seen": shown, "reason": "As agreed"}, follow=True)
         [(outcome, _payout)] = answer.context["results"]
         assert outcome.done is (all_rows() != before)
         return outcome
@@ -179,9 +179,8 @@ def test_g43_a_token_without_what_was_shown_is_refused(client, lacking):
     }
     before = all_rows()
 
-    answer = client.post(
-        reverse("admin:payouts_payout_act", args=["approve"]), {"seen": token[lacking]}
-    )
+    url = reverse("admin:payouts_payout_act", args=["approve"])
+    answer = client.post(url, {"seen": token[lacking]}, follow=True)
 
     assert answer.context["done"] == 0
     assert all_rows() == before
@@ -257,7 +256,7 @@ def test_g44_whoever_tried_a_payout_again_does_not_approve_it(client, roles):
     for name in ("retry", "approve"):
         tokens = " ".join(seen.token for seen in see(Payout.objects.all()))
         url = reverse("admin:payouts_payout_act", args=[name])
-        answer = client.post(url, {"seen": tokens, "reason": "Again"})
+        answer = client.post(url, {"seen": tokens, "reason": "Again"}, follow=True)
         assert answer.context["done"] == (len(payouts) if name == "retry" else 0)
 
     for payout in Payout.objects.all():

@@ -55,9 +55,9 @@ def state():
 @pytest.mark.parametrize(
     ("stop", "sentence"),
     [
-        (disabled, "active: True → False"),
-        (role_taken, "roles: Approver → —"),
-        (no_staff, "staff: True → False"),
+        (disabled, "May come in: yes → no"),
+        (role_taken, "Roles: Approver → —"),
+        (no_staff, "May use the desk: yes → no"),
     ],
 )
 def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(
@@ -79,10 +79,10 @@ def test_g72_a_page_of_a_person_opened_before_a_stop_is_refused(
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        (lambda amira: amira.user_permissions.clear(), "rights: payouts.view_payout → —"),
-        (lambda amira: update(amira, is_superuser=False), "superuser: True → False"),
-        (lambda amira: update(amira, first_name="Nina"), "name: Amira → Nina"),
-        (lambda amira: update(amira, email=""), "email: amira@example.com → —"),
+        (lambda amira: amira.user_permissions.clear(), "Rights: may no longer see payouts"),
+        (lambda amira: update(amira, is_superuser=False), "Superuser: yes → no"),
+        (lambda amira: update(amira, first_name="Nina"), "Name: Amira → Nina"),
+        (lambda amira: update(amira, email=""), "E-mail: amira@example.com → —"),
     ],
     ids=["rights", "superuser", "name", "email"],
 )
@@ -109,7 +109,7 @@ def test_g72_a_page_of_a_person_opened_before_a_role_was_renamed_is_refused(clie
 
     refused = client.post(person_url(amira), form | {"first_name": "Amira"})
 
-    assert "roles: Helpers → Tellers" in refused.content.decode()
+    assert "Roles: Helpers → Tellers" in refused.content.decode()
     assert state() == before
 
 

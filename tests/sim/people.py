@@ -162,7 +162,7 @@ def approve_in_admin(world: "World", name: str) -> None:
     reach("has looked")
     if seen := re.search(rb'name="seen" value="([^"]*)"', page.content):
         url = reverse("admin:payouts_payout_act", args=["approve"])
-        answer = browser.post(url, {"seen": seen[1].decode()})
+        answer = browser.post(url, {"seen": seen[1].decode()}, follow=True)
         done = "done" if b"It will be sent." in answer.content else "refused"
         world.note(f"{name}: approves {payout} in the Admin: {done} ({answer.status_code})")
 
@@ -281,6 +281,7 @@ def freeze_wallet(world: "World", name: str) -> None:
             wallet_operations.FREEZE,
             wallet_operations.see([wallet.pk]),
             actor=Actor.staff(world.person(name), Channel.ADMIN),
+            reason="Looks wrong",
         )
         world.note(f"{name}: freezes {wallet}")
 

@@ -42,6 +42,10 @@ def confirm_url(wallet, name):
     return reverse("admin:wallets_wallet_act_on", args=[wallet.pk, name])
 
 
+def wallet_url(wallet):
+    return reverse("admin:wallets_wallet_change", args=[wallet.pk])
+
+
 def seen(*wallets):
     return " ".join(str(wallet.pk) for wallet in wallets)
 
@@ -82,7 +86,9 @@ def test_a_wallet_is_added_for_another_person_to_approve(client, staff):
         ({"label": "a\u202eb"}, "label", "one line"),
         ({"network": "moon"}, "network", "valid choice"),
         ({"client": "0"}, "client", "valid choice"),
-        ({"preferred_currency": "usdt "}, "preferred_currency", "like USDT"),
+        ({"preferred_currency": "usdt "}, "preferred_currency", "valid choice"),
+        ({"preferred_currency": "BTC"}, "preferred_currency", "TRON does not have this coin"),
+        ({"network": ""}, "network", "It is an address of TRON."),
     ],
 )
 def test_d4_what_cannot_be_added_is_said_beside_its_field(client, staff, data, field, words):
@@ -110,7 +116,20 @@ def test_the_same_wallet_is_not_added_twice(client, staff):
 
     response = add(client, client=owner.pk, network="btc", address=upper.upper())
 
-    assert "already has this wallet" in str(errors(response))
+    wallet = Wallet.objects.get()
+    page = response.content.decode()
+    assert "This client already has this wallet: it is new." in page
+    assert f'href="{wallet_url(wallet)}"' in page
+
+
+def test_g84_a_wallet_that_was_added_already_says_what_became_of_it(client, staff):
+    staff()
+    wallet = WalletFactory(status="frozen")
+
+    page = add(client, client=wallet.client_id, address=wallet.address).content.decode()
+
+    assert "This client already has this wallet: it is frozen." in page
+    assert f'href="{wallet_url(wallet)}"' in page
     assert Wallet.objects.count() == 1
 
 
@@ -128,7 +147,7 @@ def test_a_client_is_added_and_edited_with_its_history(client, staff):
     assert (stored.external_id, stored.name, stored.is_active) == ("C-1", "Anna", True)
     assert stored.created_by == user
     assert [h.history_user for h in stored.history.all()] == [user, user]
-    assert "name: Ann → Anna" in client.get(url).content.decode()
+    assert "Group: — → vip, name: Ann → Anna" in client.get(url).content.decode()
 
 
 def test_an_existing_wallet_changes_its_label_alone(client, staff):
@@ -191,7 +210,8 @@ def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
     good, other = WalletFactory(status="new"), WalletFactory(status="new")
     own = WalletFactory(status="new", added_by=user)
 
-    response = client.post(act_url("approve"), {"seen": seen(good, own)})
+    data = {"seen": seen(good, own), "reason": "One office"}
+    response = client.post(act_url("approve"), data, follow=True)
 
     page = response.content.decode()
     assert (response.context["done"], response.context["refused"]) == (1, 1)
@@ -207,11 +227,26 @@ def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
 def test_the_page_tells_what_happened_to_a_wallet(client, staff):
     user = staff()
     wallet = WalletFactory()
-    client.post(act_url("freeze"), {"seen": wallet.pk})
+    client.post(act_url("freeze"), {"seen": wallet.pk, "reason": "She lost her phone"})
 
-    page = client.get(reverse("admin:wallets_wallet_change", args=[wallet.pk])).content.decode()
+    page = client.get(wallet_url(wallet))
 
-    assert f"{user} · status: active → frozen" in page
+    [frozen, *_others] = page.context["history"]
+    assert (frozen.who, frozen.title, frozen.text) == (str(user), "Frozen", "active → frozen")
+    assert "She lost her phone" in page.content.decode()
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "two\nlines"])
+def test_freezing_asks_a_reason(client, staff, reason):
+    staff()
+    wallet = WalletFactory()
+
+    assert 'name="reason"' in client.get(confirm_url(wallet, "freeze")).content.decode()
+    response = client.post(act_url("freeze"), {"seen": wallet.pk, "reason": reason})
+
+    assert response.context["form"].errors["reason"]
+    assert Wallet.objects.get().status == "active"
+    assert not wallet.events.exists()
 
 
 @pytest.mark.parametrize("name", ["approve", "freeze", "release", "archive"])
@@ -239,7 +274,8 @@ def test_c9_acts_need_a_csrf_token(staff, client):
 def test_a_confirmation_of_nothing_leads_back(client, staff, tokens):
     staff()
 
-    response = client.post(act_url("freeze"), {"seen": tokens}, follow=True)
+    stop = {"seen": tokens, "reason": "Lost"}
+    response = client.post(act_url("freeze"), stop, follow=True)
 
     assert "No wallet was chosen. Nothing was changed." in response.content.decode()
 
@@ -248,7 +284,9 @@ def test_a_wallet_that_does_not_exist_is_refused_by_name(client, staff):
     staff()
 
     assert client.get(reverse("admin:wallets_wallet_act_on", args=[7, "freeze"])).status_code == 404
-    assert b"There is no such wallet." in client.post(act_url("freeze"), {"seen": "7"}).content
+    stop = {"seen": "7", "reason": "Lost"}
+    answer = client.post(act_url("freeze"), stop, follow=True)
+    assert b"There is no such wallet." in answer.content
 
 
 def test_c6_the_confirmation_names_the_wallets_that_it_leaves_out(client, staff):
@@ -274,9 +312,10 @@ def test_c6_more_wallets_than_the_cap_are_refused(client, staff, monkeypatch):
     monkeypatch.setattr(WalletAdmin, "most_at_once", 2)
 
     crafted = {"action": "freeze", "_selected_action": wallets[0].pk, "select_across": "1"}
+    stop = {"seen": seen(*wallets), "reason": "Lost"}
     for response in [
         client.post(LIST, crafted, follow=True),
-        client.post(act_url("freeze"), {"seen": seen(*wallets)}, follow=True),
+        client.post(act_url("freeze"), stop, follow=True),
     ]:
         assert "At most 2 wallets at once" in response.content.decode()
     assert not Wallet.objects.exclude(status="new").exists()

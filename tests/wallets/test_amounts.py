@@ -16,6 +16,7 @@ from wallets.amounts import (
     Total,
     exact,
     format_amount,
+    meant_by,
     parse_amount,
 )
 from wallets.models import PayoutMethod
@@ -24,7 +25,7 @@ amounts = st.decimals(min_value=Decimal("0.00000001"), max_value=MAX_AMOUNT, pla
 
 WRONG = [
     "", " ", "NaN", "nan", "Infinity", "-1", "0", "-0", "0.00000000", "+5", "1e3", "1E-7", "1_000",
-    "٣", "५", "５", "²", " 5 ", "5\n", "5 ", "\t5", "1,5", "1.000,00", "1 000", ".5", "5.", ".",
+    "٣", "५", "５", "²", "1,5", "1.000,00", "1 000", ".5", "5.", ".", "5 USDT", "- 5", "1\n5",
     "1.2.3", "0x10", "$5", "5USDT", "1\u200b0", "−5", "4" * 40, "1" + "0" * 18, "1.000000000",
     "0.123456789", "5\x00",
 ]  # fmt: skip
@@ -50,8 +51,57 @@ def test_d1_any_text_is_an_amount_in_plain_digits_or_is_refused(text):
         amount = parse_amount(text)
     except InvalidAmount:
         return
-    assert set(text) <= set("0123456789.")
-    assert amount == Decimal(text) > 0
+    assert set(text.strip()) <= set("0123456789.")
+    assert amount == Decimal(text.strip()) > 0
+
+
+@pytest.mark.parametrize("text", [" 5", "5 ", "5\n", "\t5", "\u00a05\u202f", "\r\n 5 \r\n"])
+def test_blanks_around_a_pasted_amount_are_dropped(text):
+    assert parse_amount(text) == 5
+    assert AmountForm({"amount": text}).is_valid()
+
+
+COMMA, BLANK = "There is a comma in the amount.", "There is a blank in the amount."
+EXPONENT, OTHER = "There is an exponent in the amount.", "The amount is not in plain digits."
+
+MEANT = [
+    ("1,5", COMMA, "1.5"),
+    ("0,500", COMMA, "0.5"),
+    ("1,500.00", COMMA, "1500"),
+    ("1.500,25", COMMA, "1500.25"),
+    ("1,000,000", COMMA, "1000000"),
+    ("12,34,567.5", COMMA, "1234567.5"),
+    ("1 500,50", COMMA, "1500.5"),
+    ("1,500", COMMA, "1500 or 1.5"),
+    ("1 500", BLANK, "1500"),
+    ("1\u00a0500.5", BLANK, "1500.5"),
+    ("1e3", EXPONENT, "1000"),
+    ("1E-7", EXPONENT, "0.0000001"),
+    ("1.000.000", OTHER, "1000000"),
+    ("1'500", OTHER, "1500"),
+    (".5", OTHER, "0.5"),
+]
+
+
+@pytest.mark.parametrize(("text", "found", "meant"), MEANT)
+def test_g83_a_refusal_names_the_comma_or_blank_and_offers_the_number_meant(text, found, meant):
+    with pytest.raises(InvalidAmount) as refusal:
+        parse_amount(text)
+
+    whichever = ", whichever you mean" if " or " in meant else ""
+    assert str(refusal.value) == f"{found} Write {meant} instead{whichever}."
+
+
+@pytest.mark.parametrize("text", ["1,2,3", ",", "1.2.3", "1e99", "-1,5", "1,5" + "0" * 60, "a,5"])
+def test_what_may_mean_anything_is_offered_no_number(text):
+    with pytest.raises(InvalidAmount, match="plain digits, like 1250"):
+        parse_amount(text)
+
+
+@given(st.text("0123456789., 'e-", max_size=20))
+def test_every_number_that_is_offered_is_taken(text):
+    for number in meant_by(text):
+        assert format_amount(parse_amount(number)) == number
 
 
 def test_d1_a_coin_with_fewer_decimals_takes_fewer():

@@ -7,6 +7,7 @@ from django.urls import reverse
 
 from payouts.admin.wallets import ACTIONS
 from tests.factories import PayoutMethodFactory, UserFactory, WalletFactory
+from wallets.codes import WalletCode
 from wallets.models import Client, PayoutMethod, Wallet
 
 pytestmark = pytest.mark.django_db
@@ -59,10 +60,14 @@ def test_g36_crafted_ids_of_an_act(client, name):
     tokens = [text.replace(" ", "+") for text in CRAFTED]  # a blank sets tokens apart
     for text in tokens:
         assert client.get(url, {"seen": text}).status_code in FINE
-        assert client.post(url, {"seen": text, "certain": [text]}).status_code in FINE
+        assert (
+            client.post(url, {"seen": text, "certain": [text], "reason": "x"}).status_code in FINE
+        )
     tokens = [text for text in tokens if "\0" not in text] + ["9" * 18]
-    response = client.post(url, {"seen": " ".join(tokens), "certain": tokens})
-    assert [outcome.code for outcome, _wallet in response.context["results"]] == ["unknown_wallet"]
+    fields = {"seen": " ".join(tokens), "certain": tokens, "reason": "x"}
+    response = client.post(url, fields, follow=True)
+    texts = [outcome.text for outcome, _wallet in response.context["results"]]
+    assert texts == [WalletCode.UNKNOWN_WALLET.sentence()]
 
 
 def test_g36_an_id_in_other_digits_names_no_wallet(client):

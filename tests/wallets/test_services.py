@@ -324,9 +324,10 @@ def test_c7_a_refused_wallet_does_not_stop_its_neighbours(approver):
     last = WalletFactory(status="new")
 
     outcomes = perform(
-        wallet_operations.APPROVE,
+        wallet_operations.Approve(has_reason=True),  # they have one address
         wallet_operations.see([own.pk, last.pk, 0, archived.pk, good.pk]),
         actor=Actor.staff(approver, Channel.ADMIN),
+        reason="One office",
     )
 
     assert {o.id: o.done for o in outcomes} == {
@@ -346,6 +347,7 @@ def test_a_released_wallet_has_to_be_approved_again(approver):
         wallet_operations.FREEZE,
         wallet_operations.see([wallet.pk]),
         actor=Actor.staff(approver, Channel.ADMIN),
+        reason="Lost",
     )
     assert Wallet.objects.get().status == "frozen"
     perform(
@@ -367,7 +369,8 @@ def test_i4_what_decides_where_money_goes_is_sealed(approver):
         *(wallet_operations.APPROVE, wallet_operations.FREEZE),
         *(wallet_operations.RELEASE, wallet_operations.ARCHIVE),
     ):
-        [outcome] = perform(operation, wallet_operations.see([wallet.pk]), actor=arno)
+        seen = wallet_operations.see([wallet.pk])
+        [outcome] = perform(operation, seen, actor=arno, reason="As agreed")
         assert outcome.done
 
     events = list(wallet.events.order_by("number"))
@@ -392,6 +395,7 @@ def test_a_refused_act_leaves_no_event(approver):
         wallet_operations.FREEZE,
         wallet_operations.see([wallet.pk]),
         actor=Actor.staff(approver, Channel.ADMIN),
+        reason="Lost",
     )
 
     assert (outcome.done, outcome.code) == (False, "wallet_status")
@@ -407,9 +411,8 @@ def test_an_archived_wallet_stays_archived(approver):
     )
 
     for act in ACTS:
-        assert not perform(
-            act, wallet_operations.see([wallet.pk]), actor=Actor.staff(approver, Channel.ADMIN)
-        )[0].done
+        seen, actor = wallet_operations.see([wallet.pk]), Actor.staff(approver, Channel.ADMIN)
+        assert not perform(act, seen, actor=actor, reason="Lost")[0].done
 
     assert Wallet.objects.get().status == "archived"
 
@@ -418,11 +421,12 @@ def test_bulk_acts_take_the_same_few_statements(approver, django_assert_max_num_
     wallets = [WalletFactory(status="new") for _ in range(20)]
     approver.has_perm("wallets.approve_wallet")
 
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         outcomes = perform(
-            wallet_operations.APPROVE,
+            wallet_operations.Approve(has_reason=True),  # they have one address
             wallet_operations.see([wallet.pk for wallet in wallets]),
             actor=Actor.staff(approver, Channel.ADMIN),
+            reason="One office",
         )
 
     assert all(outcome.done for outcome in outcomes)

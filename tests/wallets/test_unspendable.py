@@ -153,7 +153,7 @@ def test_g32_a_vault_is_added_and_approved_by_two_who_are_sure(client, settings)
     asked = client.get(reverse(ACT_ON, args=[wallet.pk, "approve"])).content.decode()
     assert "a program holds it" in asked
     assert f'name="certain" value="{wallet.pk}"' in asked
-    refused = client.post(act, {"seen": wallet.pk})
+    refused = client.post(act, {"seen": wallet.pk}, follow=True)
     assert "Say that you are sure of it." in refused.content.decode()
     assert Wallet.objects.get().status == "new"
     client.post(act, {"seen": wallet.pk, "certain": wallet.pk})
@@ -182,7 +182,7 @@ def test_g32_an_older_wallet_that_is_unspendable_is_not_approved(client, setting
     assert "contract of USDT" in asked
 
     fields = {"seen": wallet.pk} | ({"certain": wallet.pk} if sure else {})
-    refused = client.post(act, fields)
+    refused = client.post(act, fields, follow=True)
 
     assert "contract of USDT" in refused.content.decode()
     assert Wallet.objects.get().status == "new"

@@ -105,6 +105,7 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
                 perform,
                 wallet_operations.FREEZE,
                 wallet_operations.see(each.pk for each in wallets[::-1]),
+                reason="Stop",
                 **by_approver,
             ),
             turn,

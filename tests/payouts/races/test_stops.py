@@ -48,11 +48,8 @@ def stop(request):
             wallet.client_id, reason="Stop", actor=Actor.staff(by, Channel.ADMIN)
         )
     act = {"freeze": wallet_operations.FREEZE, "archive": wallet_operations.ARCHIVE}[request.param]
-    return lambda: (
-        perform(act, wallet_operations.see([wallet.pk]), actor=Actor.staff(by, Channel.ADMIN))[
-            0
-        ].done
-    )
+    seen, actor = wallet_operations.see([wallet.pk]), Actor.staff(by, Channel.ADMIN)
+    return lambda: perform(act, seen, actor=actor, reason="Stop")[0].done
 
 
 @pytest.fixture

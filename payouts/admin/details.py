@@ -1,0 +1,94 @@
+"""What an event tells besides its name, in words: what it was before, and what it is now."""
+
+from collections.abc import Callable
+from typing import Any
+
+from django.utils.translation import gettext_lazy
+
+from audit.models import LOGIN
+from payouts.gateway.models import Pause
+from payouts.models import Discrepancy, WaitingFor
+from payouts.staff import changes
+from wallets.coins import network_name
+
+Facts = dict[str, str]
+
+HIDDEN = {LOGIN, "whom", "proposed_by"}  # ids, and names that stand elsewhere
+
+LABELS = changes.LABELS | {
+    "money": gettext_lazy("Amount"),
+    "network": gettext_lazy("Network"),
+    "address": gettext_lazy("Address"),
+    "digest": gettext_lazy("Fingerprint of what was approved"),
+    "policy": gettext_lazy("Policy"),
+    "order_id": gettext_lazy("Order id"),
+    "call": gettext_lazy("Call"),
+    "txid": gettext_lazy("Transaction"),
+    "uuid": gettext_lazy("Heleket's id"),
+    "remote_status": gettext_lazy("Heleket's status"),
+    "waiting_for": gettext_lazy("Waits for"),
+    "kind": gettext_lazy("Kind"),
+    "ours": gettext_lazy("Ours"),
+    "theirs": gettext_lazy("Heleket's"),
+    "outcome": gettext_lazy("Outcome"),
+    "client": gettext_lazy("Client no."),
+    "payout": gettext_lazy("Payout"),
+    "cause": gettext_lazy("Cause"),
+    "currency": gettext_lazy("Coin"),
+    "host": gettext_lazy("Address of the gateway"),
+    "merchant_id": gettext_lazy("Merchant"),
+    "installation": gettext_lazy("Installation"),
+    "in_spite_of": gettext_lazy("In spite of"),
+}
+
+
+def one_of(choices: Any) -> Callable[[str], str]:
+    names = dict(choices)
+    return lambda value: str(names.get(value, value))
+
+
+CHANGED = [("changed", gettext_lazy("changed"))]  # what is never sealed of a person
+
+VALUES = changes.VALUES | {
+    "network": network_name,
+    "waiting_for": one_of(WaitingFor.choices),
+    "kind": one_of(Discrepancy.Kind.choices),
+    "outcome": one_of(Discrepancy.Outcome.choices),
+    "cause": one_of(Pause.Cause.choices),
+    "name": one_of(CHANGED),
+    "email": one_of(CHANGED),
+}
+
+
+def in_words(facts: Facts) -> dict[str, str]:
+    """Return what an event says, by names that people use; what is not known stays as it is."""
+    shown: dict[str, str] = {}
+    for name in sorted(facts, key=place):
+        value, of = facts[name], name.removeprefix("old_")
+        if not value or name in HIDDEN:
+            continue
+        if of != name and of in facts:
+            continue  # said beside what it is now
+        before = facts.get(f"old_{name}", value)
+        text = value if before == value else f"{before}{changes.ARROW}{value}"
+        text = changes.value_in_words(of, text, VALUES)
+        shown[str(LABELS.get(of, of.replace("_", " ").capitalize()))] = text
+    return shown
+
+
+def place(name: str) -> int:
+    """Where a fact stands among others: in the order of the labels."""
+    names = list(LABELS)
+    return names.index(name) if name in names else len(names)
+
+
+def with_what_came_of_it(facts: Facts, after: Facts) -> Facts:
+    """Add to what an edit says of before what it was changed to; `after` becomes what was before.
+
+    For events from the newest to the oldest, beginning with the row as it is.
+    """
+    before = {name: facts[f"old_{name}"] for name in after if f"old_{name}" in facts}
+    changed = {name: now for name, now in after.items() if before.get(name, now) != now}
+    after |= before
+    kept = {key: value for key, value in facts.items() if not key.startswith("old_")}
+    return {**kept, **changed, **{f"old_{name}": before[name] for name in changed}}

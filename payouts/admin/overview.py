@@ -1,0 +1,92 @@
+"""What a client or a wallet was paid, what is under way to it, and what was done to it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from django.db.models import Count
+from django.utils.text import capfirst
+
+from payouts.models import USUAL_WAIT, PayoutQuerySet
+from wallets.amounts import Total
+from wallets.display import changes_of
+from wallets.models import Client, Wallet, WalletEvent, WalletStatus
+
+SHOWN = 10
+
+
+@dataclass
+class CoinTotals:
+    """Sums of payouts in one coin: those that were paid, and those that may still be."""
+
+    currency: str
+    paid: Decimal = Decimal(0)
+    paid_count: int = 0
+    waiting: Decimal = Decimal(0)
+    waiting_count: int = 0
+
+
+def payouts_of(payouts: PayoutQuerySet) -> dict[str, Any]:
+    """Return the sums per coin, and the newest payouts: those that have not ended apart."""
+    unfinished = payouts.filter(status__in=USUAL_WAIT)
+    ended = payouts.exclude(status__in=USUAL_WAIT)
+    return {
+        "totals": totals(payouts.counted_as_paid(), unfinished),
+        "waiting": unfinished.select_related("client").order_by("-number")[:SHOWN],
+        "ended": ended.select_related("client").order_by("-number")[:SHOWN],
+    }
+
+
+def totals(paid: PayoutQuerySet, waiting: PayoutQuerySet) -> list[CoinTotals]:
+    coins: dict[str, CoinTotals] = {}
+    for name, payouts in (("paid", paid), ("waiting", waiting)):
+        sums = payouts.values("currency").annotate(total=Total("amount"), count=Count("pk"))
+        for each in sums.order_by("currency"):
+            row = coins.setdefault(each["currency"], CoinTotals(each["currency"]))
+            setattr(row, name, each["total"])
+            setattr(row, f"{name}_count", each["count"])
+    return sorted(coins.values(), key=lambda row: row.currency)
+
+
+@dataclass(frozen=True)
+class Happening:
+    """One line of a history: what was done, by whom, and why."""
+
+    at: datetime
+    who: str
+    title: str
+    text: str = ""
+    why: str = ""
+
+
+def history_of_client(client: Client) -> list[Happening]:
+    return [
+        Happening(at, who, capfirst(what), "", why) for at, who, what, why in changes_of(client)
+    ]
+
+
+def history_of_wallet(wallet: Wallet) -> list[Happening]:
+    """Return what was decided about a wallet, and how its names were changed, newest first."""
+    events = wallet.events.select_related("person").order_by("-number")
+    renamed = changes_of(wallet, fields=("label", "preferred_currency"))
+    changes = [
+        Happening(at, who, capfirst(what), why=why)
+        for at, who, what, why in renamed
+        if "→" in what or not events
+    ]
+    return newest_first([*map(decision, events), *changes])
+
+
+def newest_first(happenings: Iterable[Happening]) -> list[Happening]:
+    return sorted(happenings, key=lambda each: each.at, reverse=True)
+
+
+def decision(event: WalletEvent) -> Happening:
+    title = dict(WalletEvent.Type.choices).get(event.event_type, event.event_type)
+    text = event.facts.get("in_spite_of", "")
+    if event.from_status != event.to_status and event.from_status in WalletStatus.values:
+        names = [WalletStatus(each).label for each in (event.from_status, event.to_status)]
+        text = f"{' → '.join(map(str, names))} {text}".strip()
+    return Happening(event.at, event.who, capfirst(str(title)), text, event.why.sentence)

@@ -1,0 +1,129 @@
+"""People and roles as they are added and changed: in words, and only as the page showed them."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import Group, Permission, User
+from django.core.exceptions import ValidationError
+from django.utils.html import format_html
+from django.utils.text import capfirst
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from unfold.forms import UserChangeForm, UserCreationForm
+
+from payouts.admin.lists import is_too_long
+from payouts.staff import people, rights, roles
+from payouts.staff.pages import LONGEST_ID
+
+LABELS = {
+    "username": gettext_lazy("Login"),
+    "email": gettext_lazy("E-mail"),
+    "groups": gettext_lazy("Roles"),
+    "is_staff": gettext_lazy("May use the desk"),
+    "is_superuser": gettext_lazy("Superuser: may do everything, but never approves what they made"),
+    "user_permissions": gettext_lazy("Rights besides those of the roles"),
+}
+
+
+def in_our_words(form: forms.BaseForm) -> None:
+    for name in LABELS.keys() & form.fields.keys():
+        form.fields[name].label, form.fields[name].help_text = LABELS[name], ""
+
+
+class NewPersonForm(UserCreationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        in_our_words(self)
+        self.fields["password1"].help_text = _(
+            "At least 8 characters, no common word, and nothing like the login. The person may "
+            "change it."
+        )
+        self.fields["password2"].label, self.fields["password2"].help_text = _("Once more"), ""
+
+    def clean_username(self) -> str:
+        login: str = self.cleaned_data["username"]
+        people.refuse_login(login, None)
+        return login
+
+
+class PersonForm(UserChangeForm):
+    """A person as the page showed them, or nothing is saved."""
+
+    before: people.Facts | None = None
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        in_our_words(self)
+
+    def clean_username(self) -> str:
+        login: str = self.cleaned_data["username"]
+        if login != self.initial["username"]:
+            people.refuse_login(login, self.instance)
+        return login
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        stored = User.objects.select_for_update().get(pk=self.instance.pk)
+        self.before = people.facts_of_person(stored)
+        people.refuse_stale(self.data.get("shown", ""), self.before)
+        if not data.get("is_superuser", stored.is_superuser):
+            groups = data.get("groups", stored.groups.all())
+            own = data.get("user_permissions", stored.user_permissions.all())
+            people.refuse_both(groups, own.select_related("content_type"))
+        return data
+
+
+class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A role as the page showed it, or nothing is saved."""
+
+    before: people.Facts | None = None
+
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if self.instance.name in roles.ROLES and name != self.instance.name:
+            raise ValidationError(_("The desk goes by the name of this role."))
+        return name
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if self.instance.pk is not None:
+            stored = Group.objects.select_for_update().get(pk=self.instance.pk)
+            self.before = people.facts_of_role(stored)
+            people.refuse_stale(self.data.get("shown", ""), self.before)
+        if "name" in data and "permissions" in data:
+            given = data["permissions"].select_related("content_type")
+            people.refuse_both_for_members(self.instance, data["name"], given)
+        return data
+
+
+class ChosenField(forms.ModelMultipleChoiceField):  # type: ignore[type-arg]  # as above
+    """Roles with what they permit, by ids that rows can have: SQLite chokes on longer ones."""
+
+    def label_from_instance(self, obj: Any) -> str:
+        held = rights.sentence(obj.permissions.all())
+        return format_html('<strong>{}</strong> <span class="quiet">{}</span>', obj.name, held)
+
+    def clean(self, value: Any) -> Any:
+        if wrong := [each for each in value or [] if is_too_long(str(each))]:
+            raise ValidationError(
+                self.error_messages["invalid_choice"],
+                code="invalid_choice",
+                params={"value": wrong[0][:LONGEST_ID] + "…"},
+            )
+        return super().clean(value)
+
+
+class InTheirOrder(forms.models.ModelChoiceIterator):  # type: ignore[type-arg]  # as above
+    """Acts before what is only seen, as a role's sentence has them."""
+
+    def __iter__(self) -> Iterator[Any]:
+        for each in sorted(self.queryset, key=rights.place):
+            yield self.choice(each)
+
+
+class ChosenRights(ChosenField):
+    iterator = InTheirOrder
+
+    def label_from_instance(self, obj: Permission) -> str:
+        return capfirst(rights.in_words(obj))

@@ -1,0 +1,64 @@
+"""Wallets at one address: those of other clients, and those whose memo says whose money it is."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+from typing import Protocol
+
+from django.utils.translation import gettext as _
+
+from audit.refusals import Refusal
+from wallets.codes import WalletCode
+from wallets.models import Client, Wallet, WalletStatus
+
+NAMED = 3
+
+
+class Destination(Protocol):
+    """A wallet, or a payout to one."""
+
+    client_id: int
+    address: str
+    memo: str
+
+
+class SameAddress:
+    """All wallets at the addresses of some destinations, read in one statement.
+
+    Networks are left aside: whoever has the key of an address has it on each of them.
+    """
+
+    def __init__(self, destinations: Iterable[Destination]) -> None:
+        addresses = {each.address for each in destinations}
+        wallets = Wallet.objects.filter(address__in=addresses).select_related("client")
+        self._wallets: dict[str, list[Wallet]] = defaultdict(list)
+        for wallet in wallets.order_by("client__name", "pk"):
+            self._wallets[wallet.address].append(wallet)
+
+    def other_clients(self, destination: Destination) -> list[Client]:
+        """Return who else has it. Two memos are two accounts at an exchange, which is usual."""
+        others = [
+            wallet.client
+            for wallet in self._wallets.get(destination.address, [])
+            if wallet.client_id != destination.client_id
+            and (not wallet.memo or not destination.memo or wallet.memo == destination.memo)
+        ]
+        return list(dict.fromkeys(others))
+
+    def names(self, destination: Destination) -> str:
+        """Name the other clients, or nobody."""
+        others = self.other_clients(destination)
+        names = ", ".join(str(each) for each in others[:NAMED])
+        if len(others) <= NAMED:
+            return names
+        return _("%(names)s and %(count)d more") % {"names": names, "count": len(others) - NAMED}
+
+    def refusal_of_memo(self, destination: Destination) -> Refusal | None:
+        """Refuse an address without a memo if it is known to need one.
+
+        An archived wallet says nothing: a memo that was a mistake is archived.
+        """
+        if destination.memo:
+            return None
+        wallets = self._wallets.get(destination.address, [])
+        has_memo = any(each.memo and each.status != WalletStatus.ARCHIVED for each in wallets)
+        return Refusal(WalletCode.MEMO_NEEDED) if has_memo else None
