@@ -19,6 +19,10 @@ class WalletCode(Code):
     JUST_ADDED = "just_added", _("Somebody has just added the same.")
 
     UNKNOWN_WALLET = "unknown_wallet", _("There is no such wallet.")
+    WALLET_CHANGED = (
+        "wallet_changed",
+        _("Something was done to this wallet since you looked. Look again."),
+    )
     WALLET_STATUS = "wallet_status", _("It is %(status)s, so this cannot be done.")
     WALLET_ADDED_BY_YOU = (
         "wallet_added_by_you",

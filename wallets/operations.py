@@ -1,5 +1,6 @@
 """What people do to wallets: one class per act."""
 
+import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -17,17 +18,29 @@ from wallets.codes import WalletCode
 from wallets.models import Wallet, WalletEvent
 from wallets.sharing import SameAddress
 
+TOKEN = re.compile("[0-9]{1,18}(:[0-9]{1,9})?")  # ids that fit into a column of either database
 Facts = TypeVar("Facts")
 Type = WalletEvent.Type
 
 
 @dataclass(frozen=True)
 class Seen:
+    """A wallet as a page showed it: `event` is the number of its last event at that moment."""
+
     id: int
+    event: int = 0
 
     @property
     def token(self) -> str:
-        return str(self.id)
+        return f"{self.id}:{self.event}"
+
+    @classmethod
+    def read(cls, token: str) -> "Seen | None":
+        """Return what a token stands for; one that can be of no wallet stands for nothing."""
+        if not TOKEN.fullmatch(token):
+            return None
+        wallet, _colon, event = token.partition(":")
+        return cls(int(wallet), int(event or 0))
 
 
 class WalletOperation(Operation[Wallet, Seen, Facts]):
@@ -43,7 +56,14 @@ class WalletOperation(Operation[Wallet, Seen, Facts]):
         return changes.change(ids, actor=actor, stops_payouts=self.stops_payouts)
 
     def stale(self, rows: Sequence[Wallet], seen: Mapping[int, Seen]) -> Mapping[int, Refusal]:
-        return {}  # a wallet never changes its destination, and its status is looked at anyway
+        """Nothing keeps a stop from what was seen. Else a freeze may have come and gone since."""
+        if self.stops_payouts:
+            return {}
+        return {
+            wallet.pk: Refusal(WalletCode.WALLET_CHANGED)
+            for wallet in rows
+            if wallet.last_event != seen[wallet.pk].event
+        }
 
     def load(self, rows: Sequence[Wallet]) -> Any:
         return None
@@ -140,4 +160,7 @@ APPROVE, FREEZE, RELEASE, ARCHIVE = Approve(), Freeze(), Release(), Archive()
 
 
 def see(ids: Iterable[int]) -> list[Seen]:
-    return [Seen(each) for each in ids]
+    """Return wallets as they stand now, those of which there is none as well."""
+    ids = list(ids)
+    last = dict(Wallet.objects.filter(pk__in=ids).values_list("pk", "last_event"))
+    return [Seen(each, last.get(each, 0)) for each in ids]

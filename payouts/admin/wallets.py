@@ -207,10 +207,10 @@ class WalletAdmin(ActionPages, LastingAdmin):
     # Actions
 
     def see(self, rows: Sequence[Wallet]) -> list[Seen]:
-        return operations.see(wallet.pk for wallet in rows)
+        return [Seen(wallet.pk, wallet.last_event) for wallet in rows]
 
     def read_seen(self, token: str) -> Seen | None:
-        return Seen(int(token)) if ID.fullmatch(token) else None
+        return Seen.read(token)
 
     def shown_rows(self, queryset: QuerySet[Wallet]) -> QuerySet[Wallet]:
         return queryset.select_related("client", "added_by").order_by("pk")

