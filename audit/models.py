@@ -135,6 +135,7 @@ class DeskEvent(Event):
         CHANGE_ROLE = "change_role", _("Role changed")
         CLOSE_CLIENT = "close_client", _("Client closed")
         REOPEN_CLIENT = "reopen_client", _("Client opened again")
+        EXPORT = "export", _("List taken home")
 
     objects = DeskEventQuerySet.as_manager()
 

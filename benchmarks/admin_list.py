@@ -7,6 +7,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from functools import partial
 from statistics import quantiles
 from urllib.parse import urlencode
@@ -22,12 +23,22 @@ from unfold.sites import UnfoldAdminSite
 from benchmarks import copies
 from benchmarks.figures import Figure, in_turn, ratios
 from config.demo import people
-from payouts.models import Payout
+from payouts.models import Approval, Payout
 
 SMALL, LARGE = 1000, int(os.environ.get("ROWS", "1000000"))
 PER_PAGE = 50
 REQUESTS, STOCK_REQUESTS = 15, 3
-SEARCHES = {"one number", "one reference", "part of a name"}
+EXACT = {"one number", "one reference"}
+SEARCHES = {*EXACT, "part of a name"}
+# Without a like in the stock list, which cannot be asked for it or would take minutes.
+OURS_ALONE = {
+    "approver",
+    "by client",
+    "words of a purpose",
+    "one key",
+    "one id",
+    "search by amount",
+}
 DESK, STOCK = "/admin/payouts/payout/", "/stock/payouts/payout/"
 
 
@@ -63,6 +74,8 @@ def run(rounds: int) -> list[Figure]:
         }
         for name, (desk, stock_list, rows) in asked.items():
             contenders[name] = partial(p95, large, DESK + desk, REQUESTS, rows)
+            if name in OURS_ALONE:
+                continue
             finds = (
                 None if name in SEARCHES else rows
             )  # it also finds what merely contains the text
@@ -75,20 +88,24 @@ def run(rounds: int) -> list[Figure]:
     figures = []
     for name, (_desk, _stock, rows) in asked.items():
         against = "page 1 of 1,000" if rows == PER_PAGE else "one number of 1,000"
-        figures.append(Figure(name, against, ratios(measured, name, against), at_most=1.5))
-    for name in asked:
-        at_least = 50 if name in SEARCHES else 10
+        figures.append(Figure(name, against, ratios(measured, name, against), at_most=1.2))
+    for name in [each for each in asked if each not in OURS_ALONE]:
+        at_least = 50 if name in EXACT else 40 if name in SEARCHES else 4
         found = ratios(measured, f"{name}, stock", name)
         figures.append(Figure(f"stock list, {name}", name, found, at_least=at_least))
     return figures
 
 
-def pages(rows: int) -> dict[str, tuple[str, str, int]]:
+def pages(rows: int) -> dict[str, tuple[str, str, int | None]]:
     """What is asked of the desk's list and of the stock list, and how many rows it shows."""
     since = (timezone.now() - copies.YEARS / 4).isoformat()
     middle = rows // 2
     later = Payout.objects.exclude(reference="").filter(number__gte=middle)
-    reference = later.order_by("number").first().reference
+    one = later.order_by("number").first()
+    approver = Approval.objects.filter(voided_at=None).values_list("person", flat=True)[0]
+    words = one.purpose
+    long_ago = (timezone.now() - copies.YEARS / 2).date()
+    deep = (rows - middle) // PER_PAGE + 1
     asked = {
         "page 1": ({}, {}),
         "queue": ({"queue": "not_paid"}, {"status__exact": "failed"}),
@@ -98,12 +115,33 @@ def pages(rows: int) -> dict[str, tuple[str, str, int]]:
         "rare currency": ({"currency": "DASH"}, None),
         "origin": ({"origin__exact": "bonus"}, None),
         "period": ({"days": "90"}, {"requested_at__gte": since}),
-        "deep page": ({"past": middle + 950, "p": 20}, {"p": (rows - middle) // PER_PAGE + 1}),
+        "deep page": ({"past": middle + 950, "p": 20}, {"p": deep}),
+        "requester": ({"requester": one.requested_by_id}, {"requested_by": one.requested_by_id}),
+        "approver": ({"approver": approver}, None),
+        "amounts": (
+            {"amount_from": "100", "amount_to": "120"},
+            {"amount__gte": "100", "amount__lte": "120"},
+        ),
+        "days long ago": (
+            {"from_day": long_ago, "to_day": long_ago + timedelta(days=30)},
+            {"requested_at__gte": long_ago, "requested_at__lt": long_ago + timedelta(days=31)},
+        ),
+        "by amount": ({"o": "-5"}, {"o": "-5"}),
+        "by client": ({"o": "6"}, None),
+        "a status by amount": (
+            {"o": "-5", "status__exact": "failed"},
+            {"o": "-5", "status__exact": "failed"},
+        ),
+        "behind, by amount": ({"o": "-5", "past": middle}, {"o": "-5", "p": deep}),
+        "words of a purpose": ({"q": words}, None),
+        "search by amount": ({"q": f"{one.amount.normalize():f} {one.currency}"}, None),
+        "one key": ({"q": one.idempotency_key}, None),
+        "one id": ({"q": one.pk}, None),
         "one number": ({"q": f"P-{middle}"}, {"q": middle}),
-        "one reference": ({"q": reference}, None),
+        "one reference": ({"q": one.reference}, None),
         "part of a name": ({"q": "an"}, None),
     }
-    few = {"one number": 1, "one reference": 1}
+    few = dict.fromkeys([*EXACT, "one key", "one id"], 1) | {"search by amount": None}
     return {
         name: (query(desk), query(stock_list or desk), few.get(name, PER_PAGE))
         for name, (desk, stock_list) in asked.items()

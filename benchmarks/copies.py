@@ -56,13 +56,16 @@ PLANNED = ("id", "number", "client_id", "wallet_id", "network", "address", "memo
 ORIGIN = """CASE WHEN copy.number % 100 < 50 THEN 'manual' WHEN copy.number % 100 < 77 THEN 'import'
     WHEN copy.number % 100 < 92 THEN 'api' WHEN copy.number % 100 < 98 THEN 'scheduled'
     ELSE 'bonus' END"""
+REFERENCE = "regexp_replace(old.reference, '[0-9]+', (10000 + copy.number)::text)"
+WORDS = f"old.purpose || ' ' || {REFERENCE}"
 OF_PAYOUT = {"payout_id": "copy.id"}
 
 # In each table, what a copy has of its own: all else is as in the original, times as much later.
 OWN = {
     Payout: {
         **{name: f"copy.{name}" for name in PLANNED},
-        "reference": "regexp_replace(old.reference, '[0-9]+', (10000 + copy.number)::text)",
+        "reference": REFERENCE,
+        "searched": f"trim(regexp_replace(lower({WORDS}), '\\W+', ' ', 'g'))",
         "origin": ORIGIN,
         "idempotency_key": f"({ORIGIN}) || ':' || copy.number",
     },

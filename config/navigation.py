@@ -1,22 +1,64 @@
 """The sidebar: which pages there are, for those who may see them."""
 
+from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
 from django.urls import reverse_lazy
 from django.utils.translation import gettext_lazy
 
+Count = Callable[[HttpRequest], int]
+COUNTED = 99  # a number in the sidebar goes no further
 
-def link(title: Any, icon: str, url_name: str, right: str) -> dict[str, Any]:
-    """Return an entry of the sidebar, for those who hold the right."""
+
+def link(
+    title: Any, icon: str, url_name: str, right: str, *, waits: Count | None = None
+) -> dict[str, Any]:
+    """Return an entry of the sidebar, for those who hold the right. `waits` counts what waits there
+    for the one who looks."""
 
     def may(request: HttpRequest) -> bool:
         return request.user.has_perm(right)
 
-    return {"title": title, "icon": icon, "link": reverse_lazy(url_name), "permission": may}
+    entry = {"title": title, "icon": icon, "link": reverse_lazy(url_name), "permission": may}
+    return {**entry, "waits": waits}
 
 
-NAVIGATION = [
+def wallets_to_approve(request: HttpRequest) -> int:
+    """Count wallets that wait for the approval of this person, who added none of them."""
+    from wallets.models import Wallet  # settings read this module before there are models
+
+    if not request.user.has_perm("wallets.approve_wallet"):
+        return 0
+    waiting = Wallet.objects.waiting().exclude(added_by=request.user.pk)
+    return waiting.order_by()[: COUNTED + 1].count()
+
+
+def discrepancies_to_end(request: HttpRequest) -> int:
+    """Count open discrepancies, for those who end them."""
+    from payouts.models import Discrepancy
+
+    if not request.user.has_perm("payouts.close_discrepancy"):
+        return 0
+    return Discrepancy.objects.open().order_by()[: COUNTED + 1].count()
+
+
+def navigation(request: HttpRequest) -> list[dict[str, Any]]:
+    """Return the sidebar with the numbers of what waits for the one who looks."""
+    return [
+        {**group, "items": [with_count(entry, request) for entry in group["items"]]}
+        for group in NAVIGATION
+    ]
+
+
+def with_count(entry: dict[str, Any], request: HttpRequest) -> dict[str, Any]:
+    if not (entry["waits"] and (count := entry["waits"](request))):
+        return entry
+    badge = f"{COUNTED}+" if count > COUNTED else str(count)
+    return {**entry, "badge": badge, "badge_variant": "primary", "badge_style": "solid"}
+
+
+NAVIGATION: list[dict[str, Any]] = [
     {
         "items": [
             link(
@@ -30,6 +72,7 @@ NAVIGATION = [
                 "rule",
                 "admin:payouts_discrepancy_changelist",
                 "payouts.view_discrepancy",
+                waits=discrepancies_to_end,
             ),
         ],
     },
@@ -47,6 +90,7 @@ NAVIGATION = [
                 "account_balance_wallet",
                 "admin:wallets_wallet_changelist",
                 "wallets.view_wallet",
+                waits=wallets_to_approve,
             ),
             link(
                 gettext_lazy("Services and fees"),

@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from django.templatetags.static import static
 
 from config import environment as env
-from config.navigation import NAVIGATION
+from config.navigation import navigation
 from heleket.errors import InvalidBaseUrl
 from heleket.transport import read_base_url
 
@@ -17,6 +17,7 @@ DEBUG = env.value("DEBUG")
 ALLOWED_HOSTS = env.value("ALLOWED_HOSTS")
 
 INSTALLED_APPS = [
+    "payouts.admin",  # before the theme, of which it overrides the frame of all pages
     "unfold.apps.BasicAppConfig",  # without its own site: the desk has one
     "unfold.contrib.filters",
     "payouts.staff.apps.SiteConfig",  # the Admin
@@ -30,7 +31,6 @@ INSTALLED_APPS = [
     "simple_history",
     "config",
     "payouts.engine",
-    "payouts.admin",
     "payouts",
     "payouts.controls",
     "payouts.gateway",
@@ -237,5 +237,5 @@ UNFOLD = {
             "950": "oklch(26% .05 190)",
         }
     },
-    "SIDEBAR": {"navigation": NAVIGATION},
+    "SIDEBAR": {"navigation": navigation},
 }

@@ -3,8 +3,9 @@
 Request, edit and their forms ask `refusal_of_request`, an approval asks `refusal_of_approval`, and
 a claim, a repeat included, asks `Eligibility`, which looks up once for all its payouts.
 
-Rows say what to look at; only sealed events are believed. Whoever writes rows without the key of
-the chains can forge an approval, but not its event.
+Rows say what to look at; of approvals only sealed events are believed. Whoever writes rows without
+the key of the chains can forge an approval, but not its event. The state of wallets and clients is
+taken from their rows.
 """
 
 import json

@@ -6,18 +6,27 @@ The page, the list and the command line all say the same, in plain words.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from uuid import UUID
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.operations import Outcome
+from payouts import heartbeats, shortage
 from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
-from payouts.gateway.models import Pause, RateLimit
-from payouts.models import Discrepancy, Effective, Payout, PayoutStatus, WaitingFor
+from payouts.gateway import balance
+from payouts.gateway.models import Balance, Pause, RateLimit
+from payouts.models import (
+    FINAL_FAILURES,
+    Discrepancy,
+    Effective,
+    Payout,
+    PayoutStatus,
+    WaitingFor,
+)
+from payouts.times import at_day, at_time
 from wallets.amounts import format_amount
 
 
@@ -38,22 +47,39 @@ class Explanation:
 
 @dataclass(frozen=True)
 class States:
-    """What holds up payouts of all kinds: read once, used for many rows."""
+    """What holds up payouts of all kinds: read once, used for many rows. Sentences name balances
+    if `shows_balances`: not everybody may see them."""
 
     switch: Switch
     pauses: tuple[Pause, ...]
     rate_limit: RateLimit
-    discrepancies: Mapping[UUID | None, Discrepancy]  # open, or left stopped: few, by their payout
+    shows_balances: bool = False
 
     @classmethod
-    def now(cls) -> "States":
+    def now(cls, *, shows_balances: bool = False) -> "States":
+        pauses = tuple(Pause.objects.order_by("since"))
+        switch, rate_limit = Switch.objects.get(pk=1), RateLimit.objects.get(pk=1)
+        return cls(switch, pauses, rate_limit, shows_balances)
+
+    # Read when a sentence needs them.
+
+    @cached_property
+    def discrepancies(self) -> Mapping[UUID | None, Discrepancy]:
+        """Open ones and those left stopped: few, by their payout."""
         standing = Discrepancy.objects.standing().select_related("closed_by").order_by("-closed_at")
-        return cls(
-            Switch.objects.get(pk=1),
-            tuple(Pause.objects.order_by("since")),
-            RateLimit.objects.get(pk=1),
-            {each.payout_id: each for each in standing},
-        )
+        return {each.payout_id: each for each in standing}
+
+    @cached_property
+    def worker_seen_at(self) -> datetime | None:
+        return heartbeats.last_seen()
+
+    @property
+    def has_worker(self) -> bool:
+        return heartbeats.is_recent(self.worker_seen_at)
+
+    @cached_property
+    def balances(self) -> Mapping[str, Balance]:
+        return balance.known() if self.shows_balances else {}
 
     def pause_for(self, payout: Payout) -> Pause | None:
         theirs = (each for each in self.pauses if each.currency in ("", payout.currency))
@@ -70,12 +96,24 @@ def explain(payout: Payout, states: States | None = None) -> Explanation:
         return ended(payout, states)
     waiting_for = what_it_waits_for(payout, states)
     sentence, who, then = EXPLAINERS[waiting_for](payout, states)
+    if waiting_for in BY_THE_WORKER and not states.has_worker:
+        then = f"{no_worker(states)} {then}"
     return Explanation(waiting_for, sentence, since(payout, waiting_for, states), who, then)
 
 
 def label_of(payout: Payout, states: States) -> str:
-    """Name what it waits for, if anything. Reads nothing, so that it is fit for long lists."""
-    return "" if payout.is_ended else str(what_it_waits_for(payout, states).label)
+    """Name what it waits for, if anything. Reads nothing of its own: it is fit for long lists."""
+    if payout.is_ended:
+        found = states.discrepancies.get(payout.pk)
+        return str(WaitingFor.DISCREPANCY.label) if found and found.closed_at is None else ""
+    return str(what_it_waits_for(payout, states).label)
+
+
+def no_worker(states: States) -> str:
+    if states.worker_seen_at is None:
+        return _("No worker has been seen yet, so nothing happens by itself until one runs.")
+    text = _("No worker has been seen since %s, so nothing happens by itself until one runs.")
+    return text % at_time(states.worker_seen_at)
 
 
 def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
@@ -133,7 +171,7 @@ def ended(payout: Payout, states: States) -> Explanation:
 def how_it_ended(payout: Payout) -> str:
     sentences = {
         PayoutStatus.CONFIRMED: _("It was paid: Heleket's final word."),
-        PayoutStatus.FAILED: _("It was not paid. %s") % payout.why.sentence,
+        PayoutStatus.FAILED: f"{not_paid(payout)} {payout.why.sentence}",
         PayoutStatus.REJECTED: _("It was rejected and never sent. %s") % payout.why.sentence,
         PayoutStatus.CANCELLED: _("It was cancelled and never sent. %s") % payout.why.sentence,
     }
@@ -161,6 +199,12 @@ def contradicted(payout: Payout, found: Discrepancy) -> Explanation:
         who=_("An operator has to find out why and end the discrepancy."),
         next=_("Nothing until the discrepancy is ended."),
     )
+
+
+def not_paid(payout: Payout) -> str:
+    if payout.reason_code in (PayoutCode.NOT_PAID, PayoutCode.CANCELLED_THERE):
+        return _("It was not paid: Heleket's final word.")
+    return _("It was not paid.")
 
 
 Sentences = tuple[str, str, str]
@@ -191,8 +235,10 @@ def worker(payout: Payout, states: States) -> Sentences:
     text = _("It is approved and waits for the worker.")
     if payout.why.sentence:
         text = _("It goes out again, as nothing came of the last try: %s") % payout.why.sentence
-    then = _("The worker sends it within seconds, if it runs.")
-    if states.rate_limit.busy_seconds(clock.now()) > 0:
+    then = _("The worker sends it within seconds.")
+    if not states.has_worker:
+        then = _("Then it is sent at once.")
+    elif states.rate_limit.busy_seconds(clock.now()) > 0:
         then = _("The worker sends it in its turn: it calls Heleket only so often.")
     return text, _("An operator can send it now."), then
 
@@ -207,15 +253,33 @@ def pause(payout: Payout, states: States) -> Sentences:
     their = states.pause_for(payout)
     if their is None:
         return backoff(states) if states.rate_limit.is_backing_off else worker(payout, states)
+    if their.cause == Pause.Cause.FUNDS:
+        return funds(payout, states, their)
     text = _("%(why)s. Heleket says: “%(text)s”") % {"why": str(their), "text": their.text}
     who = {
-        Pause.Cause.FUNDS: _("Treasury can top up the balance at Heleket."),
         Pause.Cause.FORBIDDEN: _("Whoever owns the Heleket account can ask their support."),
         Pause.Cause.UNAUTHORIZED: _("Whoever runs the desk can check the payout key."),
         Pause.Cause.UNKNOWN: _("An operator should read the text and ask Heleket's support."),
     }.get(Pause.Cause(their.cause), _("Nobody has to act."))
-    then = _("One payout is tried at %s; when it goes through, the others follow.")
-    return text, who, then % at_time(their.probe_at)
+    return text, who, tried_at(their)
+
+
+def tried_at(pause: Pause) -> str:
+    text = _("One payout is tried at %s; when it goes through, the others follow.")
+    return text % at_time(pause.probe_at)
+
+
+def funds(payout: Payout, states: States, pause: Pause) -> Sentences:
+    """The oldest of a coin is tried first; the others wait behind it, however small they are."""
+    text = _("%(why)s in %(coin)s.") % {"why": str(pause), "coin": pause.currency}
+    who = _("Treasury can top up the balance at Heleket.")
+    if missing := shortage.of_coin(payout.currency, states.balances):
+        why = shortage.sentence(missing, payout, shows_balance=states.shows_balances)
+        text = f"{text} {why}"
+        if missing.head.pk != payout.pk:
+            hold = _("An approver can put %s on hold, and the next one is tried instead.")
+            who = f"{who} {hold % missing.head}"
+    return text, who, tried_at(pause)
 
 
 def backoff(states: States) -> Sentences:
@@ -267,6 +331,9 @@ def answer(payout: Payout, states: States) -> Sentences:
 
 def final_word(payout: Payout, states: States) -> Sentences:
     text = _("Heleket has it and has not said its final word.")
+    word = payout.attempts.filter(generation=payout.generation, is_final=False)
+    if word.filter(remote_status__in=FINAL_FAILURES).exists():
+        text = _("Heleket says that it failed, but not finally: it may still be paid.")
     if payout.cancel_asked_at:
         text = _("It should be cancelled, but Heleket has it and cannot call it back.")
     if states.rate_limit.is_backing_off:
@@ -309,10 +376,9 @@ EXPLAINERS = {
     WaitingFor.DISCREPANCY: discrepancy,
 }
 
-
-def at_time(at: datetime | None) -> str:
-    return date_format(localtime(at), "H:i:s") if at else _("some time")
-
-
-def at_day(at: datetime) -> str:
-    return date_format(localtime(at), "j M Y")
+# What happens next by itself of these is the worker's to do.
+BY_THE_WORKER = frozenset(EXPLAINERS) - {
+    WaitingFor.APPROVALS,
+    WaitingFor.RELEASE,
+    WaitingFor.SWITCH,
+}

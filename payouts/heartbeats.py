@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 BEAT_SECONDS = 5.0
 KEPT = timedelta(days=1)  # the row of a process that was last seen then
-LATE = timedelta(minutes=1)  # nobody is at work any more, as far as one can see
+LATE = timedelta(seconds=30)  # nobody is at work any more, as far as one can see
 
 
 class Heartbeat(models.Model):
@@ -42,6 +42,11 @@ def last_seen() -> datetime | None:
     """When any process was last seen at work."""
     seen: datetime | None = Heartbeat.objects.aggregate(at=Max("seen_at"))["at"]
     return seen
+
+
+def is_recent(seen_at: datetime | None) -> bool:
+    """Whether somebody seen then counts as at work."""
+    return seen_at is not None and clock.now() - seen_at <= LATE
 
 
 class Pulse:

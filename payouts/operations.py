@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 
-from audit import clock
+from audit import clock, searching
 from audit.actor import Actor
 from audit.codes import Reason
 from audit.operations import Change, Operation, perform, sources
@@ -337,6 +337,7 @@ class Edit(PayoutOperation[None]):
         )
         for name, value in self.content().items():
             setattr(payout, name, value)
+        searching.refresh(payout)
         start_new_generation_if_tried(payout)
         payout.edit()
         return _("Changed.")

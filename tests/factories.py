@@ -80,9 +80,10 @@ class PayoutMethodFactory(DjangoModelFactory):
 
 
 def put_off_price_list():
-    """Have no worker of this test read Heleket's price list by itself."""
+    """Have no worker of this test read Heleket's price list and balances by itself."""
     due_at = clock.now() + timedelta(days=365)
-    ScheduledJob.objects.update_or_create(name="sync_services", defaults={"due_at": due_at})
+    for name in ("sync_services", "fetch_balances"):
+        ScheduledJob.objects.update_or_create(name=name, defaults={"due_at": due_at})
 
 
 class StaffFactory(UserFactory):

@@ -17,6 +17,7 @@ from simple_history.models import HistoricalRecords
 from audit import clock
 from audit.models import StatusEvent
 from audit.refusals import Refusal
+from audit.searching import MOST_WORDS, Searched, words_of
 from audit.texts import folded, one_line, refuse_mixed_scripts, stored
 from wallets.addresses import check_address
 from wallets.amounts import UNIT, AmountField, format_amount
@@ -85,6 +86,18 @@ class ClientQuerySet(models.QuerySet["Client"]):
     def active(self) -> "ClientQuerySet":
         return self.filter(is_active=True)
 
+    def called(self, text: str) -> "ClientQuerySet":
+        """Find by parts of name, external id and mail in any order; by a number as a whole."""
+        pieces = [" ".join(words_of(piece)) for piece in text.split()]
+        if not any(pieces):
+            return self.none()
+        if "".join("".join(pieces).split()).isdecimal():
+            return self.filter(searched__words=text)
+        named = self
+        for piece in pieces[:MOST_WORDS]:
+            named = named.filter(searched__contains=piece)
+        return named
+
 
 class Client(Historied):
     """A person or company we pay."""
@@ -108,6 +121,7 @@ class Client(Historied):
     )
     folded_id = Folded("external_id", unique=True)
     folded_name = Folded("name", db_index=True)
+    searched = Searched(["name", "external_id", "email"])
     created_at = models.DateTimeField(gettext_lazy("created"), default=clock.now, editable=False)
     created_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
@@ -119,7 +133,7 @@ class Client(Historied):
     )
 
     objects = ClientQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["folded_id", "folded_name"])
+    history = HistoricalRecords(excluded_fields=["folded_id", "folded_name", "searched"])
 
     class Meta:
         verbose_name = gettext_lazy("client")

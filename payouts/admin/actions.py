@@ -33,7 +33,7 @@ ACTIONS = {
         PayoutAction(
             "approve",
             gettext_lazy("Approve"),
-            gettext_lazy("What is approved is sent at once. What has left cannot come back."),
+            gettext_lazy("What has left cannot come back."),
             operations.APPROVE,
             "check_circle",
             tone="primary",

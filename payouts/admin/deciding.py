@@ -17,6 +17,7 @@ from audit import clock
 from audit.operations import Outcome
 from payouts.admin import costs, queues, sums
 from payouts.admin.actions import ACTIONS, perform_action
+from payouts.admin.tenses import PLANNED
 from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
 from payouts.notices import Level, Notice, notices_for
 from payouts.seen import Seen, see
@@ -61,7 +62,7 @@ class DecidingPages(ActionPages):
 
     def queue_title(self, query: QueryDict) -> str:
         queue = queues.QUEUES.get(query.get("queue", ""))
-        return str(queue[0] if queue else _("Payouts"))
+        return str(queue.title if queue else _("Payouts"))
 
     def queue_context(self, request: StaffRequest, row_id: Any = None) -> dict[str, Any]:
         return {
@@ -162,6 +163,7 @@ def costs_of(payouts: Sequence[Payout], *, with_balances: bool) -> dict[str, Any
     if with_balances:
         sums.add_balances(of_coins)
     return {
+        "tense": PLANNED,
         "sums": of_coins,
         "sees_balances": with_balances,
         "rows": [

@@ -7,17 +7,18 @@ from django.contrib import admin
 from django.db.models import Min
 from django.http import HttpResponse
 from django.urls import URLPattern, path
-from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.actor import Actor
-from payouts import explain, heartbeats, submission
+from payouts import heartbeats, submission
+from payouts.admin import balances
 from payouts.admin.forms import SwitchForm
 from payouts.admin.lists import DeskAdmin
+from payouts.admin.moment import moment_of
 from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.gateway.models import Binding, Pause, RateLimit
+from payouts.gateway.models import Binding
 from payouts.models import Payout, PayoutStatus
 from payouts.staff.pages import StaffRequest, actor_of, require
 
@@ -35,17 +36,14 @@ class SwitchAdmin(DeskAdmin):
 
     def show(self, request: StaffRequest) -> HttpResponse:
         require(request, "payouts_controls.view_switch")
-        may, rate_limit = request.user.has_perm, RateLimit.objects.get(pk=1)
+        may = request.user.has_perm
         context = {
             "switch": Switch.objects.select_related("changed_by").get(pk=1),
             "may_set": may("payouts_controls.set_sending"),
-            "backoff": (explain.calls_go_on(rate_limit) if rate_limit.is_backing_off else ""),
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
-            "pauses": Pause.objects.order_by("since")
-            if may("payouts_gateway.view_pause")
-            else None,
             "waits": what_waits(),
+            **(balances.of_the_desk(moment_of(request).states) if may(balances.RIGHT) else {}),
             "worker": worker_seen(),
         }
         return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)
@@ -78,19 +76,13 @@ def turn(to: str, seen: str, reason: str, *, actor: Actor) -> str:
     return sentence % submission.calls_out()
 
 
-def worker_seen() -> dict[str, Any]:
-    """Say when a worker was last at work, and whether that is too long ago."""
-    now, seen_at = clock.now(), heartbeats.last_seen()
-    if seen_at is None:
-        return {
-            "is_late": True,
-            "text": _("No worker has been seen yet: nothing is sent by itself."),
-        }
-    if now - seen_at > heartbeats.LATE:
-        text = _("No worker has been seen for %s: nothing is sent by itself.")
-        return {"is_late": True, "text": text % timesince(seen_at, now, depth=1)}
-    seconds = max((now - seen_at).total_seconds(), 0)
-    return {"is_late": False, "text": _("Worker seen %d s ago.") % seconds}
+def worker_seen() -> str:
+    """Say when a worker was last at work. Of one that is missing every page tells."""
+    seen_at = heartbeats.last_seen()
+    if seen_at is None or not heartbeats.is_recent(seen_at):
+        return ""
+    seconds = max((clock.now() - seen_at).total_seconds(), 0)
+    return _("Worker seen %d s ago.") % seconds
 
 
 def what_waits() -> list[dict[str, Any]]:

@@ -13,7 +13,8 @@ from django.utils.translation import gettext as _
 from audit.actor import Channel
 from audit.models import known_as
 from payouts.admin import costs, details
-from payouts.explain import explain
+from payouts.admin.tenses import Tense, mark_of, tense_of, tense_of_try
+from payouts.explain import States, explain
 from payouts.models import Attempt, EventType, Payout, PayoutEvent, PayoutStatus
 from payouts.models.choices import label_of
 from wallets.amounts import Total, format_amount
@@ -49,23 +50,29 @@ class AttemptShown:
     facts: list[tuple[Any, Any, str]]
 
 
-def dossier(payout: Payout) -> dict[str, Any]:
+def dossier(payout: Payout, states: States) -> dict[str, Any]:
     """Gather the page, as a context for its template."""
     entries = timeline(payout)
     makers = payout.makers.select_related("person").order_by("pk")
     approvals = payout.approvals.select_related("person").order_by("-decided_at", "-pk")
     attempts = list(payout.attempts.order_by("-generation"))
+    latest = next((a for a in attempts if a.generation == payout.generation), None)
+    tense = tense_of(payout, latest)
     return {
         "payout": payout,
-        "explanation": explain(payout),
+        "explanation": explain(payout, states),
         "estimate": costs.estimate(payout.network, payout.currency, payout.amount),
-        "latest": next((a for a in attempts if a.generation == payout.generation), None),
+        "latest": latest,
+        "tense": tense,
+        "mark": mark_of(payout, latest),
         "requester": known_as(
             payout.requested_by, first_logins(entries).get(payout.requested_by_id)
         ),
         "makers": with_names(makers, entries),
         "approvals": with_names(approvals, entries),
-        "attempts": [described(attempt) for attempt in attempts],
+        "attempts": [
+            described(each, tense if each is latest else tense_of_try(each)) for each in attempts
+        ],
         "timeline": entries,
         "discrepancies": payout.discrepancies.select_related("closed_by", "proposed_by").order_by(
             "-opened_at"
@@ -104,16 +111,16 @@ def with_names(rows: Iterable[Any], entries: Sequence[Entry]) -> list[tuple[str,
     return [(name(row), row) for row in rows]
 
 
-def described(attempt: Attempt) -> AttemptShown:
+def described(attempt: Attempt, tense: Tense) -> AttemptShown:
     answered = [
         ("uuid", _("Heleket's id"), attempt.uuid),
         ("remote_status", _("Heleket's status"), attempt.remote_status),
         ("is_final", _("Final word"), _("yes") if attempt.is_final else _("not yet")),
         ("txid", _("Transaction"), attempt.txid),
-        ("commission", _("Fee"), plain(attempt.commission)),
-        ("merchant_amount", _("Left our balance"), plain(attempt.merchant_amount)),
-        ("payer_amount", _("Paid out"), plain(attempt.payer_amount)),
-        ("payer_currency", _("Paid out in"), attempt.payer_currency),
+        ("commission", tense.fee, plain(attempt.commission)),
+        ("merchant_amount", tense.leaves, plain(attempt.merchant_amount)),
+        ("payer_amount", tense.paid_out, plain(attempt.payer_amount)),
+        ("payer_currency", tense.paid_out_in, attempt.payer_currency),
     ]
     sources = dict(Channel.choices)
     facts = [

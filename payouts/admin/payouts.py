@@ -14,17 +14,22 @@ from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import ChoicesCheckboxFilter
 from unfold.decorators import display
 
 from audit.actor import Actor
 from audit.refusals import Refused
 from payouts import operations
-from payouts.admin import costs, dossier, manual, queues, rows
+from payouts.admin import balances, costs, dossier, exports, live, manual, queues, rows, table
 from payouts.admin.deciding import DecidingPages
+from payouts.admin.exports import ExportPages
+from payouts.admin.filters import PayoutFilter
 from payouts.admin.forms import AddForm, EditForm
 from payouts.admin.lists import DeskAdmin
+from payouts.admin.live import LivePages
+from payouts.admin.moment import moment_of
+from payouts.admin.search import search
 from payouts.admin.templatetags.payouts import ago, money
+from payouts.explain import States
 from payouts.models import Payout, PayoutQuerySet, PayoutStatus
 from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
@@ -35,27 +40,21 @@ CLIENTS_OFFERED = 20
 
 
 @admin.register(Payout)
-class PayoutAdmin(DecidingPages, DeskAdmin):
+class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
     change_list_template = "payouts/list.html"
     paginator = rows.PayoutPaginator
     list_select_related = ["client"]
     list_filter = [
         queues.QueueFilter,
-        ("status", ChoicesCheckboxFilter),
-        rows.NetworkFilter,
-        rows.CurrencyFilter,
-        ("origin", ChoicesCheckboxFilter),
-        rows.PeriodFilter,
+        PayoutFilter,
     ]
     list_filter_submit = True
     show_add_link = False  # the list has a button in words
     list_fullwidth = True
     ordering = ["-number"]
-    sortable_by = ["name"]
+    sortable_by = ["name", "age", "sum", "who"]
     search_fields = ["number"]  # shows the box; get_search_results searches
-    search_help_text = gettext_lazy(
-        "Number, reference, client, or a whole address or transaction id"
-    )
+    search_help_text = gettext_lazy("Number, client, amount, purpose, reference, address or any id")
 
     def has_add_permission(self, request: Any, _obj: Any = None) -> bool:
         return bool(request.user.has_perm("payouts.add_payout"))
@@ -67,9 +66,12 @@ class PayoutAdmin(DecidingPages, DeskAdmin):
 
         return [
             page("", self.changelist_view, "changelist"),
+            page("start/", self.start, "start"),
             page("add/", self.choose_client, "add"),
             page("add/<int:client_id>/", self.add_for, "add_for"),
             page("estimate/", self.estimate, "estimate"),
+            *self.export_urls(),
+            *self.live_urls(),
             page("<uuid:object_id>/", self.show, "change"),
             page("<uuid:object_id>/edit/", self.edit, "edit"),
             *self.deciding_urls(),
@@ -77,20 +79,34 @@ class PayoutAdmin(DecidingPages, DeskAdmin):
 
     # The list
 
+    def start(self, request: StaffRequest) -> HttpResponse:
+        """Open the queue that needs this person most."""
+        require(request, "payouts.view_payout")
+        queue = queues.first_queue(request.user, moment_of(request))
+        return redirect(f"{self.url('changelist')}?queue={queue}")
+
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[rows.PayoutList]:
         return rows.PayoutList
 
     def get_list_display(self, request: HttpRequest) -> list[Any]:
-        waits = rows.waits_column()
-        return ["name", "state", waits, "age", "sum", "who", "destination", "purpose"]
+        waits = [rows.waits_column(moment_of(request).states)]
+        if request.GET.get("queue") in queues.WITH_WHOM:
+            waits.append(queues.whom_column(request))
+        return ["name", "state", *waits, "age", "sum", "who", "destination", "purpose"]
 
     def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
-        tabs = queues.tabs(Payout.objects.all(), request.user, request.GET.get("queue", ""))
+        chosen, moment = request.GET.get("queue", ""), moment_of(request)
+        tabs = queues.tabs(Payout.objects.all(), request.user, chosen, moment)
+        empty = queues.QUEUES[chosen].empty if chosen in queues.QUEUES else queues.EMPTY
         context = {
             **(extra_context or {}),
             "title": _("Payouts"),
             "tabs": tabs,
+            "empty_queue": empty,
             **self.begin_context(request),
+            "live": live.list_state(tabs),
+            "live_url": self.url("live"),
+            "may_export": request.user.has_perm(exports.RIGHT),
         }
         response: HttpResponse = super().changelist_view(request, context)
         return response
@@ -99,7 +115,7 @@ class PayoutAdmin(DecidingPages, DeskAdmin):
         self, request: HttpRequest, queryset: PayoutQuerySet, search_term: str
     ) -> tuple[PayoutQuerySet, bool]:
         text = search_term.strip()
-        return (rows.search(queryset, text) if text else queryset), False
+        return (search(queryset, text) if text else queryset), False
 
     @display(description=gettext_lazy("payout"), ordering="number")
     def name(self, payout: Payout) -> str:
@@ -107,33 +123,37 @@ class PayoutAdmin(DecidingPages, DeskAdmin):
 
     @display(description=gettext_lazy("status"))
     def state(self, payout: Payout) -> SafeString:
-        return rows.status_label(payout.status)
+        return table.status_label(payout.status, payout.effective)
 
-    @display(description=gettext_lazy("age"))
+    @display(description=gettext_lazy("age"), ordering="-number")
     def age(self, payout: Payout) -> str:
         return ago(payout.requested_at)
 
-    @display(description=gettext_lazy("amount"))
+    @display(description=gettext_lazy("amount"), ordering="amount")
     def sum(self, payout: Payout) -> SafeString:
         return money(payout.amount, payout.currency)
 
-    @display(description=gettext_lazy("client"))
+    @display(description=gettext_lazy("client"), ordering="client__folded_name")
     def who(self, payout: Payout) -> SafeString:
-        return rows.two_lines(payout.client.name, payout.client.external_id)
+        return table.two_lines(payout.client.name, payout.client.external_id)
 
     @display(description=gettext_lazy("to"))
     def destination(self, payout: Payout) -> SafeString:
         first, last = payout.address[:4], payout.address[-4:]
         address = f"{first} {payout.address[4:8]} … {last}"
-        return rows.two_lines(address, network_name(payout.network))
+        return table.two_lines(address, network_name(payout.network))
 
     # One payout
 
     def show(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
         payout = self.find(request, object_id)
+        states = States.now(shows_balances=request.user.has_perm(balances.RIGHT))
+        shown = dossier.dossier(payout, states)
         context = {
-            **dossier.dossier(payout),
+            **shown,
             **self.deciding_context(request, payout),
+            "live": live.payout_state(payout, shown["explanation"]),
+            "live_url": self.url("live_one", payout.pk),
             "may_edit": may_edit(payout, actor_of(request)),
         }
         return self.page(request, "payouts/page.html", str(payout), original=payout, **context)
@@ -186,7 +206,7 @@ class PayoutAdmin(DecidingPages, DeskAdmin):
         term = request.GET.get("q", "").strip()
         clients = Client.objects.active()
         if term:
-            clients = clients.filter(pk__in=rows.clients_called(term))
+            clients = clients.called(term)
         context = {"clients": clients[:CLIENTS_OFFERED], "term": term}
         return self.page(request, "payouts/choose_client.html", _("Who is paid?"), **context)
 
@@ -240,6 +260,8 @@ class PayoutAdmin(DecidingPages, DeskAdmin):
         services_there = PayoutMethod.objects.available().filter(network=wallet.network)
         currencies = list(services_there.values_list("currency", flat=True))
         fields = costs.estimate_in_words(wallet, request.GET)
+        if request.GET.get("currency") in currencies and request.user.has_perm(balances.RIGHT):
+            fields["balance"] = balances.in_words(request.GET["currency"])
         return JsonResponse({"currencies": currencies, **fields})
 
 

@@ -1,72 +1,201 @@
-"""The queues of the list of payouts, for each person those that need them."""
+"""The queues of the list of payouts: for each person those that need them."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
+from django.db.models import Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.contrib.filters.admin import RadioFilter
+from unfold.decorators import display
 
-from payouts.models import Discrepancy, PayoutQuerySet, PayoutStatus
+from audit import clock
+from payouts.admin.moment import COUNTED, FOR_PEOPLE, Moment, moment_of
+from payouts.explain import what_it_waits_for
+from payouts.models import (
+    Effective,
+    Payout,
+    PayoutQuerySet,
+    PayoutStatus,
+    WaitingFor,
+)
 from payouts.staff.pages import StaffRequest
 
-COUNTED = 1000  # a tab counts no further
+NEWS = timedelta(days=30)  # so long a payout that failed stays in its requester's queue
+
+EMPTY = gettext_lazy("No payout is in this queue at the moment.")
+SENT_BACK = "answer_of_requester"  # what a payout waits for that an approver asked about
+WITH_WHOM = ("waiting", "operator")  # queues whose list says for whom each payout waits
 
 Status = PayoutStatus
-Queue = Callable[[PayoutQuerySet, User], PayoutQuerySet]
 
-QUEUES: dict[str, tuple[Any, Queue]] = {
-    "mine": (
+
+@dataclass(frozen=True)
+class Queue:
+    """`right` is that of the people whom the queue needs; without one it is everybody's."""
+
+    title: Any
+    rows: Callable[[PayoutQuerySet, User, Moment], PayoutQuerySet]
+    right: str = ""
+    empty: Any = EMPTY
+
+    def is_for(self, person: User) -> bool:
+        return not self.right or person.has_perm(self.right)
+
+
+def mine(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
+    return payouts.pending().exclude(waiting_for=SENT_BACK).exclude(makers__person=person)
+
+
+def own(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
+    """What came back to its requester: with a question, on hold, or not paid in the end."""
+    lately = Q(status__in=[Status.FAILED, Status.REJECTED], finished_at__gte=clock.now() - NEWS)
+    asked = Q(status=Status.PENDING, waiting_for=SENT_BACK)
+    came_back = payouts.filter(lately | asked | Q(status=Status.HELD), requested_by=person)
+    return came_back.exclude(effective=Effective.PAID)
+
+
+def stuck(payouts: PayoutQuerySet, _person: User, moment: Moment) -> PayoutQuerySet:
+    return payouts.filter(moment.stuck)
+
+
+def waiting(payouts: PayoutQuerySet, _person: User, moment: Moment) -> PayoutQuerySet:
+    return payouts.filter(Q(status__in=[Status.PENDING, Status.HELD]) | moment.stuck)
+
+
+def under_way(payouts: PayoutQuerySet, _person: User, _moment: Moment) -> PayoutQuerySet:
+    return payouts.filter(status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST])
+
+
+def not_paid(payouts: PayoutQuerySet, _person: User, _moment: Moment) -> PayoutQuerySet:
+    by_status = Q(effective="", status=Status.FAILED)
+    return payouts.filter(by_status | Q(effective__in=[Effective.NOT_PAID, Effective.ELSEWHERE]))
+
+
+def differing(payouts: PayoutQuerySet, _person: User, moment: Moment) -> PayoutQuerySet:
+    return payouts.filter(pk__in=moment.differing)
+
+
+# In the order in which a person who has many roles should look at them.
+QUEUES = {
+    "mine": Queue(
         gettext_lazy("Needs my approval"),
-        lambda payouts, person: payouts.pending().exclude(makers__person=person),
+        mine,
+        right="payouts.approve_payout",
+        empty=gettext_lazy("Nothing waits for your approval."),
     ),
-    "waiting": (
+    "operator": Queue(
+        gettext_lazy("Needs an operator"),
+        stuck,
+        right="payouts.send_payout",
+        empty=gettext_lazy("Nothing is stuck: what is approved goes out by itself."),
+    ),
+    "own": Queue(
+        gettext_lazy("Back to me"),
+        own,
+        right="payouts.add_payout",
+        empty=gettext_lazy("Nothing that you requested came back to you."),
+    ),
+    "waiting": Queue(
         gettext_lazy("Waits for somebody"),
-        lambda payouts, _person: payouts.filter(status__in=[Status.PENDING, Status.HELD]),
+        waiting,
+        empty=gettext_lazy("No payout waits for a person."),
     ),
-    "under_way": (
-        gettext_lazy("Under way"),
-        lambda payouts, _person: payouts.filter(
-            status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST]
-        ),
-    ),
-    "not_paid": (
-        gettext_lazy("Not paid"),
-        lambda payouts, _person: payouts.filter(status=Status.FAILED),
-    ),
-    "discrepancy": (
+    "under_way": Queue(gettext_lazy("Under way"), under_way),
+    "not_paid": Queue(gettext_lazy("Not paid"), not_paid),
+    "discrepancy": Queue(
         gettext_lazy("Discrepancies"),
-        lambda payouts, _person: payouts.filter(
-            pk__in=Discrepancy.objects.filter(closed_at=None).values("payout")
-        ),
+        differing,
+        empty=gettext_lazy("Heleket and the desk agree about every payout."),
     ),
 }
 
 
-def tabs(payouts: PayoutQuerySet, person: User, chosen: str) -> list[dict[str, Any]]:
+def queues_of(person: User) -> dict[str, Queue]:
+    return {name: queue for name, queue in QUEUES.items() if queue.is_for(person)}
+
+
+def count_of(payouts: PayoutQuerySet, queue: Queue, person: User, moment: Moment) -> int:
+    """Count as far as anybody wants to know."""
+    return queue.rows(payouts, person, moment).order_by()[: COUNTED + 1].count()
+
+
+def tabs(
+    payouts: PayoutQuerySet, person: User, chosen: str, moment: Moment | None = None
+) -> list[dict[str, Any]]:
     """Return the queues of a person with counts that stop early, and last the list of all."""
-    shown = []
-    for name, (title, queue) in QUEUES.items():
-        if name == "mine" and not person.has_perm("payouts.approve_payout"):
-            continue
-        count = queue(payouts, person).order_by()[: COUNTED + 1].count()
+    moment, shown = moment or Moment(), []
+    for name, queue in queues_of(person).items():
+        count = count_of(payouts, queue, person, moment)
         label = f"{COUNTED:,}+" if count > COUNTED else str(count)
-        shown.append({"name": name, "title": title, "count": label, "is_empty": not count})
+        shown.append({"name": name, "title": queue.title, "count": label, "is_empty": not count})
     shown.append({"name": "", "title": _("All")})
     return [{**tab, "is_chosen": tab["name"] == chosen} for tab in shown]
+
+
+def first_queue(person: User, moment: Moment) -> str:
+    """Name the queue that needs a person most: their first with anything in it, or what waits for
+    others, where they have none."""
+    own = [name for name, queue in queues_of(person).items() if queue.right]
+    payouts = Payout.objects.all()
+    filled = (name for name in own if count_of(payouts, QUEUES[name], person, moment))
+    return next(filled, own[0] if own else "waiting")
 
 
 class QueueFilter(RadioFilter):
     title = gettext_lazy("queue")
     parameter_name = "queue"
 
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [(name, title) for name, (title, _queue) in QUEUES.items()]
+    def lookups(self, request: StaffRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(name, queue.title) for name, queue in queues_of(request.user).items()]
 
     def queryset(self, request: StaffRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
-        if self.value() not in QUEUES:
-            return queryset
-        _title, queue = QUEUES[self.value()]
-        return queue(queryset, request.user)
+        queue = QUEUES.get(self.value() or "")
+        return queue.rows(queryset, request.user, moment_of(request)) if queue else queryset
+
+
+# Whom a payout waits for
+
+
+def whom_column(request: HttpRequest) -> Any:
+    """Return the column that says for whom payouts wait, as they do at this moment."""
+
+    @display(description=gettext_lazy("for whom"))
+    def whom(payout: Payout) -> str:
+        return whom_it_waits_for(payout, moment_of(request)) or "—"
+
+    return whom
+
+
+def whom_it_waits_for(payout: Payout, moment: Moment) -> str:
+    if payout.pk in moment.differing:
+        return _("an operator")
+    if payout.is_ended:
+        return ""
+    waits_for = what_it_waits_for(payout, moment.states)
+    if waits_for == WaitingFor.APPROVALS and payout.status != Status.PENDING:
+        return _("an operator")  # its records are not what people did
+    if waits_for == WaitingFor.WORKER and not moment.states.has_worker:
+        return _("whoever runs the worker")
+    if waits_for == WaitingFor.GATEWAY:
+        pause = moment.states.pause_for(payout)
+        return _("the owner of the Heleket account") if pause and pause.cause in FOR_PEOPLE else ""
+    return str(WHOM.get(waits_for, ""))
+
+
+WHOM: dict[str, Any] = {
+    SENT_BACK: gettext_lazy("its requester"),
+    WaitingFor.APPROVALS: gettext_lazy("an approver"),
+    WaitingFor.RELEASE: gettext_lazy("an approver"),
+    WaitingFor.FUNDS: gettext_lazy("the treasury"),
+    WaitingFor.SWITCH: gettext_lazy("an operator"),
+    WaitingFor.SERVICE: gettext_lazy("an operator"),
+    WaitingFor.WALLET: gettext_lazy("an operator"),
+    WaitingFor.LIMIT: gettext_lazy("an operator"),
+    WaitingFor.RATE: gettext_lazy("an operator"),
+    WaitingFor.DISCREPANCY: gettext_lazy("an operator"),
+}

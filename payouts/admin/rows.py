@@ -1,31 +1,25 @@
-"""The list of payouts: its columns, filters and search."""
+"""The list of payouts: which it shows, in which order, and what they come to."""
 
-from datetime import timedelta
-from functools import cache
+from functools import cached_property
+from operator import attrgetter
 from typing import Any
+from urllib.parse import urlencode
 
-from django.db.models import Q
+from django.db.models import Count, Q
 from django.http import HttpRequest
-from django.utils.html import format_html
-from django.utils.safestring import SafeString
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.contrib.filters.admin import RadioFilter
 from unfold.decorators import display
-from unfold.utils import display_for_label
 
-from audit import clock
+from payouts.admin.filters import PayoutFilter
 from payouts.admin.lists import BoundedList, BoundedPaginator
-from payouts.admin.templatetags.payouts import TONES
+from payouts.admin.queues import QUEUES
+from payouts.admin.table import Table
 from payouts.explain import States, label_of
-from payouts.models import Attempt, Payout, PayoutQuerySet, PayoutStatus
+from payouts.models import Payout
 from payouts.staff.pages import ID
-from wallets.addresses import canonical_spellings
-from wallets.coins import NETWORKS
-from wallets.models import Client, PayoutMethod
+from wallets.amounts import Total
 
-PAST = "past"
-MOST_FOUND = 50  # clients or attempts that one search looks through
+PAST, TOTALS = "past", "totals"
 
 
 class PayoutPaginator(BoundedPaginator):
@@ -33,21 +27,58 @@ class PayoutPaginator(BoundedPaginator):
 
 
 class PayoutList(BoundedList):
-    """With `past`, the number of a payout, the list begins behind that one."""
+    """With `past`, the number of a payout, the list begins behind that one. With `totals` it says
+    what all that it lists comes to.
+
+    A search that finds nothing in the queue and the filters that are chosen finds what there is
+    elsewhere.
+    """
 
     past: int | None
     goes_down: bool
-    no_filters = (PAST,)
+    order: list[str]
+    is_elsewhere = False
+    no_filters = (PAST, TOTALS)
 
     def get_queryset(self, request: HttpRequest, exclude_parameters: Any = None) -> Any:
         payouts = super().get_queryset(request, exclude_parameters)
+        if self.query and self.is_narrowed and not payouts.exists():
+            self.is_elsewhere = True
+            everything = self.apply_select_related(self.root_queryset.order_by(*self.order))
+            payouts, _ = self.model_admin.get_search_results(request, everything, self.query)
+        self.whole = payouts
         past = self.params.get(PAST, "")
-        self.past = int(past) if ID.fullmatch(past) else None
-        self.goes_down = "number" not in self.get_ordering(request, self.root_queryset)
-        if self.past is None:
-            return payouts
-        behind = "number__lt" if self.goes_down else "number__gt"
-        return payouts.filter(**{behind: self.past})
+        known = Payout.objects.select_related("client")
+        behind = known.filter(number=past).first() if ID.fullmatch(past) else None
+        self.past = behind.number if behind else None
+        return payouts.filter(self.comes_after(behind)) if behind else payouts
+
+    # Each order is one that an index has, and ends with the number: no page is a deep one.
+
+    def get_ordering(self, request: HttpRequest, queryset: Any) -> list[str]:
+        [first, *_others] = super().get_ordering(request, queryset)
+        column, sign = first.lstrip("-"), "-" if first.startswith("-") else ""
+        if column == "number" and self.filter_of(PayoutFilter).is_of_days:
+            column = "requested_at"
+        self.goes_down = bool(sign)
+        self.order = [sign + each for each in dict.fromkeys([column, "number"])]
+        return self.order
+
+    def comes_after(self, payout: Payout) -> Q:
+        """What stands behind this payout in the order of the list."""
+        way = "lt" if self.goes_down else "gt"
+        behind = Q(**{f"number__{way}": payout.number})
+        column = self.order[0].lstrip("-")
+        if column == "number":
+            return behind
+        value = attrgetter(column.replace("__", "."))(payout)
+        # The first condition says nothing new, and is the one that finds its place in an index.
+        at_most = Q(**{f"{column}__{way}e": value})
+        return at_most & (Q(**{f"{column}__{way}": value}) | behind)
+
+    @property
+    def is_by_age(self) -> bool:
+        return self.order[0].lstrip("-") in ("number", "requested_at")
 
     @property
     def goes_on_at(self) -> str:
@@ -56,101 +87,86 @@ class PayoutList(BoundedList):
         if not (self.paginator.has_more and is_last):
             return ""
         last = list(self.result_list)[-1]
-        return str(self.get_query_string({PAST: last.number}))
+        return str(self.get_query_string({PAST: last.number}, remove=[TOTALS]))
 
     @property
     def begins_at(self) -> str:
         """The address of the list's beginning, unless this is it."""
-        return "" if self.past is None else str(self.get_query_string(remove=[PAST]))
+        return "" if self.past is None else str(self.get_query_string(remove=[PAST, TOTALS]))
+
+    # What was chosen
+
+    def filter_of(self, kind: type) -> Any:
+        return next(spec for spec in self.filter_specs if isinstance(spec, kind))
+
+    @property
+    def queue(self) -> str:
+        """The chosen queue, as people call it."""
+        chosen = QUEUES.get(self.params.get("queue", ""))
+        return str(chosen.title) if chosen else ""
+
+    @property
+    def has_filters_on(self) -> bool:
+        """Whether anything but the queue and the search narrows the list."""
+        chosen = (
+            self.filter_params.get(str(name), [])
+            for spec in self.filter_specs
+            for name in spec.expected_parameters()
+            if name != "queue"
+        )
+        return any(any(texts) for texts in chosen)
+
+    @property
+    def is_narrowed(self) -> bool:
+        return bool(self.queue) or self.has_filters_on
+
+    @property
+    def filter_errors(self) -> list[str]:
+        errors: dict[str, list[str]] = self.filter_of(PayoutFilter).form.errors
+        return [error for some in errors.values() for error in some]
+
+    @property
+    def without_filters(self) -> str:
+        return f"?{urlencode(self.kept_by_filters)}"
+
+    @property
+    def kept_by_search(self) -> list[tuple[str, str]]:
+        return self.kept_without("q")
+
+    @property
+    def kept_by_filters(self) -> list[tuple[str, str]]:
+        """The queue, the search and the order stay when other filters are chosen."""
+        names = (name for spec in self.filter_specs for name in spec.expected_parameters())
+        return self.kept_without(*(name for name in names if name != "queue"))
+
+    def kept_without(self, *left_out: str | None) -> list[tuple[str, str]]:
+        kept = self.filter_params.keys() - {*left_out, *self.no_filters}
+        return [(name, text) for name in sorted(kept) for text in self.filter_params[name] if text]
+
+    # How it is shown
+
+    @cached_property
+    def table(self) -> Table:
+        return Table(self)
+
+    @property
+    def totals_at(self) -> str:
+        return str(self.get_query_string({TOTALS: "yes"}))
+
+    @cached_property
+    def totals(self) -> Any:
+        """Count and sum of each coin, over all pages; None if nobody asked: it takes its time."""
+        if TOTALS not in self.params:
+            return None
+        coins = self.whole.order_by().values("currency")
+        return list(coins.annotate(count=Count("pk"), total=Total("amount")).order_by("currency"))
 
 
-# Cells. A template for each of them would be a quarter of the page's time.
-
-
-def waits_column() -> Any:
-    """Return the column of what payouts wait for. It reads once what holds up those of a page."""
-    states = cache(States.now)
+def waits_column(states: States) -> Any:
+    """Return the column of what payouts wait for, with what holds up those of a page."""
 
     @display(description=gettext_lazy("waiting for"))
     def waits(payout: Payout) -> str:
-        return label_of(payout, states()) or "—"
+        return label_of(payout, states) or "—"
 
     return waits
-
-
-@cache
-def status_label(status: str) -> SafeString:
-    label: SafeString = display_for_label((status, PayoutStatus(status).label), "", TONES)
-    return label
-
-
-def two_lines(first: str, second: str) -> SafeString:
-    return format_html(
-        '<span class="flex flex-col text-right lg:text-left">'
-        '<span>{}</span><span class="text-base-500">{}</span></span>',
-        first,
-        second,
-    )
-
-
-def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
-    """Find by number, reference, client, or a whole address, transaction or id at Heleket.
-
-    Clients and attempts are looked up first, so that each part of the search can use its index.
-    """
-    attempts = Attempt.objects.filter(Q(txid=text) | Q(uuid=text) | Q(order_id=text))
-    found = Q(reference=text) | Q(client__in=clients_called(text))
-    found |= Q(address__in=canonical_spellings(text))
-    found |= Q(pk__in=list(attempts.values_list("payout_id", flat=True)[:MOST_FOUND]))
-    number = text.upper().removeprefix("P-").removeprefix("#")
-    if number.isascii() and number.isdecimal() and len(number) < 19:
-        found |= Q(number=int(number))
-    return payouts.filter(found)
-
-
-def clients_called(text: str) -> list[int]:
-    """Return ids of clients by the whole external id or a part of the name."""
-    clients = Client.objects.filter(Q(external_id=text) | Q(name__icontains=text))
-    return list(clients.values_list("pk", flat=True)[:MOST_FOUND])
-
-
-class NetworkFilter(RadioFilter):
-    title = gettext_lazy("network")
-    parameter_name = "network"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        return list(NETWORKS.items())
-
-    def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
-        return queryset.filter(network=self.value()) if self.value() else queryset
-
-
-class CurrencyFilter(RadioFilter):
-    title = gettext_lazy("currency")
-    parameter_name = "currency"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
-        codes = PayoutMethod.objects.order_by("currency").values_list("currency", flat=True)
-        return [(code, code) for code in codes.distinct()]
-
-    def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
-        return queryset.filter(currency=self.value()) if self.value() else queryset
-
-
-class PeriodFilter(RadioFilter):
-    title = gettext_lazy("period")
-    parameter_name = "days"
-
-    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        return [
-            ("1", _("Last 24 hours")),
-            ("7", _("Last 7 days")),
-            ("30", _("Last 30 days")),
-            ("90", _("Last 90 days")),
-        ]
-
-    def queryset(self, request: HttpRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
-        days = self.value()
-        if days not in ("1", "7", "30", "90"):
-            return queryset
-        return queryset.filter(requested_at__gte=clock.now() - timedelta(days=int(days)))

@@ -11,7 +11,6 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget
 
 from payouts.admin.lasting import SeenForm
-from payouts.admin.rows import clients_called
 from wallets.addresses import check_address, check_memo, networks_of
 from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, is_known, network_name
 from wallets.errors import InvalidAddress
@@ -152,5 +151,5 @@ def choice_of_client(request: HttpRequest) -> dict[str, Any]:
     term = request.GET.get("q", "").strip()
     clients = Client.objects.active()
     if term:
-        clients = clients.filter(pk__in=clients_called(term))
+        clients = clients.called(term)
     return {"clients": clients[:CLIENTS_OFFERED], "term": term}

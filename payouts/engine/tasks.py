@@ -65,7 +65,7 @@ def work_for(client: heleket.HeleketClient, account: GatewayAccount, name: str) 
     job = jobs.REGISTERED[name](client, account, THREADS)
     worker = Worker([job], seconds=ROUND_SECONDS, may_send=may_send, pulse=pulse)
     done = worker.run(once=True, on_round=lambda _done: worker.stop() if stopping[0] else None)
-    if done.total():
+    if done.total() and not job.every:
         logger.info("recorded %d %s", done.total(), name)
     if not worker.is_dry and not outage.failures:
         wakeups.wake(name)

@@ -8,6 +8,9 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.gateway.jobs import SyncServices  # models are there from here on
+        from payouts.gateway.jobs import (
+            FetchBalances,
+            SyncServices,
+        )  # models are there from here on
 
-        register(SyncServices)
+        register(SyncServices, FetchBalances)

@@ -1,16 +1,17 @@
-"""Jobs that call Heleket for this database's account, and the one that reads its price list."""
+"""Jobs that call Heleket for this database's account, and those that read its price list and its
+balances."""
 
 import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 import heleket
 from audit import clock
 from audit.jobs import Claimed, Job
-from payouts.gateway import rate_limit
+from payouts.gateway import balance, rate_limit
 from payouts.gateway.accounts import GatewayAccount, is_still_ours
 from wallets.services import sync_services
 
@@ -41,44 +42,102 @@ class GatewayJob(Job):
         raise NotImplementedError
 
 
+class Reading(GatewayJob):
+    """Asks Heleket one thing every so often, and keeps what it said before if no answer comes."""
+
+    every: ClassVar[timedelta]
+    unchanged: ClassVar[str]  # the log's words when no answer comes
+    trouble = ""  # logged once as long as it lasts
+
+    def take(self, _limit: int) -> Claimed[datetime]:
+        rate = self.account.calls_per_second
+        if not rate_limit.available(1, rate):
+            return Claimed(look_again=rate_limit.look_again(rate))
+        rate_limit.consume(1, rate)
+        return Claimed([clock.now()])
+
+    def call(self, asked_at: datetime) -> Any:
+        try:
+            return self.read(asked_at, time.monotonic() + self.account.timeout)
+        except heleket.HeleketError as exc:
+            return exc
+
+    def record(self, results: Sequence[Any]) -> None:
+        rate_limit.back_off_if_asked(results)
+        for result in results:
+            if isinstance(result, heleket.HeleketError):
+                self.leave(result)
+            else:
+                self.trouble = ""
+                self.take_over(result)
+
+    def asks_to_back_off(self, result: Any) -> bool:
+        return isinstance(result, heleket.TooManyRequests)
+
+    def read(self, asked_at: datetime, deadline: float) -> Any:
+        """Ask Heleket. Raises HeleketError."""
+        raise NotImplementedError
+
+    def take_over(self, said: Any) -> None:
+        """Store what Heleket said."""
+        raise NotImplementedError
+
+    def leave(self, trouble: heleket.HeleketError) -> None:
+        if str(trouble) != self.trouble:
+            logger.warning("%s: %s", self.unchanged, trouble)
+        self.trouble = str(trouble)
+
+
 @dataclass(frozen=True)
 class PriceList:
     services: list[heleket.RemoteService]
     odd: list[str]
 
 
-class SyncServices(GatewayJob):
+class SyncServices(Reading):
     """Take over what Heleket pays, within which limits and for which fee."""
 
     name = "sync_services"
     every = timedelta(hours=1)
+    unchanged = "Heleket's price list stays as it was"
 
-    def take(self, _limit: int) -> Claimed[timedelta]:
-        rate = self.account.calls_per_second
-        if not rate_limit.available(1, rate):
-            return Claimed(look_again=rate_limit.look_again(rate))
-        rate_limit.consume(1, rate)
-        return Claimed([self.every])
-
-    def call(self, _item: timedelta) -> PriceList | heleket.HeleketError:
+    def read(self, _asked_at: datetime, deadline: float) -> PriceList:
         odd: list[str] = []
-        deadline = time.monotonic() + self.account.timeout
-        try:
-            services = self.client.list_services(deadline=deadline, on_odd=odd.append)
-        except heleket.HeleketError as exc:
-            return exc
-        return PriceList(services, odd)
+        return PriceList(self.client.list_services(deadline=deadline, on_odd=odd.append), odd)
 
-    def record(self, results: Sequence[PriceList | heleket.HeleketError]) -> None:
-        rate_limit.back_off_if_asked(results)
-        for result in results:
-            if isinstance(result, heleket.HeleketError):
-                logger.warning("Heleket's price list stays as it was: %s", result)
-            else:
-                take_over(result)
+    def take_over(self, prices: PriceList) -> None:
+        take_over(prices)
 
-    def asks_to_back_off(self, result: PriceList | heleket.HeleketError) -> bool:
-        return isinstance(result, heleket.TooManyRequests)
+
+@dataclass(frozen=True)
+class Balances:
+    asked_at: datetime
+    balances: list[heleket.Balance]
+    odd: list[str]
+
+
+class FetchBalances(Reading):
+    """Keep in mind what payouts can draw on. Without a payment key nobody may ask."""
+
+    name = "fetch_balances"
+    every = timedelta(minutes=1)
+    unchanged = "Heleket's balances stay as they were"
+
+    def read(self, asked_at: datetime, deadline: float) -> Balances:
+        odd: list[str] = []
+        found = self.client.get_balance(deadline=deadline, on_odd=odd.append)
+        return Balances(asked_at, found, odd)
+
+    def take_over(self, said: Balances) -> None:
+        odd = [*said.odd, *balance.store(said.balances, asked_at=said.asked_at)]
+        if odd:
+            logger.warning("Heleket's balances that cannot be used, so not known: %s", odd)
+
+    def leave(self, trouble: heleket.HeleketError) -> None:
+        if isinstance(trouble, heleket.MissingCredentials):
+            balance.forget()
+        else:
+            super().leave(trouble)
 
 
 def take_over(prices: PriceList) -> None:

@@ -49,6 +49,7 @@ class Approval(models.Model):
                 "payout", "person", condition=Q(voided_at=None), name="one_standing_decision"
             )
         ]
+        indexes = [models.Index(fields=["decided_at"], name="approval_by_time")]
 
     def __str__(self) -> str:
         return f"{self.person} {self.decision}"

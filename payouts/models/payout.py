@@ -14,6 +14,7 @@ from django_fsm import FSMField, transition
 
 from audit import clock
 from audit.codes import NO_REASON, CodeField, Reason
+from audit.searching import Searched
 from payouts.models.choices import (
     USUAL_WAIT,
     WITHOUT_CALL,
@@ -91,6 +92,7 @@ class Payout(ReadAgain):
     fingerprint = models.CharField(max_length=64)  # of the request, as asked
     reference_amount = AmountField(null=True)
     reference_rate = AmountField(null=True)
+    searched = Searched(["purpose", "reference"])
 
     status = FSMField(
         _("status"), default=PayoutStatus.PENDING, choices=PayoutStatus.choices, protected=True
@@ -144,6 +146,7 @@ class Payout(ReadAgain):
             ("cancel_payout", _("Can cancel a payout")),
             ("cancel_own_payout", _("Can cancel a payout requested by oneself")),
             ("retry_payout", _("Can retry a payout that was not paid")),
+            ("export_payout", _("Can take lists of payouts and approvals home as a file")),
         ]
         constraints = [
             models.UniqueConstraint("client", "idempotency_key", name="one_payout_per_key"),
@@ -177,6 +180,18 @@ class Payout(ReadAgain):
             models.Index(fields=["requested_at"], name="payout_by_request"),
             models.Index(fields=["address"], name="payout_by_address"),
             models.Index(fields=["reference"], name="payout_by_reference"),
+            models.Index(
+                fields=["requested_by", "finished_at"],
+                name="payout_came_back",
+                condition=Q(status__in=[PayoutStatus.FAILED, PayoutStatus.REJECTED]),
+            ),
+            models.Index(
+                fields=["effective"], name="payout_by_effective", condition=~Q(effective="")
+            ),
+            models.Index(fields=["amount", "number"], name="payout_by_amount"),
+            models.Index(fields=["requested_by", "-number"], name="payout_by_requester"),
+            models.Index(fields=["idempotency_key"], name="payout_by_key"),
+            models.Index(fields=["memo"], name="payout_by_memo", condition=~Q(memo="")),
         ]
 
     def __str__(self) -> str:

@@ -74,6 +74,7 @@ ROLES: dict[str, list[str]] = {
     ],
     "Auditor": [
         "payouts.view_payout",
+        "payouts.export_payout",
         "payouts.view_payoutevent",
         "audit.view_deskevent",
         "payouts.view_discrepancy",

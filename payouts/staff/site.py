@@ -4,7 +4,6 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.urls import reverse
 from unfold.sites import UnfoldAdminSite
 
 from payouts.staff import people
@@ -12,9 +11,8 @@ from payouts.staff.pages import StaffRequest, actor_of
 
 # The first page for a person, by the first of these rights that they hold.
 STARTS = [
-    ("payouts.approve_payout", "payouts_payout_changelist", "?queue=mine"),
-    ("payouts.view_payout", "payouts_payout_changelist", ""),
-    ("auth.view_user", "auth_user_changelist", ""),
+    ("payouts.view_payout", "payouts_payout_start"),
+    ("auth.view_user", "auth_user_changelist"),
 ]
 
 
@@ -22,10 +20,10 @@ class DeskSite(UnfoldAdminSite):
     site_url = None  # there is no other site to return to
 
     def index(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
-        """Open where a person's work is: an approver's at what needs their approval."""
-        for right, page, query in STARTS:
+        """Open where a person's work is: at the queue of payouts that needs them."""
+        for right, page in STARTS:
             if request.user.has_perm(right):
-                return redirect(reverse(f"{self.name}:{page}") + query)
+                return redirect(f"{self.name}:{page}")
         response: HttpResponse = super().index(request, extra_context)
         return response
 

@@ -25,6 +25,7 @@ def main_pages(payout):
         *lists,
         reverse("admin:payouts_payout_add"),
         reverse("admin:payouts_payout_add_for", args=[payout.client_id]),
+        reverse("admin:payouts_payout_approvals"),
         reverse("admin:payouts_payout_change", args=[payout.pk]),
         reverse("admin:payouts_payout_edit", args=[payout.pk]),
         reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"]),

@@ -6,10 +6,10 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
-from payouts.gateway.balance import Balance
 
 from audit import clock as money_clock
 from payouts.gateway import accounts
+from payouts.gateway.balance import Balance
 from payouts.models import Payout, PayoutEvent, PayoutMaker, PayoutStatus
 from payouts.staff import results
 from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory

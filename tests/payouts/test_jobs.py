@@ -148,4 +148,5 @@ def test_a12_a_price_list_that_meets_429_has_all_back_off(run, sandbox, clock):
     ScheduledJob.objects.update(due_at=clock())
     run()
     assert asked(sandbox) == 1
-    assert ScheduledJob.objects.get().due_at == clock()  # it keeps its turn
+    turns = ScheduledJob.objects.values_list("due_at", flat=True)
+    assert set(turns) == {clock()}  # they keep their turns

@@ -14,6 +14,7 @@ from payouts.engine.models import ScheduledJob
 from payouts.engine.worker import Worker
 from payouts.gateway import rate_limit
 from payouts.gateway.models import RateLimit
+from payouts.heartbeats import Heartbeat, Pulse
 from payouts.jobs import Submit
 from payouts.models import Attempt, Payout, PayoutStatus
 from payouts.seen import see
@@ -288,6 +289,7 @@ def test_a12_what_heleket_knows_of_says_when_calls_go_on(office):
     office.submit(limit=1)
     office.sandbox.drop_requests = False
     office.act("CANCEL", cancelled, role="Operator", reason="Twice")
+    Pulse(Heartbeat.Kind.WORKER).beat()
     assert "Heleket is asked at" in explain.explain(now(sent)).next
     with transaction.atomic():
         rate_limit.back_off(20 * 60)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 import heleket
 from audit.actor import Actor, Channel
 from audit.refusals import Refused
-from payouts.admin.rows import search
+from payouts.admin.search import search
 from payouts.models import Attempt, Payout
 from payouts.recording import difference
 from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory

@@ -31,7 +31,7 @@ class Command(BaseCommand):
 
     def handle(self, *, payout: str, **options: Any) -> None:
         found = base.find_tried(payout)
-        explanation = explain.explain(found)
+        explanation = explain.explain(found, explain.States.now(shows_balances=True))
         if options["format"] == "json":
             about = model_to_dict(found, ABOUT) | {"id": found.pk, "amount": f"{found.amount:f}"}
             command_line.write_json(self.stdout, about | asdict(explanation))

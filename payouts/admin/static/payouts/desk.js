@@ -20,8 +20,9 @@ document.addEventListener("DOMContentLoaded", () => {
     let timer;
 
     function show(estimate) {
-        for (const name of ["arrives", "fee", "debit"]) {
-            box.querySelector(`[data-${name}]`).textContent = estimate[name] || "—";
+        for (const name of ["arrives", "fee", "debit", "balance"]) {
+            const shown = box.querySelector(`[data-${name}]`);
+            if (shown) shown.textContent = estimate[name] || "—";
         }
         const note = box.querySelector("[data-note]");
         note.textContent = estimate.note || "";

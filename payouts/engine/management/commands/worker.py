@@ -70,12 +70,15 @@ def sign_in(client: heleket.HeleketClient) -> GatewayAccount:
 
 
 def reporter() -> Callable[[Counter[str]], None]:
-    """Return a function that logs what was done, at most once a second and only if it grew."""
+    """Return a function that logs what was done, at most once a second and only if it grew. What is
+    done every so often anyway is no news."""
     logged: Counter[str] = Counter()
     logged_at = time.monotonic()
 
-    def report(done: Counter[str]) -> None:
+    def report(all_done: Counter[str]) -> None:
         nonlocal logged, logged_at
+        often = {name for name, job in jobs.REGISTERED.items() if job.every}
+        done = Counter({name: count for name, count in all_done.items() if name not in often})
         if done != logged and time.monotonic() - logged_at >= REPORT_SECONDS:
             logger.info("recorded %s", in_words(done - logged))
             logged, logged_at = done.copy(), time.monotonic()

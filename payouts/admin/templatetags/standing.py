@@ -1,0 +1,53 @@
+"""What pages say of the whole desk: what stands still, when something is sent, and the balance."""
+
+from typing import Any
+
+from django import template
+from django.urls import reverse
+
+from payouts import outlook
+from payouts.admin import balances
+from payouts.admin.moment import moment_of
+from payouts.times import at_time
+
+register = template.Library()
+register.filter("moment", at_time)
+
+
+@register.inclusion_tag("payouts/_standing.html", takes_context=True)
+def standing(context: dict[str, Any]) -> dict[str, Any]:
+    """Show on every page what holds up payouts, to those who are signed in."""
+    request = context.get("request")
+    if request is None or not request.user.is_staff:
+        return {}
+    desk = reverse("admin:payouts_controls_switch_changelist")
+    lines = outlook.standstills(moment_of(request).states)
+    return {
+        "lines": lines,
+        "tone": "bad" if any(line.is_grave for line in lines) else "warn",
+        "desk": desk if request.user.has_perm("payouts_controls.view_switch") else "",
+        "cl": context.get("cl"),
+        "request": request,
+    }
+
+
+@register.simple_tag(takes_context=True)
+def when_sent(context: dict[str, Any]) -> list[str]:
+    """Say on a confirmation when the payouts are sent, if that is what it leads to. One that a
+    person sends is sent while they wait, pauses or not, unless sending is paused."""
+    action, confirmation = context["action"], context["confirmation"]
+    states = moment_of(context["request"]).states
+    at_once = action.now and confirmation.only and states.switch.is_on
+    if not action.sends or at_once:
+        return []
+    return outlook.when_sent({row.currency for row in confirmation.rows}, states)
+
+
+@register.inclusion_tag("payouts/_balances.html", takes_context=True)
+def balance_line(context: dict[str, Any]) -> dict[str, Any]:
+    """Show what the payouts of a list can draw on, to those who may see it."""
+    request = context["request"]
+    if not request.user.has_perm(balances.RIGHT):
+        return {}
+    coins = {payout.currency for payout in context["cl"].result_list}
+    return {"shown": balances.shown(moment_of(request).states, coins)}

@@ -1,0 +1,68 @@
+"""What a coin lacks at Heleket while there are not enough funds, and behind which payout the others
+of the coin wait: the oldest is tried first, however large it is."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+
+from django.utils.translation import gettext as _
+
+from payouts.gateway.balance import Balance
+from payouts.models import Payout
+from payouts.times import at_time
+from wallets.amounts import format_amount
+from wallets.models import PayoutMethod
+
+
+@dataclass(frozen=True)
+class Shortage:
+    """`head` is tried next; it takes `needs` from our balance, the fee included."""
+
+    head: Payout
+    needs: Decimal
+    balance: Balance | None
+
+    @property
+    def gap(self) -> Decimal:
+        """How much is missing, as far as the balance is known; nothing if it is enough by now."""
+        return max(self.needs - self.balance.amount, Decimal(0)) if self.balance else self.needs
+
+
+def of_coin(currency: str, balances: Mapping[str, Balance]) -> Shortage | None:
+    waiting = Payout.objects.sendable().filter(currency=currency).exclude(due_at=None)
+    head = waiting.order_by("due_at", "number").first()
+    if head is None:
+        return None
+    method = PayoutMethod.objects.filter(network=head.network, currency=currency).first()
+    needs = method.debit_for(head.amount) if method else head.amount
+    return Shortage(head, needs, balances.get(currency))
+
+
+def sentence(shortage: Shortage, payout: Payout, *, shows_balance: bool) -> str:
+    """Name what a payout waits behind, and the gap for those who may see balances."""
+    words = {"head": shortage.head, "needs": money(shortage.needs, payout.currency)}
+    if shortage.head.pk == payout.pk:
+        text = _("It needs %(needs)s") % words
+    else:
+        text = _("It waits behind %(head)s, which needs %(needs)s") % words
+    return f"{text}; {balance_in_words(shortage)}." if shows_balance else f"{text}."
+
+
+def balance_in_words(shortage: Shortage) -> str:
+    if shortage.balance is None:
+        return _("the balance is not known")
+    currency = shortage.head.currency
+    words = {
+        "balance": money(shortage.balance.amount, currency),
+        "at": at_time(shortage.balance.fetched_at),
+        "gap": money(shortage.gap, currency),
+    }
+    if not shortage.gap:
+        return _("the balance is enough for it now: %(balance)s at %(at)s") % words
+    return _("the balance is %(balance)s at %(at)s, so %(gap)s are missing") % words
+
+
+def money(amount: Decimal, currency: str) -> str:
+    """Write an amount for a sentence, with its thousands set apart."""
+    whole, point, decimals = format_amount(amount).partition(".")
+    return f"{int(whole):,}{point}{decimals} {currency}"

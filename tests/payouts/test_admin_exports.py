@@ -1,0 +1,227 @@
+"""What people take home: the list as filtered, and who approved what."""
+
+import csv
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
+from audit.operations import perform
+from payouts import operations
+from payouts.admin import exports
+from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.seen import see
+from payouts.staff.roles import ROLES
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+LIST = reverse("admin:payouts_payout_changelist")
+EXPORT = reverse("admin:payouts_payout_export")
+APPROVALS = reverse("admin:payouts_payout_approvals")
+
+
+@pytest.fixture
+def log_in(client):
+    def log_in(*roles, **more):
+        person = StaffFactory(roles=roles, **more)
+        client.force_login(person)
+        return person
+
+    return log_in
+
+
+def lines_of(response):
+    text = b"".join(response.streaming_content).decode("utf-8-sig")
+    return list(csv.DictReader(StringIO(text)))
+
+
+def do(operation, payout, person, reason=""):
+    actor = Actor.staff(person, Channel.ADMIN)
+    [outcome] = perform(
+        operation, see([Payout.objects.get(pk=payout.pk)]), actor=actor, reason=reason
+    )
+    assert outcome.done, outcome
+
+
+def test_the_list_is_taken_home_as_it_is_filtered(client, log_in, monkeypatch):
+    monkeypatch.setattr(exports, "AT_ONCE", 2)
+    auditor = log_in("Auditor")
+    payouts = [PayoutFactory(amount=Decimal(f"{number}.5")) for number in range(1, 6)]
+    PayoutFactory(status=PayoutStatus.CONFIRMED)
+
+    response = client.post(f"{EXPORT}?queue=waiting&amount_from=2&o=-5&past=3&p=1")
+    lines = lines_of(response)
+
+    assert [line["Payout"] for line in lines] == [str(payout) for payout in payouts[1:]]
+    assert [line["Amount"] for line in lines] == ["2.5", "3.5", "4.5", "5.5"]
+    assert response["Content-Type"] == "text/csv; charset=utf-8"
+    assert response["Content-Disposition"].startswith('attachment; filename="payouts-20')
+    event = DeskEvent.objects.get(event_type="export")
+    assert event.person == auditor
+    assert event.facts["filters"] == "queue=waiting&amount_from=2&o=-5&past=3&p=1"
+
+
+def test_a_line_says_all_of_a_payout(client, log_in):
+    log_in("Auditor")
+    person = StaffFactory(username="ada", roles=["Approver"])
+    wallet = WalletFactory(client=ClientFactory(name="Zoë, “Ltd”", external_id="Z-1"))
+    payout = PayoutFactory(
+        wallet=wallet, reference="INV-7", status=PayoutStatus.APPROVED, approved_by=person
+    )
+    fields = {"generation": 1, "order_id": "tx1", "body": "{}", "created_at": payout.requested_at}
+    Attempt.objects.create(payout=payout, uuid="u-1", txid="ab", commission="0.5", **fields)
+
+    [line] = lines_of(client.post(EXPORT))
+
+    expected = {
+        "Status": "Approved",
+        "Counts as paid": "no",
+        "Amount": "5",
+        "Currency": "USDT",
+        "Network": "tron",
+        "Address": payout.address,
+        "Client": "Z-1",
+        "Client name": "Zoë, “Ltd”",
+        "Purpose": "Prize",
+        "Reference": "INV-7",
+        "Approved by": "ada",
+        "Requested by": payout.requested_by.username,
+        "Transaction": "ab",
+        "Fee": "0.5",
+        "Heleket id": "u-1",
+        "Order id": "tx1",
+        "Payout id": str(payout.pk),
+        "Idempotency key": payout.idempotency_key,
+    }
+    assert {name: line[name] for name in expected} == expected
+    assert line["Requested"].startswith(f"{payout.requested_at:%Y-%m-%dT}")
+
+
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1+1"])
+def test_d6_no_cell_is_a_formula(client, log_in, text):
+    log_in("Auditor")
+    assert exports.guarded(text) == f"'{text}"
+    wallet = WalletFactory(client=ClientFactory(name=f"{text}"))
+    PayoutFactory(wallet=wallet, purpose=text, reference=text)
+
+    [line] = lines_of(client.post(EXPORT))
+
+    for name in ("Client name", "Purpose", "Reference"):
+        assert line[name] == f"'{text}"
+
+
+def test_a_filter_that_cannot_be_read_takes_nothing_home(client, log_in):
+    log_in("Auditor")
+    PayoutFactory()
+
+    response = client.post(f"{EXPORT}?amount_from=abc", follow=True)
+
+    assert "Write the amount in plain digits" in response.content.decode()
+    assert not DeskEvent.objects.filter(event_type="export").exists()
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_who_may_take_lists_home(client, log_in, role):
+    log_in(role)
+    PayoutFactory()
+    may = "payouts.export_payout" in ROLES[role]
+    assert may == (role == "Auditor")
+
+    assert client.post(EXPORT).status_code == (200 if may else 403)
+    assert client.get(APPROVALS).status_code == (200 if may else 403)
+    if "payouts.view_payout" in ROLES[role]:
+        assert (EXPORT in client.get(LIST).content.decode()) == may
+    assert DeskEvent.objects.filter(event_type="export").exists() == may
+
+
+def test_reading_takes_nothing_home(client, log_in):
+    log_in("Auditor")
+
+    assert client.get(EXPORT).status_code == 405
+    assert client.get(APPROVALS).status_code == 200
+    assert not DeskEvent.objects.filter(event_type="export").exists()
+
+
+def test_more_rows_take_no_more_statements_than_batches(client, log_in, monkeypatch):
+    monkeypatch.setattr(exports, "AT_ONCE", 10)
+    log_in("Auditor")
+
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            count = len(lines_of(client.post(EXPORT)))
+        return count, len(captured)
+
+    PayoutFactory()
+    client.post(EXPORT)
+    one = queries()
+    for _ in range(9):
+        PayoutFactory()
+    ten = queries()
+    for _ in range(10):
+        PayoutFactory()
+
+    assert (one[0], ten[0]) == (1, 10)
+    assert one[1] == ten[1]
+    assert queries() == (20, ten[1] + 3)
+
+
+# Who approved what
+
+
+def test_every_decision_of_a_period_is_taken_home(client, log_in, clock):
+    log_in("Auditor")
+    ada, ben = (StaffFactory(username=name, roles=["Approver"]) for name in ("ada", "ben"))
+    first, second = PayoutFactory(), PayoutFactory(amount=Decimal(8))
+    do(operations.APPROVE, first, ada)
+    clock.forward(days=1)
+    do(operations.REJECT, second, ben, "Not ours")
+    today = clock().date()
+    days = {"from_day": today - timedelta(days=1), "to_day": today}
+
+    lines = lines_of(client.post(APPROVALS, days))
+    assert [(line["By"], line["Decision"], line["Payout"], line["Amount"]) for line in lines] == [
+        ("ada", "approved", str(first), "5"),
+        ("ben", "rejected", str(second), "8"),
+    ]
+    [line] = lines_of(client.post(APPROVALS, days | {"from_day": today}))
+    assert line["By"] == "ben"
+    event = DeskEvent.objects.filter(event_type="export").latest("number")
+    assert event.facts["first"] == str(today)
+
+
+def test_a_decision_is_shown_as_it_was_whatever_was_edited_since(client, log_in, clock):
+    log_in("Auditor")
+    ada = StaffFactory(username="ada", roles=["Approver"])
+    payout = PayoutFactory(amount=Decimal(5))
+    do(operations.APPROVE, payout, ada)
+    clock.forward(minutes=1)
+    wallet = WalletFactory(client=payout.client, address="TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi")
+    edit = operations.Edit(wallet=wallet, currency="USDT", amount=Decimal(50), purpose="More")
+    do(edit, payout, StaffFactory(roles=["Requester"]), "Ten times as much")
+    clock.forward(minutes=1)
+    do(operations.APPROVE, payout, ada)
+    ada.username = "nina"
+    ada.save()
+
+    lines = lines_of(client.post(APPROVALS, {"from_day": clock().date(), "to_day": clock().date()}))
+
+    seen = [(line["Amount"], line["Address"], line["Changed afterwards"]) for line in lines]
+    assert seen == [("5", payout.address, "yes"), ("50", wallet.address, "no")]
+    assert [bool(line["Void since"]) for line in lines] == [True, False]
+    assert lines[0]["Why void"] == "Changed"
+    assert {line["By"] for line in lines} == {"ada (now nina)"}
+
+
+def test_a_period_is_two_days_in_order(client, log_in):
+    log_in("Auditor")
+
+    for days in [{}, {"from_day": "2026-02-02", "to_day": "2026-02-01"}, {"from_day": "x"}]:
+        assert client.post(APPROVALS, days).context["form"].errors
+    assert not DeskEvent.objects.filter(event_type="export").exists()
