@@ -141,3 +141,11 @@ class DeskEvent(Event):
 
     class Meta(Event.Meta):
         constraints = [models.UniqueConstraint("number", name="one_desk_event_per_number")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.title}"
+
+    @property
+    def title(self) -> str:
+        """What was done, in words; a type that is not known any more as it is."""
+        return str(dict(self.Type.choices).get(self.event_type, self.event_type))

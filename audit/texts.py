@@ -18,6 +18,7 @@ LOOK_ALIKES = str.maketrans(
     "abee3iijkmhopctyxshdqwlyvrabezhikmnoptyxycjounhgpiag",
 )
 ALPHABETS = {"LATIN", "CYRILLIC", "GREEK", "COPTIC", "ARMENIAN", "CHEROKEE", "LISU"}
+LONGEST_REASON = 500  # wherever people say why
 BLANKS = "\u115f\u1160\u2800"  # letters and a symbol by name, and nothing to see
 DASHES = "\u2212\u2043\u02d7\u06d4"  # not punctuation by name, and drawn like a hyphen
 UNSEEN = "\u034f\u17b4\u17b5\u180b\u180c\u180d\u180f"  # marks that mark nothing
@@ -86,14 +87,16 @@ def name_of(character: str) -> str:
     return unicodedata.name(character, "") or f"U+{ord(character):04X}"
 
 
-def needed(text: str, missing: Code = AuditCode.REASON_MISSING, *, at_most: int = 1000) -> str:
+def needed(
+    text: str, missing: Code = AuditCode.REASON_MISSING, *, at_most: int = LONGEST_REASON
+) -> str:
     """Return one line of text that is fit to be stored and shown, or raise Refused."""
     if not (text := optional(text, at_most=at_most)):
         raise Refused(missing)
     return text
 
 
-def optional(text: str, *, at_most: int = 1000) -> str:
+def optional(text: str, *, at_most: int = LONGEST_REASON) -> str:
     text = text.strip()
     if len(text) > at_most:
         raise Refused(AuditCode.TOO_LONG, count=at_most)

@@ -212,6 +212,7 @@ UNFOLD = {
     "SITE_TITLE": "Payout Desk",
     "SITE_HEADER": "Payout Desk",
     "SITE_SYMBOL": "payments",
+    "SITE_URL": None,  # there is no other site to return to
     "SITE_FAVICONS": [
         {
             "rel": "icon",

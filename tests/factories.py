@@ -99,6 +99,11 @@ class StaffFactory(UserFactory):
             self.groups.add(*Group.objects.filter(name__in=names))
 
 
+def requester() -> Actor:
+    """Somebody who may add clients and wallets."""
+    return Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN)
+
+
 class PayoutFactory(DjangoModelFactory):
     """A payout of 5 USDT on TRON with its maker; an approved one has an approval that stands,
     with its sealed event."""

@@ -14,7 +14,6 @@ class WalletCode(Code):
         "client_looks_alike",
         _("There is a client whose name looks the same: %(names)s."),
     )
-    CLOSING_REASON = "closing_reason", _("Give a reason of 1 to %(count)d characters.")
     INVALID = "invalid", _("%(why)s")  # what the fields' own checks say
     JUST_ADDED = "just_added", _("Somebody has just added the same.")
 

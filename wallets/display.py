@@ -63,7 +63,8 @@ def _difference(version: Any, before: Any, fields: Collection[str]) -> str:
 
 
 def name_of(field: Any) -> str:
-    return _("state") if isinstance(field, models.BooleanField) else str(field.verbose_name)
+    names = {"is_active": _("state"), "preferred_currency": _("preferred coin")}
+    return names.get(field.name, str(field.verbose_name))
 
 
 def shown(field: Any, value: Any) -> str:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
@@ -16,7 +17,7 @@ from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import Refusal, Refused
-from audit.texts import optional, stored
+from audit.texts import needed, stored
 from heleket import RemoteService
 from wallets import changes, stops
 from wallets.addresses import check_address
@@ -30,7 +31,7 @@ from wallets.sharing import SameAddress
 Row = TypeVar("Row", bound=models.Model)
 
 ALIKE_SHOWN = 5
-LONGEST_REASON = 100  # as the history's column holds
+IN_HISTORY = 100  # characters of a reason, as the history's column holds; the event has all
 
 
 def add_client(
@@ -43,6 +44,7 @@ def add_client(
     actor: Actor,
 ) -> Client:
     """Add a client; with `is_another`, somebody has compared it with those who look alike."""
+    actor.require("wallets.add_client")
     client = Client(
         external_id=stored(external_id),
         name=stored(name),
@@ -76,7 +78,7 @@ def reopen_client(client_id: int, *, reason: str, actor: Actor) -> Client:
 
 def _set_open(client_id: int, *, is_active: bool, reason: str, actor: Actor) -> Client:
     actor.require("wallets.change_client")
-    reason = reason_in_history(reason)
+    reason = needed(reason)
     if not is_active:
         stops.overtake_claims()
     client = Client.objects.select_for_update().get(pk=client_id)
@@ -89,17 +91,11 @@ def _set_open(client_id: int, *, is_active: bool, reason: str, actor: Actor) -> 
         Client,
         ["is_active"],
         default_user=actor.person,
-        default_change_reason=reason,
+        default_change_reason=Truncator(reason).chars(IN_HISTORY),
     )
     event_type = DeskEvent.Type.REOPEN_CLIENT if is_active else DeskEvent.Type.CLOSE_CLIENT
     log_event(event_type, Reason(words=reason), actor=actor, client=client.pk)
     return client
-
-
-def reason_in_history(reason: str) -> str:
-    if not 0 < len(reason.strip()) <= LONGEST_REASON:
-        raise Refused(WalletCode.CLOSING_REASON, count=LONGEST_REASON)
-    return optional(reason)
 
 
 def add_wallet(
@@ -118,6 +114,7 @@ def add_wallet(
     The address is stored in its canonical form. With `is_certain`, somebody knows that the address
     can be paid although there is a doubt about it. Raises InvalidAddress, or Refused.
     """
+    actor.require("wallets.add_wallet")
     if not client.is_active:
         raise Refused(WalletCode.CLIENT_CLOSED)
     wallet = Wallet(

@@ -5,7 +5,6 @@ so there is no login; but no page of another origin may press the buttons.
 """
 
 import json
-import math
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -16,6 +15,7 @@ from heleket.sandbox import lives, page, switches
 from heleket.sandbox.faults import describe
 from heleket.sandbox.gateway import Gateway
 from heleket.sandbox.records import Answer, Refused, Request
+from heleket.sandbox.rules import seconds
 from heleket.sandbox.snapshot import written
 
 HTML = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.POLICY}
@@ -43,7 +43,7 @@ class Control:
             "held": lambda _form: gateway.execute_held(),
             "pace": self._set_pace,
             "latency": self._set_latency,
-            "refuse": lambda form: refuse(seconds(form)),
+            "refuse": lambda form: refuse(seconds(form["seconds"])),
             "switch": lambda form: switches.switch(gateway, form["name"], form["choice"]),
         }
 
@@ -72,10 +72,10 @@ class Control:
         return Answer.json(200, {"result": result if isinstance(result, int) else None})
 
     def _set_pace(self, form: Form) -> None:
-        self._gateway.pace_seconds = seconds(form)
+        self._gateway.pace_seconds = seconds(form["seconds"])
 
     def _set_latency(self, form: Form) -> None:
-        self._gateway.latency_seconds = seconds(form)
+        self._gateway.latency_seconds = seconds(form["seconds"])
 
     def _page(self, request: Request, error: str = "", status: int = 200) -> Answer:
         query = parse_qs(request.query).get("q", [""])[0]
@@ -106,13 +106,6 @@ def read_form(request: Request) -> dict[str, object]:
     """Return the fields of a form that were filled in."""
     fields = parse_qs(request.body.decode())
     return {name: NUMBERS.get(name, str)(values[-1]) for name, values in fields.items()}
-
-
-def seconds(form: Form) -> float:
-    value = float(form["seconds"])
-    if not 0 <= value < math.inf:
-        raise ValueError("seconds are a number from 0 upwards")
-    return value
 
 
 def same_origin(request: Request) -> bool:

@@ -15,7 +15,7 @@ from decimal import InvalidOperation
 from typing import Any
 
 from heleket.sandbox.records import Answer, Link, Refused, Request
-from heleket.sandbox.rules import as_number
+from heleket.sandbox.rules import as_number, seconds
 
 CREATE, INFO, LIST = "/v1/payout", "/v1/payout/info", "/v1/payout/list"
 
@@ -286,11 +286,15 @@ class Faults:
             raise ValueError(f"no fault is called {name!r}")
         if times is None and rate is None and lasts is None:
             times = 1
+        if rate is not None and not 0 <= rate <= 1:
+            raise ValueError("a rate is a number from 0 to 1")
         fault = Fault(name, times, rate, **options)
+        if fault.seconds is not None:
+            fault.seconds = seconds(fault.seconds)
         if fault.code is not None and not 100 <= fault.code <= 599:
             raise ValueError("a code is a status of HTTP, 100 to 599")
         if lasts is not None:
-            fault.ends_at = self._now() + timedelta(seconds=lasts)
+            fault.ends_at = self._now() + timedelta(seconds=seconds(lasts))
         fault.path = fault.path or (EFFECTS[name].path if name in EFFECTS else None)
         with self._lock:
             self._waiting.append(fault)

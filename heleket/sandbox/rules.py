@@ -239,3 +239,14 @@ def above_zero(amount: str | Decimal) -> Decimal:
     if not number.is_finite() or number <= 0:
         raise ValueError("this is no amount above zero")
     return number
+
+
+LONGEST_SECONDS = 1e9  # what clocks can add and wait for
+
+
+def seconds(value: str | float) -> float:
+    """Read seconds that people enter. Raises ValueError for what nobody can wait for."""
+    number = float(value)
+    if not 0 <= number <= LONGEST_SECONDS:
+        raise ValueError(f"seconds are a number from 0 to {LONGEST_SECONDS:,.0f}")
+    return number

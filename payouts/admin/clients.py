@@ -51,9 +51,7 @@ class ClientForm(SeenForm):
 
 
 class ReasonForm(forms.Form):
-    reason = reason_field(
-        gettext_lazy("Say why. It is kept with the client."), services.LONGEST_REASON
-    )
+    reason = reason_field(gettext_lazy("Say why. It is kept with the client."))
 
 
 @dataclass(frozen=True, slots=True)

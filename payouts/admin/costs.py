@@ -49,15 +49,15 @@ def estimate(network: str, currency: str, amount: Decimal) -> Estimate | None:
 def estimate_in_words(wallet: Wallet, typed: Any) -> dict[str, str]:
     """Return the estimate of what somebody has typed so far, or a note that says what is amiss, in
     the words in which the form would refuse it."""
-    currency = typed.get("currency", "")
-    if not currency:
-        return {"note": _("Choose a coin.")}
-    if not typed.get("amount", "").strip():
-        return {"note": _("Type an amount.")}
+    currency, text = typed.get("currency", ""), typed.get("amount", "").strip()
     try:
-        amount = parse_amount(typed["amount"])
+        amount = parse_amount(text) if text else None
     except InvalidAmount as exc:
         return {"note": str(exc)}
+    if not currency:
+        return {"note": _("Choose a coin.")}
+    if amount is None:
+        return {"note": _("Type an amount.")}
     refusal = refusal_of_coin(wallet.network, currency, amount)
     costs = estimate(wallet.network, currency, amount)
     note = refusal.sentence if refusal else ""

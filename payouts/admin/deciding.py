@@ -15,7 +15,7 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.operations import Outcome
-from payouts.admin import costs, queues, sums
+from payouts.admin import balances, costs, queues, sums
 from payouts.admin.actions import ACTIONS, perform_action
 from payouts.admin.tenses import PLANNED
 from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
@@ -26,7 +26,6 @@ from payouts.staff.actions import Action, ActionPages, Confirmation
 from payouts.staff.pages import StaffRequest, actor_of, require
 from wallets.models import Client
 
-SEES_BALANCES = "payouts_gateway.view_balance"
 # There is still something to decide about these.
 OPEN = [*WITHOUT_CALL, PayoutStatus.FAILED]
 
@@ -51,6 +50,7 @@ class DecidingPages(ActionPages):
     confirm_template = "payouts/confirm.html"
     result_template = "payouts/result.html"
     cells_template = "payouts/_cells.html"
+    titles_template = "payouts/_titles.html"
     queue_parameter = "queue"
 
     def deciding_urls(self) -> list[URLPattern]:
@@ -153,7 +153,7 @@ class DecidingPages(ActionPages):
 
 
 def sees_balances(request: Any) -> bool:
-    return bool(request.user.has_perm(SEES_BALANCES))
+    return bool(request.user.has_perm(balances.RIGHT))
 
 
 def costs_of(payouts: Sequence[Payout], *, with_balances: bool) -> dict[str, Any]:

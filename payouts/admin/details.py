@@ -7,7 +7,7 @@ from django.utils.translation import gettext_lazy
 
 from audit.models import LOGIN
 from payouts.gateway.models import Pause
-from payouts.models import Discrepancy, WaitingFor
+from payouts.models import Discrepancy, Payout, WaitingFor
 from payouts.staff import changes
 from wallets.coins import network_name
 
@@ -19,6 +19,9 @@ LABELS = changes.LABELS | {
     "money": gettext_lazy("Amount"),
     "network": gettext_lazy("Network"),
     "address": gettext_lazy("Address"),
+    "memo": gettext_lazy("Memo"),
+    "purpose": gettext_lazy("Purpose"),
+    "reference": gettext_lazy("Reference"),
     "digest": gettext_lazy("Fingerprint of what was approved"),
     "policy": gettext_lazy("Policy"),
     "order_id": gettext_lazy("Order id"),
@@ -64,15 +67,15 @@ def in_words(facts: Facts) -> dict[str, str]:
     """Return what an event says, by names that people use; what is not known stays as it is."""
     shown: dict[str, str] = {}
     for name in sorted(facts, key=place):
-        value, of = facts[name], name.removeprefix("old_")
-        if not value or name in HIDDEN:
+        of = name.removeprefix("old_")
+        if name in HIDDEN or (of != name and of in facts):  # said beside what it is now
             continue
-        if of != name and of in facts:
-            continue  # said beside what it is now
-        before = facts.get(f"old_{name}", value)
-        text = value if before == value else f"{before}{changes.ARROW}{value}"
-        text = changes.value_in_words(of, text, VALUES)
-        shown[str(LABELS.get(of, of.replace("_", " ").capitalize()))] = text
+        before, now = facts.get(f"old_{name}", facts[name]), facts[name]
+        if before != now:
+            now = f"{before or changes.NOTHING}{changes.ARROW}{now or changes.NOTHING}"
+        if now:
+            text = changes.value_in_words(of, now, VALUES)
+            shown[str(LABELS.get(of, of.replace("_", " ").capitalize()))] = text
     return shown
 
 
@@ -80,6 +83,12 @@ def place(name: str) -> int:
     """Where a fact stands among others: in the order of the labels."""
     names = list(LABELS)
     return names.index(name) if name in names else len(names)
+
+
+def content(payout: Payout) -> Facts:
+    """What an edit keeps of before, as it is now."""
+    names = ("network", "address", "memo", "purpose", "reference")
+    return {"money": payout.money} | {name: getattr(payout, name) for name in names}
 
 
 def with_what_came_of_it(facts: Facts, after: Facts) -> Facts:

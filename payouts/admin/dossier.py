@@ -83,7 +83,7 @@ def dossier(payout: Payout, states: States) -> dict[str, Any]:
 
 def timeline(payout: Payout) -> list[Entry]:
     """Return its events, the newest first: an edit's with what it was before and became."""
-    after = {"money": payout.money, "network": payout.network, "address": payout.address}
+    after = details.content(payout)
     entries = []
     for event in payout.events.select_related("person").order_by("-number"):
         facts = event.facts

@@ -11,11 +11,12 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from audit.texts import LONGEST_REASON
 from payouts import idempotency
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Payout
 from payouts.seen import see
-from payouts.staff.forms import LONGEST_REASON, reason_field, text_field
+from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import ID
 from wallets.amounts import UNIT, AmountFormField
 from wallets.codes import WalletCode

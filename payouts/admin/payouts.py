@@ -97,7 +97,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
     def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         chosen, moment = request.GET.get("queue", ""), moment_of(request)
         tabs = queues.tabs(Payout.objects.all(), request.user, chosen, moment)
-        empty = queues.QUEUES[chosen].empty if chosen in queues.QUEUES else queues.EMPTY
+        empty = queues.QUEUES[chosen].empty if chosen in queues.QUEUES else ""
         context = {
             **(extra_context or {}),
             "title": _("Payouts"),

@@ -27,7 +27,6 @@ from payouts.staff.pages import StaffRequest
 
 NEWS = timedelta(days=30)  # so long a payout that failed stays in its requester's queue
 
-EMPTY = gettext_lazy("No payout is in this queue at the moment.")
 SENT_BACK = "answer_of_requester"  # what a payout waits for that an approver asked about
 WITH_WHOM = ("waiting", "operator")  # queues whose list says for whom each payout waits
 
@@ -41,7 +40,7 @@ class Queue:
     title: Any
     rows: Callable[[PayoutQuerySet, User, Moment], PayoutQuerySet]
     right: str = ""
-    empty: Any = EMPTY
+    empty: Any = ""
 
     def is_for(self, person: User) -> bool:
         return not self.right or person.has_perm(self.right)

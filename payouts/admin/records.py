@@ -1,6 +1,12 @@
 """Webhooks and desk events in the Admin: read-only."""
 
+from typing import Any
+
 from django.contrib import admin
+from django.contrib.admin.utils import display_for_field, label_for_field, lookup_field
+from django.db.models import Model
+from django.http import HttpRequest, HttpResponse
+from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
@@ -11,9 +17,33 @@ from payouts.admin.lists import DeskAdmin
 from payouts.models import WebhookDelivery
 
 
-@admin.register(WebhookDelivery)
-class WebhookDeliveryAdmin(DeskAdmin):
+class RecordAdmin(DeskAdmin):
+    """Rows that are only read: each on a page with a name and a value for each of its `fields`."""
+
     change_list_template = "payouts/records.html"
+    change_form_template = "payouts/record.html"
+
+    def change_view(
+        self, request: HttpRequest, object_id: str, form_url: str = "", extra_context: Any = None
+    ) -> HttpResponse:
+        row = self.get_object(request, object_id)
+        facts = {"facts": self.facts(row) if row else [], "back": self.url("changelist")}
+        context = {**(extra_context or {}), **facts}
+        response: HttpResponse = super().change_view(request, object_id, form_url, context)
+        return response
+
+    def facts(self, row: Model) -> list[tuple[str, Any]]:
+        facts: list[tuple[str, Any]] = []
+        for name in self.readonly_fields:
+            field, _attribute, value = lookup_field(name, row, self)
+            shown = display_for_field(value, field, "—") if field else value
+            label = label_for_field(name, type(row), self, return_attr=False)
+            facts.append((capfirst(label), shown))
+        return facts
+
+
+@admin.register(WebhookDelivery)
+class WebhookDeliveryAdmin(RecordAdmin):
     when_empty = gettext_lazy("No webhook of Heleket's has come yet")
     list_display = ["received_at", "order_id", "outcome", "count", "repeated_at"]
     search_fields = ["order_id__exact"]
@@ -35,8 +65,7 @@ class WebhookDeliveryAdmin(DeskAdmin):
 
 
 @admin.register(DeskEvent)
-class DeskEventAdmin(DeskAdmin):
-    change_list_template = "payouts/records.html"
+class DeskEventAdmin(RecordAdmin):
     when_empty = gettext_lazy("Nothing has happened yet")
     list_display = ["number", "at", "kind", "who", "channel", "why", "details"]
     list_filter = ["channel"]
@@ -56,7 +85,7 @@ class DeskEventAdmin(DeskAdmin):
 
     @display(description=gettext_lazy("event"))
     def kind(self, event: DeskEvent) -> str:
-        return str(dict(DeskEvent.Type.choices).get(event.event_type, event.event_type))
+        return event.title
 
     @display(description=gettext_lazy("who"))
     def who(self, event: DeskEvent) -> str:

@@ -18,13 +18,19 @@ from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
-from unfold.forms import AdminPasswordChangeForm
 
 from audit.actor import Actor
 from audit.refusals import Refused
 from payouts.admin.forms import PersonActForm
 from payouts.admin.lists import CarefulList
-from payouts.admin.staff_forms import ChosenField, ChosenRights, NewPersonForm, PersonForm, RoleForm
+from payouts.admin.staff_forms import (
+    ChosenField,
+    ChosenRights,
+    NewPasswordForm,
+    NewPersonForm,
+    PersonForm,
+    RoleForm,
+)
 from payouts.staff import people, rights, roles
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
@@ -98,7 +104,8 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg]  # as in Django
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = AdminPasswordChangeForm
+    change_password_form = NewPasswordForm
+    change_user_password_template = "payouts/set_password.html"  # noqa: S105
     add_form_template = "payouts/add_person.html"
     change_form_template = "payouts/person.html"
     list_title = gettext_lazy("People")

@@ -10,7 +10,7 @@ from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.forms import UserChangeForm, UserCreationForm
+from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
 
 from payouts.admin.lists import is_too_long
 from payouts.staff import people, rights, roles
@@ -31,15 +31,25 @@ def in_our_words(form: forms.BaseForm) -> None:
         form.fields[name].label, form.fields[name].help_text = LABELS[name], ""
 
 
+def explain_password(form: forms.BaseForm) -> None:
+    form.fields["password1"].help_text = _(
+        "At least 8 characters, no common word, and nothing like the login. The person may change "
+        "it."
+    )
+    form.fields["password2"].label, form.fields["password2"].help_text = _("Once more"), ""
+
+
+class NewPasswordForm(AdminPasswordChangeForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        explain_password(self)
+
+
 class NewPersonForm(UserCreationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         in_our_words(self)
-        self.fields["password1"].help_text = _(
-            "At least 8 characters, no common word, and nothing like the login. The person may "
-            "change it."
-        )
-        self.fields["password2"].label, self.fields["password2"].help_text = _("Once more"), ""
+        explain_password(self)
 
     def clean_username(self) -> str:
         login: str = self.cleaned_data["username"]

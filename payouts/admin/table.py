@@ -39,10 +39,12 @@ class Column:
 
 
 class Table:
-    """The table of a change list of payouts. Its first column leads to their pages."""
+    """The table of a change list of payouts. Its first column leads to their pages, which lead back
+    to this list and on to the next of it."""
 
     def __init__(self, changes: Any) -> None:
         self.changes, self.admin = changes, changes.model_admin
+        self.query = f"?{changes.preserved_filters}" if changes.preserved_filters else ""
         self.has_boxes = BOX in changes.list_display
         self.sorted_by = changes.get_ordering_field_columns()
         shown = [each for each in enumerate(changes.list_display) if each[1] != BOX]
@@ -70,9 +72,10 @@ class Table:
         return (
             box(payout) if self.has_boxes else SafeString(""),
             format_html(
-                '{}<a href="{}">{}</a></td>',
+                '{}<a href="{}{}">{}</a></td>',
                 first.begin,
                 self.admin.url("change", payout.pk),
+                self.query,
                 first.cell(payout),
             ),
             format_html_join("", "{}{}</td>", cells),

@@ -121,6 +121,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
     confirm_template = "wallets/confirm.html"
     queue_parameter = WaitingFilter.parameter_name
     cells_template = "wallets/_cells.html"
+    titles_template = "wallets/_titles.html"
 
     def get_urls(self) -> list[URLPattern]:
         view = self.admin_site.admin_view(self.networks)

@@ -63,18 +63,13 @@ def key_of(name: str) -> int | UUID:
 
 
 def unknown(name: str) -> CommandError:
-    return CommandError(f"There is no payout “{name}”. Nothing was changed.")
-
-
-def find_payout(name: str) -> Payout:
-    """Find a payout by its number or its id."""
-    return find_payouts([name])[0]
+    return CommandError(f"There is no payout “{name}”.")
 
 
 def find_tried(name: str) -> Payout:
     """Find a payout by its number, its id, or an order id of any of its generations."""
     attempt = Attempt.objects.select_related("payout").filter(order_id=name.lower()).first()
-    return attempt.payout if attempt else find_payout(name)
+    return attempt.payout if attempt else find_payouts([name])[0]
 
 
 def find_payouts(names: Sequence[str], limit: int | None = None) -> list[Payout]:
@@ -119,7 +114,10 @@ def act(
     Each chunk is a transaction of its own: whoever stops it in the middle repeats it for the rest.
     A right that is lost in between refuses the rest, and what was done before is reported.
     """
-    found, outcomes = find_payouts(payouts, limit), list[Outcome]()
+    try:
+        found, outcomes = find_payouts(payouts, limit), list[Outcome]()
+    except CommandError as exc:
+        raise CommandError(f"{exc} Nothing was changed.") from exc
     with refusals_as_errors(), progress_bar("payouts", len(found)) as show:
         for chunk in chunks(found):
             try:

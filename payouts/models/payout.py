@@ -262,7 +262,7 @@ class Payout(ReadAgain):
 
     @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
     def approve(self) -> None:
-        """Allow sending. The caller has stored the approvals that the policy asks for."""
+        """Allow sending. The caller stores the approval in the same transaction."""
         self.approved_at, self.why = clock.now(), NO_REASON
         self.wait_for(WaitingFor.WORKER, due_at=self.approved_at)
 

@@ -82,6 +82,7 @@ class ActionPages(QueuePages):
     confirm_template = "staff/confirm.html"
     result_template = "staff/result.html"
     cells_template: str  # three cells of a table that name a row
+    titles_template: str  # and their headings
 
     def see(self, rows: Sequence[Any]) -> Sequence[Any]:
         """Return what a page shows of each row, with a `token` that says it."""
@@ -199,6 +200,7 @@ class ActionPages(QueuePages):
             "act_url": self.with_queue(request, self.url("act", action.name)),
             "back": back or queue["list_url"],
             "cells": self.cells_template,
+            "titles": self.titles_template,
             "original": only,
             **self.confirm_context(request, confirmation),
         }
@@ -298,6 +300,7 @@ class ActionPages(QueuePages):
             "done": done,
             "refused": len(outcomes) - done,
             "cells": self.cells_template,
+            "titles": self.titles_template,
         }
         return self.page(request, self.result_template, self.offers[name].title, **context)
 

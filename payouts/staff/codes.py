@@ -12,6 +12,7 @@ class StaffCode(Code):
         _("This login looks like that of another person. Nothing was changed."),
     )
     NOT_YOURSELF = "not_yourself", _("Nobody does this to themselves.")
+    SUPERUSER = "superuser", _("Only a superuser does this to a superuser.")
     STOPPED_AGAIN = (
         "stopped_again",
         _("They were stopped again since you opened this page. Open it again."),

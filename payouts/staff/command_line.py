@@ -19,12 +19,13 @@ from audit.actor import Actor, Channel
 from audit.refusals import Refused
 
 FINDINGS = 2
+MOST = 10**9  # more than any desk has, and fit for a query on either database
 
 
 def positive(text: str) -> int:
     number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+    if not 1 <= number <= MOST:
+        raise argparse.ArgumentTypeError(f"must be from 1 to {MOST:,}")
     return number
 
 

@@ -7,9 +7,7 @@ from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminTextInputWidget
 
 from audit.operations import Operation
-from audit.texts import one_line
-
-LONGEST_REASON = 500
+from audit.texts import LONGEST_REASON, one_line
 
 
 def text_field(label: Any, max_length: int | None, **more: Any) -> forms.CharField:
@@ -20,9 +18,9 @@ def text_field(label: Any, max_length: int | None, **more: Any) -> forms.CharFie
     )
 
 
-def reason_field(needed: Any, max_length: int = LONGEST_REASON) -> forms.CharField:
+def reason_field(needed: Any) -> forms.CharField:
     """Return a field for a reason; `needed` says that it is missing."""
-    return text_field(gettext_lazy("Reason"), max_length, error_messages={"required": needed})
+    return text_field(gettext_lazy("Reason"), LONGEST_REASON, error_messages={"required": needed})
 
 
 class ConfirmForm(forms.Form):

@@ -238,11 +238,14 @@ def enable(person: User, *, seen: int, reason: str, actor: Actor) -> None:
 def set_active(
     person: User, active: bool, *, reason: str, actor: Actor, seen: int | None = None
 ) -> None:
+    actor.require("auth.change_user")
     if person.pk == actor.person_id:
         raise NotAllowed(StaffCode.NOT_YOURSELF)
     reason = needed(reason)
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=person.pk)
+        if locked.is_superuser and not (actor.person and actor.person.is_superuser):
+            raise NotAllowed(StaffCode.SUPERUSER)
         if active and last_stop(locked) != seen:
             raise Refused(StaffCode.STOPPED_AGAIN)
         if locked.is_active == active:

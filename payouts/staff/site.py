@@ -4,6 +4,8 @@ from typing import Any
 
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
+from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
 
 from payouts.staff import people
@@ -16,8 +18,14 @@ STARTS = [
 ]
 
 
+class LoginForm(AuthenticationForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["username"].label = _("Login")
+
+
 class DeskSite(UnfoldAdminSite):
-    site_url = None  # there is no other site to return to
+    login_form = LoginForm
 
     def index(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         """Open where a person's work is: at the queue of payouts that needs them."""

@@ -8,7 +8,7 @@ from payouts.gateway import accounts
 from payouts.models import PayoutStatus
 from tests.docs.pages import IN_LINE, ROOT, Page
 from tests.docs.snippets import check_make, commands_of, read_arguments, run
-from tests.factories import PayoutFactory, StaffFactory
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory
 
 INDEX, CLIENT, MAPPING = (
     Page(ROOT / "docs" / name)
@@ -23,13 +23,15 @@ def each_page(test):
 
 @pytest.fixture
 def desk(account, heleket_client, usdt, monkeypatch):
-    """The desk that the pages speak of: its people, the approved payout P-311, and the sandbox."""
+    """What the pages meet on the demo: its people, P-311 on hold, a client whose name is taken, and
+    the sandbox."""
     monkeypatch.setattr(accounts, "heleket_client", lambda: heleket_client)
-    rosa, amira, _omar = (
+    rosa, _amira, _omar = (
         StaffFactory(username=login, roles=[role])
         for login, role in [("rosa", "Requester"), ("amira", "Approver"), ("omar", "Operator")]
     )
-    PayoutFactory(number=311, status=PayoutStatus.APPROVED, requested_by=rosa, approved_by=amira)
+    PayoutFactory(number=311, status=PayoutStatus.HELD, requested_by=rosa)
+    ClientFactory(external_id="C-1001", name="Sofia Lindqvist")
 
 
 @each_page

@@ -567,11 +567,34 @@ def test_only_what_asks_for_help_does_without_settings(words, is_help):
 
 
 @pytest.mark.parametrize(
-    "option", [("--fault", "earthquake"), ("--balance", "NOPE=1"), ("--balance", "USDT")]
+    "option",
+    [
+        *(("--fault", fault) for fault in ("earthquake", "timeout=nan", "timeout=2", "timeout=-1")),
+        *(("--balance", balance) for balance in ("NOPE=1", "USDT", "USDT=nan")),
+    ],
 )
 def test_the_command_says_what_makes_no_sense(option):
     with pytest.raises(CommandError, match=r"^Cannot start the sandbox: [a-z][^<>]+$"):
         call_command("heleket_sandbox", "--port", "0", *option)
+
+
+def test_the_command_says_that_its_state_is_no_file():
+    with pytest.raises(CommandError, match=r"^Cannot start the sandbox: .*directory"):
+        call_command("heleket_sandbox", "--port", "0", "--state", ".")
+
+
+@pytest.mark.parametrize(
+    "option",
+    [
+        *(f"--port={number}" for number in (99999, -1, "9" * 30, "http")),
+        *(f"--pace={number}" for number in ("nan", "inf", "-1", "1e300")),
+        *("--latency-ms=nan", "--webhook-timeout=nan", "--webhook-pause=-1"),
+    ],
+)
+def test_the_command_takes_no_odd_numbers(option):
+    name = option.partition("=")[0]
+    with pytest.raises(CommandError, match=rf"^Error: argument {name}: "):
+        call_command("heleket_sandbox", option)
 
 
 def test_the_command_says_that_its_port_is_taken(server):

@@ -127,6 +127,12 @@ def test_g83_the_live_check_says_what_the_server_says(client, requester, wallet,
     assert client.get(ESTIMATE, asked).json()["note"] == said
 
 
+def test_g83_a_comma_is_named_before_a_coin_is_chosen(client, requester, wallet):
+    note = client.get(ESTIMATE, {"wallet": wallet.pk, "amount": "1,5"}).json()["note"]
+
+    assert note == "There is a comma in the amount. Write 1.5 instead."
+
+
 def test_g83_the_field_of_an_amount_names_the_comma_of_a_keypad(client, requester, wallet):
     page = client.post(add_url(wallet), data(wallet, amount="1,5")).content.decode()
 

@@ -227,6 +227,7 @@ def test_a_decision_in_a_queue_opens_the_next_one(client, approver):
     first, second, last = reversed([PayoutFactory() for _ in range(3)])
 
     opened = client.get(NEXT, MINE)
+    assert f'href="{opened.url}"' in text_of(client.get(LIST, {"queue": "mine"}))
     assert opened.url == f"{page_of(first)}?_changelist_filters=queue%3Dmine"
     for payout, following in [(first, second), (second, last)]:
         page = client.get(opened.url)

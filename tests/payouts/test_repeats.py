@@ -186,5 +186,5 @@ def test_g25_a_form_sent_again_leads_to_the_known_payout(form, since):
     assert again.status_code == 302
     assert again.url == first.url
     page = form(amount="99").content.decode()
-    assert f"already used for another payout, {Payout.objects.get()}" in page
+    assert f"already used for {Payout.objects.get()}" in page
     assert all_rows() == before

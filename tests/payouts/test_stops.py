@@ -216,6 +216,20 @@ def test_g72_the_act_itself_is_done_by_nobody_to_themselves(boss):
     assert state() == before
 
 
+@pytest.mark.parametrize("roles", [[], ["Approver"], ["User manager"]])
+def test_g72_the_act_itself_asks_for_the_right(boss, amira, roles):
+    """Who manages users stops amira, but no superuser."""
+    actor, before = Actor.staff(StaffFactory(roles=roles), Channel.ADMIN), state()
+
+    for whom in [boss] if roles == ["User manager"] else [boss, amira]:
+        with pytest.raises(NotAllowed):
+            people.disable(whom, reason="Fraud", actor=actor)
+        with pytest.raises(NotAllowed):
+            people.enable(whom, seen=0, reason="Fraud", actor=actor)
+
+    assert state() == before
+
+
 def test_g72_no_get_stops_anybody(client, boss, amira):
     client.get(act_url("disable", amira), {"reason": "x"})
     assert User.objects.get(pk=amira.pk).is_active

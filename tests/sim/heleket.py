@@ -163,5 +163,6 @@ class Phone(heleket.HeleketClient):
 
     def _payout(self, path: str, body: bytes, deadline: float | None) -> heleket.RemotePayout:
         remote = super()._payout(path, body, deadline)
-        self.world.oracle.hears(json.loads(body)["order_id"], remote)
+        if order_id := json.loads(body).get("order_id"):
+            self.world.oracle.hears(order_id, remote)
         return remote

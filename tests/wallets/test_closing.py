@@ -77,7 +77,14 @@ def test_g72_closing_asks_first_and_is_kept_with_its_reason(client, boss, payee)
     assert chain.first_broken(events) is None
 
 
-@pytest.mark.parametrize("reason", ["", "  ", "x" * 101, "a\u200bb", "two\nlines", "a\x00"])
+def test_a_long_reason_is_kept_whole_with_the_closing(client, payee):
+    client.post(turn_url(payee, "close"), {"reason": "x" * 500})
+
+    assert DeskEvent.objects.get().reason == "x" * 500
+    assert payee.history.first().history_change_reason == "x" * 99 + "…"
+
+
+@pytest.mark.parametrize("reason", ["", "  ", "x" * 501, "a\u200bb", "two\nlines", "a\x00"])
 def test_g72_closing_needs_a_reason_that_can_be_kept(client, payee, boss, reason):
     response = client.post(turn_url(payee, "close"), {"reason": reason})
 

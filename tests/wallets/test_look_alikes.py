@@ -5,10 +5,9 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.urls import reverse
 
-from audit.actor import Actor, Channel
 from audit.refusals import Refused
 from audit.texts import one_line
-from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory, requester
 from wallets import services
 from wallets.models import Client, Wallet
 
@@ -74,8 +73,7 @@ def test_g35_what_can_be_seen_is_accepted(text):
 def test_g35_a_client_with_unseen_characters_is_refused(field, text):
     with pytest.raises(Refused, match=unicodedata.name(max(text))):
         services.add_client(
-            **{"external_id": "C-1", "name": "Ann", "actor": Actor.system(Channel.ADMIN)}
-            | {field: text}
+            **{"external_id": "C-1", "name": "Ann", "actor": requester()} | {field: text}
         )
 
     assert not Client.objects.exists()
@@ -90,7 +88,7 @@ def test_g35_a_wallets_label_with_unseen_characters_is_refused():
             network="tron",
             address=address,
             label="a\u200b",
-            actor=Actor.system(Channel.ADMIN),
+            actor=requester(),
         )
 
     assert not Wallet.objects.exists()
@@ -121,10 +119,10 @@ def test_g35_the_page_says_so_beside_the_field(client, staff, field):
 @pytest.mark.django_db
 @pytest.mark.parametrize("kind", ALIKE)
 def test_g79_an_id_that_looks_the_same_is_refused(client, staff, kind):
-    services.add_client(external_id=ID, name="Ann", actor=Actor.system(Channel.ADMIN))
+    services.add_client(external_id=ID, name="Ann", actor=requester())
 
     with pytest.raises(Refused, match="look-alike external id already exists: Ann"):
-        services.add_client(external_id=ALIKE[kind], name="Ben", actor=Actor.system(Channel.ADMIN))
+        services.add_client(external_id=ALIKE[kind], name="Ben", actor=requester())
     response = add(client, external_id=ALIKE[kind])
 
     assert "already exists" in str(response.context["adminform"].form.errors["external_id"])
@@ -147,7 +145,7 @@ def test_g79_the_database_keeps_ids_apart_that_look_the_same(kind):
 def test_g79_an_id_of_mixed_alphabets_is_refused(client, staff, mixed):
     mixed = mixed.replace("\u0421-1", "\u0421Z-1")
     with pytest.raises(Refused, match="different alphabets"):
-        services.add_client(external_id=mixed, name="Ann", actor=Actor.system(Channel.ADMIN))
+        services.add_client(external_id=mixed, name="Ann", actor=requester())
 
     assert "alphabets" in str(add(client, external_id=mixed).context["adminform"].form.errors)
     assert not Client.objects.exists()
@@ -159,7 +157,7 @@ def test_g79_texts_are_stored_composed_and_found_so():
         external_id="Mu\u0308-1",
         name=" Zoe\u0308 ",
         group="e\u0301quipe",
-        actor=Actor.system(Channel.ADMIN),
+        actor=requester(),
     )
 
     stored = Client.objects.get()
@@ -172,10 +170,10 @@ def test_g79_texts_are_stored_composed_and_found_so():
     "name", ["ann lee", "Ann\u00a0Lee", "\u0410nn Lee", "Ａｎｎ Lee", "Ann Lee"]
 )
 def test_g79_a_name_that_looks_the_same_is_shown_and_confirmed(client, staff, name):
-    services.add_client(external_id="C-1", name="Ann Lee", actor=Actor.system(Channel.ADMIN))
+    services.add_client(external_id="C-1", name="Ann Lee", actor=requester())
 
     with pytest.raises(Refused, match=r"looks the same: Ann Lee \(C-1\)"):
-        services.add_client(external_id="C-2", name=name, actor=Actor.system(Channel.ADMIN))
+        services.add_client(external_id="C-2", name=name, actor=requester())
     form = add(client, name=name).context["adminform"].form
     assert "Ann Lee (C-1)" in str(form.errors["name"])
     assert not form["is_another"].is_hidden

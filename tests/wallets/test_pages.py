@@ -166,7 +166,7 @@ def test_a_new_label_is_in_the_history_in_words(client, requester):
 
     changed, _added = client.get(page_of(wallet)).context["history"]
 
-    assert changed.title == "Label: Old → New, preferred currency: — → TRX"
+    assert changed.title == "Label: Old → New, preferred coin: — → TRX"
 
 
 # Explorers

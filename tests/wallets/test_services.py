@@ -12,7 +12,7 @@ from audit import chain, clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from audit.refusals import NotAllowed, Refused
-from tests.factories import ClientFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, StaffFactory, UserFactory, WalletFactory, requester
 from wallets import operations as wallet_operations
 from wallets import services
 from wallets.errors import InvalidAddress
@@ -73,7 +73,7 @@ def test_a_status_cannot_be_assigned():
 
 
 def test_a_client_is_added_with_its_history():
-    by = UserFactory()
+    by = person("add_client")
 
     client = services.add_client(
         external_id="C-1",
@@ -118,24 +118,22 @@ def test_clients_wallets_and_their_histories_are_dated_by_the_desks_clock():
 )
 def test_d5_a_client_that_cannot_be_shown_cleanly_is_refused(wrong):
     with pytest.raises(Refused):
-        services.add_client(
-            **{"external_id": "C-1", "name": "Ann", "actor": Actor.system(Channel.ADMIN)} | wrong
-        )
+        services.add_client(**{"external_id": "C-1", "name": "Ann", "actor": requester()} | wrong)
 
     assert not Client.objects.exists()
 
 
 def test_an_external_id_is_taken_once():
-    services.add_client(external_id="C-1", name="Ann", actor=Actor.system(Channel.ADMIN))
+    services.add_client(external_id="C-1", name="Ann", actor=requester())
 
     with pytest.raises(Refused, match="already exists"):
-        services.add_client(external_id="C-1", name="Ben", actor=Actor.system(Channel.ADMIN))
+        services.add_client(external_id="C-1", name="Ben", actor=requester())
 
     assert Client.objects.get().name == "Ann"
 
 
 def test_a_wallet_is_stored_in_canonical_form_and_waits():
-    by = UserFactory()
+    by = person("add_wallet")
 
     actor = Actor.staff(by, Channel.ADMIN)
     wallet = services.add_wallet(ClientFactory(), network="eth", address=ETH.lower(), actor=actor)
@@ -145,33 +143,47 @@ def test_a_wallet_is_stored_in_canonical_form_and_waits():
     assert stored.history.get().history_user == by
 
 
+@pytest.mark.parametrize(
+    "actor",
+    [
+        lambda: Actor.system(Channel.WORKER),
+        lambda: Actor.staff(person("view_wallet"), Channel.ADMIN),
+    ],
+    ids=["nobody", "somebody without the right"],
+)
+def test_adding_itself_asks_for_the_right(actor):
+    client = ClientFactory()
+
+    with pytest.raises(NotAllowed, match="right"):
+        services.add_client(external_id="C-1", name="Ann", actor=actor())
+    with pytest.raises(NotAllowed, match="right"):
+        services.add_wallet(client, network="eth", address=ETH, actor=actor())
+
+    assert Client.objects.get() == client
+    assert not Wallet.objects.exists()
+
+
 def test_d4_a_wallet_with_a_foreign_address_is_refused():
     with pytest.raises(InvalidAddress, match="address of TRON"):
-        services.add_wallet(
-            ClientFactory(), network="eth", address=TRON, actor=Actor.system(Channel.ADMIN)
-        )
+        services.add_wallet(ClientFactory(), network="eth", address=TRON, actor=requester())
 
     assert not Wallet.objects.exists()
 
 
 def test_the_same_wallet_in_another_spelling_is_refused():
     client = ClientFactory()
-    services.add_wallet(client, network="eth", address=ETH, actor=Actor.system(Channel.ADMIN))
+    services.add_wallet(client, network="eth", address=ETH, actor=requester())
 
     with pytest.raises(Refused, match="already has this wallet"):
-        services.add_wallet(
-            client, network="eth", address=ETH.lower(), actor=Actor.system(Channel.ADMIN)
-        )
+        services.add_wallet(client, network="eth", address=ETH.lower(), actor=requester())
 
     assert client.wallets.count() == 1
 
 
 def test_the_same_address_with_another_memo_is_another_wallet():
     client, address = ClientFactory(), "UQCD39VS5jcptHL8vMjEXrzGaRcCVYto7HUn4bpAOg8xqEBI"
-    services.add_wallet(client, network="ton", address=address, actor=Actor.system(Channel.ADMIN))
-    services.add_wallet(
-        client, network="ton", address=address, memo="7", actor=Actor.system(Channel.ADMIN)
-    )
+    services.add_wallet(client, network="ton", address=address, actor=requester())
+    services.add_wallet(client, network="ton", address=address, memo="7", actor=requester())
 
     assert client.wallets.count() == 2
 
@@ -182,7 +194,7 @@ def test_an_inactive_client_gets_no_wallet():
             ClientFactory(is_active=False),
             network="tron",
             address=TRON,
-            actor=Actor.system(Channel.ADMIN),
+            actor=requester(),
         )
 
     assert not Wallet.objects.exists()
@@ -361,7 +373,7 @@ def test_a_released_wallet_has_to_be_approved_again(approver):
 
 
 def test_i4_what_decides_where_money_goes_is_sealed(approver):
-    rosa = Actor.staff(UserFactory(username="rosa"), Channel.ADMIN)
+    rosa = Actor.staff(StaffFactory(username="rosa", roles=["Requester"]), Channel.ADMIN)
     client = ClientFactory(name="Ann Lee", email="ann@example.com")
     wallet = services.add_wallet(client, network="eth", address=ETH, label="Ann", actor=rosa)
     arno = Actor.staff(approver, Channel.ADMIN)

@@ -10,12 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import heleket
-from audit.actor import Actor, Channel
 from audit.refusals import Refused
 from payouts.admin.search import search
 from payouts.models import Attempt, Payout
 from payouts.recording import difference
-from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, PayoutFactory, UserFactory, WalletFactory, requester
 from wallets import services
 from wallets.addresses import canonical, canonical_spellings, check_address
 from wallets.addresses import canonical as canonical_of_answer
@@ -136,13 +135,11 @@ def test_g33_base64_in_either_alphabet_is_one_account():
 @pytest.mark.parametrize(("network", "address"), ALL)
 def test_g33_no_second_wallet_for_the_same_destination(network, address):
     client = ClientFactory()
-    services.add_wallet(client, network=network, address=address, actor=Actor.system(Channel.ADMIN))
+    services.add_wallet(client, network=network, address=address, actor=requester())
 
     for text in spellings(network, address):
         with pytest.raises(Refused):
-            services.add_wallet(
-                client, network=network, address=text, actor=Actor.system(Channel.ADMIN)
-            )
+            services.add_wallet(client, network=network, address=text, actor=requester())
 
     assert Wallet.objects.count() == 1
 

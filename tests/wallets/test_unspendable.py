@@ -11,8 +11,7 @@ from bip_utils import (
 )
 from django.urls import reverse
 
-from audit.actor import Actor, Channel
-from tests.factories import ClientFactory, UserFactory, WalletFactory
+from tests.factories import ClientFactory, UserFactory, WalletFactory, requester
 from wallets import services
 from wallets.addresses import check_address
 from wallets.curves import on_ed25519, on_secp256k1
@@ -165,9 +164,7 @@ def test_g32_a_vault_is_added_and_approved_by_two_who_are_sure(client, settings)
 @pytest.mark.django_db
 def test_g32_by_services_too_a_doubt_has_to_be_settled():
     with pytest.raises(InvalidAddress, match="a program holds it"):
-        services.add_wallet(
-            ClientFactory(), network="sol", address=VAULT, actor=Actor.system(Channel.ADMIN)
-        )
+        services.add_wallet(ClientFactory(), network="sol", address=VAULT, actor=requester())
 
     assert not Wallet.objects.exists()
 

@@ -3,7 +3,7 @@
 import secrets
 import signal
 import threading
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from heleket.sandbox.courier import Courier
 from heleket.sandbox.gateway import Gateway
+from heleket.sandbox.rules import seconds
 from heleket.sandbox.server import Server
 from heleket.sandbox.switches import SWITCHES, switch
 
@@ -32,7 +33,7 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
-        parser.add_argument("--port", type=int, default=8010, help="0 takes a free one")
+        parser.add_argument("--port", type=port, default=8010, help="0 takes a free one")
         parser.add_argument("--tls", nargs=2, metavar=("CERT", "KEY"), help="serve https")
         parser.add_argument("--merchant-id")
         parser.add_argument("--payout-key")
@@ -41,15 +42,15 @@ class Command(BaseCommand):
         parser.add_argument(
             "--balance", action="append", default=[], metavar="COIN=AMOUNT", help="to begin with"
         )
-        parser.add_argument("--pace", type=float, default=5, metavar="SECONDS", help="per status")
-        parser.add_argument("--latency-ms", type=float, default=0, metavar="N", help="per answer")
+        parser.add_argument("--pace", type=seconds, default=5, metavar="SECONDS", help="per status")
+        parser.add_argument("--latency-ms", type=seconds, default=0, metavar="N", help="per answer")
         parser.add_argument(
             "--fault", action="append", default=[], metavar="NAME[=RATE]", help="always, or at RATE"
         )
         parser.add_argument("--seed", type=int, help="the same ids and chances every time")
-        parser.add_argument("--webhook-timeout", type=float, default=10, metavar="SECONDS")
+        parser.add_argument("--webhook-timeout", type=seconds, default=10, metavar="SECONDS")
         parser.add_argument(
-            "--webhook-pause", type=float, default=5, metavar="SECONDS", help="after a failure"
+            "--webhook-pause", type=seconds, default=5, metavar="SECONDS", help="after a failure"
         )
         parser.add_argument("--webhook-ca", metavar="CERT", help="trust this for https webhooks")
         group = parser.add_argument_group("points on which clients disagree; the first holds")
@@ -91,6 +92,13 @@ class Command(BaseCommand):
         self.stdout.flush()
 
 
+def port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number < 2**16:
+        raise ArgumentTypeError("a port is a number from 0 to 65535")
+    return number
+
+
 def make_gateway(options: dict[str, Any]) -> Gateway:
     """Build a new gateway, or the one that was saved. CommandError for what makes no sense."""
     given = (options["merchant_id"], options["payout_key"], options["payment_key"])
@@ -116,7 +124,7 @@ def make_gateway(options: dict[str, Any]) -> Gateway:
                 gateway.top_up(coin, amount)
         for name, rate in pairs(options["fault"]):
             gateway.faults.add(name, rate=float(rate or 1))
-    except (ValueError, ArithmeticError, KeyError) as exc:
+    except (OSError, ValueError, ArithmeticError, KeyError) as exc:
         raise CommandError(f"Cannot start the sandbox: {exc}") from exc
     for name in SWITCHES:
         switch(gateway, name, options[name])
