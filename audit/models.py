@@ -136,6 +136,9 @@ class DeskEvent(Event):
         CLOSE_CLIENT = "close_client", _("Client closed")
         REOPEN_CLIENT = "reopen_client", _("Client opened again")
         EXPORT = "export", _("List taken home")
+        ADD_DOCUMENT = "add_document", _("Document added")
+        ADD_CATEGORY = "add_category", _("Category added")
+        CHANGE_CATEGORY = "change_category", _("Category changed")
 
     objects = DeskEventQuerySet.as_manager()
 

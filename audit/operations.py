@@ -8,6 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from typing import Any, Generic, Protocol, TypeVar
 
+from django.utils.translation import gettext_lazy
+
 from audit.actor import Actor
 from audit.codes import NO_REASON, Code, Reason
 from audit.refusals import Refusal
@@ -86,6 +88,8 @@ class Operation(Generic[Row, Seen, Facts]):
     statuses: frozenset[Any]  # those it may start from
     takes_reason = False
     needs_reason = False
+    reason_label: Any = gettext_lazy("Reason")
+    reason_missing: Any = gettext_lazy("Say why. It is kept for ever.")
     unknown: Code  # of a row that does not exist
 
     @property

@@ -19,6 +19,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from audit.texts import folded
 
 MOST_WORDS = 8  # of a search
+FEWEST_LETTERS = 3  # of the beginning of a word
 FILLED_AT_ONCE = 500  # rows that a migration locks at a time
 APOSTROPHES = "'’‘ʼʹ′´`"
 # Letters that are no other letter with a mark, and what people type for them.
@@ -79,26 +80,31 @@ def fill(rows: models.Manager[Any], number: str = "pk") -> None:
 
 @Searched.register_lookup
 class Words(Lookup):
-    """Rows that have each of these words, or one that begins with it; a number stands whole."""
+    """Rows that have each of these words, the last of which may be the beginning of one."""
 
     lookup_name = "words"
 
-    def words(self) -> list[str]:
-        return words_of(str(self.rhs))[:MOST_WORDS]
+    def words(self) -> list[tuple[str, bool]]:
+        """Return the words, each with whether it may go on. Numbers and short words are whole: half
+        of all rows have a word that begins with “p”."""
+        words = words_of(str(self.rhs))[:MOST_WORDS]
+        may_go_on = len(words[-1]) >= FEWEST_LETTERS and not words[-1].isdecimal()
+        return [(word, may_go_on and word is words[-1]) for word in words]
 
     def as_postgresql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
-        # Words are letters and digits alone, so nothing of them can end the quotes.
-        wanted = [f"'{word}'" if word.isdecimal() else f"'{word}':*" for word in self.words()]
+        # Words are letters and digits alone, so nothing of them can end the quotes. PostgreSQL
+        # knows how many rows have a word, and of a beginning too little: so it is given both.
+        wanted = (f"('{word}' | '{word}':*)" if on else f"'{word}'" for word, on in self.words())
         return f"{vector(column)} @@ %s::tsquery", (*params, " & ".join(wanted))
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         column, params = self.process_lhs(compiler, connection)
-        wanted = [f"% {word} %" if word.isdecimal() else f"% {word}%" for word in self.words()]
+        wanted = [f"% {word}%" if may_go_on else f"% {word} %" for word, may_go_on in self.words()]
         escaped = [each.replace("_", r"\_") for each in wanted]
         each_word = rf"' ' || {column} || ' ' LIKE %s ESCAPE '\'"
         values = (value for word in escaped for value in (*params, word))

@@ -1,9 +1,12 @@
-"""What people type: one line of text that can be seen, and names that look alike."""
+"""What people type: text that can be seen, and names that look alike; and how a time is written."""
 
 import re
 import unicodedata
+from datetime import datetime
 
 from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 
 from audit.codes import AuditCode, Code
 from audit.refusals import Refused
@@ -105,3 +108,16 @@ def optional(text: str, *, at_most: int = LONGEST_REASON) -> str:
     except ValidationError as exc:
         raise Refused(AuditCode(str(exc.code)), **(exc.params or {})) from exc
     return text
+
+
+def lines(text: str, *, at_most: int) -> str:
+    """Return text of any number of lines that is fit to be stored and shown, or raise Refused."""
+    text = text.strip()
+    if len(text) > at_most:
+        raise Refused(AuditCode.TOO_LONG, count=at_most)
+    return "\n".join(optional(line, at_most=at_most) for line in text.splitlines())
+
+
+def day_and_hour(at: datetime | None) -> str:
+    """Say when, in the time zone of the desk."""
+    return date_format(localtime(at), "DATETIME_FORMAT") if at else ""

@@ -153,3 +153,17 @@ def refuse_if(name: str, table: str, events: Sequence[str], condition: str, why:
             editor.execute(f"DROP TRIGGER {name}_{number}")
 
     return Trigger(name, create, drop)
+
+
+def replaced(before: Trigger, now: Trigger) -> Trigger:
+    """Let one trigger take the place of another of the same name."""
+
+    def create(editor: BaseDatabaseSchemaEditor) -> None:
+        before.drop(editor)
+        now.create(editor)
+
+    def drop(editor: BaseDatabaseSchemaEditor) -> None:
+        now.drop(editor)
+        before.create(editor)
+
+    return Trigger(now.name, create, drop)

@@ -158,6 +158,13 @@ def installation(name: str, default: str) -> str:
     return value
 
 
+def folder(name: str, default: str) -> str:
+    value = text(name, default)
+    if not Path(value).is_absolute():
+        raise refused(name, "must be a whole path, like /srv/desk/documents")
+    return value
+
+
 def time_zone(name: str, default: str) -> str:
     value = text(name, default)
     try:
@@ -260,6 +267,12 @@ VARIABLES = {
             database,
             f"sqlite:///{BASE_DIR / 'desk.sqlite3'}",
             "PostgreSQL for production. Without it: a SQLite file beside manage.py.",
+        ),
+        Variable(
+            "DOCUMENTS_FOLDER",
+            folder,
+            str(BASE_DIR / "documents"),
+            "Where the files are kept that people add to payouts, clients and wallets.",
         ),
         Variable(
             "INSTALLATION",

@@ -93,6 +93,12 @@ NAVIGATION: list[dict[str, Any]] = [
                 waits=wallets_to_approve,
             ),
             link(
+                gettext_lazy("Categories"),
+                "category",
+                "admin:payouts_category_changelist",
+                "payouts.view_category",
+            ),
+            link(
                 gettext_lazy("Services and fees"),
                 "sell",
                 "admin:wallets_payoutmethod_changelist",

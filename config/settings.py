@@ -105,6 +105,7 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
 
 DATABASES = {"default": database(env.value("DATABASE_URL"))}
 
+DOCUMENTS_FOLDER = env.value("DOCUMENTS_FOLDER")
 INSTALLATION = env.value("INSTALLATION")
 
 HELEKET_PROJECT_URL = env.value("HELEKET_PROJECT_URL")

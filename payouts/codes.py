@@ -86,10 +86,21 @@ class PayoutCode(Code):
         "no_maker",
         _("No person is known to have requested it, so nobody may approve it."),
     )
+    WAITS_FOR_ANSWER = (
+        "waits_for_answer",
+        _("It was sent back with a question. It can be approved once that is answered."),
+    )
+    NO_QUESTION = "no_question", _("No question about it waits for an answer.")
+    EARLY = (
+        "early",
+        _("It is to be paid from %(at)s. A requester can change that; it then needs approval."),
+    )
 
     # Why a request is refused
     OTHER_CLIENT = "other_client", _("This wallet belongs to another client.")
     PURPOSE_MISSING = "purpose_missing", _("Say what the payout is for.")
+    CATEGORY_UNKNOWN = "category_unknown", _("“%(category)s” is not in the list of categories.")
+    DATE_TOO_FAR = "date_too_far", _("Choose a day within the next %(days)d days.")
     KEY_MISSING = "key_missing", _("The idempotency key is missing.")
     KEY_BLANK = "key_blank", _("The idempotency key is blank.")
     KEY_OF_OTHER_ORIGIN = (
@@ -99,6 +110,18 @@ class PayoutCode(Code):
     KEY_USED = (
         "key_used",
         _("This key was already used for another payout, %(payout)s. Nothing was changed."),
+    )
+
+    # Why a note or a document is refused
+    NOTE_EMPTY = "note_empty", _("Write something, or add a file or a link.")
+    FILE_OR_LINK = "file_or_link", _("Add either a file or a link, not both.")
+    FILE_EMPTY = "file_empty", _("This file is empty.")
+    FILE_TOO_LARGE = "file_too_large", _("A file may have %(most)d MB at most.")
+    LINK_UNFIT = "link_unfit", _("A link begins with https:// or http://.")
+    FILE_GONE = "file_gone", _("The file is not in the folder of documents any more.")
+    FILE_CHANGED = (
+        "file_changed",
+        _("The file is no longer the one that was added, so it is not handed out."),
     )
 
     # Why another account of Heleket's is refused
@@ -122,6 +145,9 @@ class PayoutCode(Code):
         ),
     )
 
+    # What was said about one that waits for approval
+    SENT_BACK = "sent_back", _("Sent back with a question: “%(words)s”")
+    ANSWERED = "answered", _("The answer to the question: “%(words)s”")
     # Why one that was approved waits for approval still
     ANOTHER_APPROVAL = (
         "another_approval",
@@ -132,6 +158,7 @@ class PayoutCode(Code):
     )
 
     # Why one that is approved is not sent
+    BEFORE_DATE = "before_date", _("It is not paid before its date.")
     FORGED_HISTORY = "forged_history", _("Its history was changed outside the desk.")
     FORGED_STATUS = "forged_status", _("Its status is not what its sealed history tells.")
     FORGED_APPROVAL = (

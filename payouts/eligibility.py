@@ -12,6 +12,7 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from uuid import UUID
@@ -64,6 +65,7 @@ class Verdict:
     reason: Reason = NO_REASON
     waiting_for: WaitingFor = WaitingFor.APPROVALS
     is_forged: bool = False
+    until: datetime | None = None  # when that is known
 
 
 PASSES = Verdict(Says.PASS)
@@ -205,6 +207,9 @@ class Eligibility:
             return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
         if refusal := policy.judge(self.proposal(payout)):
             return Verdict(Says.VOID, refusal.reason)
+        if payout.is_early:
+            reason = Reason(PayoutCode.BEFORE_DATE)
+            return Verdict(Says.WAIT, reason, WaitingFor.DATE, until=payout.pay_from)
         service = self.services.get((payout.network, payout.currency))
         if refusal := refusal_of_service(service, payout.amount):
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)

@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.operations import Outcome
+from audit.texts import day_and_hour
 from payouts import heartbeats, shortage
 from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
@@ -120,6 +121,7 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
     """The switch and Heleket's pauses hold up many payouts, so they are not written on each."""
     own = WaitingFor(payout.waiting_for)
     may_be_sent = own in (WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY)
+    may_be_sent |= own == WaitingFor.DATE and not payout.is_early
     if payout.status == PayoutStatus.APPROVED and may_be_sent:
         if not states.switch.is_on:
             return WaitingFor.SWITCH
@@ -226,6 +228,17 @@ def approvals(payout: Payout, states: States) -> Sentences:
     return text, _("An approver who had no hand in it."), _("Nothing until it is approved.")
 
 
+def question(payout: Payout, _states: States) -> Sentences:
+    who = _("A requester can answer it, or edit the payout.")
+    return payout.why.sentence, who, _("Nothing until it is answered.")
+
+
+def date(payout: Payout, _states: States) -> Sentences:
+    text = _("It is approved, and paid from %s on.") % day_and_hour(payout.pay_from)
+    who = _("A requester can give it another date; it then needs approval again.")
+    return text, who, _("The worker sends it then.")
+
+
 def release(payout: Payout, _states: States) -> Sentences:
     text = _("It was put on hold: %s") % payout.why.sentence
     return text, _("An approver can release it."), _("Nothing until it is released.")
@@ -233,7 +246,7 @@ def release(payout: Payout, _states: States) -> Sentences:
 
 def worker(payout: Payout, states: States) -> Sentences:
     text = _("It is approved and waits for the worker.")
-    if payout.why.sentence:
+    if payout.why.sentence and payout.waiting_for != WaitingFor.DATE:
         text = _("It goes out again, as nothing came of the last try: %s") % payout.why.sentence
     then = _("The worker sends it within seconds.")
     if not states.has_worker:
@@ -362,6 +375,8 @@ def asked_for_news(payout: Payout) -> str:
 
 EXPLAINERS = {
     WaitingFor.APPROVALS: approvals,
+    WaitingFor.ANSWER_OF_REQUESTER: question,
+    WaitingFor.DATE: date,
     WaitingFor.RELEASE: release,
     WaitingFor.WORKER: worker,
     WaitingFor.SWITCH: switch,

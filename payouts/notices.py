@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import Enum
 from uuid import UUID
@@ -13,6 +13,7 @@ from django.db.models.functions import RowNumber
 from django.utils.translation import gettext_lazy as _
 
 from audit.codes import Code, register
+from audit.texts import day_and_hour
 from payouts.eligibility import destinations_of, refusal_of_destination
 from payouts.models import USUAL_WAIT, EventType, Payout, PayoutEvent, PayoutQuerySet
 from wallets.amounts import format_amount
@@ -261,6 +262,8 @@ def edited(payout: Payout, edits: Sequence[PayoutEvent]) -> Notice:
     first = {name: fact for edit in reversed(edits) for name, fact in edit.facts.items()}
     if "old_network" in first:
         first["old_network"] = network_name(first["old_network"])
+    if old := first.get("old_pay_from"):
+        first["old_pay_from"] = day_and_hour(datetime.fromisoformat(old))
     now = {
         "old_money": payout.money,
         "old_network": network_name(payout.network),
@@ -268,6 +271,8 @@ def edited(payout: Payout, edits: Sequence[PayoutEvent]) -> Notice:
         "old_memo": payout.memo,
         "old_purpose": payout.purpose,
         "old_reference": payout.reference,
+        "old_category": payout.category,
+        "old_pay_from": day_and_hour(payout.pay_from),
     }
     changes = [
         f"{first[name] or '—'} → {fact or '—'}"

@@ -3,6 +3,7 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
@@ -15,7 +16,7 @@ from audit.actor import Actor
 from audit.codes import Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
-from audit.texts import needed, optional
+from audit.texts import day_and_hour, needed, optional
 from payouts import transitions, wakeups
 from payouts.codes import PayoutCode
 from payouts.controls import policy
@@ -39,7 +40,7 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from payouts.requests import exact_amount
+from payouts.requests import dated, exact_amount, refusal_of_terms
 from payouts.seen import Seen, stale
 from wallets.models import Wallet
 
@@ -86,6 +87,12 @@ def refusal_of_stopped(payout: Payout) -> Refusal | None:
     return None
 
 
+def refusal_of_question(payout: Payout) -> Refusal | None:
+    if payout.waiting_for == WaitingFor.ANSWER_OF_REQUESTER:
+        return Refusal(PayoutCode.WAITS_FOR_ANSWER)
+    return None
+
+
 class Approve(PayoutOperation[ApprovalFacts]):
     """Approve what the actor has seen. Makers never approve, superusers included."""
 
@@ -96,7 +103,7 @@ class Approve(PayoutOperation[ApprovalFacts]):
         return approval_facts(rows)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
-        refusal = super().refusal(row, facts, actor)
+        refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
         return refusal or refusal_of_approval(row, facts, actor.person_id)
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
@@ -106,6 +113,8 @@ class Approve(PayoutOperation[ApprovalFacts]):
             change.row.why = Reason(PayoutCode.ANOTHER_APPROVAL)
             return _("Approved by you. It needs another approval.")
         change.row.approve()
+        if change.row.is_early:
+            return _("Approved. It will be sent from %s on.") % day_and_hour(change.row.pay_from)
         return _("Approved. It will be sent.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
@@ -258,6 +267,12 @@ class Expedite(PayoutOperation[None]):
     permission = "payouts.send_payout"
     statuses = frozenset({PayoutStatus.APPROVED})
 
+    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+        if row.status in self.statuses and row.is_early:
+            early = Refusal(PayoutCode.EARLY, at=day_and_hour(row.pay_from))
+            return refusal_of_stopped(row) or early
+        return super().refusal(row, facts, actor)
+
     def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.EXPEDITE)
         make_due(change.row)
@@ -288,6 +303,8 @@ class Edit(PayoutOperation[None]):
     amount: Decimal
     purpose: str
     reference: str = ""
+    category: str = ""
+    pay_from: datetime | None = None
 
     permission = "payouts.edit_payout"
     takes_reason = True
@@ -305,7 +322,9 @@ class Edit(PayoutOperation[None]):
         except Refused as exc:
             return exc.refusal
         coin = (new["currency"], new["amount"])
-        if refusal := refusal_of_request(payout.client, self.wallet, *coin):
+        category = "" if self.category == payout.category else self.category  # it may be left out
+        refusal = refusal_of_request(payout.client, self.wallet, *coin)
+        if refusal := refusal or refusal_of_terms(category, self.pay_from):
             return refusal
         is_tried = payout.attempts.filter(generation=payout.generation).exists()
         return refusal_of_last_generation(payout) if is_tried else None
@@ -321,6 +340,8 @@ class Edit(PayoutOperation[None]):
             "amount": exact_amount(self.amount),
             "purpose": needed(self.purpose, PayoutCode.PURPOSE_MISSING, at_most=200),
             "reference": optional(self.reference, at_most=100),
+            "category": self.category,
+            "pay_from": self.pay_from,
         }
 
     def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
@@ -334,6 +355,8 @@ class Edit(PayoutOperation[None]):
             old_memo=payout.memo,
             old_purpose=payout.purpose,
             old_reference=payout.reference,
+            old_category=payout.category,
+            old_pay_from=dated("pay_from", payout).get("pay_from", ""),
         )
         for name, value in self.content().items():
             setattr(payout, name, value)
@@ -351,6 +374,7 @@ class Edit(PayoutOperation[None]):
 
 def content(payout: Payout) -> dict[str, Any]:
     names = ["wallet", "network", "address", "memo", "currency", "amount", "purpose", "reference"]
+    names += ["category", "pay_from"]
     return {name: getattr(payout, name) for name in names}
 
 

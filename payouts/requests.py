@@ -3,23 +3,27 @@
 import hashlib
 import json
 from collections.abc import Iterable
+from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from django.db import IntegrityError, transaction
 
-from audit import clock
+from audit import chain, clock
 from audit.actor import Actor
 from audit.operations import Change
-from audit.refusals import Refused
+from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import idempotency, transitions
 from payouts.codes import PayoutCode
 from payouts.eligibility import refusal_of_request
 from payouts.makers import Maker, add_makers
-from payouts.models import EventType, MakerRole, Origin, Payout, PayoutNumber
+from payouts.models import Category, EventType, MakerRole, Origin, Payout, PayoutNumber
 from wallets.amounts import exact, format_amount
 from wallets.codes import WalletCode
 from wallets.models import Client, Wallet
+
+FARTHEST = timedelta(days=366)  # nobody means a payout of the year after next
 
 
 def request_payout(
@@ -34,6 +38,8 @@ def request_payout(
     actor: Actor,
     installation: str,
     reference: str = "",
+    category: str = "",
+    pay_from: datetime | None = None,
     trigger: str = "",
     makers: Iterable[Maker] = (),
 ) -> Payout:
@@ -56,6 +62,8 @@ def request_payout(
         amount=exact_amount(amount),
         purpose=needed(purpose, PayoutCode.PURPOSE_MISSING, at_most=200),
         reference=optional(reference, at_most=100),
+        category=category,
+        pay_from=pay_from,
         origin=origin,
         trigger=trigger,
         idempotency_key=key,
@@ -66,7 +74,9 @@ def request_payout(
     payout.fingerprint = fingerprint(payout)
     if known := Payout.objects.filter(pk=payout.pk).first():
         return same_request(known, payout)
-    if refusal := refusal_of_request(client, wallet, payout.currency, payout.amount):
+    coin = (payout.currency, payout.amount)
+    refusal = refusal_of_request(client, wallet, *coin) or refusal_of_terms(category, pay_from)
+    if refusal:
         raise Refused.by(refusal)
     all_makers = {
         (wallet.added_by_id, MakerRole.WALLET),
@@ -75,7 +85,11 @@ def request_payout(
     }
     change = Change(payout)
     change.log_event(
-        EventType.REQUEST, money=payout.money, network=payout.network, address=payout.address
+        EventType.REQUEST,
+        money=payout.money,
+        network=payout.network,
+        address=payout.address,
+        **dated("pay_from", payout),
     )
     try:
         with transaction.atomic():
@@ -97,9 +111,23 @@ def exact_amount(amount: Decimal) -> Decimal:
         raise Refused(WalletCode.AMOUNT, why=exc) from exc
 
 
+def refusal_of_terms(category: str, pay_from: datetime | None) -> Refusal | None:
+    """Return why it cannot be of this kind, or be paid from this day on."""
+    if category and not Category.objects.filter(name=category, is_active=True).exists():
+        return Refusal(PayoutCode.CATEGORY_UNKNOWN, category=category)
+    if pay_from and pay_from > clock.now() + FARTHEST:
+        return Refusal(PayoutCode.DATE_TOO_FAR, days=FARTHEST.days)
+    return None
+
+
+def dated(name: str, payout: Payout) -> dict[str, str]:
+    """Return what an event says of a payout's date, if it has one."""
+    return {name: chain.stamp(payout.pay_from)} if payout.pay_from else {}
+
+
 def fingerprint(asked: Payout) -> str:
     """What a new payout was asked for. It is kept as asked, whatever is edited later."""
-    fields = [
+    fields: list[Any] = [
         asked.client_id,
         asked.wallet_id,
         asked.currency,
@@ -108,6 +136,11 @@ def fingerprint(asked: Payout) -> str:
         asked.reference,
         asked.origin,
     ]
+    # Named, and only where there is one: what was asked before there were any stays as it was.
+    if asked.category:
+        fields.append({"category": asked.category})
+    if asked.pay_from:
+        fields.append({"pay_from": chain.stamp(asked.pay_from)})
     return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
 
 

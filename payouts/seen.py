@@ -21,6 +21,8 @@ CHANGES = {
     EventType.EDIT: gettext_lazy("changed"),
     EventType.HOLD: gettext_lazy("put on hold"),
     EventType.RELEASE: gettext_lazy("released"),
+    EventType.SEND_BACK: gettext_lazy("sent back"),
+    EventType.ANSWER: gettext_lazy("answered"),
     EventType.VOID: gettext_lazy("approval void"),
     EventType.RETRY: gettext_lazy("tried again"),
 }
@@ -30,6 +32,7 @@ BESIDE = {
     "purpose": gettext_lazy("Its purpose is now “%s”."),
     "reference": gettext_lazy("Its reference is now “%s”."),
     "client": gettext_lazy("Its client is now called “%s”."),
+    "category": gettext_lazy("Its category is now “%s”."),
 }
 
 

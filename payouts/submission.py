@@ -256,7 +256,7 @@ def may_go(change: Change[Payout], verdict: Verdict) -> bool:
         change.log_event(EventType.VOID, verdict.reason)
         payout.void(verdict.reason)
     else:
-        park(change, verdict.waiting_for, verdict.reason)
+        park(change, verdict.waiting_for, verdict.reason, until=verdict.until)
     payout.may_repeat = False  # so that Heleket is asked meanwhile
     return False
 
@@ -268,8 +268,14 @@ def alarm(payout: Payout, reason: Reason) -> None:
         log_event(DeskEvent.Type.FORGERY, reason, actor=WORKER, payout=payout)
 
 
-def park(change: Change[Payout], waiting_for: WaitingFor, reason: Reason) -> None:
-    """Let a payout wait and be looked at again later; log it once."""
+def park(
+    change: Change[Payout],
+    waiting_for: WaitingFor,
+    reason: Reason,
+    *,
+    until: datetime | None = None,
+) -> None:
+    """Let a payout wait and be looked at again later, or at that moment; log it once."""
     payout = change.row
     if (payout.waiting_for, payout.why) != (waiting_for, reason):
         change.log_event(EventType.WAIT, reason, waiting_for=waiting_for)
@@ -278,7 +284,8 @@ def park(change: Change[Payout], waiting_for: WaitingFor, reason: Reason) -> Non
     if payout.status == PayoutStatus.SUBMITTING:  # Heleket is asked each time
         wait = min(LOOK_AGAIN * 2 ** min(payout.poll_count, 4), LONGEST_LOOK)
         payout.poll_count += 1
-    payout.wait_for(waiting_for, due_at=clock.now() + wait)
+        until = None
+    payout.wait_for(waiting_for, due_at=until or clock.now() + wait)
 
 
 def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:

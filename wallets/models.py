@@ -23,6 +23,7 @@ from wallets.addresses import check_address
 from wallets.amounts import UNIT, AmountField, format_amount
 from wallets.codes import WalletCode
 from wallets.coins import NETWORKS, network_name
+from wallets.countries import countries, languages
 from wallets.errors import InvalidAddress
 from wallets.unspendable import doubt_about
 
@@ -114,6 +115,20 @@ class Client(Historied):
     group = models.CharField(
         gettext_lazy("group"), max_length=64, blank=True, validators=[one_line]
     )
+    language = models.CharField(
+        gettext_lazy("language"), max_length=12, blank=True, default="", choices=languages
+    )
+    country = models.CharField(
+        gettext_lazy("country"), max_length=2, blank=True, default="", choices=countries
+    )
+    tax_id = models.CharField(
+        gettext_lazy("tax id"),
+        max_length=64,
+        blank=True,
+        default="",
+        validators=[one_line],
+        help_text=gettext_lazy("The client's number at their tax office."),
+    )
     is_active = models.BooleanField(
         gettext_lazy("active"),
         default=True,
@@ -148,9 +163,8 @@ class Client(Historied):
         return f"{self.name} ({self.external_id})"
 
     def clean(self) -> None:
-        self.external_id, self.name, self.group = (
-            stored(text) for text in (self.external_id, self.name, self.group)
-        )
+        for name in ("external_id", "name", "group", "tax_id"):
+            setattr(self, name, stored(getattr(self, name)))
         if not self._state.adding:
             return
         alike = Client.objects.filter(folded_id=folded(self.external_id)).first()

@@ -40,6 +40,9 @@ def add_client(
     name: str,
     email: str = "",
     group: str = "",
+    language: str = "",
+    country: str = "",
+    tax_id: str = "",
     is_another: bool = False,
     actor: Actor,
 ) -> Client:
@@ -50,6 +53,9 @@ def add_client(
         name=stored(name),
         email=email,
         group=stored(group),
+        language=language,
+        country=country,
+        tax_id=stored(tax_id),
         created_by=actor.person,
     )
     if not is_another and (refusal := refusal_of_name(client)):

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from config.demo import people
 from config.demo.story import INFO, Story
-from payouts import operations
+from payouts import operations, send_backs
 from payouts.models import Discrepancy, Payout
 from payouts.seen import see
 from wallets.services import sync_services
@@ -61,6 +61,7 @@ def is_edited(story: Story) -> None:
         currency=payout.currency,
         amount=payout.amount - 50,
         purpose=payout.purpose,
+        category=payout.category,
     )
     reason = "The advance of 50 was forgotten."
     operations.edit_payout(seen, edit, reason=reason, actor=story.actor("rosa"))
@@ -267,6 +268,21 @@ def waits_for_its_wallet(story: Story) -> None:
     story.send()
 
 
+def is_sent_back(story: Story) -> None:
+    payout = story.request("USDC", dollars=690, by="rosa")
+    story.wait(seconds=50)
+    question = "Which contract is this for? Please add it."
+    story.act(send_backs.SEND_BACK, payout, question, by="arno")
+
+
+def has_a_date(story: Story) -> None:
+    """Approved today, and paid tomorrow morning."""
+    tomorrow = (story.clock.now + timedelta(days=1)).replace(hour=9, minute=0, second=0)
+    payout = story.request("TRX", dollars=140, pay_from=tomorrow.replace(microsecond=0))
+    story.wait(seconds=20)
+    story.approve(payout)
+
+
 TODAY: dict[timedelta, Incident] = {
     timedelta(hours=5): waits_for_a_service,
     timedelta(hours=4): is_requested("USDT", 3750, by="rosa"),
@@ -279,6 +295,8 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(minutes=8): is_requested("SOL", 260, by="rafael"),
     timedelta(minutes=6): is_requested("USDT", 150, by="rosa"),
     timedelta(minutes=5): loses_its_request,
+    timedelta(minutes=4): is_sent_back,
+    timedelta(minutes=2): has_a_date,
     timedelta(minutes=1): sets_off,
 }
 

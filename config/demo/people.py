@@ -9,6 +9,7 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from config.demo.clock import Clock
+from payouts.categories import add_category
 from payouts.staff.roles import ROLES
 from wallets import services
 from wallets.models import Client, Wallet, WalletStatus
@@ -26,6 +27,7 @@ STAFF = [
     ("olga", "Olga Petrenko", "Operator"),
     ("petra", "Petra Horvat", "Policy manager"),
     ("uma", "Uma Krishnan", "User manager"),
+    ("sami", "Sami Rahal", "Support"),
     ("aiko", "Aiko Mori", "Auditor"),
     ("admin", "Ada Minh", "superuser"),
 ]
@@ -43,6 +45,7 @@ class Place:
     status: WalletStatus = WalletStatus.ACTIVE
 
 
+CATEGORIES = ["Commission", "Fee", "Invoice", "Prize", "Refund"]
 FREELANCERS, PARTNERS, SUPPLIERS = "Freelancers", "Partners", "Suppliers"
 NEW, FROZEN, ARCHIVED = WalletStatus.NEW, WalletStatus.FROZEN, WalletStatus.ARCHIVED
 
@@ -225,8 +228,10 @@ def hire() -> dict[str, User]:
 
 
 def register(staff: dict[str, User], time: Clock) -> None:
-    """Add the clients, and their wallets but the new ones, which are approved an hour later."""
+    """Add categories, clients and their wallets but the new ones, approved an hour later."""
     rosa, rafael, arno, amira = (actor(staff[each]) for each in ("rosa", "rafael", "arno", "amira"))
+    for name in CATEGORIES:
+        add_category(name, actor=actor(staff["petra"]))
     for number, (*who, _places) in enumerate(CLIENTS, 1001):
         add_client(f"C-{number}", *who, by=rosa)
     gone = add_client("C-0987", *GONE, by=rosa)

@@ -8,6 +8,7 @@ from config import environment
 FOLDER = environment.BASE_DIR / ".demo"
 DATABASE = FOLDER / "desk.sqlite3"
 SEEDED = FOLDER / "seeded.sqlite3"  # of `manage.py seed`, if it is given no other database
+DOCUMENTS = FOLDER / "documents"
 STATE = FOLDER / "sandbox.json"  # written last: with it the example data is complete
 PORT_KEPT = FOLDER / "sandbox-port"
 
@@ -25,6 +26,7 @@ def use_demo_values(*, beside: bool = False) -> None:
     sandbox = sandbox_port()
     environment.use_made_up_values(
         DATABASE_URL=f"sqlite:///{DATABASE}",
+        DOCUMENTS_FOLDER=str(DOCUMENTS),
         DJANGO_SETTINGS_MODULE="config.settings",
         HELEKET_PROJECT_URL=f"http://127.0.0.1:{sandbox}",
         HELEKET_CALLBACK_URL=f"http://localhost:{web}/webhooks/heleket/",

@@ -7,6 +7,7 @@ and their chains are what real days would have left.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
@@ -38,14 +39,14 @@ FULL = 250_000  # dollars of each coin
 SCARCE = {"DOGE": 300, "HMSTR": 300}  # two stories of today are about these
 
 PURPOSES = [
-    ("Commission for {month}", ""),
-    ("Design work, milestone {digit}", "INV-{number}"),
-    ("Invoice {number}", "INV-{number}"),
-    ("Translation, {digit}0,000 words", "PO-{number}"),
-    ("Weekly affiliate share", "AFF-{number}"),
-    ("Prize, {month} tournament", ""),
-    ("Refund of a deposit", "CASE-{number}"),
-    ("Freight, {month}", "INV-{number}"),
+    ("Commission for {month}", "", "Commission"),
+    ("Design work, milestone {digit}", "INV-{number}", "Fee"),
+    ("Invoice {number}", "INV-{number}", "Invoice"),
+    ("Translation, {digit}0,000 words", "PO-{number}", "Fee"),
+    ("Weekly affiliate share", "AFF-{number}", "Commission"),
+    ("Prize, {month} tournament", "", "Prize"),
+    ("Refund of a deposit", "CASE-{number}", "Refund"),
+    ("Freight, {month}", "INV-{number}", "Invoice"),
 ]
 
 
@@ -68,12 +69,18 @@ class Story:
     # What people do
 
     def request(
-        self, coin: str = "", *, dollars: float = 0, purpose: str = "", by: str = ""
+        self,
+        coin: str = "",
+        *,
+        dollars: float = 0,
+        purpose: str = "",
+        by: str = "",
+        pay_from: datetime | None = None,
     ) -> Payout:
         """Request a payout; what is not given is left to chance."""
         coin = coin or self.chance.choice(self.usual_coins())
         wallet = self.chance.choice(self.wallets[coin])
-        words, reference = self.words(purpose)
+        words, reference, category = self.words(purpose)
         return request_payout(
             client=wallet.client,
             wallet=wallet,
@@ -81,6 +88,8 @@ class Story:
             amount=self.amount(wallet, coin, dollars or self.chance.lognormvariate(5.6, 0.9)),
             purpose=words,
             reference=reference,
+            category=category,
+            pay_from=pay_from,
             idempotency_key=idempotency.manual(UUID(int=self.chance.getrandbits(64))),
             origin=Origin.MANUAL,
             actor=self.actor(by or self.chance.choice(["rosa", "rosa", "rafael"])),
@@ -96,15 +105,15 @@ class Story:
         least = self.methods[wallet.network, coin].min_amount
         return max(worth(dollars, self.gateway.prices[coin]), least)
 
-    def words(self, purpose: str) -> tuple[str, str]:
-        """Return a purpose, the one that is given or one of PURPOSES, and a reference."""
-        text, reference = (purpose, "") if purpose else self.chance.choice(PURPOSES)
+    def words(self, purpose: str) -> tuple[str, str, str]:
+        """Return a purpose, given or one of PURPOSES, a reference and a category."""
+        text, reference, category = (purpose, "", "") if purpose else self.chance.choice(PURPOSES)
         words = {
             "month": f"{self.clock.now:%B}",
             "number": self.chance.randint(2001, 2999),
             "digit": self.chance.randint(1, 4),
         }
-        return text.format(**words), reference.format(**words)
+        return text.format(**words), reference.format(**words), category
 
     def actor(self, login: str) -> Actor:
         return Actor.staff(self.staff[login], Channel.ADMIN)

@@ -9,7 +9,7 @@ import heleket
 from audit.actor import Actor
 from audit.operations import Outcome, perform, refused
 from audit.refusals import Refusal, Refused
-from payouts import operations, polling, submission
+from payouts import operations, polling, send_backs, submission
 from payouts.gateway import accounts
 from payouts.gateway.codes import GatewayCode
 from payouts.models import Payout
@@ -87,6 +87,14 @@ ACTIONS = {
             "pause_circle",
             key="h",
             goes_on=True,
+        ),
+        PayoutAction(
+            "send_back",
+            gettext_lazy("Send back"),
+            gettext_lazy("It waits for the requester's answer, and then for approval again."),
+            send_backs.SEND_BACK,
+            "reply",
+            phrase=gettext_lazy("Send {rows} back"),
         ),
         PayoutAction(
             "reject",

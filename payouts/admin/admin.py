@@ -1,5 +1,27 @@
 """Where finance works: each module registers its pages."""
 
-from payouts.admin import clients, desk, discrepancies, methods, payouts, records, staff, wallets
+from payouts.admin import (
+    categories,
+    clients,
+    desk,
+    discrepancies,
+    methods,
+    notes,
+    payouts,
+    records,
+    staff,
+    wallets,
+)
 
-__all__ = ["clients", "desk", "discrepancies", "methods", "payouts", "records", "staff", "wallets"]
+__all__ = [
+    "categories",
+    "clients",
+    "desk",
+    "discrepancies",
+    "methods",
+    "notes",
+    "payouts",
+    "records",
+    "staff",
+    "wallets",
+]

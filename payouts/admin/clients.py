@@ -21,6 +21,7 @@ from unfold.decorators import display
 from audit.actor import Actor
 from payouts.admin import overview
 from payouts.admin.lasting import LastingAdmin, SeenForm
+from payouts.admin.notes import notes_beside
 from payouts.models import Payout
 from payouts.staff.forms import reason_field
 from payouts.staff.pages import StaffRequest, actor_of
@@ -121,7 +122,7 @@ class ClientAdmin(LastingAdmin):
 
     def get_fields(self, request: HttpRequest, obj: Client | None = None) -> list[str]:
         """The external id never changes."""
-        fields = ["name", "is_another", "email", "group"]
+        fields = ["name", "is_another", "email", "group", "language", "country", "tax_id"]
         if obj is None:
             return ["external_id", *fields]
         return self.fit_to_show(request, [*fields, "seen"])
@@ -139,6 +140,7 @@ class ClientAdmin(LastingAdmin):
         closing, may = closing_for(client), request.user.has_perm
         payouts = Payout.objects.for_client(client)
         return {
+            **notes_beside(client, actor_of(request)),
             "closing": closing if may("wallets.change_client") else None,
             "closing_url": self.url(closing.name, client.pk),
             "may_pay": client.is_active and may("payouts.add_payout"),

@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 
 from audit import clock
 from payouts.admin.widgets import Boxes, Choice
-from payouts.models import Approval, Origin, PayoutQuerySet, PayoutStatus
+from payouts.models import Approval, Category, Origin, PayoutQuerySet, PayoutStatus
 from wallets.amounts import AmountFormField
 from wallets.coins import NETWORKS
 from wallets.models import PayoutMethod
@@ -33,9 +33,20 @@ PERIODS = {
 }
 
 
+COMING, DATED = "coming", "dated"
+DATES = {
+    COMING: gettext_lazy("A day to come, the next first"),
+    DATED: gettext_lazy("Any day"),
+}
+
+
 def currencies() -> Choices:
     codes = PayoutMethod.objects.order_by("currency").values_list("currency", flat=True)
     return [ANY, *((code, code) for code in codes.distinct())]
+
+
+def categories() -> Choices:
+    return [ANY, *((name, name) for name in Category.objects.values_list("name", flat=True))]
 
 
 def people() -> Choices:
@@ -83,6 +94,8 @@ class FilterForm(PeriodForm):
     amount_to = AmountFormField(label=gettext_lazy("Amount to"), required=False)
     days = choice(gettext_lazy("Period"), [ANY, *PERIODS.items()])
     memo = forms.CharField(label=gettext_lazy("Memo"), required=False, max_length=30)
+    category = choice(gettext_lazy("Category"))
+    date = choice(gettext_lazy("Pay from"), [ANY, *DATES.items()])
     status__exact = boxes(gettext_lazy("Status"), PayoutStatus.choices)
     origin__exact = boxes(gettext_lazy("Origin"), Origin.choices)
 
@@ -90,6 +103,7 @@ class FilterForm(PeriodForm):
         super().__init__(*args, **kwargs)
         offered, staff = self.fields, people()
         offered["currency"].choices = currencies()  # type: ignore[attr-defined]
+        offered["category"].choices = categories()  # type: ignore[attr-defined]
         for name in ("requester", "approver"):
             offered[name].choices = staff  # type: ignore[attr-defined]
 
@@ -112,6 +126,10 @@ def since(days: str) -> Q:
     return Q(requested_at__gte=clock.now() - timedelta(days=int(days)))
 
 
+def on_a_date(which: str) -> Q:
+    return Q(pay_from__gt=clock.now()) if which == COMING else Q(pay_from__isnull=False)
+
+
 CONDITIONS: dict[str, Callable[[Any], Q]] = {
     "network": lambda network: Q(network=network),
     "currency": lambda currency: Q(currency=currency),
@@ -122,6 +140,8 @@ CONDITIONS: dict[str, Callable[[Any], Q]] = {
     "from_day": lambda day: Q(requested_at__gte=beginning_of(day)),
     "to_day": lambda day: Q(requested_at__lt=end_of(day)),
     "days": since,
+    "category": lambda category: Q(category=category),
+    "date": on_a_date,
     "status__exact": lambda statuses: Q(status__in=statuses),
     "origin__exact": lambda origins: Q(origin__in=origins),
     "memo": lambda memo: Q(memo=memo) & ~Q(memo=""),  # in these words it has an index
@@ -166,3 +186,8 @@ class PayoutFilter(ListFilter):
     def is_of_days(self) -> bool:
         """Whether days were chosen, which are found fastest in the order of time."""
         return bool(self.used_parameters.keys() & {"from_day", "to_day"})
+
+
+def is_by_date(request: HttpRequest) -> bool:
+    """Whether the list shows payouts with a date, so that this is what it is ordered by."""
+    return request.GET.get("date") in DATES

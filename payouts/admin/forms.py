@@ -1,20 +1,23 @@
 """Forms of the Admin: a payout by hand, its edit, and the reason for what is done."""
 
 from contextlib import suppress
+from datetime import datetime
 from typing import Any
 from uuid import UUID, uuid4
 
 from django import forms
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
+from django.utils.timezone import get_current_timezone_name, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
 
+from audit import clock
 from audit.texts import LONGEST_REASON
 from payouts import idempotency
 from payouts.eligibility import refusal_of_coin
-from payouts.models import Payout
+from payouts.models import Category, Payout
 from payouts.seen import see
 from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import ID
@@ -25,6 +28,7 @@ from wallets.display import in_groups
 from wallets.models import Client, PayoutMethod, Wallet
 
 MOST_EVENTS = 2**31 - 1
+BY_MINUTE = "%Y-%m-%dT%H:%M"  # as browsers write a day and an hour
 
 
 class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -83,10 +87,27 @@ class PayoutForm(forms.Form):
         help_text=gettext_lazy("Your own number for it, if there is one."),
     )
 
+    category = forms.ChoiceField(
+        label=gettext_lazy("Category"), required=False, widget=UnfoldAdminSelectWidget
+    )
+    pay_from = forms.DateTimeField(
+        label=gettext_lazy("Pay from"),
+        required=False,
+        widget=UnfoldAdminTextInputWidget(attrs={"type": "datetime-local"}),
+        error_messages={"invalid": gettext_lazy("Choose a day and an hour.")},
+    )
+
     known: Payout | None = None  # stored under this form's key already: nothing is judged again
 
-    def __init__(self, *args: Any, client: Client, **kwargs: Any) -> None:
+    def __init__(
+        self, *args: Any, client: Client, edited: Payout | None = None, **kwargs: Any
+    ) -> None:
         super().__init__(*args, **kwargs)
+        self.edited = edited
+        self.offer_categories()
+        zone = get_current_timezone_name()
+        help_text = _("Not sooner than this day and hour (%s). Empty: as soon as it is approved.")
+        self.fields["pay_from"].help_text = help_text % zone
         self.wallets = Wallet.objects.for_client(client)
         if self.known is None:
             self.wallets = self.wallets.active()
@@ -102,6 +123,25 @@ class PayoutForm(forms.Form):
         services = PayoutMethod.objects.available()
         there = services.filter(network__in=self.wallets.values("network")).order_by("currency")
         return list(there.values_list("currency", flat=True).distinct())
+
+    def offer_categories(self) -> None:
+        """Offer the list, and what a stored payout has though it is no longer in it."""
+        names = list(Category.objects.filter(is_active=True).values_list("name", flat=True))
+        stored = self.known or self.edited
+        if stored and stored.category not in ("", *names):
+            names.append(stored.category)
+        self.fields["category"].choices = [("", "—"), *zip(names, names, strict=True)]  # type: ignore[attr-defined]
+        if not names:
+            del self.fields["category"]
+
+    def clean_pay_from(self) -> datetime | None:
+        at: datetime | None = self.cleaned_data["pay_from"]
+        is_stored = self.known or (self.edited and self.edited.pay_from == at)
+        if at and not is_stored and at <= clock.now():
+            raise forms.ValidationError(
+                _("This moment has passed. Leave it empty to pay as soon as it is approved.")
+            )
+        return at
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -126,13 +166,13 @@ class AddForm(PayoutForm):
 
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
 
-    def __init__(self, data: Any, *, client: Client, wallet: str = "") -> None:
+    def __init__(self, data: Any, *, client: Client, wallet: str = "", initial: Any = None) -> None:
         with suppress(ValueError):
             key = idempotency.manual(UUID((data or {}).get("nonce", "")))
             self.known = Payout.objects.for_client(client).filter(idempotency_key=key).first()
-        super().__init__(data, client=client)
+        super().__init__(data, client=client, initial=initial)
         wallets = list(self.wallets[:2])
-        if len(wallets) == 1:
+        if len(wallets) == 1 and not initial:
             self.initial["wallet"] = wallets[0]
             if len(codes := self.codes()) == 1:
                 self.initial["currency"] = codes[0]
@@ -152,10 +192,12 @@ class EditForm(PayoutForm):
 
     @classmethod
     def showing(cls, payout: Payout) -> "EditForm":
-        names = ["wallet", "currency", "amount", "purpose", "reference"]
+        names = ["wallet", "currency", "amount", "purpose", "reference", "category"]
         shown = {name: getattr(payout, name) for name in names}
+        if payout.pay_from:
+            shown["pay_from"] = localtime(payout.pay_from).strftime(BY_MINUTE)
         [seen] = see([payout])
-        return cls(client=payout.client, initial={**shown, "seen": seen.token})
+        return cls(client=payout.client, edited=payout, initial={**shown, "seen": seen.token})
 
 
 class SwitchForm(forms.Form):

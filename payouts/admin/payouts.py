@@ -18,11 +18,23 @@ from unfold.decorators import display
 
 from audit.actor import Actor
 from audit.refusals import Refused
+from audit.texts import day_and_hour
 from payouts import operations
-from payouts.admin import balances, costs, dossier, exports, live, manual, queues, rows, table
+from payouts.admin import (
+    balances,
+    costs,
+    dossier,
+    exports,
+    live,
+    manual,
+    queues,
+    rows,
+    table,
+    talk,
+)
 from payouts.admin.deciding import DecidingPages
 from payouts.admin.exports import ExportPages
-from payouts.admin.filters import PayoutFilter
+from payouts.admin.filters import PayoutFilter, is_by_date
 from payouts.admin.forms import AddForm, EditForm
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.live import LivePages
@@ -74,6 +86,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
             *self.live_urls(),
             page("<uuid:object_id>/", self.show, "change"),
             page("<uuid:object_id>/edit/", self.edit, "edit"),
+            page("<uuid:object_id>/answer/", self.answer, "answer"),
             *self.deciding_urls(),
         ]
 
@@ -92,7 +105,13 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         waits = [rows.waits_column(moment_of(request).states)]
         if request.GET.get("queue") in queues.WITH_WHOM:
             waits.append(queues.whom_column(request))
-        return ["name", "state", *waits, "age", "sum", "who", "destination", "purpose"]
+        if not request.user.has_perm("payouts.view_flags"):
+            waits = []
+        dates = ["date"] if is_by_date(request) else []
+        return ["name", "state", *waits, "age", *dates, "sum", "who", "destination", "purpose"]
+
+    def get_ordering(self, request: HttpRequest) -> list[str]:
+        return ["pay_from", "-number"] if is_by_date(request) else ["-number"]
 
     def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         chosen, moment = request.GET.get("queue", ""), moment_of(request)
@@ -129,6 +148,10 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
     def age(self, payout: Payout) -> str:
         return ago(payout.requested_at)
 
+    @display(description=gettext_lazy("pay from"))
+    def date(self, payout: Payout) -> str:
+        return day_and_hour(payout.pay_from) or "—"
+
     @display(description=gettext_lazy("amount"), ordering="amount")
     def sum(self, payout: Payout) -> SafeString:
         return money(payout.amount, payout.currency)
@@ -147,14 +170,16 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
 
     def show(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
         payout = self.find(request, object_id)
+        actor = actor_of(request)
         states = States.now(shows_balances=request.user.has_perm(balances.RIGHT))
         shown = dossier.dossier(payout, states)
         context = {
             **shown,
             **self.deciding_context(request, payout),
+            **talk.talk_about(payout, actor),
             "live": live.payout_state(payout, shown["explanation"]),
             "live_url": self.url("live_one", payout.pk),
-            "may_edit": may_edit(payout, actor_of(request)),
+            "may_edit": may_edit(payout, actor),
         }
         return self.page(request, "payouts/page.html", str(payout), original=payout, **context)
 
@@ -185,7 +210,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         payout = self.find(request, object_id)
         form = EditForm.showing(payout)
         if request.method == "POST":
-            form = EditForm(request.POST, client=payout.client)
+            form = EditForm(request.POST, client=payout.client, edited=payout)
         actor = actor_of(request)
         return self.ask(
             request,
@@ -198,6 +223,9 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
             original=payout,
             possible=may_edit(payout, actor),
         )
+
+    def answer(self, request: StaffRequest, object_id: UUID) -> HttpResponse:
+        return talk.answer_page(self, request, self.find(request, object_id))
 
     # Add: the client, then the form, then a confirmation
 
@@ -213,8 +241,13 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
     def add_for(self, request: StaffRequest, client_id: int) -> HttpResponse:
         require(request, "payouts.add_payout")
         client = get_object_or_404(Client, pk=client_id)
-        wallet = request.GET.get("wallet", "")
-        form = AddForm(request.POST or None, client=client, wallet=wallet)
+        again = talk.requested_again(request, client)
+        form = AddForm(
+            request.POST or None,
+            client=client,
+            wallet=request.GET.get("wallet", ""),
+            initial=talk.filled_in_from(again),
+        )
         is_sent = request.method == "POST" and "back" not in request.POST
         if is_sent and form.known:
             return manual.answer_used_form(self, request, form, form.known)
@@ -224,7 +257,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
             if payout := self.save_new(request, client, form):
                 return redirect("admin:payouts_payout_change", payout.pk)
         title = _("Pay %s") % client.name
-        return self.page(request, "payouts/add.html", title, client=client, form=form)
+        return self.page(request, "payouts/add.html", title, client=client, form=form, again=again)
 
     def confirm_new(self, request: HttpRequest, client: Client, form: AddForm) -> HttpResponse:
         new = form.cleaned_data

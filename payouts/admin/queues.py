@@ -27,7 +27,6 @@ from payouts.staff.pages import StaffRequest
 
 NEWS = timedelta(days=30)  # so long a payout that failed stays in its requester's queue
 
-SENT_BACK = "answer_of_requester"  # what a payout waits for that an approver asked about
 WITH_WHOM = ("waiting", "operator")  # queues whose list says for whom each payout waits
 
 Status = PayoutStatus
@@ -47,13 +46,13 @@ class Queue:
 
 
 def mine(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
-    return payouts.pending().exclude(waiting_for=SENT_BACK).exclude(makers__person=person)
+    return payouts.awaiting_approval().exclude(makers__person=person)
 
 
 def own(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
     """What came back to its requester: with a question, on hold, or not paid in the end."""
     lately = Q(status__in=[Status.FAILED, Status.REJECTED], finished_at__gte=clock.now() - NEWS)
-    asked = Q(status=Status.PENDING, waiting_for=SENT_BACK)
+    asked = Q(status=Status.PENDING, waiting_for=WaitingFor.ANSWER_OF_REQUESTER)
     came_back = payouts.filter(lately | asked | Q(status=Status.HELD), requested_by=person)
     return came_back.exclude(effective=Effective.PAID)
 
@@ -187,7 +186,7 @@ def whom_it_waits_for(payout: Payout, moment: Moment) -> str:
 
 
 WHOM: dict[str, Any] = {
-    SENT_BACK: gettext_lazy("its requester"),
+    WaitingFor.ANSWER_OF_REQUESTER: gettext_lazy("its requester"),
     WaitingFor.APPROVALS: gettext_lazy("an approver"),
     WaitingFor.RELEASE: gettext_lazy("an approver"),
     WaitingFor.FUNDS: gettext_lazy("the treasury"),

@@ -1,12 +1,13 @@
 """Finding payouts by whatever somebody has at hand."""
 
 import re
+from contextlib import suppress
 from uuid import UUID
 
 from django.db.models import Q
 
 from audit.searching import words_of
-from payouts.models import Attempt, Origin, PayoutQuerySet
+from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.staff.pages import ID
 from wallets.addresses import canonical_spellings
 from wallets.amounts import InvalidAmount, parse_amount
@@ -23,17 +24,33 @@ def search(payouts: PayoutQuerySet, text: str) -> PayoutQuerySet:
     """Find by number, amount, reference, words of the purpose, memo, client, or a whole address,
     transaction, key or id of ours or Heleket's.
 
-    Clients and attempts are looked up first, so that each part of the search can use its index.
+    What names few payouts is looked up first: one condition that asks all of it of each payout
+    would be a slow one, and each lookup can use its index.
     """
-    found = Q(reference=text) | Q(address__in=spellings(text)) | (Q(memo=text) & ~Q(memo=""))
-    found |= Q(idempotency_key__in=[text, *(f"{origin}:{text}" for origin in Origin.values)])
-    found |= of_clients(text) | of_attempts(text)
-    if words_of(text):
-        found |= Q(searched__words=text)
-    for each in (of_number(text), of_id(text), of_amount(text)):
+    found = few(of_names(text)) | of_clients(text) | of_attempts(text)
+    for each in (of_number(text), of_amount(text), of_words(text)):
         if each is not None:
             found |= each
     return payouts.filter(found)
+
+
+def few(condition: Q) -> Q:
+    """Name the payouts themselves, unless they are many."""
+    ids = list(Payout.objects.filter(condition).values_list("pk", flat=True)[: MOST_IDS + 1])
+    return Q(pk__in=ids) if len(ids) <= MOST_IDS else condition
+
+
+def of_names(text: str) -> Q:
+    """What is found by the whole of a text alone."""
+    found = Q(reference=text) | Q(address__in=spellings(text)) | (Q(memo=text) & ~Q(memo=""))
+    found |= Q(idempotency_key__in=[text, *(f"{origin}:{text}" for origin in Origin.values)])
+    with suppress(ValueError):
+        found |= Q(pk=UUID(text))
+    return found
+
+
+def of_words(text: str) -> Q | None:
+    return Q(searched__words=text) if words_of(text) and not is_money(text) else None
 
 
 def of_number(text: str) -> Q | None:
@@ -41,11 +58,9 @@ def of_number(text: str) -> Q | None:
     return Q(number=int(match[1])) if match and ID.fullmatch(match[1]) else None
 
 
-def of_id(text: str) -> Q | None:
-    try:
-        return Q(pk=UUID(text))
-    except ValueError:
-        return None
+def is_money(text: str) -> bool:
+    """Whether it can be nothing but an amount: a whole number may stand in a purpose too."""
+    return bool(AMOUNT.fullmatch(text)) and not text.isdecimal()
 
 
 def of_amount(text: str) -> Q | None:

@@ -18,6 +18,7 @@ from audit.actor import Actor
 from audit.operations import Operation, Outcome, perform
 from payouts.admin import overview
 from payouts.admin.lasting import LastingAdmin
+from payouts.admin.notes import notes_beside
 from payouts.admin.templatetags.destinations import TONES
 from payouts.admin.wallet_forms import (
     WalletForm,
@@ -199,6 +200,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
             "why_not": why_not,
             "notices": [each for each in notices if each.sentence != why_not],
             **self.queue_context(request, wallet.pk),
+            **notes_beside(wallet, actor),
             "may_pay": can_be_paid and request.user.has_perm("payouts.add_payout"),
             "history": overview.history_of_wallet(wallet),
             "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': wallet.address})}",

@@ -12,6 +12,10 @@ class Migration(migrations.Migration):
         AddIndex("payout", models.Index(fields=["amount", "number"], name="payout_by_amount")),
         AddIndex(
             "payout",
+            models.Index(fields=["status", "amount", "number"], name="payout_by_status_amount"),
+        ),
+        AddIndex(
+            "payout",
             models.Index(fields=["requested_by", "-number"], name="payout_by_requester"),
         ),
         AddIndex("payout", models.Index(fields=["idempotency_key"], name="payout_by_key")),

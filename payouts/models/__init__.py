@@ -2,6 +2,7 @@
 
 from payouts.models.approval import Approval, PayoutMaker
 from payouts.models.attempt import FINAL_FAILURES, Attempt
+from payouts.models.category import Category
 from payouts.models.choices import (
     USUAL_WAIT,
     WITHOUT_CALL,
@@ -14,20 +15,24 @@ from payouts.models.choices import (
 )
 from payouts.models.discrepancy import Discrepancy
 from payouts.models.event import PayoutEvent
+from payouts.models.note import LONGEST_NOTE, Note
 from payouts.models.payout import LAST_GENERATION, Payout, PayoutNumber, PayoutQuerySet
 from payouts.models.webhook import WebhookDelivery
 
 __all__ = [
     "FINAL_FAILURES",
     "LAST_GENERATION",
+    "LONGEST_NOTE",
     "USUAL_WAIT",
     "WITHOUT_CALL",
     "Approval",
     "Attempt",
+    "Category",
     "Discrepancy",
     "Effective",
     "EventType",
     "MakerRole",
+    "Note",
     "Origin",
     "Payout",
     "PayoutEvent",

@@ -18,7 +18,9 @@ class PayoutStatus(models.TextChoices):
 
 class WaitingFor(models.TextChoices):
     APPROVALS = "approvals", _("approval")
+    ANSWER_OF_REQUESTER = "answer_of_requester", _("requester's answer")
     RELEASE = "release", _("release")
+    DATE = "date", _("its date")
     WORKER = "worker", _("worker")
     SWITCH = "switch", _("switch")
     FUNDS = "funds", _("funds")
@@ -68,6 +70,9 @@ class EventType(models.TextChoices):
     REJECT = "reject", _("Rejected")
     HOLD = "hold", _("Put on hold")
     RELEASE = "release", _("Released")
+    SEND_BACK = "send_back", _("Sent back with a question")
+    ANSWER = "answer", _("Answered")
+    ADD_DOCUMENT = "add_document", _("Document added")
     CANCEL = "cancel", _("Cancelled")
     REQUEST_CANCEL = "request_cancel", _("Cancellation asked for")
     WITHDRAW = "withdraw", _("Cancelled: Heleket never had it")

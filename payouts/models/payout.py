@@ -12,9 +12,10 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
-from audit import clock
+from audit import chain, clock
 from audit.codes import NO_REASON, CodeField, Reason
 from audit.searching import Searched
+from payouts.codes import PayoutCode
 from payouts.models.choices import (
     USUAL_WAIT,
     WITHOUT_CALL,
@@ -49,6 +50,14 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
     def due(self, at: datetime) -> "PayoutQuerySet":
         return self.filter(due_at__lte=at)
+
+    def awaiting_approval(self) -> "PayoutQuerySet":
+        """Those that an approver can decide about now."""
+        return self.pending().exclude(waiting_for=WaitingFor.ANSWER_OF_REQUESTER)
+
+    def sent_back(self) -> "PayoutQuerySet":
+        """Those with a question that the requester has not answered yet."""
+        return self.pending().filter(waiting_for=WaitingFor.ANSWER_OF_REQUESTER)
 
     def under_way(self) -> "PayoutQuerySet":
         return self.filter(status__in=[PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST])
@@ -85,7 +94,9 @@ class Payout(ReadAgain):
     currency = models.CharField(_("currency"), max_length=12)
     amount = AmountField(_("amount"))
     purpose = models.CharField(_("purpose"), max_length=200)
+    category = models.CharField(_("category"), max_length=64, default="", blank=True)
     reference = models.CharField(_("reference"), max_length=100, default="", blank=True)
+    pay_from = models.DateTimeField(_("pay from"), null=True, blank=True)  # not sooner
     origin = models.CharField(_("origin"), max_length=10, choices=Origin)
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
@@ -99,7 +110,7 @@ class Payout(ReadAgain):
     )
     waiting_for = models.CharField(
         _("waiting for"),
-        max_length=12,
+        max_length=20,
         choices=WaitingFor,
         default=WaitingFor.APPROVALS,
         blank=True,
@@ -137,7 +148,9 @@ class Payout(ReadAgain):
         default_permissions = ("add", "view")
         permissions = [
             ("edit_payout", _("Can edit a payout")),
+            ("answer_payout", _("Can answer an approver's question")),
             ("approve_payout", _("Can approve a payout")),
+            ("send_back_payout", _("Can send a payout back with a question")),
             ("reject_payout", _("Can reject a payout")),
             ("hold_payout", _("Can put a payout on hold")),
             ("release_payout", _("Can release a payout from hold")),
@@ -147,6 +160,7 @@ class Payout(ReadAgain):
             ("cancel_own_payout", _("Can cancel a payout requested by oneself")),
             ("retry_payout", _("Can retry a payout that was not paid")),
             ("export_payout", _("Can take lists of payouts and approvals home as a file")),
+            ("view_flags", _("Can see warnings about a payout, and what the staff says of it")),
         ]
         constraints = [
             models.UniqueConstraint("client", "idempotency_key", name="one_payout_per_key"),
@@ -177,6 +191,10 @@ class Payout(ReadAgain):
             models.Index(fields=["network", "-number"], name="payout_by_network"),
             models.Index(fields=["currency", "-number"], name="payout_by_currency"),
             models.Index(fields=["origin", "-number"], name="payout_by_origin"),
+            models.Index(fields=["category", "-number"], name="payout_by_category"),
+            models.Index(
+                fields=["pay_from"], name="payout_by_date", condition=Q(pay_from__isnull=False)
+            ),
             models.Index(fields=["requested_at"], name="payout_by_request"),
             models.Index(fields=["address"], name="payout_by_address"),
             models.Index(fields=["reference"], name="payout_by_reference"),
@@ -189,6 +207,7 @@ class Payout(ReadAgain):
                 fields=["effective"], name="payout_by_effective", condition=~Q(effective="")
             ),
             models.Index(fields=["amount", "number"], name="payout_by_amount"),
+            models.Index(fields=["status", "amount", "number"], name="payout_by_status_amount"),
             models.Index(fields=["requested_by", "-number"], name="payout_by_requester"),
             models.Index(fields=["idempotency_key"], name="payout_by_key"),
             models.Index(fields=["memo"], name="payout_by_memo", condition=~Q(memo="")),
@@ -251,7 +270,14 @@ class Payout(ReadAgain):
             self.address,
             self.memo or "",
         ]
+        if self.pay_from:
+            fields.append(chain.stamp(self.pay_from))
         return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+
+    @property
+    def is_early(self) -> bool:
+        """Whether the day and hour that it is to be paid from is still to come."""
+        return self.pay_from is not None and self.pay_from > clock.now()
 
     # Transitions change their own row in memory. Who makes one logs its event before.
 
@@ -260,11 +286,18 @@ class Payout(ReadAgain):
             self.waiting_for, self.waiting_since = what, clock.now()
         self.due_at = due_at
 
+    def wait_to_be_sent(self) -> None:
+        """Wait for the worker, from its date on."""
+        if self.is_early:
+            self.wait_for(WaitingFor.DATE, due_at=self.pay_from)
+        else:
+            self.wait_for(WaitingFor.WORKER, due_at=clock.now())
+
     @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
     def approve(self) -> None:
         """Allow sending. The caller stores the approval in the same transaction."""
         self.approved_at, self.why = clock.now(), NO_REASON
-        self.wait_for(WaitingFor.WORKER, due_at=self.approved_at)
+        self.wait_to_be_sent()
 
     @transition(
         status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED
@@ -307,6 +340,18 @@ class Payout(ReadAgain):
         """
         if self.status != PayoutStatus.HELD:
             self._start_over()
+
+    @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.PENDING)
+    def send_back(self, question: Reason) -> None:
+        """Have the requester answer or edit first. What approvals it has stand."""
+        self.why = question
+        self.wait_for(WaitingFor.ANSWER_OF_REQUESTER)
+
+    @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.PENDING)
+    def answer(self, answer: Reason) -> None:
+        """Back to the approvers as it was."""
+        self.why = answer
+        self.wait_for(WaitingFor.APPROVALS)
 
     @transition(status, source=PayoutStatus.APPROVED, target=PayoutStatus.PENDING)
     def void(self, reason: Reason) -> None:
@@ -376,10 +421,15 @@ class Payout(ReadAgain):
     def go_on(self) -> None:
         """Wait again for what its status waits for; what the worker handles is due at once."""
         usual = USUAL_WAIT.get(PayoutStatus(self.status), "")
+        if usual == WaitingFor.APPROVALS and self.reason_code == PayoutCode.SENT_BACK:
+            usual = WaitingFor.ANSWER_OF_REQUESTER
         if self.cancel_asked_at and self.status in WITHOUT_CALL:
             self.wait_for(WaitingFor.ANSWER)
             return
-        acts_alone = usual in (WaitingFor.WORKER, WaitingFor.ANSWER, WaitingFor.FINAL_WORD)
+        if usual == WaitingFor.WORKER:
+            self.wait_to_be_sent()
+            return
+        acts_alone = usual in (WaitingFor.ANSWER, WaitingFor.FINAL_WORD)
         self.wait_for(usual, due_at=clock.now() if acts_alone else None)
 
     def _start_over(self, reason: Reason = NO_REASON) -> None:

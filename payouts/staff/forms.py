@@ -32,6 +32,8 @@ class ConfirmForm(forms.Form):
     def __init__(self, *args: Any, operation: Operation[Any, Any, Any], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if operation.takes_reason:
-            self.fields["reason"].required = operation.needs_reason
+            field = self.fields["reason"]
+            field.required, field.label = operation.needs_reason, operation.reason_label
+            field.error_messages["required"] = operation.reason_missing
         else:
             del self.fields["reason"]

@@ -13,8 +13,11 @@ from django.db.models.functions import Concat
 ROLES: dict[str, list[str]] = {
     "Requester": [
         "payouts.view_payout",
+        "payouts.view_flags",
+        "payouts.add_note",
         "payouts.add_payout",
         "payouts.edit_payout",
+        "payouts.answer_payout",
         "payouts.cancel_own_payout",
         "wallets.view_client",
         "wallets.add_client",
@@ -27,7 +30,10 @@ ROLES: dict[str, list[str]] = {
     ],
     "Approver": [
         "payouts.view_payout",
+        "payouts.view_flags",
+        "payouts.add_note",
         "payouts.approve_payout",
+        "payouts.send_back_payout",
         "payouts.reject_payout",
         "payouts.hold_payout",
         "payouts.release_payout",
@@ -41,6 +47,8 @@ ROLES: dict[str, list[str]] = {
     ],
     "Operator": [
         "payouts.view_payout",
+        "payouts.view_flags",
+        "payouts.add_note",
         "payouts.send_payout",
         "payouts.ask_payout",
         "payouts.cancel_payout",
@@ -60,6 +68,11 @@ ROLES: dict[str, list[str]] = {
     ],
     "Policy manager": [
         "payouts.view_payout",
+        "payouts.view_flags",
+        "payouts.add_note",
+        "payouts.view_category",
+        "payouts.add_category",
+        "payouts.change_category",
         "payouts_controls.view_switch",
         "wallets.view_client",
         "wallets.view_wallet",
@@ -72,9 +85,19 @@ ROLES: dict[str, list[str]] = {
         "auth.change_user",
         "auth.view_group",
     ],
+    # Answers clients: sees neither balances nor warnings, policy or exports.
+    "Support": [
+        "payouts.view_payout",
+        "payouts.add_note",
+        "payouts.ask_payout",
+        "wallets.view_client",
+        "wallets.view_wallet",
+    ],
     "Auditor": [
         "payouts.view_payout",
         "payouts.export_payout",
+        "payouts.view_flags",
+        "payouts.view_category",
         "payouts.view_payoutevent",
         "audit.view_deskevent",
         "payouts.view_discrepancy",
@@ -98,7 +121,8 @@ DECIDERS = {"Approver", "Operator", "Policy manager"}
 MANAGES = {
     f"auth.{act}_{what}" for act in ("add", "change", "delete") for what in ("user", "group")
 }
-DECIDES = {right for role in DECIDERS for right in ROLES[role] if ".view_" not in right}
+BESIDE = {"payouts.add_note", "payouts.add_category", "payouts.change_category"}  # no decisions
+DECIDES = {right for role in DECIDERS for right in ROLES[role] if ".view_" not in right} - BESIDE
 
 
 def are_apart(roles: Iterable[str], rights: Iterable[str]) -> bool:

@@ -98,6 +98,7 @@ def url(password, rest="127.0.0.1:5432/desk", scheme="postgres"):
         ("HELEKET_PROJECT_URL", "https://[::1"),
         ("HELEKET_PROJECT_URL", "https://api.heleket.com:port"),
         ("HELEKET_PROJECT_URL", f"https://desk:{SECRET}@api.heleket.com"),
+        ("DOCUMENTS_FOLDER", "documents"),
         ("TIME_ZONE", "Europe/Rigga"),
         ("TIME_ZONE", "../etc/passwd"),
         ("TIME_ZONE", "Europe"),

@@ -20,7 +20,7 @@ from wallets.models import Wallet
 
 ARROWS = {
     "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}
-    | {"edit": "pending", "link": "broadcast"},
+    | {"edit": "pending", "send_back": "pending", "answer": "pending", "link": "broadcast"},
     "held": {"release": "pending", "reject": "rejected", "cancel": "cancelled", "edit": "held"}
     | {"link": "broadcast"},
     "approved": {"claim": "submitting", "hold": "held", "cancel": "cancelled", "edit": "pending"}

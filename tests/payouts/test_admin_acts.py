@@ -26,8 +26,9 @@ MAY = {
     "reject": {"Approver"},
     "hold": {"Approver"},
     "release": {"Approver"},
+    "send_back": {"Approver"},
     "send": {"Operator"},
-    "ask": {"Operator"},
+    "ask": {"Operator", "Support"},
     "cancel": {"Operator", "Requester"},
     "retry": {"Operator"},
 }
@@ -111,6 +112,7 @@ def test_c10_each_role_begins_only_its_own_acts(client, log_in, role, name):
         ("reject", "Approver", PayoutStatus.REJECTED),
         ("hold", "Approver", PayoutStatus.HELD),
         ("release", "Approver", PayoutStatus.PENDING),
+        ("send_back", "Approver", PayoutStatus.PENDING),
         ("cancel", "Operator", PayoutStatus.CANCELLED),
         ("retry", "Operator", PayoutStatus.PENDING),
         ("send", "Operator", PayoutStatus.BROADCAST),

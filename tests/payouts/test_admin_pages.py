@@ -229,7 +229,7 @@ def test_the_page_shows_the_whole_payout(client, log_in, heleket_client):
 def test_the_page_offers_what_this_person_may_do_now(client, log_in):
     pending, failed = PayoutFactory(), PayoutFactory(status=PayoutStatus.FAILED)
     offers = {
-        "Approver": ({"approve", "hold", "reject"}, set()),
+        "Approver": ({"approve", "hold", "send_back", "reject"}, set()),
         "Operator": ({"cancel"}, {"retry"}),
         "Requester": (set(), set()),
         "Auditor": (set(), set()),

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from audit.refusals import NotAllowed, Refused
-from payouts import endings, makers, operations
+from payouts import endings, makers, operations, send_backs
 from payouts.controls import switch
 from payouts.models import (
     Approval,
@@ -263,8 +263,9 @@ NEEDS = {
     "reject": {"Approver"},
     "hold": {"Approver"},
     "release": {"Approver"},
+    "send back": {"Approver"},
     "send": {"Operator"},
-    "ask": {"Operator"},
+    "ask": {"Operator", "Support"},
     "cancel": {"Operator"},
     "cancel own": {"Operator", "Requester"},
     "retry": {"Operator"},
@@ -283,6 +284,7 @@ def try_to(act, by):
         "reject": ("REJECT", {"reason": "No"}),
         "hold": ("HOLD", {"reason": "Look"}),
         "release": ("RELEASE", {}),
+        "send back": ("SEND_BACK", {"reason": "Which one?"}),
         "send": ("EXPEDITE", {}),
         "ask": ("REQUEST_CHECK", {}),
         "cancel": ("CANCEL", {"reason": "No"}),
@@ -293,7 +295,10 @@ def try_to(act, by):
         name, options = bulk[act]
         seen = see([payout])
         [outcome] = perform(
-            getattr(operations, name), seen, actor=Actor.staff(by, Channel.ADMIN), **options
+            getattr(send_backs if act == "send back" else operations, name),
+            seen,
+            actor=Actor.staff(by, Channel.ADMIN),
+            **options,
         )
         return outcome.done
     if act == "edit":

@@ -47,6 +47,7 @@ class Row(NamedTuple):
     network: str
     address: str
     memo: str
+    pay_from: object
 
     @property
     def terms(self) -> tuple[object, ...]:
@@ -201,7 +202,8 @@ class Oracle:
         self.writes = writes
         stored = rows(
             "SELECT id, number, status, last_event, generation, waiting_for, client_id, wallet_id, "
-            "currency, amount, network, address, memo FROM payouts_payout ORDER BY number"
+            "currency, amount, network, address, memo, pay_from FROM payouts_payout "
+            "ORDER BY number"
         )
         before, self.payouts = self.payouts, {each[0]: Row(*each) for each in stored}
         if before == self.payouts:
@@ -278,6 +280,9 @@ class Oracle:
     def judge_claim(self, payout: Row, act: str) -> None:
         """I2, I3, I14 at the moment of the claim."""
         self.nothing_is_out = False
+        is_early = payout.pay_from and as_time(payout.pay_from) > self.world.clock.now()
+        if is_early and not self.world.swarm.is_on("clock_jumps"):
+            raise Broken(f"I3 P-{payout.number}: {act} before {payout.pay_from}")
         if not self.sending_is_on():
             raise Broken(f"I14 P-{payout.number}: {act} while sending is paused")
         if self.approved.get(payout.id) != payout.terms:

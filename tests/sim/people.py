@@ -16,10 +16,11 @@ from django.db import connection
 from django.db.models import Q
 from django.urls import reverse
 
+from audit import clock
 from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from audit.refusals import Refused
-from payouts import endings, operations, outcomes, polling, submission
+from payouts import endings, operations, outcomes, polling, send_backs, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.models import Discrepancy, Origin, Payout, PayoutStatus
@@ -71,7 +72,7 @@ def account_for(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> None:
 
 def do(act_name: str, *statuses: str, **options: str) -> Act:
     """Return an act on one payout, or hastily on several, in one of these statuses."""
-    operation = getattr(operations, act_name)
+    operation = getattr(send_backs, act_name, None) or getattr(operations, act_name)
 
     def act(world: "World", name: str) -> None:
         found = list(Payout.objects.filter(status__in=statuses).order_by("number"))
@@ -100,6 +101,7 @@ def request(world: "World", name: str) -> None:
         "currency": coin,
         "amount": Decimal(world.chance.choice(AMOUNTS[coin])),
         "purpose": "Prize",
+        "pay_from": None,
         "idempotency_key": f"manual:{name} {world.step}",
     }
     if known and (len(known) >= MOST_PAYOUTS or world.chance.random() < 0.1):
@@ -110,6 +112,10 @@ def request(world: "World", name: str) -> None:
         else:
             content |= {"wallet": world.chance.choice(list(again.client.wallets.order_by("pk")))}
         content |= {"purpose": world.chance.choice(["Prize", "Prize", "Refund"])}
+        content |= {"pay_from": again.pay_from}
+    elif talks(world, 0.3):
+        hours = world.swarm.luck["talks"].uniform(0, 12)
+        content |= {"pay_from": clock.now() + timedelta(hours=hours)}
     payout = request_payout(
         **content,
         origin=Origin.MANUAL,
@@ -120,6 +126,12 @@ def request(world: "World", name: str) -> None:
     if asked != content:
         raise Broken(f"I13 {content} was asked for, and {payout} came back, which was {asked}")
     world.note(f"{name}: requests {payout} of {payout.money}")
+    if payout.pay_from:
+        world.note(f"{payout} has a date: {payout.pay_from:%d %H:%M:%S}")
+
+
+def talks(world: "World", rate: float) -> bool:
+    return world.swarm.talks and world.swarm.luck["talks"].random() < rate
 
 
 def edit(world: "World", name: str) -> None:
@@ -136,6 +148,7 @@ def edit(world: "World", name: str) -> None:
             currency=COINS[wallet.network],
             amount=Decimal(world.chance.choice(AMOUNTS[COINS[wallet.network]])),
             purpose="Prize",
+            pay_from=payout.pay_from if talks(world, 0.5) else None,
         ),
         reason="Changed",
         actor=Actor.staff(world.person(name), Channel.ADMIN),
@@ -149,6 +162,8 @@ hold = do("HOLD", "pending", "approved", reason="Wait")
 release = do("RELEASE", "held")
 cancel = do("CANCEL", "approved", "submitting", "broadcast", reason="Stop")
 retry = do("RETRY", "failed", reason="Again")
+send_back = do("SEND_BACK", "pending", reason="Which invoice?")
+answer = do("ANSWER", "pending", reason="The one of May")
 
 
 def approve_in_admin(world: "World", name: str) -> None:

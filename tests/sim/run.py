@@ -127,6 +127,9 @@ def cast(world: World) -> list[Player]:
             people.withdraw_service,
         ],
     }
+    if world.swarm.talks:
+        scripts["amira"].append(people.send_back)
+        scripts["rosa"] += [people.answer, people.answer]
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     return [*workers, *staff, *others]

@@ -8,6 +8,7 @@ import random
 from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
+TALKING = 0.25  # of the seeds; the others stay as they are known
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -60,6 +61,7 @@ class Swarm:
     without: frozenset[str] = frozenset()
     rates: dict[str, float] = field(init=False)
     luck: dict[str, random.Random] = field(init=False)
+    talks: bool = field(init=False)  # whether its people ask, answer and set dates
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -69,6 +71,8 @@ class Swarm:
             rates[name] = min(rates[name], 0.05)
         self.rates = {name: rates[name] for name in ALL if name in rates.keys() - self.without}
         self.luck = {name: random.Random(f"{name} {self.seed}") for name in ALL}
+        self.luck["talks"] = random.Random(f"do people talk {self.seed}")
+        self.talks = self.luck["talks"].random() < TALKING
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]

@@ -20,6 +20,7 @@ WORDS = [
     *["pauses sending", "resumes sending", "closes", "tops up", "tampers", "account is off"],
     *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
     *["h ahead", "already used for another"],
+    *["SEND_BACK .* Sent back", "ANSWER .* Answered", "has a date"],
 ]
 TOGETHER = [17, 20, 37, 56, 57]  # seeds that are known to bring all of them about
 

@@ -5,6 +5,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from audit.operations import perform
 from payouts.admin.wallets import WalletAdmin
 from tests.factories import (
@@ -15,7 +16,7 @@ from tests.factories import (
     WalletFactory,
 )
 from wallets import operations
-from wallets.models import Client, Wallet, WalletStatus
+from wallets.models import Client, Wallet, WalletEvent, WalletStatus
 
 TRON = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
 LIST = reverse("admin:wallets_wallet_changelist")
@@ -157,6 +158,28 @@ def test_a_client_is_added_and_edited_with_its_history(client, staff):
     assert stored.created_by == user
     assert [h.history_user for h in stored.history.all()] == [user, user]
     assert "Group: — → vip, name: Ann → Anna" in client.get(url).content.decode()
+
+
+def test_a_client_has_a_language_a_country_and_a_tax_id_that_no_event_seals(client, staff):
+    staff()
+    facts = {"language": "pt-br", "country": "BR", "tax_id": " 123.456.789-09 "}
+    named = {"external_id": "C-1", "name": "Ann", "email": "", "group": ""}
+
+    client.post(reverse("admin:wallets_client_add"), named | facts)
+
+    stored = Client.objects.get()
+    assert (stored.language, stored.country) == ("pt-br", "BR")
+    assert (stored.get_country_display(), stored.tax_id) == ("Brazil", "123.456.789-09")
+    url = reverse("admin:wallets_client_change", args=[stored.pk])
+    seen = {"seen": last_change(stored)}
+    refused = client.post(url, named | {"country": "XX", "tax_id": "x\u202e"} | seen)
+    assert errors(refused).keys() == {"country", "tax_id"}
+    client.post(url, named | facts | {"tax_id": "987"} | seen)
+    assert Client.objects.get().tax_id == "987"
+    sealed = [
+        each.data + each.reason for each in (*DeskEvent.objects.all(), *WalletEvent.objects.all())
+    ]
+    assert not any("123.456" in text or "987" in text for text in sealed)
 
 
 def test_an_existing_wallet_changes_its_label_alone(client, staff):

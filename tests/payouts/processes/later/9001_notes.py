@@ -13,7 +13,7 @@ class Migration(migrations.Migration):
         migrations.AddField("payout", "note", models.CharField(max_length=100, null=True)),
         migrations.AddField("attempt", "weight", models.IntegerField(default=1, db_default=1)),
         migrations.CreateModel(
-            "Note",
+            "Mark",
             [
                 ("id", models.BigAutoField(primary_key=True)),
                 ("payout", models.ForeignKey("payouts.Payout", models.PROTECT)),

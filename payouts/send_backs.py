@@ -1,0 +1,51 @@
+"""A payout that an approver has a question about: it waits for the requester, and comes back."""
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from audit.actor import Actor
+from audit.codes import Reason
+from audit.operations import Change, sources
+from audit.refusals import Refusal
+from payouts.codes import PayoutCode
+from payouts.models import EventType, Payout, WaitingFor
+from payouts.operations import PayoutOperation
+
+
+class SendBack(PayoutOperation[None]):
+    """Have the requester answer a question first. What approvals there are stand."""
+
+    permission = "payouts.send_back_payout"
+    takes_reason = True
+    needs_reason = True
+    reason_label = gettext_lazy("Question to the requester")
+    reason_missing = gettext_lazy("Ask a question. It is kept for ever.")
+    statuses = sources(Payout.send_back)
+
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
+        change.log_event(EventType.SEND_BACK, reason)
+        change.row.send_back(Reason(PayoutCode.SENT_BACK, reason.words))
+        return _("Sent back. It waits for the requester's answer.")
+
+
+class Answer(PayoutOperation[None]):
+    """Answer the question, and bring the payout back to the approvers as it was."""
+
+    permission = "payouts.answer_payout"
+    takes_reason = True
+    needs_reason = True
+    statuses = sources(Payout.answer)
+
+    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+        refusal = super().refusal(row, facts, actor)
+        if refusal or row.waiting_for == WaitingFor.ANSWER_OF_REQUESTER:
+            return refusal
+        return Refusal(PayoutCode.NO_QUESTION)
+
+    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
+        change.log_event(EventType.ANSWER, reason)
+        change.row.answer(Reason(PayoutCode.ANSWERED, reason.words))
+        return _("Answered. It waits for approval.")
+
+
+SEND_BACK, ANSWER = SendBack(), Answer()
