@@ -1,10 +1,12 @@
 """Writing events: what is sealed of an act, and the desk's own chain."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 from django.db import transaction
+from django.db.models import F, QuerySet
 
 from audit import chain, clock
 from audit.actor import Actor
@@ -59,6 +61,25 @@ def next_links(
         )
         previous = event.hash = chain.sealed(event.fields(), previous)
         yield event
+
+
+def links(
+    changes: Iterable[Change[Any]], actor: Actor, model: type[RowEvent], owner: str
+) -> list[RowEvent]:
+    """Turn the pending events of locked or new rows into the next links of their chains; `owner` is
+    the field in which an event of this model has its row."""
+    changes = [each for each in changes if each.events]
+    hashes: dict[Any, str] = {}
+    if known := [each.row.pk for each in changes if each.row.last_event]:
+        # Read after the lock, in a statement of its own: what stands last now stays last.
+        at_end = {f"{owner}__in": known, "number": F(f"{owner}__last_event")}
+        last: QuerySet[RowEvent] = QuerySet(model).filter(**at_end)
+        hashes = dict(last.values_list(f"{owner}_id", "hash"))
+    events: list[RowEvent] = []
+    for each in changes:
+        make = partial(model, **{f"{owner}_id": each.row.pk})
+        events += next_links(each, hashes.get(each.row.pk, ""), actor, make)
+    return events
 
 
 def log_event(

@@ -392,8 +392,10 @@ EXPLAINERS = {
 }
 
 # What happens next by itself of these is the worker's to do.
-BY_THE_WORKER = frozenset(EXPLAINERS) - {
-    WaitingFor.APPROVALS,
-    WaitingFor.RELEASE,
-    WaitingFor.SWITCH,
-}
+BY_THE_WORKER = frozenset(
+    {
+        *(WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY),
+        *(WaitingFor.SERVICE, WaitingFor.WALLET, WaitingFor.LIMIT, WaitingFor.RATE),
+        *(WaitingFor.ANSWER, WaitingFor.FINAL_WORD),
+    }
+)

@@ -13,16 +13,14 @@ and the chain; the database then ends one of them, and its step is repeated.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F
 
 from audit import clock
 from audit.actor import Actor
-from audit.events import next_links
+from audit.events import links
 from audit.operations import Change
 from payouts import wakeups
 from payouts.models import Payout, PayoutEvent, PayoutStatus
@@ -89,15 +87,4 @@ def logs_move(change: Change[Payout], was: str) -> bool:
 
 
 def events_of(changes: Sequence[Change[Payout]], actor: Actor) -> list[PayoutEvent]:
-    """Turn the pending events of locked or new payouts into the next links of their chains."""
-    changes = [each for each in changes if each.events]
-    hashes: dict[UUID, str] = {}
-    if known := [each.row.pk for each in changes if each.row.last_event]:
-        # Read after the lock, in a statement of its own: what stands last now stays last.
-        last = PayoutEvent.objects.filter(payout__in=known, number=F("payout__last_event"))
-        hashes = dict(last.values_list("payout_id", "hash"))
-    events: list[PayoutEvent] = []
-    for each in changes:
-        make = partial(PayoutEvent, payout_id=each.row.pk)
-        events += next_links(each, hashes.get(each.row.pk, ""), actor, make)
-    return events
+    return links(changes, actor, PayoutEvent, "payout")

@@ -2,15 +2,13 @@
 
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 
 from django.db import transaction
-from django.db.models import F
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from audit import clock
 from audit.actor import Actor
-from audit.events import next_links
+from audit.events import links
 from audit.operations import Change
 from wallets import stops
 from wallets.models import Wallet, WalletEvent
@@ -61,14 +59,4 @@ def added(wallet: Wallet) -> Change[Wallet]:
 
 
 def events_of(changes: Sequence[Change[Wallet]], actor: Actor) -> list[WalletEvent]:
-    changes = [each for each in changes if each.events]
-    known = [each.row.pk for each in changes if each.row.last_event]
-    last = WalletEvent.objects.filter(wallet__in=known, number=F("wallet__last_event"))
-    hashes = dict(last.values_list("wallet_id", "hash")) if known else {}
-    return [
-        event
-        for each in changes
-        for event in next_links(
-            each, hashes.get(each.row.pk, ""), actor, partial(WalletEvent, wallet_id=each.row.pk)
-        )
-    ]
+    return links(changes, actor, WalletEvent, "wallet")

@@ -1,7 +1,7 @@
 """Lists that people take home: payouts as filtered, and who approved what. CSV, as it is read.
 
 A file of a million rows needs no more memory than one of a thousand, and no long transaction: rows
-are read some at a time, in the order of a column that never changes.
+are read some at a time, in an order that never changes.
 """
 
 import csv
@@ -29,6 +29,7 @@ from payouts.admin.export_cells import (
     payouts_in_cells,
 )
 from payouts.admin.filters import PeriodForm, beginning_of, end_of
+from payouts.admin.rows import comes_after
 from payouts.models import Approval
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of, require
 
@@ -64,7 +65,7 @@ class ExportPages(DeskPages):
             return redirect(self.url("changelist") + changes.get_query_string())
         log_export(request, "payouts", filters=request.GET.urlencode())
         payouts = changes.whole.select_related("client", "requested_by")
-        content = map(payouts_in_cells, batches(payouts, "number"))
+        content = map(payouts_in_cells, batches(payouts, changes.lasting_order))
         return csv_file("payouts", lines(PAYOUT_HEAD, content))
 
     def approvals(self, request: StaffRequest) -> Any:
@@ -93,7 +94,7 @@ def decisions(first: Any, last: Any) -> Iterator[Cells]:
         decided_at__gte=beginning_of(first), decided_at__lt=end_of(last)
     )
     people = approvals.select_related("person", "payout__client", "payout__requested_by")
-    return map(approvals_in_cells, batches(people, "pk"))
+    return map(approvals_in_cells, batches(people, ["decided_at", "pk"]))
 
 
 def log_export(request: StaffRequest, what: str, **facts: object) -> None:
@@ -141,10 +142,10 @@ def plain(cell: object) -> str:
     return str(cell)
 
 
-def batches(rows: QuerySet[Row], number: str) -> Iterator[list[Row]]:
-    """Read some rows at a time, in the order of a column that numbers them."""
-    rows = rows.order_by(number)
+def batches(rows: QuerySet[Row], order: Sequence[str]) -> Iterator[list[Row]]:
+    """Read some rows at a time, in an order that has an index and in which no row moves."""
+    rows = rows.order_by(*order)
     some = list(rows[:AT_ONCE])
     while some:
         yield some
-        some = list(rows.filter(**{f"{number}__gt": getattr(some[-1], number)})[:AT_ONCE])
+        some = list(rows.filter(comes_after(some[-1], order))[:AT_ONCE])

@@ -12,8 +12,8 @@ from unfold.widgets import UnfoldBooleanWidget
 
 from audit.actor import Actor
 from audit.refusals import Refused
-from payouts.admin.lists import BoundedList, never
-from payouts.staff.pages import ID, DeskPages, StaffRequest, actor_of
+from payouts.admin.lists import BoundedList, ListPages, never
+from payouts.staff.pages import ID, StaffRequest, actor_of
 from wallets.display import changes_since
 
 
@@ -52,13 +52,12 @@ class SeenForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
             self.add_error(beside, sentence)
 
 
-class LastingAdmin(DeskPages):
+class LastingAdmin(ListPages):
     """Rows that payouts depend on: added by a service, never deleted."""
 
     change_list_template = "payouts/lasting.html"
     show_add_link = False  # the list has a button in words
-    list_per_page = 50
-    show_full_result_count = False
+    list_view = BoundedList
     has_delete_permission = never
 
     class Media:
@@ -107,6 +106,3 @@ class LastingAdmin(DeskPages):
         rows: QuerySet[Model] = super().get_queryset(request)
         rows.select_for_update().get(pk=row.pk)
         return super().get_object(request, object_id, from_field)
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
-        return BoundedList

@@ -65,15 +65,22 @@ class BoundedList(CarefulList):
         self.full_result_count = self.result_count
 
 
-class DeskAdmin(DeskPages):
-    """Rows that people look at. Nothing is deleted or changed by Django's forms."""
+class ListPages(DeskPages):
+    """Rows in a list that costs no more than its page."""
 
     list_per_page = 50
     show_full_result_count = False
+    list_view: type[CarefulList] = CarefulList
+
+    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[CarefulList]:
+        return self.list_view
+
+
+class DeskAdmin(ListPages):
+    """Rows that people look at. Nothing is deleted or changed by Django's forms."""
+
+    list_view = BoundedList
     show_facets = ShowFacets.NEVER  # they count all rows, once for each choice
     paginator = BoundedPaginator
     has_add_permission = has_change_permission = has_delete_permission = never
     actions = None
-
-    def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[BoundedList]:
-        return BoundedList

@@ -12,7 +12,7 @@ from django.http import HttpRequest
 
 from payouts.explain import States
 from payouts.gateway.models import Pause
-from payouts.models import PayoutStatus, WaitingFor
+from payouts.models import Effective, Payout, PayoutStatus, WaitingFor
 
 COUNTED = 1000  # a tab counts no further
 
@@ -40,6 +40,13 @@ class Moment:
         subquery beside an OR."""
         found = self.states.discrepancies.items()
         return [payout for payout, each in found if payout and each.closed_at is None]
+
+    @cached_property
+    def not_paid_after_all(self) -> list[Any]:
+        """The ids of the few payouts whose client has no money, whatever their final status."""
+        not_his = [Effective.NOT_PAID, Effective.ELSEWHERE]
+        found = Payout.objects.filter(effective__in=not_his).order_by("-finished_at")
+        return list(found.values_list("pk", flat=True)[:COUNTED])
 
     @property
     def stuck(self) -> Q:

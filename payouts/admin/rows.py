@@ -1,11 +1,12 @@
 """The list of payouts: which it shows, in which order, and what they come to."""
 
+from collections.abc import Sequence
 from functools import cached_property
 from operator import attrgetter
 from typing import Any
 from urllib.parse import urlencode
 
-from django.db.models import Count, Q
+from django.db.models import Count, Model, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -20,6 +21,21 @@ from payouts.staff.pages import ID
 from wallets.amounts import Total
 
 PAST, TOTALS = "past", "totals"
+
+
+def comes_after(row: Model, order: Sequence[str]) -> Q:
+    """What stands behind a row in an order of one or two columns, the last of which is unique."""
+    way = "lt" if order[0].startswith("-") else "gt"
+    first, last = (order[place].lstrip("-") for place in (0, -1))
+    behind = Q(**{f"{last}__{way}": getattr(row, last)})
+    if first == last:
+        return behind
+    value = attrgetter(first.replace("__", "."))(row)
+    if value is None:  # a row that this list has not: somebody typed its number
+        return behind
+    # The first condition says nothing new, and is the one that finds its place in an index.
+    at_most = Q(**{f"{first}__{way}e": value})
+    return at_most & (Q(**{f"{first}__{way}": value}) | behind)
 
 
 class PayoutPaginator(BoundedPaginator):
@@ -51,7 +67,7 @@ class PayoutList(BoundedList):
         known = Payout.objects.select_related("client")
         behind = known.filter(number=past).first() if ID.fullmatch(past) else None
         self.past = behind.number if behind else None
-        return payouts.filter(self.comes_after(behind)) if behind else payouts
+        return payouts.filter(comes_after(behind, self.order)) if behind else payouts
 
     # Each order is one that an index has, and ends with the number: no page is a deep one.
 
@@ -64,21 +80,14 @@ class PayoutList(BoundedList):
         self.order = [sign + each for each in dict.fromkeys([column, "number"])]
         return self.order
 
-    def comes_after(self, payout: Payout) -> Q:
-        """What stands behind this payout in the order of the list."""
-        way = "lt" if self.goes_down else "gt"
-        behind = Q(**{f"number__{way}": payout.number})
-        column = self.order[0].lstrip("-")
-        if column == "number":
-            return behind
-        value = attrgetter(column.replace("__", "."))(payout)
-        # The first condition says nothing new, and is the one that finds its place in an index.
-        at_most = Q(**{f"{column}__{way}e": value})
-        return at_most & (Q(**{f"{column}__{way}": value}) | behind)
-
     @property
     def is_by_age(self) -> bool:
         return self.order[0].lstrip("-") in ("number", "requested_at")
+
+    @property
+    def lasting_order(self) -> list[str]:
+        """The order of the list, or by age if a row may move in it."""
+        return self.order if self.is_by_age else ["-number"]
 
     @property
     def goes_on_at(self) -> str:

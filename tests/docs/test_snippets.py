@@ -8,7 +8,7 @@ from payouts.gateway import accounts
 from payouts.models import PayoutStatus
 from tests.docs.pages import IN_LINE, ROOT, Page
 from tests.docs.snippets import check_make, commands_of, read_arguments, run
-from tests.factories import ClientFactory, PayoutFactory, StaffFactory
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 
 INDEX, CLIENT, MAPPING = (
     Page(ROOT / "docs" / name)
@@ -30,7 +30,8 @@ def desk(account, heleket_client, usdt, monkeypatch):
         StaffFactory(username=login, roles=[role])
         for login, role in [("rosa", "Requester"), ("amira", "Approver"), ("omar", "Operator")]
     )
-    PayoutFactory(number=311, status=PayoutStatus.HELD, requested_by=rosa)
+    wallet = WalletFactory(address="TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi")
+    PayoutFactory(number=311, status=PayoutStatus.HELD, requested_by=rosa, wallet=wallet)
     ClientFactory(external_id="C-1001", name="Sofia Lindqvist")
 
 

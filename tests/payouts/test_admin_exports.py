@@ -59,8 +59,8 @@ def test_the_list_is_taken_home_as_it_is_filtered(client, log_in, monkeypatch):
     response = client.post(f"{EXPORT}?queue=waiting&amount_from=2&o=-5&past=3&p=1")
     lines = lines_of(response)
 
-    assert [line["Payout"] for line in lines] == [str(payout) for payout in payouts[1:]]
-    assert [line["Amount"] for line in lines] == ["2.5", "3.5", "4.5", "5.5"]
+    assert [line["Payout"] for line in lines] == [str(payout) for payout in payouts[:0:-1]]
+    assert [line["Amount"] for line in lines] == ["5.5", "4.5", "3.5", "2.5"]
     assert response["Content-Type"] == "text/csv; charset=utf-8"
     assert response["Content-Disposition"].startswith('attachment; filename="payouts-20')
     event = DeskEvent.objects.get(event_type="export")

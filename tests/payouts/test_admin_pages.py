@@ -102,7 +102,7 @@ def test_the_list_costs_the_same_number_of_queries_for_5_and_for_50_payouts(clie
         PayoutFactory(status=status)
 
     assert queries() == few
-    assert few < 25
+    assert few < 28
 
 
 def test_the_tabs_say_what_needs_whom(client, log_in):

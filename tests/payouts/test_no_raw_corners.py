@@ -14,6 +14,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from config import command_line
 from payouts import operations
+from payouts.models import Note
 from payouts.seen import see
 from payouts.staff import people, rights
 from payouts.staff.roles import ROLES
@@ -40,6 +41,7 @@ def lists():
     return [
         reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
         for model in admin.site._registry
+        if model is not Note  # which has no list: notes stand on the pages of what they are about
     ]
 
 

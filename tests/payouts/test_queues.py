@@ -111,6 +111,23 @@ def test_a_requester_sees_what_came_back_until_it_is_a_month_old(client, log_in,
     assert queue(client, "own") == {held.pk, failed.pk, rejected.pk}
 
 
+def test_what_was_not_paid_after_all_is_among_what_was_not_paid(client, log_in):
+    log_in("Auditor")
+    failed, paid, after_all = (
+        PayoutFactory(status=status)
+        for status in [PayoutStatus.FAILED, PayoutStatus.CONFIRMED, PayoutStatus.CONFIRMED]
+    )
+    assert queue(client, "not_paid") == {failed.pk}
+
+    Payout.objects.filter(pk=after_all.pk).update(effective=Effective.NOT_PAID)
+    assert queue(client, "not_paid") == {failed.pk, after_all.pk}
+    Payout.objects.filter(pk=failed.pk).update(
+        effective=Effective.PAID, effective_amount=5, effective_currency="USDT"
+    )
+    assert queue(client, "not_paid") == {after_all.pk}
+    assert paid.pk not in queue(client, "not_paid")
+
+
 def test_an_operator_has_what_is_stuck(client, log_in):
     log_in("Operator")
     service = PayoutFactory(status=PayoutStatus.APPROVED)

@@ -17,7 +17,7 @@ WORDS = [
     *["requests", "edits", "APPROVE .* Approved", "REJECT .* Rejected"],
     *["HOLD .* hold", "RELEASE .* Released", "in the Admin: done"],
     *["CANCEL .* Cancelled", "RETRY .* approval", "send_now", "ask_now"],
-    *["pauses sending", "resumes sending", "closes", "tops up", "tampers", "account is off"],
+    *["pauses sending", "resumes sending", "ends as", "tops up", "tampers", "account is off"],
     *["freezes", "the service is gone", "is killed", "commit fails", "reported as failed"],
     *["h ahead", "already used for another"],
     *["SEND_BACK .* Sent back", "ANSWER .* Answered", "has a date"],
