@@ -110,7 +110,10 @@ def end_discrepancy(page: Page) -> None:
 
 
 def list_of(path: str) -> Callable[[Page], None]:
-    return lambda page: page.goto(path) and None
+    def visit(page: Page) -> None:
+        page.goto(path)
+
+    return visit
 
 
 def first_of(path: str) -> Callable[[Page], None]:
