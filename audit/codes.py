@@ -9,6 +9,8 @@ from typing import Any, NamedTuple, TypeVar
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from audit.directions import isolated
+
 LONGEST_CODE = 30
 
 
@@ -53,7 +55,11 @@ class Reason(NamedTuple):
         if not self.code:
             return self.words
         code = CODES.get(self.code)
-        return code.sentence(words=self.words) if code else f"{self.code} {self.words}".strip()
+        return (
+            code.sentence(words=isolated(self.words))
+            if code
+            else f"{self.code} {self.words}".strip()
+        )
 
 
 NO_REASON = Reason()

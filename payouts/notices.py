@@ -70,13 +70,15 @@ class Notice:
     code: Code
     sentence: str
     payouts: tuple[Payout, ...] = ()
+    given: str = ""  # the names in the sentence
 
 
 Found = Iterator[tuple[UUID, Notice]]
 
 
 def notice(level: Level, code: Code, *payouts: Payout, **facts: object) -> Notice:
-    return Notice(level, code, code.sentence(**facts), payouts)
+    given = str(facts.get("who", facts.get("names", "")))
+    return Notice(level, code, code.sentence(**facts), payouts, given)
 
 
 def notices_for(payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext as _
 
+from audit.directions import isolated
 from payouts.explain import States, calls_go_on, no_worker, tried_at
 from payouts.gateway.models import Pause
 from payouts.times import at_time
@@ -16,6 +17,7 @@ class Standstill:
 
     what: str
     text: str
+    given: str = ""  # the name in the text
     is_grave: bool = False  # nothing at all is sent until somebody does something
 
 
@@ -33,9 +35,9 @@ def standstills(states: States) -> list[Standstill]:
 def paused(states: States) -> Standstill:
     """Who paused sending, when and why."""
     switch = states.switch
-    words = {"at": at_time(switch.changed_at), "who": switch.changed_by or _("somebody")}
-    text = _("Since %(at)s, by %(who)s:") % words
-    return Standstill(_("Sending is paused."), f"{text} {switch.reason or '?'}", is_grave=True)
+    who, reason = str(switch.changed_by or _("somebody")), isolated(switch.reason or "?")
+    text = _("Since %(at)s, by %(who)s:") % {"at": at_time(switch.changed_at), "who": who}
+    return Standstill(_("Sending is paused."), f"{text} {reason}", given=who, is_grave=True)
 
 
 def of_pause(pause: Pause, *, is_tried: bool) -> Standstill:

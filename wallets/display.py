@@ -19,7 +19,8 @@ def in_groups(address: str) -> SafeString:
     """Show an address so that eyes can compare it; copied, it has no spaces. Needs address.css."""
     groups = ((address[i : i + 4],) for i in range(0, len(address), 4))
     return format_html(
-        '<span class="address">{}</span>', format_html_join("", "<span>{}</span>", groups)
+        '<span class="address" translate="no">{}</span>',
+        format_html_join("", "<span>{}</span>", groups),
     )
 
 

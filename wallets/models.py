@@ -15,6 +15,7 @@ from django_fsm import FSMField, transition
 from simple_history.models import HistoricalRecords
 
 from audit import clock
+from audit.directions import isolated
 from audit.models import StatusEvent
 from audit.refusals import Refusal
 from audit.searching import MOST_WORDS, Searched, words_of
@@ -160,7 +161,7 @@ class Client(Historied):
         ]
 
     def __str__(self) -> str:
-        return f"{self.name} ({self.external_id})"
+        return f"{isolated(self.name)} ({isolated(self.external_id)})"
 
     def clean(self) -> None:
         for name in ("external_id", "name", "group", "tax_id"):

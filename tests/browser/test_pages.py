@@ -1,10 +1,12 @@
-"""What every page of the Admin keeps to: nothing from elsewhere, no errors, room on a phone."""
+"""What every page of the Admin keeps to: nothing from elsewhere, no errors, room on a phone; and it
+is readable for every eye, and reached by every hand."""
 
 import pytest
-from django.contrib import admin
+from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import reverse
 
-from tests.factories import PayoutFactory
+from tests.every_page import every_page
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 
 pytestmark = [
     pytest.mark.browser,
@@ -13,49 +15,101 @@ pytestmark = [
 ]
 
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
+LIST = reverse("admin:payouts_payout_changelist")
+NUMBER = "2041-17"
+VIOLATIONS = """async () => {
+    document.querySelectorAll("details").forEach((each) => { each.open = true; });
+    const found = await axe.run({ resultTypes: ["violations"] });
+    return found.violations.flatMap((rule) => rule.nodes.map((node) =>
+        [rule.id, node.target.join(" "), node.any.concat(node.all, node.none)[0]?.message]));
+}"""
+# Whose characters do not stand one after another, as they are read.
+READ_BACKWARDS = """(text) => {
+    const walk = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+    const range = document.createRange(), found = [];
+    while (walk.nextNode()) {
+        const node = walk.currentNode, at = node.data.indexOf(text);
+        if (at < 0 || !node.parentElement.checkVisibility()) continue;
+        const places = [...text].map((_, index) => {
+            range.setStart(node, at + index);
+            range.setEnd(node, at + index + 1);
+            return range.getBoundingClientRect();
+        });
+        const is_read = places.every((place, index) => !index
+            || place.top > places[index - 1].top || place.left >= places[index - 1].left);
+        found.push(is_read ? "" : node.parentElement.parentElement.outerHTML);
+    }
+    return found;
+}"""
 
 
-def main_pages(payout):
-    lists = [
-        reverse(f"admin:{model._meta.app_label}_{model._meta.model_name}_changelist")
-        for model in admin.site._registry
-    ]
-    return [
-        "/admin/",
-        *lists,
-        reverse("admin:payouts_payout_add"),
-        reverse("admin:payouts_payout_add_for", args=[payout.client_id]),
-        reverse("admin:payouts_payout_approvals"),
-        reverse("admin:payouts_payout_change", args=[payout.pk]),
-        reverse("admin:payouts_payout_edit", args=[payout.pk]),
-        reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"]),
-        reverse("admin:wallets_wallet_act_on", args=[payout.wallet_id, "freeze"]),
-        reverse("admin:wallets_client_close", args=[payout.client_id]),
-        reverse("admin:wallets_client_change", args=[payout.client_id]),
-        reverse("admin:wallets_wallet_change", args=[payout.wallet_id]),
-        reverse("admin:wallets_client_add"),
-        reverse("admin:wallets_wallet_add"),
-    ]
+@pytest.fixture
+def payout():
+    """Of people who write from right to left."""
+    requester = StaffFactory(username="سميرة", roles=["Requester"])
+    client = ClientFactory(name="شركة النور", external_id=NUMBER, created_by=requester)
+    wallet = WalletFactory(client=client, label="محفظة", added_by=requester)
+    return PayoutFactory(wallet=wallet, requested_by=requester, purpose="جائزة", reference=NUMBER)
 
 
-def test_pages_load_nothing_from_elsewhere_and_fit(visitor):
-    """In light and dark, on a screen and on a phone: one colour begins with each, and changes."""
-    payout = PayoutFactory()
-    light = visitor("superuser", color_scheme="light", viewport=WIDE)
-    dark = visitor(color_scheme="dark", viewport=PHONE)
-    dark.go("/admin/")  # asks to log in
-    dark.page.context.add_cookies(light.page.context.cookies())
-    too_wide = []
+def test_g81_pages_load_nothing_from_elsewhere_fit_and_can_be_read_by_all(visitor, payout):
+    """In light and dark, on a screen and on a phone: one page begins with each, and changes."""
+    person = visitor(color_scheme="light", viewport=WIDE)
+    person.go("/admin/")  # asks to log in
+    wrong, read = looked_at(person, "/admin/login/")
+    person.page.context.add_cookies(visitor("superuser").page.context.cookies())
 
-    for path in main_pages(payout):
-        for person, *sizes in [(light, WIDE, PHONE), (dark, PHONE, WIDE)]:
-            person.page.set_viewport_size(sizes[0])
-            person.go(path)
-            for size in sizes:
-                person.page.set_viewport_size(size)
-                if person.page.evaluate("document.documentElement.scrollWidth > innerWidth"):
-                    too_wide.append((path, size))
-            assert "/login/" not in person.page.url
+    for path in [*every_page(payout), f"{LIST}?q=nobody", "/admin/nothing/"]:
+        person.go(path)
+        assert "/login/" not in person.page.url
+        more, numbers = looked_at(person, path)
+        wrong, read = wrong + more, read + numbers
 
-    assert light.complaints + dark.complaints == []
-    assert too_wide == []
+    assert wrong == []
+    assert read > 20
+    assert [each for each in person.complaints if "/admin/nothing/" not in each] == []
+
+
+def looked_at(person, path):
+    """Return what is wrong with a page, and how often the number was found in it."""
+    page, wrong, found = person.page, [], []
+    for _ in range(2):
+        now_dark = page.evaluate("document.documentElement.classList.toggle('dark')")
+        page.emulate_media(color_scheme="dark" if now_dark else "light")
+        page.evaluate(AXE_SCRIPT)
+        wrong += [(path, page.viewport_size["width"], *each) for each in page.evaluate(VIOLATIONS)]
+        found += page.evaluate(READ_BACKWARDS, NUMBER)
+        page.set_viewport_size(PHONE if page.viewport_size == WIDE else WIDE)
+        if page.evaluate("document.documentElement.scrollWidth > innerWidth"):
+            wrong.append((path, page.viewport_size))
+    page.set_viewport_size(PHONE if page.viewport_size == WIDE else WIDE)
+    return wrong + [(path, html) for html in found if html], len(found)
+
+
+def test_the_keyboard_reaches_the_menus_and_focus_is_seen(visitor, payout):
+    person = visitor("Approver", viewport=PHONE)
+    page = person.page
+    person.go(LIST)
+
+    def tab_to(name):
+        for _ in range(40):
+            page.keyboard.press("Tab")
+            focused = page.evaluate(
+                "[document.activeElement.ariaLabel || document.activeElement.innerText,"
+                " getComputedStyle(document.activeElement).outlineStyle]"
+            )
+            assert focused[1] != "none", focused
+            if name in focused[0]:
+                return
+        pytest.fail(f"Never reached: {name}")
+
+    tab_to("Skip to the page")
+    tab_to("Show or hide the navigation")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#nav-sidebar >> text=Wallets")
+    page.keyboard.press("Shift+Tab")
+    assert page.evaluate("document.activeElement.closest('#nav-sidebar') !== null")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("#desk-user >> text=Log out")
+    page.keyboard.press("Escape")
+    page.wait_for_selector("#desk-user", state="hidden")

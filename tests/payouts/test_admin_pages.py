@@ -31,6 +31,7 @@ from payouts.models import (
 from payouts.seen import see
 from payouts.staff.roles import ROLES
 from payouts.staff.site import DeskSite
+from tests.every_page import unmarked
 from tests.factories import (
     ClientFactory,
     DiscrepancyFactory,
@@ -250,7 +251,7 @@ def test_the_page_names_the_makers_with_their_roles(client, log_in):
     retried = StaffFactory(roles=["Operator"])
     PayoutMaker.objects.create(payout=payout, person=retried, role="retried")
 
-    text = client.get(page_of(payout)).content.decode()
+    text = unmarked(client.get(page_of(payout)))
 
     for maker in payout.makers.all():
         assert f"<dt>{maker.person}</dt><dd>{maker.get_role_display()}</dd>" in text

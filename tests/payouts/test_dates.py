@@ -16,6 +16,7 @@ from payouts.gateway import accounts
 from payouts.models import Category, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import see
+from tests.every_page import unmarked
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.test_admin_add import add_url, data
 
@@ -197,7 +198,7 @@ def test_date_and_category_are_typed_confirmed_stored_and_shown(client, person, 
     Category.objects.create(name="Fee")
     form = data(wallet, category="Fee", pay_from="2026-03-05T14:30")
 
-    confirmation = client.post(add_url(wallet), form).content.decode()
+    confirmation = unmarked(client.post(add_url(wallet), form))
     assert "5 Mar 2026, 14:30" in confirmation
     assert "<dd>Fee</dd>" in confirmation
     client.post(add_url(wallet), form | {"confirmed": "yes"})

@@ -12,6 +12,7 @@ from payouts.gateway import accounts
 from payouts.gateway.balance import Balance
 from payouts.models import Payout, PayoutEvent, PayoutMaker, PayoutStatus
 from payouts.staff import results
+from tests.every_page import unmarked
 from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -55,7 +56,7 @@ def send_back(client, shown, **more):
 
 
 def text_of(response):
-    return " ".join(response.content.decode().split())
+    return " ".join(unmarked(response).split())
 
 
 # Notices

@@ -12,6 +12,7 @@ from payouts.gateway import accounts, balance, breaker
 from payouts.gateway.models import Pause
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.models import Payout, PayoutStatus
+from tests.every_page import unmarked
 from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory
 from tests.payouts.rounds import check_due, submit_due
 
@@ -45,7 +46,7 @@ def read(client):
     def read(url, role="Approver"):
         person = User.objects.filter(groups__name=role).first() or StaffFactory(roles=[role])
         client.force_login(person)
-        return " ".join(client.get(url).content.decode().split())
+        return " ".join(unmarked(client.get(url)).split())
 
     return read
 
@@ -194,7 +195,7 @@ def test_who_may_see_no_balance_reads_none_in_a_sentence(client, queue, clock):
         group.permissions.remove(*group.permissions.filter(codename="view_balance"))
     client.force_login(person)
 
-    page = client.get(page_of(small)).content.decode()
+    page = unmarked(client.get(page_of(small)))
     assert "which needs 900,000.5 USDT." in page
     assert "160,333" not in page
 

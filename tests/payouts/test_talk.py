@@ -31,6 +31,7 @@ from payouts.models import (
 )
 from payouts.seen import see
 from payouts.staff.roles import ROLES
+from tests.every_page import unmarked
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.rounds import submit_due
 from tests.payouts.test_admin_add import add_url, data
@@ -118,7 +119,7 @@ def test_a_payout_is_sent_back_answered_with_a_document_and_approved(client, log
     assert not Approval.objects.exists()
 
     log_in("Requester")  # another one than who requested it
-    page = client.get(page_of(payout)).content.decode()
+    page = unmarked(client.get(page_of(payout)))
     assert QUESTION in page
     assert f"{asker} asked" in page
     form = client.get(page_of(payout, "answer"))
@@ -495,7 +496,7 @@ def test_support_sees_where_the_money_is_and_nothing_else(client, log_in):
     discrepancy(payout)
     other = PayoutFactory(address=payout.address, wallet__client__name="Another Client")
 
-    page = client.get(page_of(payout)).content.decode()
+    page = unmarked(client.get(page_of(payout)))
 
     assert "is being reviewed" in page
     assert "Prize of May" in page

@@ -6,6 +6,7 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from audit.refusals import Refused
+from tests.every_page import unmarked
 from tests.factories import ClientFactory, StaffFactory, WalletFactory
 from wallets import operations, services
 from wallets.codes import WalletCode
@@ -36,7 +37,7 @@ def confirm(client, *wallets):
 
 
 def text_of(response):
-    return " ".join(response.content.decode().split())
+    return " ".join(unmarked(response).split())
 
 
 def test_a_shared_address_is_shown_before_it_is_approved(client, approver):

@@ -46,7 +46,9 @@ def money(amount: Decimal | None, currency: str) -> SafeString:
     if amount is None:
         return format_html("{}", "—")
     return format_html(
-        '<span class="money">{} <span class="coin">{}</span></span>', digits(amount), currency
+        '<span class="money" translate="no">{} <span class="coin">{}</span></span>',
+        digits(amount),
+        currency,
     )
 
 

@@ -8,6 +8,8 @@ from django.db.models import Model
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 
+from payouts.staff.templatetags.given import given
+
 register = template.Library()
 
 WORDS = {
@@ -29,7 +31,9 @@ def in_desk_words(name: Any) -> str:
 @register.filter
 def as_title(title: Any) -> str:
     """Begin the name of a kind with a capital, and leave that of a row, an address say, alone."""
-    return str(title) if isinstance(title, Model) else capfirst(str(TITLES.get(str(title), title)))
+    return (
+        given(title) if isinstance(title, Model) else capfirst(str(TITLES.get(str(title), title)))
+    )
 
 
 @register.filter

@@ -1,0 +1,71 @@
+"""Every kind of page of the Admin that is looked at, for what all of them keep to."""
+
+import re
+
+from django.contrib import admin
+from django.contrib.auth.models import Group
+from django.urls import reverse
+
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
+from payouts.controls import switch
+from payouts.models import Category, WebhookDelivery
+from tests.factories import DiscrepancyFactory, StaffFactory
+from wallets.models import PayoutMethod
+
+# They answer a form, send a file or lead on; the rest is Django's own, and refused or not shown.
+NOT_LOOKED_AT = re.compile(
+    r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
+    r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document)"
+    r"|.*_(confirm|withdraw|answer|reopen|enable)|(audit|.*(delivery|method)).*_add"
+)
+
+
+def unmarked(response):
+    """Return the text of a page without the marks around what people gave and chains made."""
+    return re.sub(r"</?bdi[^>]*>", "", response.content.decode())
+
+
+def every_page(payout):
+    """Return the addresses of pages about a payout that waits for approval, and of all others."""
+    found = DiscrepancyFactory(payout=payout)
+    category = Category.objects.get_or_create(name="Refund")[0]
+    delivery = WebhookDelivery.objects.create(
+        digest="d", body="{}", outcome="new", order_id="o", received_at=payout.requested_at
+    )
+    person = payout.requested_by
+    omar = StaffFactory(username="omar.ohm", roles=["Operator"])
+    switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="Audit")
+    event = DeskEvent.objects.first()
+    method, role = PayoutMethod.objects.first(), Group.objects.get(name="Approver")
+    arguments = {
+        "payouts_payout_add_for": [payout.client_id],
+        "payouts_payout_act_on": [payout.pk, "approve"],
+        "payouts_note_add": ["client", payout.client_id],
+        "payouts_discrepancy_end": [found.pk],
+        "payouts_payout_edit": [payout.pk],
+        "wallets_client_close": [payout.client_id],
+        "wallets_wallet_act_on": [payout.wallet_id, "freeze"],
+        "auth_user_disable": [person.pk],
+        "auth_user_password_change": [person.pk],
+    }
+    for row in [payout, found, category, delivery, event, method, role, person]:
+        arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
+    arguments |= {
+        "wallets_client_change": [payout.client_id],
+        "wallets_wallet_change": [payout.wallet_id],
+    }
+    return [reverse(f"admin:{name}", args=arguments.get(name, [])) for name in looked_at()]
+
+
+def looked_at():
+    names = filter(None, names_of(admin.site.urls[0]))
+    return [name for name in names if not NOT_LOOKED_AT.fullmatch(name)]
+
+
+def names_of(patterns):
+    for each in patterns:
+        if hasattr(each, "url_patterns"):
+            yield from names_of(each.url_patterns)
+        else:
+            yield each.name
