@@ -19,6 +19,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from audit.texts import folded
 
 MOST_WORDS = 8  # of a search
+LONGEST_WORD = 300  # PostgreSQL takes no longer ones, and no row has one
 FEWEST_LETTERS = 3  # of the beginning of a word
 FILLED_AT_ONCE = 500  # rows that a migration locks at a time
 APOSTROPHES = "'’‘ʼʹ′´`"
@@ -87,7 +88,7 @@ class Words(Lookup):
     def words(self) -> list[tuple[str, bool]]:
         """Return the words, each with whether it may go on. Numbers and short words are whole: half
         of all rows have a word that begins with “p”."""
-        words = words_of(str(self.rhs))[:MOST_WORDS]
+        words = [word[:LONGEST_WORD] for word in words_of(str(self.rhs))[:MOST_WORDS]]
         may_go_on = len(words[-1]) >= FEWEST_LETTERS and not words[-1].isdecimal()
         return [(word, may_go_on and word is words[-1]) for word in words]
 

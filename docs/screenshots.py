@@ -1,14 +1,15 @@
-"""Take the README's pictures of a running demo: `make screenshots`."""
+"""Take the pictures of README.md and docs/pages.md of a running demo: `make screenshots`."""
 
 import re
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from playwright.sync_api import Page, ViewportSize, sync_playwright
+from playwright.sync_api import Browser, Page, ViewportSize, sync_playwright
 
 ROOT = Path(__file__).resolve().parent.parent
 PICTURES = ROOT / "docs/screenshots"
@@ -42,15 +43,25 @@ def take(page: Page, name: str) -> None:
     page.screenshot(path=PICTURES / f"{name}.png")
 
 
-def tour(page: Page, admin: str, sandbox: str) -> None:
-    """The five minutes of the README: find what waits, approve it, see it paid."""
+def log_in(page: Page, admin: str, login: str) -> None:
     page.goto(admin)
-    page.fill("[name=username]", "amira")
+    page.fill("[name=username]", login)
     page.fill("[name=password]", "demo-desk")
     page.click("[type=submit]")
+    page.wait_for_url(lambda url: "/login/" not in url)
+
+
+def open_first(page: Page, text: str = "") -> None:
+    with page.expect_navigation():
+        page.locator("#result_list a[href]", has_text=text).first.click()
+
+
+def tour(page: Page, admin: str, sandbox: str) -> None:
+    """The five minutes of the README: find what waits, approve it, see it paid."""
+    log_in(page, admin, "amira")
     page.goto(f"{admin}payouts/payout/?queue=mine")
     take(page, "queue")
-    page.locator("#result_list a[href*='/payouts/payout/']", has_text="P-").first.click()
+    open_first(page, "P-")
     page.wait_for_url("**/payout/*-*/**")
     payout = page.url
     page.get_by_role("link", name="Approve").click()
@@ -65,10 +76,96 @@ def tour(page: Page, admin: str, sandbox: str) -> None:
     take(page, "sandbox")
 
 
+# Every kind of page
+
+
+def payout(page: Page) -> None:
+    page.goto("payouts/payout/?queue=mine")
+    open_first(page, "P-")
+
+
+def many(page: Page) -> None:
+    page.goto("payouts/payout/?queue=mine")
+    page.locator("input.action-select").evaluate_all("boxes => boxes.forEach(b => b.click())")
+    page.select_option("select[name=action]", "approve")
+    with page.expect_navigation():
+        page.locator("#changelist-form").evaluate("form => form.requestSubmit()")
+
+
+def add(page: Page) -> None:
+    page.goto("payouts/payout/add/")
+    with page.expect_navigation():
+        page.locator(".desk a[href*='/add/']").first.click()
+
+
+def discrepancy(page: Page) -> None:
+    page.goto("payouts/discrepancy/?state=open")
+    open_first(page)
+
+
+def end_discrepancy(page: Page) -> None:
+    discrepancy(page)
+    with page.expect_navigation():
+        page.get_by_role("link", name="End it").click()
+
+
+def list_of(path: str) -> Callable[[Page], None]:
+    def visit(page: Page) -> None:
+        page.goto(path)
+
+    return visit
+
+
+def first_of(path: str) -> Callable[[Page], None]:
+    def visit(page: Page) -> None:
+        page.goto(path)
+        open_first(page)
+
+    return visit
+
+
+MAIN: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "list": ("amira", list_of("payouts/payout/")),
+    "payout": ("amira", payout),
+    "many": ("amira", many),
+    "add": ("rosa", add),
+    "discrepancy": ("omar", discrepancy),
+}
+OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
+    "end": ("omar", end_discrepancy),
+    "desk": ("omar", list_of("payouts_controls/switch/")),
+    "client": ("rosa", first_of("wallets/client/")),
+    "wallet": ("rosa", first_of("wallets/wallet/")),
+    "services": ("rosa", list_of("wallets/payoutmethod/")),
+    "people": ("uma", list_of("auth/user/")),
+    "roles": ("uma", list_of("auth/group/")),
+    "approvals": ("aiko", list_of("payouts/payout/approvals/")),
+    "events": ("aiko", list_of("audit/deskevent/")),
+}
+LOOKS: dict[str, dict[str, Any]] = {
+    "": {"viewport": SIZE, "color_scheme": "light"},
+    "-dark": {"viewport": SIZE, "color_scheme": "dark"},
+    "-narrow": {"viewport": {"width": 390, "height": 844}, "color_scheme": "light"},
+}
+
+
+def every_page(browser: Browser, admin: str) -> None:
+    """Take the main pages in each look, and one of each other kind."""
+    for look, options in LOOKS.items():
+        visits = MAIN if look else MAIN | OTHERS
+        for name, (login, visit) in visits.items():
+            page = browser.new_context(base_url=admin, **options).new_page()
+            log_in(page, admin, login)
+            visit(page)
+            take(page, f"{name}{look}")
+            page.context.close()
+
+
 def main() -> None:
     with running_demo() as addresses, sync_playwright() as playwright:
         arguments = ["--no-sandbox", "--disable-gpu", "--no-first-run"]
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
+        every_page(browser, addresses["Admin"])
         page = browser.new_page(viewport=SIZE, color_scheme="light")
         tour(page, addresses["Admin"], addresses["Sandbox"])
         browser.close()

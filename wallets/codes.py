@@ -8,6 +8,10 @@ from audit.codes import Code, register
 @register
 class WalletCode(Code):
     CLIENT_CLOSED = "client_closed", _("The client is not active.")
+    CLIENT_CHANGED = (
+        "client_changed",
+        _("This client was changed since you opened this page. Open it again."),
+    )
     CLIENT_OPEN_ALREADY = "client_open_already", _("%(client)s is open already.")
     CLIENT_CLOSED_ALREADY = "client_closed_already", _("%(client)s is closed already.")
     CLIENT_LOOKS_ALIKE = (

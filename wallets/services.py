@@ -70,6 +70,11 @@ def refusal_of_name(client: Client) -> Refusal | None:
     return Refusal(WalletCode.CLIENT_LOOKS_ALIKE, names=names) if names else None
 
 
+def last_change(client: Client) -> int:
+    """Return the id of the last row of its history, 0 without one."""
+    return client.history.values_list("pk", flat=True).first() or 0
+
+
 @transaction.atomic
 def close_client(client_id: int, *, reason: str, actor: Actor) -> Client:
     """Pay nothing to this client any more, whatever was approved, until it is opened again."""
@@ -77,17 +82,22 @@ def close_client(client_id: int, *, reason: str, actor: Actor) -> Client:
 
 
 @transaction.atomic
-def reopen_client(client_id: int, *, reason: str, actor: Actor) -> Client:
-    """Let payouts to this client go on."""
-    return _set_open(client_id, is_active=True, reason=reason, actor=actor)
+def reopen_client(client_id: int, *, reason: str, actor: Actor, seen: int | None = None) -> Client:
+    """Let payouts to this client go on. Whoever saw on a page how it was closed gives the id of its
+    last change then, in `seen`: nobody opens what was closed once more since."""
+    return _set_open(client_id, is_active=True, reason=reason, actor=actor, seen=seen)
 
 
-def _set_open(client_id: int, *, is_active: bool, reason: str, actor: Actor) -> Client:
+def _set_open(
+    client_id: int, *, is_active: bool, reason: str, actor: Actor, seen: int | None = None
+) -> Client:
     actor.require("wallets.change_client")
     reason = needed(reason)
     if not is_active:
         stops.overtake_claims()
     client = Client.objects.select_for_update().get(pk=client_id)
+    if seen is not None and seen != last_change(client):
+        raise Refused(WalletCode.CLIENT_CHANGED)
     if client.is_active == is_active:
         is_so = WalletCode.CLIENT_OPEN_ALREADY if is_active else WalletCode.CLIENT_CLOSED_ALREADY
         raise Refused(is_so, client=client)

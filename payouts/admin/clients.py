@@ -24,7 +24,7 @@ from payouts.admin.lasting import LastingAdmin, SeenForm
 from payouts.admin.notes import notes_beside
 from payouts.models import Payout
 from payouts.staff.forms import reason_field
-from payouts.staff.pages import StaffRequest, actor_of
+from payouts.staff.pages import LONGEST_ID, StaffRequest, actor_of
 from wallets import services
 from wallets.models import WAITING, Client, WalletStatus
 
@@ -52,6 +52,9 @@ class ClientForm(SeenForm):
 
 
 class ReasonForm(forms.Form):
+    seen = forms.IntegerField(
+        widget=forms.HiddenInput, required=False, min_value=0, max_value=10**LONGEST_ID - 1
+    )
     reason = reason_field(gettext_lazy("Say why. It is kept with the client."))
 
 
@@ -159,13 +162,15 @@ class ClientAdmin(LastingAdmin):
         client = get_object_or_404(Client, pk=pk)
         counts = client.wallets.aggregate(all=Count("pk"), active=Count("pk", filter=ACTIVE))
 
-        def close_or_reopen(reason: str) -> str:
-            closing.service(client.pk, reason=reason, actor=actor_of(request))
+        def close_or_reopen(reason: str, seen: int | None) -> str:
+            # Nothing keeps a stop from what was seen; what was closed meanwhile is not opened.
+            shown = {} if closing is CLOSE else {"seen": seen or 0}
+            closing.service(client.pk, reason=reason, actor=actor_of(request), **shown)
             return str(closing.done) % client
 
         return self.ask(
             request,
-            ReasonForm(request.POST or None),
+            ReasonForm(request.POST or None, initial={"seen": services.last_change(client)}),
             close_or_reopen,
             template="wallets/close_client.html",
             title=f"{closing.title}?",

@@ -17,7 +17,8 @@ Cells = Iterable[Sequence[object]]
 
 PAYOUT_HEAD = [
     *("Payout", "Status", "Counts as paid", "Amount", "Currency", "Network", "Address", "Memo"),
-    *("Client", "Client name", "Purpose", "Reference", "Origin", "Requested", "Requested by"),
+    *("Client", "Client name", "Purpose", "Category", "Reference", "Origin"),
+    *("Pay from", "Requested", "Requested by"),
     *("Approved", "Approved by", "Sent", "Finished", "Reason", "Transaction", "Fee"),
     *("Heleket id", "Order id", "Payout id", "Idempotency key"),
 ]
@@ -54,7 +55,8 @@ def in_cells(payout: Payout, attempt: Attempt | None, approvers: list[str]) -> S
         *(format_amount(payout.amount), payout.currency),
         *(payout.network, payout.address, payout.memo),
         *(payout.client.external_id, payout.client.name),
-        *(payout.purpose, payout.reference, payout.get_origin_display()),
+        *(payout.purpose, payout.category, payout.reference, payout.get_origin_display()),
+        payout.pay_from,
         *(payout.requested_at, requester, payout.approved_at, ", ".join(approvers)),
         *(payout.submitted_at, payout.finished_at, payout.why.sentence),
         *(attempt and attempt.txid, "" if fee is None else format_amount(fee)),

@@ -34,15 +34,20 @@ Status = PayoutStatus
 
 @dataclass(frozen=True)
 class Queue:
-    """`right` is that of the people whom the queue needs; without one it is everybody's."""
+    """`right` is that of the people whom the queue needs; without one it is everybody's who may
+    see it."""
 
     title: Any
     rows: Callable[[PayoutQuerySet, User, Moment], PayoutQuerySet]
     right: str = ""
     empty: Any = ""
+    seen_with: str = ""  # another right, without which nobody sees it
 
     def is_for(self, person: User) -> bool:
-        return not self.right or person.has_perm(self.right)
+        return all(person.has_perm(right) for right in (self.right, self.seen_with) if right)
+
+    def is_seen_by(self, person: User) -> bool:
+        return not self.seen_with or person.has_perm(self.seen_with)
 
 
 def mine(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
@@ -111,6 +116,7 @@ QUEUES = {
         gettext_lazy("Discrepancies"),
         differing,
         empty=gettext_lazy("Heleket and the desk agree about every payout."),
+        seen_with="payouts.view_flags",
     ),
 }
 
@@ -155,7 +161,9 @@ class QueueFilter(RadioFilter):
 
     def queryset(self, request: StaffRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
         queue = QUEUES.get(self.value() or "")
-        return queue.rows(queryset, request.user, moment_of(request)) if queue else queryset
+        if queue is None or not queue.is_seen_by(request.user):
+            return queryset
+        return queue.rows(queryset, request.user, moment_of(request))
 
 
 # Whom a payout waits for

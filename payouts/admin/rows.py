@@ -31,6 +31,8 @@ def comes_after(row: Model, order: Sequence[str]) -> Q:
     if first == last:
         return behind
     value = attrgetter(first.replace("__", "."))(row)
+    if value is None:  # a row that this list has not: somebody typed its number
+        return behind
     # The first condition says nothing new, and is the one that finds its place in an index.
     at_most = Q(**{f"{first}__{way}e": value})
     return at_most & (Q(**{f"{first}__{way}": value}) | behind)

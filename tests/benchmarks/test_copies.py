@@ -5,7 +5,7 @@ import pytest
 from audit import clock
 from benchmarks import copies
 from payouts.models import Approval, Attempt, Discrepancy, Payout, PayoutEvent, PayoutNumber
-from tests.factories import PayoutFactory
+from tests.factories import DiscrepancyFactory, PayoutFactory
 
 COPIES = 60
 
@@ -19,9 +19,7 @@ def test_a_copy_has_the_rows_of_its_original_with_values_of_its_own():
     tried = Attempt.objects.create(
         payout=over, generation=1, order_id="b01", created_at=clock.now(), uuid="a", txid="t"
     )
-    Discrepancy.objects.create(
-        kind="different", key="b01", payout=over, attempt=tried, opened_at=clock.now()
-    )
+    DiscrepancyFactory(payout=over, attempt=tried)
     last = waits.number + COPIES
     start = clock.now() - copies.YEARS
 

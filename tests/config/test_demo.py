@@ -140,6 +140,8 @@ def first(tmp_path_factory):
             environs=[Path(f"/proc/{pid}/environ").read_text() for pid in children.values()],
             host=demo.ask("SELECT host FROM payouts_gateway_binding"),
             statuses=statuses(demo),
+            numbers={number for [number] in rows(demo, "SELECT number FROM payouts_payout")},
+            people={login for [login] in rows(demo, "SELECT username FROM auth_user")},
             paid=approve_one(demo),
         )
         seen.payouts, seen.code = payouts(demo), demo.end()
@@ -156,9 +158,13 @@ def is_alive(pid):
     return Path(f"/proc/{pid}").exists()
 
 
-def statuses(demo):
+def rows(demo, sql):
     with closing(sqlite3.connect(demo.project / ".demo/desk.sqlite3")) as database:
-        return dict(database.execute("SELECT status, count(*) FROM payouts_payout GROUP BY 1"))
+        return database.execute(sql).fetchall()
+
+
+def statuses(demo):
+    return dict(rows(demo, "SELECT status, count(*) FROM payouts_payout GROUP BY 1"))
 
 
 def payouts(demo):
@@ -238,6 +244,16 @@ def test_a_newcomer_finds_payouts_in_every_status(first):
         *("confirmed", "failed", "rejected", "cancelled"),
     }
     assert sum(first.statuses.values()) > 300
+
+
+def test_the_numbers_and_people_that_the_pages_name_are_there(first):
+    pages = [environment.BASE_DIR / "README.md", *environment.BASE_DIR.glob("docs/*.md")]
+    text = "\n".join(page.read_text() for page in pages)
+    numbers = {int(number) for number in re.findall(r"\bP-(\d{3})\b", text)}
+    people = {*re.findall(r"\*\*([a-z]+)\*\*, an? ", text), *re.findall(r"--by ([a-z]+)", text)}
+    assert numbers
+    assert numbers <= first.numbers
+    assert {"amira", "omar"} <= people <= first.people
 
 
 def test_an_approved_payout_is_confirmed_after_a_real_webhook(first):

@@ -251,6 +251,8 @@ def test_the_list_is_narrowed_by_category_and_sorted_by_date(client, person, clo
 
     assert shown(client.get(LIST, {"category": "Fee"})) == [soon.pk]
     assert shown(client.get(LIST, {"date": "coming"})) == [soon.pk, late.pk]
+    without = Payout.objects.get(pay_from=None).number
+    assert client.get(LIST, {"date": "coming", "past": without}).status_code == 200
     assert shown(client.get(LIST, {"date": "dated"})) == [past.pk, soon.pk, late.pk]
     assert "3 Mar 2026, 09:00" in client.get(LIST, {"date": "coming"}).content.decode()
 

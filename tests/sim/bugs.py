@@ -96,7 +96,7 @@ FOUND_BY_RUNS = [
         "payouts.call_answers.apply_refusal",
         "if proves_nothing(case):",
         "if payout.waiting_for == WaitingFor.DISCREPANCY:",
-        seed=286,
+        seed=19,
     ),
     Bug(
         "webhook trusted without query",
@@ -141,7 +141,7 @@ FOUND_BY_RUNS = [
         "    if not roles:\n",
         "    from django.contrib.auth.models import User\n"
         "    if not roles or User.objects.get(pk=person_id).is_superuser:\n",
-        seed=14,
+        seed=2,
     ),
     Bug(
         "digest not checked at claim",
@@ -149,7 +149,7 @@ FOUND_BY_RUNS = [
         "payouts.controls.policy.judge",
         "    if any(each.digest != proposal.digest for each in given):\n",
         "    if False:\n",
-        seed=65,
+        seed=9,
     ),
     Bug(
         "cancel completed before the release time",
@@ -165,7 +165,7 @@ FOUND_BY_RUNS = [
         "payouts.call_answers.apply_not_executed",
         "    if proves_nothing(case):\n",
         "    if payout.waiting_for == WaitingFor.DISCREPANCY:\n",
-        seed=48,
+        seed=208,
     ),
     Bug(
         "lease shorter than the call's deadline",
@@ -196,7 +196,7 @@ FOUND_BY_RUNS = [
         "payouts.operations.Edit.after",
         "[(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]",
         "[(self.wallet.added_by_id, MakerRole.WALLET)]",
-        seed=199,
+        seed=32,
     ),
     Bug(
         "watch lost",
@@ -204,7 +204,7 @@ FOUND_BY_RUNS = [
         "payouts.schedule.watch",
         "    attempt.watch_at = next_watch(attempt)",
         "    attempt.watch_at = None",
-        seed=6,
+        seed=12,
     ),
     Bug(
         "event written outside the transaction",

@@ -39,6 +39,10 @@ def page_of(row):
     return reverse(f"admin:wallets_{row._meta.model_name}_change", args=[row.pk])
 
 
+def seen(payee):
+    return payee.history.first().pk
+
+
 def turn_url(row, name):
     return reverse(f"admin:wallets_client_{name}", args=[row.pk])
 
@@ -67,7 +71,7 @@ def test_g72_closing_asks_first_and_is_kept_with_its_reason(client, boss, payee)
     assert turn_url(payee, "reopen") in page
     assert turn_url(payee, "close") not in page
 
-    client.post(turn_url(payee, "reopen"), {"reason": "Came back"})
+    client.post(turn_url(payee, "reopen"), {"reason": "Came back", "seen": seen(payee)})
     assert Client.objects.get().is_active
     assert payee.history.count() == 3
     events = list(DeskEvent.objects.order_by("number"))
@@ -199,7 +203,7 @@ def test_g76_a_client_with_2000_wallets_is_changed_closed_and_opened(client, pay
     assert saved.status_code == 302
     assert (Client.objects.get().group, Client.objects.get().is_active) == ("vip", False)
 
-    client.post(turn_url(payee, "reopen"), {"reason": "Came back"})
+    client.post(turn_url(payee, "reopen"), {"reason": "Came back", "seen": seen(payee)})
 
     assert Client.objects.get().is_active
 
@@ -251,3 +255,19 @@ def test_g72_a_page_saved_while_somebody_closes_never_opens_the_client_again(cli
 
         assert not Client.objects.get().is_active
         assert not payee.history.first().is_active
+
+
+def test_a_client_that_was_closed_once_more_is_not_opened_by_an_old_page(client, payee, boss):
+    by = Actor.staff(boss, Channel.ADMIN)
+    services.close_client(payee.pk, reason="Left us", actor=by)
+    page = client.get(turn_url(payee, "reopen")).context["form"]
+    services.reopen_client(payee.pk, reason="Came back", actor=by)
+    services.close_client(payee.pk, reason="Fraud, do not pay", actor=by)
+
+    old = {"reason": "Came back", "seen": page["seen"].value()}
+    answer = client.post(turn_url(payee, "reopen"), old)
+
+    assert "was changed since you opened this page" in answer.content.decode()
+    assert not Client.objects.get().is_active
+    client.post(turn_url(payee, "reopen"), {"reason": "Came back"})
+    assert not Client.objects.get().is_active

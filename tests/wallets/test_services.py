@@ -468,9 +468,10 @@ def test_c2_one_of_two_people_who_press_at_once_approves():
                 done.extend(
                     o.id
                     for o in perform(
-                        wallet_operations.APPROVE,
+                        wallet_operations.Approve(has_reason=True),  # they have one address
                         wallet_operations.see([pk]),
                         actor=Actor.staff(by, Channel.ADMIN),
+                        reason="One office",
                     )
                     if o.done
                 )
