@@ -7,10 +7,13 @@ from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.db.models import Q
+
 import heleket
 from audit import clock
 from audit.codes import Reason
-from payouts.models import Attempt, Discrepancy, EventType, Payout
+from payouts.models import Attempt, Discrepancy, Effective, EventType, Payout
+from payouts.models.discrepancy import IS_STANDING
 from payouts.schedule import WATCH_FOR, growing_wait, next_question
 from payouts.settling import Case
 from wallets.addresses import canonical
@@ -24,6 +27,7 @@ MEMBERS = ("order_id", "uuid", "status", "is_final", "amount", *DESTINATION, "tx
 NOT_FOUND = {"status": "not found"}
 
 Kind = Discrepancy.Kind
+AS_HELEKET, NOT_PAID = Discrepancy.Outcome.AS_HELEKET, Discrepancy.Outcome.NOT_PAID
 Facts = Mapping[str, Any]  # what one side has, by the names of Heleket's members
 
 
@@ -126,23 +130,41 @@ def was_taken_for_unpaid(case: Case, theirs: Facts) -> bool:
     return any(agree(each.theirs, theirs) for each in ended)
 
 
-def in_doubt(payouts: Sequence[Payout]) -> set[UUID]:
-    """Return those like one that people took for not paid within the month: of its client, with the
-    same coin and amount or the same address. Should that one be paid after all, each pays it twice.
+def doubts_of(payouts: Sequence[Payout]) -> dict[UUID, Payout]:
+    """Return for each payout a like one of its client that may be paid, or was, though its status
+    says otherwise: then this one would be the second.
+
+    What people took for not paid counts for a month, by its sum and by its address; what Heleket
+    and the desk differ about, or Heleket paid after all, by its sum.
     """
-    ended = Discrepancy.objects.filter(
-        outcome=Discrepancy.Outcome.NOT_PAID,
-        closed_at__gt=clock.now() - WATCH_FOR,
-        payout__client__in={payout.client_id for payout in payouts},
-    )
-    past = [each.payout for each in ended.select_related("payout") if each.payout]
-    return {payout.pk for payout in payouts if any(are_alike(payout, each) for each in past)}
+    past = Discrepancy.objects.filter(payout__client__in={each.client_id for each in payouts})
+    not_long_ago = Q(closed_at__gt=clock.now() - WATCH_FOR)
+    was_paid = Q(outcome=AS_HELEKET, payout__effective__in=[Effective.PAID, Effective.ELSEWHERE])
+    doubtful = IS_STANDING | (not_long_ago & (Q(outcome=NOT_PAID) | was_paid))
+    found = list(past.filter(doubtful).select_related("payout", "attempt").order_by("pk"))
+    alike = ((payout, each) for payout in payouts for each in found if are_alike(payout, each))
+    return {payout.pk: each.payout for payout, each in alike if each.payout}
 
 
-def are_alike(payout: Payout, other: Payout) -> bool:
-    is_same_sum = (payout.currency, payout.amount) == (other.currency, other.amount)
-    is_same_place = (payout.network, payout.address) == (other.network, other.address)
-    return payout.client_id == other.client_id and (is_same_sum or is_same_place)
+def in_doubt(payouts: Sequence[Payout]) -> set[UUID]:
+    return set(doubts_of(payouts))
+
+
+def are_alike(payout: Payout, found: Discrepancy) -> bool:
+    """Compare with what was sent as well: the payout may have been edited since."""
+    other = found.payout
+    is_itself = other is not None and other.pk == payout.pk
+    if other is None or other.client_id != payout.client_id:
+        return False
+    if is_itself and found.outcome != NOT_PAID:
+        return False  # it is stopped, or has ended
+    sent = json.loads(found.attempt.body) if found.attempt else {}
+    sums, places = [(other.currency, other.amount)], [(other.network, other.address)]
+    if sent:
+        sums.append((sent["currency"], Decimal(sent["amount"])))
+        places.append((sent["network"], sent["address"]))
+    is_same_place = found.outcome == NOT_PAID and (payout.network, payout.address) in places
+    return (payout.currency, payout.amount) in sums or is_same_place
 
 
 def log_opening(case: Case, kind: str, ours: Facts, theirs: Facts) -> None:

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 
+from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 import heleket
@@ -41,6 +42,7 @@ from payouts.outcomes import (
     Heard,
     Outcome,
     Wish,
+    is_maker,
     owner_of,
     refusal_of,
     takes_two,
@@ -115,9 +117,17 @@ def confirm(
     wish = wish_of(joint, facts)
     heard = ask(wish.discrepancy_id, client, account)
     with judged(wish, heard, account, actor) as (case, found):
+        refuse_gone_proposer(joint, case)
         two_people.confirm(joint.pk, facts=facts, actor=actor)
         end(case, found, wish, heard, actor, joint)
     return _("Ended. It is kept with both names and the reason.")
+
+
+def refuse_gone_proposer(joint: JointAct, case: Case) -> None:
+    """Whoever proposed it has the right still, and no hand in the payout."""
+    first = Actor.staff(User.objects.get(pk=joint.proposed_by_id), Channel.ADMIN)
+    if not first.may(RIGHT) or is_maker(first, case.payout):
+        raise Refused(PayoutCode.PROPOSER_GONE, person=joint.proposed_by)
 
 
 def withdraw(joint: JointAct, *, actor: Actor) -> str:
@@ -208,6 +218,8 @@ def end(
     found.proposed_by = joint.proposed_by if joint else None
     found.reopens_at = wish.reopens_at if wish.outcome == LEFT else None
     found.save()
+    if joint is None and (waiting := proposed(found)):
+        two_people.end(waiting, JointAct.Ending.OUTDATED, actor)
     if wish.outcome == EXPLAINED:
         go_on(case)
     elif wish.outcome == AS_HELEKET and heard.remote:  # the condition of this outcome

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from audit.codes import Code, register
 from audit.texts import day_and_hour
+from payouts.discrepancies import doubts_of
 from payouts.eligibility import destinations_of, refusal_of_destination
 from payouts.models import USUAL_WAIT, EventType, Payout, PayoutEvent, PayoutQuerySet
 from wallets.amounts import format_amount
@@ -53,6 +54,13 @@ class NoticeCode(Code):
     EDITED_BACK = "edited_back", _("Edited by %(who)s, and again what was requested.")
     WAS_HELD = "was_held", _("Put on hold by %(who)s: “%(why)s”")
     FAILED_BEFORE = "failed_before", _("Tried before and not paid: %(why)s")
+    IN_DOUBT = (
+        "in_doubt",
+        _(
+            "A payout like this one may be paid, or was, though its status says otherwise. "
+            "It takes two approvals:"
+        ),
+    )
     FIRST_PAYMENT = "first_payment", _("First payment: this client was never paid at this address.")
 
 
@@ -85,7 +93,14 @@ def notices_for(payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
     """Return what is to be known of each, the worst first. One that is not stored yet will do."""
     found: dict[UUID, list[Notice]] = {payout.pk: [] for payout in payouts}
     if payouts:
-        for find in (destinations, duplicates, unusual_amounts, past_events, first_payments):
+        for find in (
+            destinations,
+            doubts,
+            duplicates,
+            unusual_amounts,
+            past_events,
+            first_payments,
+        ):
             for pk, each in find(payouts):
                 found[pk].append(each)
     return found
@@ -115,6 +130,11 @@ def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
 
 
 # Duplicates
+
+
+def doubts(payouts: Sequence[Payout]) -> Found:
+    for pk, other in doubts_of(payouts).items():
+        yield pk, notice(Level.BAD, NoticeCode.IN_DOUBT, other)
 
 
 def duplicates(payouts: Sequence[Payout]) -> Found:
@@ -295,3 +315,6 @@ def first_payments(payouts: Sequence[Payout]) -> Found:
     for payout in payouts:
         if (payout.client_id, payout.network, payout.address) not in known:
             yield payout.pk, notice(Level.NOTE, NoticeCode.FIRST_PAYMENT)
+
+
+FINDERS = (destinations, doubts, duplicates, unusual_amounts, past_events, first_payments)

@@ -33,6 +33,7 @@ from payouts.models import (
     WITHOUT_CALL,
     Approval,
     Attempt,
+    Discrepancy,
     Effective,
     EventType,
     MakerRole,
@@ -232,7 +233,7 @@ def at_heleket(attempt: Attempt) -> Refusal:
     return Refusal(PayoutCode.AT_HELEKET, status=status, uuid=uuid)
 
 
-class Retry(PayoutOperation[None]):
+class Retry(PayoutOperation[Collection[UUID]]):
     """Bring payouts that were not paid back to the approvers, under a new `order_id`.
 
     Who retries is a maker from then on: one person alone never has money sent again.
@@ -243,12 +244,19 @@ class Retry(PayoutOperation[None]):
     needs_reason = True
     statuses = sources(Payout.retry)
 
-    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+    def load(self, rows: Sequence[Payout]) -> Collection[UUID]:
+        """Return those about which Heleket and the desk differ, open or left."""
+        standing = Discrepancy.objects.standing().filter(payout__in=[row.pk for row in rows])
+        return {pk for pk in standing.values_list("payout_id", flat=True) if pk}
+
+    def refusal(self, row: Payout, facts: Collection[UUID], actor: Actor) -> Refusal | None:
         if row.effective in (Effective.PAID, Effective.ELSEWHERE):
             return Refusal(PayoutCode.PAID_AFTER_ALL)
+        if row.pk in facts:
+            return Refusal(PayoutCode.OPEN_DISCREPANCY)
         return super().refusal(row, facts, actor) or refusal_of_last_generation(row)
 
-    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
+    def apply(self, change: Change[Payout], facts: Collection[UUID], reason: Reason) -> str:
         change.log_event(EventType.RETRY, reason)
         change.row.retry()
         return _("It waits for approval again.")

@@ -4,7 +4,7 @@ Each looks at what Heleket said just now, and is refused if that is not what peo
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
@@ -22,6 +22,8 @@ from payouts.polling import Answer
 from payouts.recording import is_final_failure, is_paid, owners_of
 from payouts.settling import Case
 from payouts.staff.codes import StaffCode
+
+LONGEST_LEFT = timedelta(days=92)
 
 Outcome = Discrepancy.Outcome
 EXPLAINED, AS_HELEKET, NOT_PAID, LEFT = Outcome
@@ -164,8 +166,9 @@ def refusal_of_not_paid(
 def refusal_of_left(
     wish: Wish, _case: Case, _heard: Heard, _account: GatewayAccount
 ) -> Refusal | None:
-    if wish.reopens_at is None or wish.reopens_at <= clock.now():
-        return Refusal(PayoutCode.NO_DAY)
+    now = clock.now()
+    if wish.reopens_at is None or not now < wish.reopens_at <= now + LONGEST_LEFT:
+        return Refusal(PayoutCode.NO_DAY, days=LONGEST_LEFT.days)
     return None
 
 

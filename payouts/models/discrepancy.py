@@ -12,14 +12,16 @@ from audit.codes import Code, register
 from payouts.models.attempt import Attempt
 from payouts.models.payout import Payout
 
+# It keeps its payout stopped: open, or left until a day to come.
+IS_STANDING = Q(closed_at=None) | Q(reopens_at__isnull=False)
+
 
 class DiscrepancyQuerySet(models.QuerySet["Discrepancy"]):
     def open(self) -> "DiscrepancyQuerySet":
         return self.filter(closed_at=None)
 
     def standing(self) -> "DiscrepancyQuerySet":
-        """Those that keep their payout stopped: open, or left until a day to come."""
-        return self.filter(Q(closed_at=None) | Q(reopens_at__isnull=False))
+        return self.filter(IS_STANDING)
 
 
 class Discrepancy(models.Model):

@@ -1,11 +1,16 @@
 """One like a payout that people took for not paid takes two approvals, while that is watched."""
 
 from datetime import timedelta
+from decimal import Decimal
 
 import pytest
 
-from payouts import explain
-from payouts.models import Approval, Discrepancy, PayoutStatus
+from audit.actor import Actor, Channel
+from payouts import explain, operations
+from payouts.discrepancies import in_doubt
+from payouts.models import Approval, Attempt, Discrepancy, PayoutStatus
+from payouts.notices import notices_for
+from payouts.seen import see
 from tests.factories import PayoutFactory, WalletFactory
 from tests.payouts.rounds import now
 
@@ -97,3 +102,60 @@ def test_g51_who_approved_first_may_reject_it_then(office, unpaid):
     given, rejected = Approval.objects.filter(payout=payout).order_by("pk")
     assert given.voided_at
     assert (rejected.decision, rejected.voided_at) == ("rejected", None)
+
+
+# What Heleket and the desk differ about, or it paid after all
+
+
+def contradicted(office):
+    """A payout that failed, and that Heleket then says it has paid."""
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.set_fate("final_fail")
+    office.submit()
+    office.work(minutes=5)
+    office.sandbox.force_status("paid", is_final=True, order_id=payout.order_id("test"))
+    Attempt.objects.update(watch_at=office.clock())
+    office.work(minutes=1)
+    office.sandbox.set_fate("paid")
+    return payout, Discrepancy.objects.open().get()
+
+
+@pytest.mark.parametrize("outcome", ["", "left", "as_heleket"])
+def test_g51_a_second_one_like_what_heleket_paid_after_all_is_told_and_takes_two(office, outcome):
+    payout, found = contradicted(office)
+    if outcome:
+        office.end(found, outcome, reopens_at=office.clock() + timedelta(days=30))
+    again = PayoutFactory(wallet=payout.wallet, requested_at=office.clock())
+
+    told = [each for each in notices_for([again])[again.pk] if each.code == "in_doubt"]
+    assert [each.payouts for each in told] == [(payout,)]
+    office.act("APPROVE", again, role="Approver")
+    office.work(minutes=10)
+
+    assert now(again).status == PayoutStatus.PENDING
+    assert office.sandbox.order_ids == [payout.order_id("test")]
+
+
+def test_g51_an_edit_of_what_was_taken_for_not_paid_lifts_no_doubt(office, unpaid):
+    other = PayoutFactory(wallet=unpaid.wallet)
+    assert in_doubt([other]) == {other.pk}
+    assert office.act("RETRY", unpaid, role="Third Operator", reason="Again").done
+    [seen] = see([now(unpaid)])
+    elsewhere = WalletFactory(client=unpaid.client, address=OTHER_ADDRESS)
+    edit = operations.Edit(wallet=elsewhere, currency="USDT", amount=Decimal(7), purpose="Prize")
+    by = Actor.staff(office.person("Requester"), Channel.ADMIN)
+    operations.edit_payout(seen, edit, reason="Other", actor=by)
+
+    assert in_doubt([other]) == {other.pk}
+
+
+@pytest.mark.parametrize("outcome", ["", "left"])
+def test_g51_nothing_is_tried_again_about_which_heleket_and_the_desk_differ(office, outcome):
+    payout, found = contradicted(office)
+    if outcome:
+        office.end(found, outcome, reopens_at=office.clock() + timedelta(days=30))
+
+    refused = office.act("RETRY", payout, role="Third Operator", reason="Again")
+
+    assert (refused.done, refused.code) == (False, "open_discrepancy")
+    assert now(payout).status == PayoutStatus.FAILED

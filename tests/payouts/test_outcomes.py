@@ -8,7 +8,7 @@ import pytest
 from audit.actor import Actor, Channel
 from audit.refusals import NotAllowed, Refused
 from heleket.sandbox.records import Answer
-from payouts import endings, explain, outcomes
+from payouts import endings, explain, makers, outcomes
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent, PayoutStatus
 from payouts.staff.models import JointAct
 from tests.factories import PayoutFactory
@@ -514,3 +514,49 @@ def test_a_proposal_can_be_withdrawn(office, payout):
     assert endings.proposed(found) is None
     assert event_types(payout)[-2:] == ["propose_end", "withdraw_end"]
     assert Discrepancy.objects.get().closed_at is None
+
+
+@pytest.mark.parametrize("change", ["disabled", "without_roles", "maker"])
+def test_g51_who_proposed_it_is_looked_at_again_when_it_is_confirmed(office, payout, change):
+    found = open_one(office, payout, Kind.DIFFERENT)
+    first, second = (office.person(name) for name in ("Operator", "Second Operator"))
+    by = {"actor": Actor.staff(first, Channel.ADMIN)}
+    endings.end_or_propose(wish(found), office.client, office.account, **by)
+    if change == "disabled":
+        type(first).objects.filter(pk=first.pk).update(is_active=False)
+    elif change == "without_roles":
+        first.groups.clear()
+    else:
+        makers.add_makers(payout, [(first.pk, "retried")])
+    joint, before = endings.proposed(found), rows()
+
+    by = {"actor": Actor.staff(second, Channel.ADMIN)}
+    with pytest.raises(Refused, match="Propose it anew"):
+        endings.confirm(joint, found.facts, office.client, office.account, **by)
+
+    assert rows() == before
+
+
+def test_a_proposal_is_over_once_its_discrepancy_has_ended_otherwise(office, payout):
+    found = open_one(office, payout, Kind.VANISHED)
+    answers(office, None)
+    look_again(office, found)
+    seen = Discrepancy.objects.get()
+    actor = Actor.staff(office.person("Operator"), Channel.ADMIN)
+    day = office.clock() + timedelta(days=3)
+    left = wish(seen, Outcome.LEFT, reopens_at=day)
+    endings.end_or_propose(left, office.client, office.account, actor=actor)
+
+    actor = Actor.staff(office.person("Second Operator"), Channel.ADMIN)
+    explained = wish(seen, Outcome.EXPLAINED)
+    endings.end_or_propose(explained, office.client, office.account, actor=actor)
+
+    assert JointAct.objects.get().ending == "outdated"
+
+
+def test_nothing_is_left_stopped_for_ever(office, payout):
+    found = open_one(office, payout, Kind.DIFFERENT)
+    before = rows()
+    with pytest.raises(Refused, match="within 92 days"):
+        office.end(found, Outcome.LEFT, reopens_at=office.clock() + timedelta(days=93))
+    assert rows() == before
