@@ -75,6 +75,12 @@ def sentence_for_client(payout: Payout) -> str:
     return in_words(sentence, payout)
 
 
+def is_as_asked(payout: Payout) -> bool:
+    """Whether what was paid after all is the sum that the client knows of."""
+    paid = (payout.effective_amount, payout.effective_currency)
+    return paid == (payout.amount, payout.currency)
+
+
 def in_words(sentence: Any, payout: Payout) -> str:
     return str(sentence) % {
         "money": payout.money,
@@ -87,6 +93,8 @@ def in_words(sentence: Any, payout: Payout) -> str:
 def sentence_of(payout: Payout) -> Any:
     """Return the entry of the tables that speaks of this payout."""
     if payout.is_ended:
+        if payout.effective == Effective.PAID and not is_as_asked(payout):
+            return REVIEWED
         if payout.effective:
             return BY_EFFECTIVE[Effective(payout.effective)]
         return BY_STATUS[PayoutStatus(payout.status)]

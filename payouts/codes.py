@@ -100,6 +100,7 @@ class PayoutCode(Code):
         "waits_for_answer",
         _("It was sent back with a question. It can be approved once that is answered."),
     )
+    OWN_QUESTION = "own_question", _("You asked this yourself: another person has to answer.")
     NO_QUESTION = "no_question", _("No question about it waits for an answer.")
     EARLY = (
         "early",

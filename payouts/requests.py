@@ -115,7 +115,11 @@ def refusal_of_terms(category: str, pay_from: datetime | None) -> Refusal | None
     """Return why it cannot be of this kind, or be paid from this day on."""
     if category and not Category.objects.filter(name=category, is_active=True).exists():
         return Refusal(PayoutCode.CATEGORY_UNKNOWN, category=category)
-    if pay_from and pay_from > clock.now() + FARTHEST:
+    return refusal_of_date(pay_from) if pay_from else None
+
+
+def refusal_of_date(pay_from: datetime) -> Refusal | None:
+    if pay_from > clock.now() + FARTHEST:
         return Refusal(PayoutCode.DATE_TOO_FAR, days=FARTHEST.days)
     return None
 

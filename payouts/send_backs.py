@@ -1,5 +1,8 @@
 """A payout that an approver has a question about: it waits for the requester, and comes back."""
 
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -8,7 +11,7 @@ from audit.codes import Reason
 from audit.operations import Change, sources
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
-from payouts.models import EventType, Payout, WaitingFor
+from payouts.models import EventType, Payout, PayoutEvent, WaitingFor
 from payouts.operations import PayoutOperation
 
 
@@ -28,21 +31,36 @@ class SendBack(PayoutOperation[None]):
         return _("Sent back. It waits for the requester's answer.")
 
 
-class Answer(PayoutOperation[None]):
-    """Answer the question, and bring the payout back to the approvers as it was."""
+class Answer(PayoutOperation[Mapping[UUID, int | None]]):
+    """Answer the question, and bring the payout back to the approvers as it was. Nobody answers
+    themselves."""
 
     permission = "payouts.answer_payout"
     takes_reason = True
     needs_reason = True
     statuses = sources(Payout.answer)
 
-    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
-        refusal = super().refusal(row, facts, actor)
-        if refusal or row.waiting_for == WaitingFor.ANSWER_OF_REQUESTER:
-            return refusal
-        return Refusal(PayoutCode.NO_QUESTION)
+    def load(self, rows: Sequence[Payout]) -> Mapping[UUID, int | None]:
+        """Return who asked last of each."""
+        asked = PayoutEvent.objects.filter(
+            payout__in=[row.pk for row in rows], event_type=EventType.SEND_BACK
+        )
+        return dict(asked.order_by("number").values_list("payout_id", "person_id"))
 
-    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
+    def refusal(
+        self, row: Payout, facts: Mapping[UUID, int | None], actor: Actor
+    ) -> Refusal | None:
+        if refusal := super().refusal(row, facts, actor):
+            return refusal
+        if row.waiting_for != WaitingFor.ANSWER_OF_REQUESTER:
+            return Refusal(PayoutCode.NO_QUESTION)
+        if facts.get(row.pk) == actor.person_id:
+            return Refusal(PayoutCode.OWN_QUESTION)
+        return None
+
+    def apply(
+        self, change: Change[Payout], facts: Mapping[UUID, int | None], reason: Reason
+    ) -> str:
         change.log_event(EventType.ANSWER, reason)
         change.row.answer(Reason(PayoutCode.ANSWERED, reason.words))
         return _("Answered. It waits for approval.")

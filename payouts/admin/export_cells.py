@@ -17,6 +17,7 @@ Cells = Iterable[Sequence[object]]
 
 PAYOUT_HEAD = [
     *("Payout", "Status", "Counts as paid", "Amount", "Currency", "Network", "Address", "Memo"),
+    *("After all", "Amount after all", "Currency after all"),
     *("Client", "Client name", "Purpose", "Category", "Reference", "Origin"),
     *("Pay from", "Requested", "Requested by"),
     *("Approved", "Approved by", "Sent", "Finished", "Reason", "Transaction", "Fee"),
@@ -48,12 +49,15 @@ def approvers_of(ids: Sequence[UUID]) -> dict[UUID, list[str]]:
 def in_cells(payout: Payout, attempt: Attempt | None, approvers: list[str]) -> Sequence[object]:
     requester = payout.requested_by.get_username() if payout.requested_by else ""
     fee = attempt.commission if attempt else None
+    after_all = payout.effective_amount
     return [
         payout,
         payout.get_status_display(),
         _("yes") if payout.counts_as_paid else _("no"),
         *(format_amount(payout.amount), payout.currency),
         *(payout.network, payout.address, payout.memo),
+        payout.get_effective_display() if payout.effective else "",
+        *("" if after_all is None else format_amount(after_all), payout.effective_currency),
         *(payout.client.external_id, payout.client.name),
         *(payout.purpose, payout.category, payout.reference, payout.get_origin_display()),
         payout.pay_from,

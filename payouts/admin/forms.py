@@ -18,6 +18,7 @@ from audit.texts import LONGEST_REASON
 from payouts import idempotency
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Category, Payout
+from payouts.requests import refusal_of_date
 from payouts.seen import see
 from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import ID
@@ -141,6 +142,8 @@ class PayoutForm(forms.Form):
             raise forms.ValidationError(
                 _("This moment has passed. Leave it empty to pay as soon as it is approved.")
             )
+        if at and not is_stored and (refusal := refusal_of_date(at)):
+            raise forms.ValidationError(refusal.sentence)
         return at
 
     def clean(self) -> dict[str, Any]:

@@ -50,7 +50,8 @@ def question_about(payout: Payout) -> PayoutEvent | None:
 
 
 def may_answer(payout: Payout, actor: Actor) -> bool:
-    return actor.may(ANSWER.permission) and not ANSWER.refusal(payout, None, actor)
+    facts = ANSWER.load([payout])
+    return actor.may(ANSWER.permission) and not ANSWER.refusal(payout, facts, actor)
 
 
 # Answer

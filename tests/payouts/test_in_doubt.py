@@ -121,14 +121,14 @@ def contradicted(office):
 
 
 @pytest.mark.parametrize("outcome", ["", "left", "as_heleket"])
-def test_g51_a_second_one_like_what_heleket_paid_after_all_is_told_and_takes_two(office, outcome):
+def test_g51_a_second_one_like_what_heleket_paid_after_all_is_shown_and_takes_two(office, outcome):
     payout, found = contradicted(office)
     if outcome:
         office.end(found, outcome, reopens_at=office.clock() + timedelta(days=30))
     again = PayoutFactory(wallet=payout.wallet, requested_at=office.clock())
 
-    told = [each for each in notices_for([again])[again.pk] if each.code == "in_doubt"]
-    assert [each.payouts for each in told] == [(payout,)]
+    shown = [each for each in notices_for([again])[again.pk] if each.code == "in_doubt"]
+    assert [each.payouts for each in shown] == [(payout,)]
     office.act("APPROVE", again, role="Approver")
     office.work(minutes=10)
 

@@ -18,6 +18,7 @@ from payouts import documents, operations, send_backs
 from payouts.client_sentences import in_words, sentence_for_client, sentence_of
 from payouts.explain import explain
 from payouts.gateway import accounts
+from payouts.gateway.models import Pause
 from payouts.models import (
     USUAL_WAIT,
     Approval,
@@ -33,9 +34,11 @@ from payouts.seen import see
 from payouts.staff.roles import ROLES
 from tests.every_page import unmarked
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
-from tests.payouts.rounds import submit_due
+from tests.payouts.rounds import now, submit_due
 from tests.payouts.test_admin_add import add_url, data
 from tests.payouts.test_admin_pages import discrepancy
+from wallets.operations import FREEZE
+from wallets.operations import see as see_wallets
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt", "folder")]
 
@@ -449,6 +452,8 @@ def standing(clock, status, waiting_for, effective):
         requested_by=None,
         reason="suspected fraud, says amira",
         effective=effective,
+        effective_amount=5,
+        effective_currency="USDT",
         pay_from=clock() + timedelta(days=1),
         number=7,
         id=None,
@@ -531,3 +536,42 @@ def test_the_page_costs_the_same_queries_however_many_notes_there_are(
     )
     with django_assert_max_num_queries(42):
         client.get(page_of(payout))
+
+
+def test_nobody_answers_their_own_question():
+    payout, both = PayoutFactory(), staff("Approver", "Requester")
+    do(send_backs.SEND_BACK, payout, both, reason="What for?")
+
+    refused = do(send_backs.ANSWER, payout, both, reason="Me")
+
+    assert refused.code == "own_question"
+    assert now(payout).waiting_for == WaitingFor.ANSWER_OF_REQUESTER
+
+
+def test_support_sees_no_answer_of_heleket_s_and_nobody_s_reasons(client, log_in, office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.submit()
+    office.work(minutes=3)
+    frozen = see_wallets([payout.wallet_id])
+    perform(FREEZE, frozen, actor=staff("Approver"), reason="Lost his phone")
+    now_at = office.clock()
+    Pause.objects.create(cause="funds", currency="USDT", since=now_at, probe_at=now_at, text="No")
+    pages = [
+        reverse("admin:payouts_payout_change", args=[payout.pk]),
+        reverse("admin:wallets_wallet_change", args=[payout.wallet_id]),
+    ]
+    for role, sees in [("Support", False), ("Approver", True)]:
+        log_in(role)
+        text = "".join(client.get(page).content.decode() for page in pages)
+        for words in ("&quot;balance&quot;", "Lost his phone", "Not enough funds at Heleket"):
+            assert (words in text) is sees, (role, words)
+
+
+def test_what_was_paid_after_all_in_another_sum_is_not_claimed_to_the_client():
+    payout = PayoutFactory(status=PayoutStatus.FAILED)
+    Payout.objects.update(effective="paid", effective_amount=50, effective_currency="USDT")
+
+    assert "is being reviewed" in sentence_for_client(now(payout))
+
+    Payout.objects.update(effective_amount=payout.amount)
+    assert "was sent" in sentence_for_client(now(payout))

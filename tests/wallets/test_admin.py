@@ -258,6 +258,7 @@ def test_the_confirmed_wallets_are_approved_and_each_is_reported(client, staff):
 
 def test_the_page_tells_what_happened_to_a_wallet(client, staff):
     user = staff()
+    user.user_permissions.add(Permission.objects.get(codename="view_flags"))
     wallet = WalletFactory()
     client.post(act_url("freeze"), {"seen": wallet.pk, "reason": "She lost her phone"})
 

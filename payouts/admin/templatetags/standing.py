@@ -3,6 +3,7 @@
 from typing import Any
 
 from django import template
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from payouts import outlook
@@ -18,7 +19,7 @@ register.filter("moment", at_time)
 def standing(context: dict[str, Any]) -> dict[str, Any]:
     """Show on every page what holds up payouts, to those who are signed in."""
     request = context.get("request")
-    if request is None or not request.user.is_staff:
+    if request is None or not request.user.is_staff or answers_clients(request.user):
         return {}
     desk = reverse("admin:payouts_controls_switch_changelist")
     lines = outlook.standstills(moment_of(request).states)
@@ -29,6 +30,11 @@ def standing(context: dict[str, Any]) -> dict[str, Any]:
         "cl": context.get("cl"),
         "request": request,
     }
+
+
+def answers_clients(person: User) -> bool:
+    """Whether somebody sees payouts and no troubles of the desk, so that clients hear of none."""
+    return person.has_perm("payouts.view_payout") and not person.has_perm("payouts.view_flags")
 
 
 @register.simple_tag(takes_context=True)
