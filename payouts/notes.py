@@ -17,7 +17,8 @@ from payouts.codes import PayoutCode
 from payouts.models import LONGEST_NOTE, EventType, Note, Payout
 from wallets.models import Client, Wallet
 
-LINK = re.compile("https?://[^/]+.*", re.IGNORECASE)
+# No name before the host: “https://heleket.com@evil” looks like another place than it leads to.
+LINK = re.compile("https?://[^/?#@]+([/?#].*)?", re.IGNORECASE)
 
 Subject = Payout | Client | Wallet
 

@@ -27,6 +27,12 @@ class LoginForm(AuthenticationForm):
 class DeskSite(UnfoldAdminSite):
     login_form = LoginForm
 
+    def get_urls(self) -> list[Any]:
+        """Leave out the way to a row's page outside the Admin: none has one, and ids of another
+        kind make it fail."""
+        urls = super().get_urls()
+        return [each for each in urls if getattr(each, "name", "") != "view_on_site"]
+
     def index(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         """Open where a person's work is: at the queue of payouts that needs them."""
         for right, page in STARTS:

@@ -530,3 +530,9 @@ def test_c10_a_user_manager_leaves_superusers_alone(client, log_in):
 
     other = reverse("admin:auth_user_password_change", args=[StaffFactory().pk])
     assert client.post(other, new).status_code == 302
+
+
+@pytest.mark.parametrize("where", ["8/1", "1/x", "0/0"])
+def test_g36_no_address_leads_out_of_the_admin(client, log_in, where):
+    log_in(is_superuser=True)
+    assert client.get(f"/admin/r/{where}/").status_code == 404

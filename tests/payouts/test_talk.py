@@ -335,6 +335,7 @@ def large():
         (lambda: {"file": file(), "link": "https://example.com"}, "not both"),
         (lambda: {"link": "javascript:alert(1)"}, "A link begins with"),
         (lambda: {"link": "https://example.com/ x"}, "A link begins with"),
+        (lambda: {"link": "https://heleket.com@evil.example/"}, "A link begins with"),
         (lambda: {"text": "pay \u202e200"}, "can be seen"),
         (lambda: {"text": "x" * 2001}, "at most 2000 characters"),
     ],
