@@ -50,6 +50,12 @@ def pytest_collection_finish():
 
 
 @pytest.fixture(autouse=True, scope="session")
+def _database_time_is_asked_for_once():
+    """Every few seconds a moment would cost a statement, which tests that count would see."""
+    money_clock.RESYNC_SECONDS = 24 * 60 * 60.0
+
+
+@pytest.fixture(autouse=True, scope="session")
 def _flush_in_spite_of_triggers():
     """Empty the tables after a test that committed: SQLite deletes rows, which triggers refuse."""
 

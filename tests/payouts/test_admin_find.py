@@ -369,7 +369,7 @@ def test_empty_lists_say_what_is_true(read):
 # What it costs
 
 
-def test_a_search_with_all_filters_costs_the_same_for_1_and_for_50_payouts(client, log_in):
+def test_a_search_with_all_filters_costs_the_same_for_1_and_for_50_payouts(client, log_in, clock):
     person = log_in("Approver", "Auditor")
     asked = {
         "q": "prize",

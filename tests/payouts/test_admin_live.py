@@ -69,7 +69,7 @@ def test_the_list_hears_when_a_count_changes(client, clock):
     assert client.get(LIVE).json()["state"] != shown["state"]
 
 
-def test_asking_costs_little_and_the_same_for_one_and_for_many(client):
+def test_asking_costs_little_and_the_same_for_one_and_for_many(client, clock):
     payout = PayoutFactory()
 
     def queries():
