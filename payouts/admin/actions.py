@@ -5,13 +5,11 @@ from dataclasses import dataclass
 
 from django.utils.translation import gettext_lazy
 
-import heleket
 from audit.actor import Actor
 from audit.operations import Outcome, perform, refused
-from audit.refusals import Refusal, Refused
+from audit.refusals import Refused
 from payouts import operations, polling, send_backs, submission
 from payouts.gateway import accounts
-from payouts.gateway.codes import GatewayCode
 from payouts.models import Payout
 from payouts.seen import Seen
 from payouts.staff.actions import Action
@@ -130,10 +128,8 @@ def perform_action(
 def do_now(now: OneNow, seen: Seen, actor: Actor) -> Outcome:
     """Call Heleket while the person waits; what goes wrong on the way there is an answer too."""
     try:
-        with accounts.heleket_client() as client:
-            account = accounts.open_account(client, actor=actor)
+        with accounts.at_heleket(actor) as (client, account):
             return now(seen, client, account, actor=actor)
-    except (Refused, heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
+    except Refused as exc:
         payout = Payout.objects.filter(pk=seen.id).only("number").first()
-        refusal = getattr(exc, "refusal", Refusal(GatewayCode.GATEWAY, words=exc))
-        return refused(seen.id, str(payout or ""), refusal)
+        return refused(seen.id, str(payout or ""), exc.refusal)

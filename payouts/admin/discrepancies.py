@@ -1,7 +1,6 @@
 """Discrepancies in the Admin: both sides beside each other, and how each is ended."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from typing import Any
@@ -20,16 +19,12 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-import heleket
-from audit.actor import Actor
 from audit.refusals import Refused
 from payouts import endings, outcomes
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.payouts import ago, in_threes
 from payouts.discrepancies import MEMBERS, Kind
 from payouts.gateway import accounts
-from payouts.gateway.accounts import GatewayAccount
-from payouts.gateway.codes import GatewayCode
 from payouts.models import Discrepancy, PayoutStatus
 from payouts.outcomes import Outcome, Wish
 from payouts.staff.codes import StaffCode
@@ -161,7 +156,7 @@ class DiscrepancyAdmin(DeskAdmin):
 
         def end(outcome: str, reason: str, seen: str, again_on: date | None) -> str:
             wish = Wish(found.pk, seen, Outcome(outcome), reason, at_start_of(again_on))
-            with at_heleket(actor) as (client, account):
+            with accounts.at_heleket(actor) as (client, account):
                 return endings.end_or_propose(wish, client, account, actor=actor)
 
         return self.ask(
@@ -180,7 +175,7 @@ class DiscrepancyAdmin(DeskAdmin):
         actor, facts = actor_of(request), request.POST.get("seen", "")
 
         def confirm(joint: JointAct) -> str:
-            with at_heleket(actor) as (client, account):
+            with accounts.at_heleket(actor) as (client, account):
                 return endings.confirm(joint, facts, client, account, actor=actor)
 
         return self.act_on_proposed(request, object_id, confirm)
@@ -297,13 +292,3 @@ def reopens_at(waiting: JointAct | None) -> datetime | None:
 
 def at_start_of(day: date | None) -> datetime | None:
     return datetime.combine(day, time(), get_current_timezone()) if day else None
-
-
-@contextmanager
-def at_heleket(actor: Actor) -> Iterator[tuple[heleket.HeleketClient, GatewayAccount]]:
-    """Call Heleket while a person waits; what goes wrong on the way there is a refusal."""
-    try:
-        with accounts.heleket_client() as client:
-            yield client, accounts.open_account(client, actor=actor)
-    except (heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
-        raise Refused(GatewayCode.GATEWAY, words=exc) from exc

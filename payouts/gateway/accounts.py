@@ -1,5 +1,7 @@
 """Which account this process works for, and the times its calls keep to."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -86,6 +88,16 @@ def open_account(client: heleket.HeleketClient, *, actor: Actor = WORKER) -> Gat
         bind(client, actor)
     check_binding(client)
     return account_of(client)
+
+
+@contextmanager
+def at_heleket(actor: Actor) -> Iterator[tuple[heleket.HeleketClient, GatewayAccount]]:
+    """Call Heleket while a person waits; what goes wrong on the way there is a refusal."""
+    try:
+        with heleket_client() as client:
+            yield client, open_account(client, actor=actor)
+    except (heleket.HeleketError, heleket.InvalidBaseUrl) as exc:
+        raise Refused(GatewayCode.GATEWAY, words=exc) from exc
 
 
 def account_of(client: heleket.HeleketClient) -> GatewayAccount:
