@@ -31,6 +31,7 @@ from wallets.models import WAITING, Client, WalletStatus
 WALLETS = "admin:wallets_wallet_changelist"
 PAYOUTS = "admin:payouts_payout_changelist"
 WALLETS_SHOWN = 20
+CLIENTS_OFFERED = 20
 ACTIVE = Q(status=WalletStatus.ACTIVE)
 
 
@@ -92,6 +93,15 @@ REOPEN = Closing(
 
 def closing_for(client: Client) -> Closing:
     return CLOSE if client.is_active else REOPEN
+
+
+def choice_of_client(request: HttpRequest) -> dict[str, Any]:
+    """Return the clients to choose from, of whom somebody may look for one."""
+    term = request.GET.get("q", "").strip()
+    clients = Client.objects.active()
+    if term:
+        clients = clients.called(term)
+    return {"clients": clients[:CLIENTS_OFFERED], "term": term}
 
 
 @admin.register(Client)

@@ -32,6 +32,7 @@ from payouts.admin import (
     table,
     talk,
 )
+from payouts.admin.clients import choice_of_client
 from payouts.admin.deciding import DecidingPages
 from payouts.admin.exports import ExportPages
 from payouts.admin.filters import PayoutFilter, is_by_date
@@ -47,8 +48,6 @@ from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 from wallets.coins import network_name
 from wallets.models import Client, PayoutMethod, Wallet
-
-CLIENTS_OFFERED = 20
 
 
 @admin.register(Payout)
@@ -231,11 +230,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
 
     def choose_client(self, request: StaffRequest) -> HttpResponse:
         require(request, "payouts.add_payout")
-        term = request.GET.get("q", "").strip()
-        clients = Client.objects.active()
-        if term:
-            clients = clients.called(term)
-        context = {"clients": clients[:CLIENTS_OFFERED], "term": term}
+        context = choice_of_client(request)
         return self.page(request, "payouts/choose_client.html", _("Who is paid?"), **context)
 
     def add_for(self, request: StaffRequest, client_id: int) -> HttpResponse:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django import forms
-from django.http import HttpRequest
 from django.urls import reverse
 from django.utils.html import format_html
 from django.utils.translation import gettext as _
@@ -14,11 +13,10 @@ from payouts.admin.lasting import SeenForm
 from wallets.addresses import check_address, check_memo, networks_of
 from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, is_known, network_name
 from wallets.errors import InvalidAddress
-from wallets.models import Client, Wallet
+from wallets.models import Wallet
 from wallets.sharing import SameAddress
 from wallets.unspendable import doubt_about
 
-CLIENTS_OFFERED = 20
 DESTINATION = ("client", "network", "address", "memo")
 
 AS_TYPED = {  # a phone neither capitalises nor corrects it, and a browser offers no old one
@@ -144,12 +142,3 @@ def where_it_can_be(address: str) -> dict[str, Any]:
         )
         note %= names
     return {"networks": networks, "note": note}
-
-
-def choice_of_client(request: HttpRequest) -> dict[str, Any]:
-    """Return the clients to choose from, of whom somebody looks for one."""
-    term = request.GET.get("q", "").strip()
-    clients = Client.objects.active()
-    if term:
-        clients = clients.called(term)
-    return {"clients": clients[:CLIENTS_OFFERED], "term": term}

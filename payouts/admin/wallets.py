@@ -17,13 +17,13 @@ from unfold.decorators import display
 from audit.actor import Actor
 from audit.operations import Operation, Outcome, perform
 from payouts.admin import overview
+from payouts.admin.clients import choice_of_client
 from payouts.admin.lasting import LastingAdmin
 from payouts.admin.notes import notes_beside
 from payouts.admin.templatetags.destinations import TONES
 from payouts.admin.wallet_forms import (
     WalletForm,
     WalletNamesForm,
-    choice_of_client,
     where_it_can_be,
 )
 from payouts.models import Payout
@@ -160,7 +160,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
         text = request.POST.get("client") or request.GET.get("client", "")
         client = Client.objects.filter(pk=text).first() if ID.fullmatch(text) else None
         if client is None and request.method == "GET":
-            context = choice_of_client(request) | {"then": self.url("add")}
+            context = choice_of_client(request)
             return self.page(request, "wallets/choose_client.html", _("Whose wallet?"), **context)
         context = {**(extra_context or {}), "client": client}
         return super().add_view(request, form_url, context)
