@@ -30,6 +30,7 @@ from payouts.models import (
     Discrepancy,
     Effective,
     EventType,
+    Payout,
     PayoutStatus,
 )
 from payouts.models.discrepancy import DiscrepancyQuerySet
@@ -265,8 +266,7 @@ def take_for_unpaid(case: Case, heard: Heard, reason: Reason) -> None:
         release(case.attempt, heard.asked_at)
     watch(case.attempt)
     if payout.status == PayoutStatus.CONFIRMED and case.attempt.generation == payout.generation:
-        payout.effective, payout.effective_at = Effective.NOT_PAID, clock.now()
-        payout.effective_amount, payout.effective_currency = None, ""
+        mark(payout, Effective.NOT_PAID)
     elif not payout.is_ended:
         link_if_idle(case)
         fail(case, reason)
@@ -294,13 +294,17 @@ def set_effective(case: Case, remote: heleket.RemotePayout) -> None:
     if is_final_failure(remote):
         if not is_current or not payout.counts_as_paid:
             return
-        payout.effective = Effective.NOT_PAID
-        payout.effective_amount, payout.effective_currency = None, ""
+        mark(payout, Effective.NOT_PAID)
     else:
-        payout.effective = Effective.PAID if reached_client(case, remote) else Effective.ELSEWHERE
-        payout.effective_amount = amount_paid(case, remote)
-        payout.effective_currency = remote.currency or payout.currency
-    payout.effective_at = clock.now()
+        effective = Effective.PAID if reached_client(case, remote) else Effective.ELSEWHERE
+        mark(payout, effective, amount_paid(case, remote), remote.currency or payout.currency)
+
+
+def mark(
+    payout: Payout, effective: Effective, amount: Decimal | None = None, currency: str = ""
+) -> None:
+    payout.effective, payout.effective_at = effective, clock.now()
+    payout.effective_amount, payout.effective_currency = amount, currency
 
 
 def reached_client(case: Case, remote: heleket.RemotePayout) -> bool:

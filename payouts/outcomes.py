@@ -6,9 +6,6 @@ Each looks at what Heleket said just now, and is refused if that is not what peo
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from django.utils.formats import date_format
-from django.utils.timezone import localtime
-
 import heleket
 from audit import clock
 from audit.actor import Actor
@@ -22,6 +19,7 @@ from payouts.polling import Answer
 from payouts.recording import is_final_failure, is_paid, owners_of
 from payouts.settling import Case
 from payouts.staff.codes import StaffCode
+from payouts.times import at_time
 
 LONGEST_LEFT = timedelta(days=92)
 
@@ -215,7 +213,3 @@ def refusal_of_open_try(case: Case) -> Refusal | None:
 
 def release_time(attempt: Attempt, account: GatewayAccount) -> datetime:
     return (attempt.lease_until or attempt.created_at) + account.release_time
-
-
-def at_time(at: datetime) -> str:
-    return date_format(localtime(at), "Y-m-d H:i")
