@@ -78,15 +78,20 @@ def database(template, django_db_blocker):
             at_database(usual)
 
 
-def database_url(name, *, port=None):
-    """The address of a database for a process, through a proxy if there is a port."""
+def database_url(name, *, port=None, frozen_seconds=10):
+    """The address of a database for a process, through a proxy if there is a port.
+
+    A process that a test freezes may be in a transaction just then. The database ends that sooner
+    than tests wait for what it holds up.
+    """
     server = connection.settings_dict
     user = quote(server["USER"]) + (f":{quote(server['PASSWORD'])}" if server["PASSWORD"] else "")
+    end = f"options=-c%20idle_in_transaction_session_timeout%3D{frozen_seconds}s"
     if port:
-        return f"postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable"
+        return f"postgres://{user}@127.0.0.1:{port}/{name}?sslmode=disable&{end}"
     if server["HOST"].startswith("/"):
-        return f"postgres://{user}@/{server['HOST']}/{name}"
-    return f"postgres://{user}@{server['HOST']}:{server['PORT'] or 5432}/{name}"
+        return f"postgres://{user}@/{server['HOST']}/{name}?{end}"
+    return f"postgres://{user}@{server['HOST']}:{server['PORT'] or 5432}/{name}?{end}"
 
 
 @pytest.fixture

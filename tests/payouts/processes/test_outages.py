@@ -10,6 +10,7 @@ from tests.payouts.processes.conftest import (
     assert_each_paid_once,
     at_database,
     count,
+    database_url,
     on_server,
     until_all,
 )
@@ -89,18 +90,16 @@ def tries_to_write(database):
     return failed
 
 
-SOON = (
-    "&connect_timeout=2&keepalives_idle=1&keepalives_interval=1&tcp_user_timeout=1500"
-    "&options=-c%20idle_in_transaction_session_timeout%3D2s"
-)
+SOON = "&connect_timeout=2&keepalives_idle=1&keepalives_interval=1&tcp_user_timeout=1500"
 
 
 def test_g85_a_database_host_that_vanishes_without_a_word(
-    make_approved, sandbox, start_worker, environment, proxy, proxied
+    make_approved, sandbox, start_worker, environment, database, proxy
 ):
     """Its packets are swallowed, also those of new connections; then it is there again."""
     environment["HELEKET_TIMEOUT_SECONDS"] = "20"
-    worker = start_worker(DATABASE_URL=proxied + SOON)
+    address = database_url(database, port=proxy.port, frozen_seconds=2)
+    worker = start_worker(DATABASE_URL=address + SOON)
     make_approved(4)
     sandbox.control("gate", mode="before")
     until(lambda: sandbox.waiting() == 4)

@@ -14,7 +14,13 @@ from payouts.gateway.models import Binding, Pause
 from payouts.models import Attempt, Payout
 from tests.factories import StaffFactory
 from tests.payouts.invariants import assert_chains_hold
-from tests.payouts.processes.conftest import ask_about, assert_each_paid_once, count, until_all
+from tests.payouts.processes.conftest import (
+    ask_about,
+    assert_each_paid_once,
+    count,
+    database_url,
+    until_all,
+)
 from tests.payouts.processes.cuts import Cutter, has_written, kind_of
 from tests.payouts.processes.harness import ROOT, Process, until
 
@@ -224,13 +230,13 @@ def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
 
 
 def test_a14_a_worker_that_freezes_in_a_claim_holds_nobody_up(
-    make_approved, sandbox, start_worker, environment, processes, proxy, proxied
+    make_approved, sandbox, start_worker, environment, processes, proxy, database
 ):
     """Its transaction holds up stops and its payouts; the database ends it after a while."""
     make_approved(3)
     StaffFactory(username="olga", roles=["Operator"])
-    soon = "&options=-c%20idle_in_transaction_session_timeout%3D2s"
-    frozen = start_worker(DATABASE_URL=proxied + soon)
+    address = database_url(database, port=proxy.port, frozen_seconds=2)
+    frozen = start_worker(DATABASE_URL=address)
     met = []
 
     def judge(statement, transaction):
