@@ -75,12 +75,6 @@ def sentence_for_client(payout: Payout) -> str:
     return in_words(sentence, payout)
 
 
-def is_as_asked(payout: Payout) -> bool:
-    """Whether what was paid after all is the sum that the client knows of."""
-    paid = (payout.effective_amount, payout.effective_currency)
-    return paid == (payout.amount, payout.currency)
-
-
 def in_words(sentence: Any, payout: Payout) -> str:
     return str(sentence) % {
         "money": payout.money,
@@ -93,7 +87,7 @@ def in_words(sentence: Any, payout: Payout) -> str:
 def sentence_of(payout: Payout) -> Any:
     """Return the entry of the tables that speaks of this payout."""
     if payout.is_ended:
-        if payout.effective == Effective.PAID and not is_as_asked(payout):
+        if payout.differs_after_all:  # from the sum that the client knows of
             return REVIEWED
         if payout.effective:
             return BY_EFFECTIVE[Effective(payout.effective)]

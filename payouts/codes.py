@@ -20,6 +20,13 @@ class PayoutCode(Code):
         "paid_after_all",
         _("Heleket has paid it after all: it is not to be paid again."),
     )
+    TRY_VANISHED = (
+        "try_vanished",
+        _(
+            "Heleket accepted an earlier try and does not know it any more, so it would never say "
+            "that it pays nothing for it. Request the payout again instead."
+        ),
+    )
 
     # Why a discrepancy does not end in this way
     OUTCOME_OF_OTHER_KIND = (
@@ -101,6 +108,10 @@ class PayoutCode(Code):
         _("It was sent back with a question. It can be approved once that is answered."),
     )
     OWN_QUESTION = "own_question", _("You asked this yourself: another person has to answer.")
+    ASKED_ALREADY = (
+        "asked_already",
+        _("A question about it waits for an answer already: “%(question)s”"),
+    )
     NO_QUESTION = "no_question", _("No question about it waits for an answer.")
     EARLY = (
         "early",

@@ -231,22 +231,22 @@ def usual_amounts(payouts: Sequence[Payout]) -> dict[tuple[int, str], Usual]:
 
     The database ranks them, so that no more than two amounts of each client are read.
     """
-    each_coin = [F("client_id"), F("currency")]
+    each_coin = [F("client_id"), F("received_currency")]
     ranked = (
-        Payout.objects.counted_as_paid()
+        Payout.objects.received()
         .filter(
             client__in={payout.client_id for payout in payouts},
-            currency__in={payout.currency for payout in payouts},
+            received_currency__in={payout.currency for payout in payouts},
         )
         .annotate(
             count=Window(Count("pk"), partition_by=each_coin),
-            rank=Window(RowNumber(), partition_by=each_coin, order_by="amount"),
+            rank=Window(RowNumber(), partition_by=each_coin, order_by="received_amount"),
         )
         .filter(Q(rank=(F("count") + 1) / 2) | Q(rank=(F("count") * 95 + 99) / 100))
     )
     amounts: dict[tuple[int, str], list[tuple[int, Decimal]]] = defaultdict(list)
     for client, coin, amount, count in ranked.values_list(
-        "client_id", "currency", "amount", "count"
+        "client_id", "received_currency", "received_amount", "count"
     ):
         amounts[client, coin].append((count, amount))
     return {

@@ -233,7 +233,15 @@ def at_heleket(attempt: Attempt) -> Refusal:
     return Refusal(PayoutCode.AT_HELEKET, status=status, uuid=uuid)
 
 
-class Retry(PayoutOperation[Collection[UUID]]):
+@dataclass(frozen=True)
+class Tried:
+    """What stands against another try: ids of payouts."""
+
+    differing: Collection[UUID]  # about which Heleket and the desk differ, open or left
+    vanished: Collection[UUID]  # of which Heleket had a try, and never said its final word
+
+
+class Retry(PayoutOperation[Tried]):
     """Bring payouts that were not paid back to the approvers, under a new `order_id`.
 
     Who retries is a maker from then on: one person alone never has money sent again.
@@ -244,19 +252,27 @@ class Retry(PayoutOperation[Collection[UUID]]):
     needs_reason = True
     statuses = sources(Payout.retry)
 
-    def load(self, rows: Sequence[Payout]) -> Collection[UUID]:
-        """Return those about which Heleket and the desk differ, open or left."""
-        standing = Discrepancy.objects.standing().filter(payout__in=[row.pk for row in rows])
-        return {pk for pk in standing.values_list("payout_id", flat=True) if pk}
+    def load(self, rows: Sequence[Payout]) -> Tried:
+        ids = [row.pk for row in rows]
+        standing = Discrepancy.objects.standing().filter(payout__in=ids)
+        vanished = Discrepancy.objects.filter(
+            payout__in=ids, kind=Discrepancy.Kind.VANISHED, attempt__is_final=False
+        )
+        return Tried(
+            {pk for pk in standing.values_list("payout_id", flat=True) if pk},
+            {pk for pk in vanished.values_list("payout_id", flat=True) if pk},
+        )
 
-    def refusal(self, row: Payout, facts: Collection[UUID], actor: Actor) -> Refusal | None:
+    def refusal(self, row: Payout, facts: Tried, actor: Actor) -> Refusal | None:
         if row.effective in (Effective.PAID, Effective.ELSEWHERE):
             return Refusal(PayoutCode.PAID_AFTER_ALL)
-        if row.pk in facts:
+        if row.pk in facts.differing:
             return Refusal(PayoutCode.OPEN_DISCREPANCY)
+        if row.pk in facts.vanished:
+            return Refusal(PayoutCode.TRY_VANISHED)
         return super().refusal(row, facts, actor) or refusal_of_last_generation(row)
 
-    def apply(self, change: Change[Payout], facts: Collection[UUID], reason: Reason) -> str:
+    def apply(self, change: Change[Payout], facts: Tried, reason: Reason) -> str:
         change.log_event(EventType.RETRY, reason)
         change.row.retry()
         return _("It waits for approval again.")

@@ -25,6 +25,11 @@ class SendBack(PayoutOperation[None]):
     reason_missing = gettext_lazy("Ask a question. It is kept for ever.")
     statuses = sources(Payout.send_back)
 
+    def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
+        if row.waiting_for == WaitingFor.ANSWER_OF_REQUESTER:  # the first one would be forgotten
+            return Refusal(PayoutCode.ASKED_ALREADY, question=row.why.words)
+        return super().refusal(row, facts, actor)
+
     def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
         change.log_event(EventType.SEND_BACK, reason)
         change.row.send_back(Reason(PayoutCode.SENT_BACK, reason.words))

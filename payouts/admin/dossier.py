@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from django.db.models import Count, Max
+from django.db.models import Count, F, Max
 from django.utils.translation import gettext as _
 
 from audit.actor import Channel
@@ -144,12 +144,13 @@ def pretty(answer: str) -> str:
 def history(payout: Payout) -> dict[str, Any]:
     """What this client was paid before, and whether this address is known."""
     others = Payout.objects.for_client(payout.client).exclude(pk=payout.pk)
-    paid = others.counted_as_paid()
-    sums = paid.values("currency").annotate(total=Total("amount"), count=Count("pk"))
+    paid = others.received()
+    sums = paid.values(coin=F("received_currency"))
+    sums = sums.annotate(total=Total("received_amount"), count=Count("pk"))
     same_address = paid.filter(network=payout.network, address=payout.address)
     return {
         "others": others.order_by("-number")[:LATEST],
-        "sums": sums.order_by("currency"),
+        "sums": sums.order_by("coin"),
         "shared_with": also_paid_there(payout),
         "address_use": same_address.aggregate(count=Count("pk"), last=Max("finished_at")),
     }

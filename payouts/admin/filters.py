@@ -99,13 +99,15 @@ class FilterForm(PeriodForm):
     status__exact = boxes(gettext_lazy("Status"), PayoutStatus.choices)
     origin__exact = boxes(gettext_lazy("Origin"), Origin.choices)
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, sees_flags: bool, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         offered, staff = self.fields, people()
         offered["currency"].choices = currencies()  # type: ignore[attr-defined]
         offered["category"].choices = categories()  # type: ignore[attr-defined]
-        for name in ("requester", "approver"):
-            offered[name].choices = staff  # type: ignore[attr-defined]
+        offered["requester"].choices = staff  # type: ignore[attr-defined]
+        offered["approver"].choices = staff if sees_flags else [ANY]  # type: ignore[attr-defined]
+        if not sees_flags:  # who decided is not for everybody: asked all the same, it finds nothing
+            offered["approver"].widget = forms.HiddenInput()
 
 
 def approved_by(person: str) -> Q:
@@ -162,7 +164,8 @@ class PayoutFilter(ListFilter):
                 is_list = isinstance(FilterForm.base_fields[name], forms.MultipleChoiceField)
                 texts = params.pop(name)
                 self.used_parameters[name] = texts if is_list else texts[-1]
-        self.form = FilterForm(self.used_parameters)
+        sees_flags = request.user.has_perm("payouts.view_flags")
+        self.form = FilterForm(self.used_parameters, sees_flags=sees_flags)
 
     def expected_parameters(self) -> list[str | None]:
         return list(FilterForm.base_fields)

@@ -33,20 +33,23 @@ def payouts_of(payouts: PayoutQuerySet) -> dict[str, Any]:
     unfinished = payouts.filter(status__in=USUAL_WAIT)
     ended = payouts.exclude(status__in=USUAL_WAIT)
     return {
-        "totals": totals(payouts.counted_as_paid(), unfinished),
+        "totals": totals(payouts, unfinished),
         "waiting": unfinished.select_related("client").order_by("-number")[:SHOWN],
         "ended": ended.select_related("client").order_by("-number")[:SHOWN],
     }
 
 
-def totals(paid: PayoutQuerySet, waiting: PayoutQuerySet) -> list[CoinTotals]:
+def totals(payouts: PayoutQuerySet, waiting: PayoutQuerySet) -> list[CoinTotals]:
+    """Return what the client received of each coin, and what waits to be paid."""
     coins: dict[str, CoinTotals] = {}
-    for name, payouts in (("paid", paid), ("waiting", waiting)):
-        sums = payouts.values("currency").annotate(total=Total("amount"), count=Count("pk"))
-        for each in sums.order_by("currency"):
-            row = coins.setdefault(each["currency"], CoinTotals(each["currency"]))
-            setattr(row, name, each["total"])
-            setattr(row, f"{name}_count", each["count"])
+    received = payouts.received().values_list("received_currency")
+    for coin, total, count in received.annotate(Total("received_amount"), Count("pk")):
+        coins[coin] = CoinTotals(coin, paid=total, paid_count=count)
+    for coin, total, count in waiting.values_list("currency").annotate(
+        Total("amount"), Count("pk")
+    ):
+        row = coins.setdefault(coin, CoinTotals(coin))
+        row.waiting, row.waiting_count = total, count
     return sorted(coins.values(), key=lambda row: row.currency)
 
 

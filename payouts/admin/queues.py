@@ -97,6 +97,7 @@ QUEUES = {
         gettext_lazy("Needs an operator"),
         stuck,
         right="payouts.send_payout",
+        seen_with="payouts.view_flags",
         empty=gettext_lazy("Nothing is stuck: what is approved goes out by itself."),
     ),
     "own": Queue(
@@ -161,8 +162,10 @@ class QueueFilter(RadioFilter):
 
     def queryset(self, request: StaffRequest, queryset: PayoutQuerySet) -> PayoutQuerySet:
         queue = QUEUES.get(self.value() or "")
-        if queue is None or not queue.is_seen_by(request.user):
+        if queue is None:
             return queryset
+        if not queue.is_seen_by(request.user):
+            return queryset.none()
         return queue.rows(queryset, request.user, moment_of(request))
 
 

@@ -2,6 +2,7 @@
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Lower
 from django.utils.translation import gettext_lazy as _
 
 from audit.texts import one_line
@@ -26,7 +27,14 @@ class Category(models.Model):
         verbose_name_plural = _("categories")
         ordering = ["name"]
         default_permissions = ("add", "change", "view")
-        constraints = [models.CheckConstraint(name="category_has_name", condition=~Q(name=""))]
+        constraints = [
+            models.CheckConstraint(name="category_has_name", condition=~Q(name="")),
+            models.UniqueConstraint(  # the same word is the same kind
+                Lower("name"),
+                name="category_is_named_once",
+                violation_error_message=_("There is a category of this name already."),
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name

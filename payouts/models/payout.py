@@ -5,10 +5,12 @@ import hashlib
 import json
 import uuid
 from datetime import datetime
+from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import Case, F, Q, When
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 from django_fsm import FSMField, transition
 
@@ -66,6 +68,16 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
         """Those whose client has the money: by their status, or by what stands beside it."""
         by_status = Q(effective="", status=PayoutStatus.CONFIRMED)
         return self.filter(by_status | Q(effective=Effective.PAID))
+
+    def received(self) -> Any:
+        """Those counted as paid, with `received_amount` and `received_currency`: what the client
+        has, which is not always what was asked for."""
+        after_all = Case(
+            When(effective_currency="", then=F("currency")), default="effective_currency"
+        )
+        return self.counted_as_paid().annotate(
+            received_amount=Coalesce("effective_amount", "amount"), received_currency=after_all
+        )
 
     def for_client(self, client: Client) -> "PayoutQuerySet":
         return self.filter(client=client)
@@ -244,6 +256,12 @@ class Payout(ReadAgain):
         if self.effective:
             return self.effective == Effective.PAID
         return bool(self.status == PayoutStatus.CONFIRMED)
+
+    @property
+    def differs_after_all(self) -> bool:
+        """Whether the client has another sum than was asked for."""
+        paid = (self.effective_amount, self.effective_currency)
+        return self.effective == Effective.PAID and paid != (self.amount, self.currency)
 
     @staticmethod
     def id_for(installation: str, client: Client, idempotency_key: str) -> uuid.UUID:

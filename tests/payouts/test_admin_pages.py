@@ -265,9 +265,7 @@ def test_the_page_knows_whether_this_address_was_paid_before(client, log_in):
     PayoutFactory(wallet=payout.wallet, status=PayoutStatus.CONFIRMED, amount=Decimal(20))
     page = client.get(page_of(payout))
     assert page.context["address_use"]["count"] == 1
-    assert [(row["currency"], row["total"]) for row in page.context["sums"]] == [
-        ("USDT", Decimal(20))
-    ]
+    assert [(row["coin"], row["total"]) for row in page.context["sums"]] == [("USDT", Decimal(20))]
 
 
 def test_the_page_warns_of_an_address_that_other_clients_share(client, log_in):

@@ -280,6 +280,17 @@ def test_policy_managers_keep_the_list_and_each_change_is_sealed(client):
     assert chain.first_broken(events) is None
 
 
+def test_one_word_is_one_category_however_it_is_written(client):
+    client.force_login(StaffFactory(roles=["Policy manager"]))
+    Category.objects.create(name="Fees")
+
+    answer = client.post(ADD, {"name": "fees", "is_active": "on"})
+
+    assert "There is a category of this name already." in answer.content.decode()
+    assert Category.objects.count() == 1
+    assert not DeskEvent.objects.exists()
+
+
 @pytest.mark.parametrize("role", ["Requester", "Approver", "Operator", "Support", "Auditor"])
 def test_nobody_else_changes_the_list(client, role):
     client.force_login(StaffFactory(roles=[role]))

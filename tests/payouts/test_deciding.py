@@ -1,5 +1,6 @@
 """Deciding: what a confirmation shows, where its result leads, and the way through a queue."""
 
+import re
 from decimal import Decimal
 
 import pytest
@@ -97,6 +98,25 @@ def test_what_cannot_be_approved_shows_no_button_and_says_why_once(client, appro
     assert text_of(page).count("The wallet is frozen.") == 1
     assert confirm_url(payout) not in text_of(page)
     assert b"not possible" in client.get(confirm_url(payout)).content
+
+
+def test_sums_are_of_what_the_client_received_not_of_what_was_asked_for(client, approver):
+    usual = {"status": PayoutStatus.FAILED, "amount": Decimal(20)}
+    paid = PayoutFactory(**usual)
+    of_client = Payout.objects.filter(pk=paid.pk)
+    of_client.update(effective="paid", effective_amount=50, effective_currency="USDC")
+    PayoutFactory(wallet=paid.wallet, **usual)
+    other = PayoutFactory(wallet=paid.wallet, currency="USDC", amount=Decimal(500))
+
+    page = client.get(page_of(other))
+    assert [(row["coin"], row["total"]) for row in page.context["sums"]] == [("USDC", Decimal(50))]
+    assert "10 times the median of what was paid, 50 USDC" in text_of(page)
+    of_client = client.get(reverse("admin:wallets_client_change", args=[paid.client_id]))
+    assert [(each.currency, each.paid, each.waiting) for each in of_client.context["totals"]] == [
+        ("USDC", Decimal(50), Decimal(500))
+    ]
+    wire = text_of(client.get(page_of(paid))).partition("The client received")[2]
+    assert re.sub("<.*?>", "", wire).split()[:5] == ["50", "USDC", "Asked", "for20", "USDT"]
 
 
 # A confirmation of many

@@ -395,6 +395,19 @@ def test_g28_explained_lets_the_payout_go_on(office, payout):
     assert now(payout).status == PayoutStatus.CONFIRMED
 
 
+def test_g28_what_vanished_at_heleket_is_not_tried_again_under_the_same_number(office, payout):
+    """Heleket would be asked about the first try for ever, as it knew it once."""
+    found = open_one(office, payout, Kind.VANISHED)
+    office.work(hours=25, every=HOUR)
+    office.end(found, Outcome.NOT_PAID)
+    before = rows()
+
+    refused = office.act("RETRY", payout, role="Third Operator", reason="Once more")
+
+    assert refused.code == "try_vanished"
+    assert rows() == before
+
+
 def test_g28_what_is_left_stopped_stays_so_and_opens_again_on_its_day(office, payout):
     found = open_one(office, payout, Kind.DIFFERENT)
     day = office.clock() + timedelta(days=7)

@@ -235,6 +235,17 @@ def test_c10_approvers_ask_and_requesters_answer(client, log_in, role):
         assert Payout.objects.get().waiting_for == WaitingFor.ANSWER_OF_REQUESTER
 
 
+def test_a_second_question_does_not_make_the_first_one_forgotten(client, log_in):
+    payout = sent_back()
+    before = now(payout)
+
+    refused = do(send_backs.SEND_BACK, payout, staff("Approver"), reason="And why?")
+
+    assert refused.code == "asked_already"
+    assert before.why.words in refused.text
+    assert (now(payout).why, payout.events.count()) == (before.why, before.events.count())
+
+
 def test_what_was_sent_back_does_not_need_my_approval(client, log_in):
     log_in("Approver")
     payout, other = sent_back(), PayoutFactory()
@@ -517,6 +528,25 @@ def test_support_sees_where_the_money_is_and_nothing_else(client, log_in):
         page_of(payout, "edit"),
     ]:
         assert client.get(url).status_code == 403, url
+
+
+def test_support_does_not_learn_who_decided_or_what_is_stuck_from_the_list_s_address(
+    client, log_in
+):
+    payout = PayoutFactory()
+    approver = staff("Approver")
+    do(operations.APPROVE, payout, approver)
+    Payout.objects.update(waiting_for="service")
+    asked = [{"approver": approver.person.pk}, {"queue": "operator"}]
+
+    def found(query):
+        return len(client.get(LIST, query).context["cl"].result_list)
+
+    for role, counts in [("Approver", [1, 1]), ("Support", [0, 0])]:
+        PayoutFactory()
+        log_in(role)
+        assert [found(query) for query in asked] == counts, role
+        assert ("Approved by" in client.get(LIST).content.decode()) == (role == "Approver")
 
 
 def test_the_role_has_the_rights_of_the_table():
