@@ -120,7 +120,7 @@ class PayoutFactory(DjangoModelFactory):
     amount = Decimal(5)
     purpose = "Prize"
     origin = Origin.MANUAL
-    idempotency_key = factory.Sequence("manual:{}".format)
+    idempotency_key = factory.Sequence("manual:form-{}".format)  # no number, as searches find it
     requested_by = factory.SubFactory(StaffFactory, roles=["Requester"])
     requested_at = factory.LazyFunction(clock.now)
     id = factory.LazyAttribute(lambda o: Payout.id_for("test", o.client, o.idempotency_key))
