@@ -89,7 +89,7 @@ def refusal_of_stopped(payout: Payout) -> Refusal | None:
 
 
 def refusal_of_question(payout: Payout) -> Refusal | None:
-    if payout.waiting_for == WaitingFor.ANSWER_OF_REQUESTER:
+    if payout.is_sent_back:
         return Refusal(PayoutCode.WAITS_FOR_ANSWER)
     return None
 

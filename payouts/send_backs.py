@@ -11,7 +11,7 @@ from audit.codes import Reason
 from audit.operations import Change, sources
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
-from payouts.models import EventType, Payout, PayoutEvent, WaitingFor
+from payouts.models import EventType, Payout, PayoutEvent
 from payouts.operations import PayoutOperation
 
 
@@ -26,7 +26,7 @@ class SendBack(PayoutOperation[None]):
     statuses = sources(Payout.send_back)
 
     def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
-        if row.waiting_for == WaitingFor.ANSWER_OF_REQUESTER:  # the first one would be forgotten
+        if row.is_sent_back:  # the first one would be forgotten
             return Refusal(PayoutCode.ASKED_ALREADY, question=row.why.words)
         return super().refusal(row, facts, actor)
 
@@ -57,7 +57,7 @@ class Answer(PayoutOperation[Mapping[UUID, int | None]]):
     ) -> Refusal | None:
         if refusal := super().refusal(row, facts, actor):
             return refusal
-        if row.waiting_for != WaitingFor.ANSWER_OF_REQUESTER:
+        if not row.is_sent_back:
             return Refusal(PayoutCode.NO_QUESTION)
         if facts.get(row.pk) == actor.person_id:
             return Refusal(PayoutCode.OWN_QUESTION)

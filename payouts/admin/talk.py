@@ -18,7 +18,7 @@ from audit.texts import LONGEST_REASON
 from payouts import notes
 from payouts.admin.notes import DocumentForm, notes_beside, posted
 from payouts.client_sentences import sentence_for_client
-from payouts.models import EventType, Payout, PayoutEvent, WaitingFor
+from payouts.models import EventType, Payout, PayoutEvent
 from payouts.notes import File
 from payouts.seen import Seen, see
 from payouts.send_backs import ANSWER
@@ -43,7 +43,7 @@ def talk_about(payout: Payout, actor: Actor) -> dict[str, Any]:
 
 def question_about(payout: Payout) -> PayoutEvent | None:
     """Return the question that waits for an answer."""
-    if payout.waiting_for != WaitingFor.ANSWER_OF_REQUESTER:
+    if not payout.is_sent_back:
         return None
     asked = payout.events.filter(event_type=EventType.SEND_BACK).select_related("person")
     return asked.order_by("-number").first()

@@ -3,7 +3,7 @@ from django.db.models.functions import Lower
 
 
 class Migration(migrations.Migration):
-    """"Fees" and "fees" are one category."""
+    """The same word in capitals and without is one category."""
 
     dependencies = [("payouts", "0014_notes_stay")]
     operations = [

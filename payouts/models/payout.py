@@ -251,6 +251,11 @@ class Payout(ReadAgain):
         return self.status not in USUAL_WAIT
 
     @property
+    def is_sent_back(self) -> bool:
+        """Whether a question about it waits for its requester."""
+        return bool(self.waiting_for == WaitingFor.ANSWER_OF_REQUESTER)
+
+    @property
     def counts_as_paid(self) -> bool:
         """Whether the client has the money, as far as is known."""
         if self.effective:

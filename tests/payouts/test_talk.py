@@ -235,7 +235,7 @@ def test_c10_approvers_ask_and_requesters_answer(client, log_in, role):
         assert Payout.objects.get().waiting_for == WaitingFor.ANSWER_OF_REQUESTER
 
 
-def test_a_second_question_does_not_make_the_first_one_forgotten(client, log_in):
+def test_a_second_question_does_not_make_the_first_one_forgotten():
     payout = sent_back()
     before = now(payout)
 
