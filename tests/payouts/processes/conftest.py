@@ -11,6 +11,7 @@ from django.db import connection, transaction
 from audit import clock
 from payouts.gateway.models import Pause
 from payouts.models import Payout, PayoutStatus
+from payouts.polling import QUESTION_LASTS
 from tests import canaries
 from tests.factories import (
     PayoutFactory,
@@ -21,6 +22,7 @@ from tests.factories import (
 )
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.processes.harness import (
+    SECONDS,
     TIMEOUT_SECONDS,
     Celery,
     Process,
@@ -211,8 +213,10 @@ def count(**which):
     return Payout.objects.filter(**which).count()
 
 
-def until_all(status, **options):
-    until(lambda: not Payout.objects.exclude(status=status).exists(), **options)
+def until_all(status, *, seconds=SECONDS):
+    """Wait for all of them, with time for a question that its worker lost to be asked again."""
+    seconds += QUESTION_LASTS.total_seconds()
+    until(lambda: not Payout.objects.exclude(status=status).exists(), seconds=seconds)
 
 
 def make_due():
