@@ -16,7 +16,7 @@ seed: .venv/base  ## a larger desk: about ROWS payouts of so many days, in DATAB
 	@$(BIN)/python manage.py seed --rows $(ROWS) --days $(DAYS)
 
 test: .venv/dev  ## every test, on SQLite and on a real PostgreSQL
-	$(BIN)/python -m pytest --engine=sqlite -n auto
+	$(BIN)/python -m pytest --engine=sqlite -n auto --dist worksteal
 	$(BIN)/python -m pytest --engine=postgres -n auto --dist loadgroup
 
 test-fast: .venv/dev  ## for the inner loop: SQLite alone, without the simulation

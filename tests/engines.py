@@ -22,9 +22,14 @@ from config import environment
 from tests import canaries
 
 POSTGRES_ONLY = {"postgres", "processes", "browser"}
-SQLITE_ONLY = {"sim"}
+IS_HEAVY = "FULL_ROWS" in os.environ  # `make torture`
+SQLITE_ONLY = {"sim"} if IS_HEAVY else {"sim", "long"}
 STARTS_PROCESSES = {"processes", "browser"}
-PLACES = ("tests/payouts/processes/", "tests/browser/", "tests/config/test_demo.py")  # of those
+PLACES = {  # of those, and which of them must not compete for the machine
+    "tests/payouts/processes/": "processes",
+    "tests/config/test_demo.py": "processes",
+    "tests/browser/": "browser",
+}
 MEMORY = Path("/dev/shm")
 NEEDED = {"usual": 4 * 10**9, "heavy": 20 * 10**9}  # bytes; the heavy form has a million payouts
 
@@ -71,7 +76,7 @@ def pytest_collection_modifyitems(config, items):
     astray = {
         item.nodeid
         for item in items
-        if is_marked(item, STARTS_PROCESSES) and not item.nodeid.startswith(PLACES)
+        if is_marked(item, STARTS_PROCESSES) and not item.nodeid.startswith(tuple(PLACES))
     }
     if astray:
         raise pytest.UsageError(f"starts processes, and tests.engines.PLACES lacks it: {astray}")
@@ -79,8 +84,8 @@ def pytest_collection_modifyitems(config, items):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """With several workers (`--dist loadgroup`) one of them does all that starts processes, so that
-    never two of those tests compete for the machine.
+    """With several workers (`--dist loadgroup`) one of them does all that kills and freezes
+    processes, so that never two of those tests compete for the machine, and one all with a browser.
 
     The marks of xdist's own groups do not get through: xdist 3.8 adds them to the names of tests,
     which pytest 9.2 keeps elsewhere.
@@ -89,7 +94,8 @@ def pytest_xdist_make_scheduler(config, log):
 
     class OneByOne(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            return "processes" if nodeid.startswith(PLACES) else nodeid
+            groups = (PLACES[place] for place in PLACES if nodeid.startswith(place))
+            return next(groups, nodeid)
 
     return OneByOne(config, log) if config.getvalue("dist") == "loadgroup" else None
 
@@ -116,7 +122,7 @@ def folder_for_this_run(prefix: str, place: Path | None = None) -> Path:
 def place_in_memory() -> Path | None:
     """Where files never meet a disk, if enough is free: a database is copied in a tenth of the
     time."""
-    needed = NEEDED["heavy" if "FULL_ROWS" in os.environ else "usual"]
+    needed = NEEDED["heavy" if IS_HEAVY else "usual"]
     return MEMORY if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > needed else None
 
 

@@ -1,4 +1,5 @@
-"""Run the races and the tests with real processes in their heavy form: `make torture`.
+"""Run the races and the tests with real processes in their heavy form, and those in which weeks
+pass on PostgreSQL as well: `make torture`.
 
 The names of HEAVY in the environment change how heavy. What came of it is written
 to docs/torture.md, the failures included.
@@ -25,7 +26,8 @@ HEAVY = {
     "BACKLOG": "100000",
     "FULL_ROWS": "1000000",
 }
-PLACES = ["tests/payouts/races", "tests/payouts/processes"]
+LONG = ["tests/payouts/test_doubts.py", "tests/payouts/test_sending_faults.py"]
+PLACES = ["tests/payouts/races", "tests/payouts/processes", *LONG]
 
 
 class Chronicle:

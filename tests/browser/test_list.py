@@ -19,11 +19,23 @@ LIST = reverse("admin:payouts_payout_changelist")
 LOOK_AGAIN = "document.dispatchEvent(new Event('visibilitychange'))"
 
 
-def test_a_list_adds_up_what_is_ticked_and_stays_fresh_as_a_page_does(visitor):
+def test_a_list_finds_across_queues_adds_up_what_is_ticked_and_stays_fresh_as_a_page_does(visitor):
+    """From inside a queue that has it not, P-340 is found."""
     amounts = [("12345.5", "USDT"), ("0.00000001", "USDT"), ("2", "TRX")]
-    payouts = [PayoutFactory(amount=Decimal(amount), currency=coin) for amount, coin in amounts]
+    payouts = [
+        PayoutFactory(number=340 + index, amount=Decimal(amount), currency=coin)
+        for index, (amount, coin) in enumerate(amounts)
+    ]
     approver = visitor("Approver")
     page = approver.page
+
+    approver.go(f"{LIST}?queue=not_paid")
+    page.fill("[name=q]", "P-340")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert approver.reads("1 in other queues")
+    approver.follow("P-340")
+    assert page.locator(".desk h1").inner_text().startswith("P-340")
 
     approver.go(LIST)
     for payout in payouts:

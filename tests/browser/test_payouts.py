@@ -21,13 +21,14 @@ def page_of(payout, name="change"):
     return reverse("admin:payouts_payout_act_on", args=[payout.pk, name])
 
 
-def request_payout(visitor, wallet, amount):
+def request_payout(visitor, wallet, amount, *, pay_from=""):
     visitor.go(PAYOUTS + "add/")
     visitor.follow(wallet.client.name)
     visitor.page.locator("[name=wallet]").check()
     visitor.page.select_option("[name=currency]", "USDT")
     visitor.page.fill("[name=amount]", amount)
     visitor.page.fill("[name=purpose]", "Prize of the autumn draw")
+    visitor.page.fill("[name=pay_from]", pay_from)
     visitor.press("Continue")
     visitor.press("Request the payout")
     assert visitor.reads("It waits for approval.")

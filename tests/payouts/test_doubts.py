@@ -23,7 +23,7 @@ from tests.payouts.conftest import HOUR
 from tests.payouts.rounds import event_types, now
 from tests.sim import bugs
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 Kind = Discrepancy.Kind
 INFO = "/v1/payout/info"

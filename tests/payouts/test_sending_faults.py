@@ -18,7 +18,7 @@ from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import status_history
 from tests.payouts.rounds import event_types, now
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.long]
 
 EXECUTED = [
     *("timeout", "commit_then_drop", "commit_then_500", "cut_connection", "cut_json"),
