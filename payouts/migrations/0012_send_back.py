@@ -18,7 +18,7 @@ class Migration(KeepingMigration):
                     ("release", "release"),
                     ("date", "its date"),
                     ("worker", "worker"),
-                    ("switch", "switch"),
+                    ("switch", "sending to resume"),
                     ("funds", "funds"),
                     ("limit", "limit"),
                     ("rate", "rate"),

@@ -22,7 +22,7 @@ class WaitingFor(models.TextChoices):
     RELEASE = "release", _("release")
     DATE = "date", _("its date")
     WORKER = "worker", _("worker")
-    SWITCH = "switch", _("switch")
+    SWITCH = "switch", _("sending to resume")
     FUNDS = "funds", _("funds")
     LIMIT = "limit", _("limit")
     RATE = "rate", _("rate")

@@ -8,6 +8,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
 from payouts.admin.wallets import WalletAdmin
+from tests.every_page import unmarked
 from tests.factories import (
     ClientFactory,
     PayoutMethodFactory,
@@ -82,6 +83,15 @@ def test_a_wallet_is_added_for_another_person_to_approve(client, staff):
     wallet = Wallet.objects.get()
     assert (wallet.client, wallet.status, wallet.added_by) == (owner, "new", user)
     assert (wallet.address, wallet.label) == (TRON, "Treasury")
+
+
+def test_who_adds_an_address_of_another_client_reads_so_at_once(client):
+    client.force_login(StaffFactory(roles=["Requester"]))
+    other = WalletFactory(address=TRON).client
+
+    page = unmarked(client.get(add(client, client=ClientFactory().pk).url))
+
+    assert f"The same address belongs to another client too: {other.name}" in " ".join(page.split())
 
 
 @pytest.mark.parametrize(
