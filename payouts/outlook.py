@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from django.utils.translation import gettext as _
 
 from audit.directions import isolated
-from payouts.explain import States, calls_go_on, no_worker, tried_at
+from payouts.explain import calls_go_on, no_worker, tried_at
 from payouts.gateway.models import Pause
+from payouts.states import States
 from payouts.times import at_time
 
 

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db.models import Count
 from django.utils.translation import gettext as _
 
-from payouts.explain import States
 from payouts.gateway import balance
 from payouts.gateway.balance import Balance
 from payouts.gateway.models import Pause
 from payouts.models import Payout, PayoutStatus
 from payouts.shortage import money
+from payouts.states import States
 from payouts.times import at_time
 from wallets.amounts import Total
 

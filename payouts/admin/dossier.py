@@ -14,9 +14,10 @@ from audit.actor import Channel
 from audit.models import known_as
 from payouts.admin import costs, details
 from payouts.admin.tenses import Tense, mark_of, tense_of, tense_of_try
-from payouts.explain import States, explain
+from payouts.explain import explain
 from payouts.models import Attempt, EventType, Payout, PayoutEvent, PayoutStatus
 from payouts.models.choices import label_of
+from payouts.states import States
 from wallets.amounts import Total, format_amount
 
 LATEST = 5

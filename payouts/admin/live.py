@@ -18,9 +18,10 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from payouts.admin import balances, queues
-from payouts.explain import Explanation, States, explain
+from payouts.explain import Explanation, explain
 from payouts.models import Payout, PayoutStatus
 from payouts.staff.pages import DeskPages, StaffRequest, require
+from payouts.states import States
 
 SOON, LATER = 5, 20  # seconds
 MOVING = (PayoutStatus.APPROVED, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)

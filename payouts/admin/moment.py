@@ -10,9 +10,9 @@ from typing import Any
 from django.db.models import Q
 from django.http import HttpRequest
 
-from payouts.explain import States
 from payouts.gateway.models import Pause
 from payouts.models import Effective, Payout, PayoutStatus, WaitingFor
+from payouts.states import States
 
 COUNTED = 1000  # a tab counts no further
 

@@ -42,10 +42,10 @@ from payouts.admin.live import LivePages
 from payouts.admin.moment import moment_of
 from payouts.admin.search import search
 from payouts.admin.templatetags.payouts import ago, money
-from payouts.explain import States
 from payouts.models import Payout, PayoutQuerySet, PayoutStatus
 from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
+from payouts.states import States
 from wallets.coins import network_name
 from wallets.models import Client, PayoutMethod, Wallet
 

@@ -15,9 +15,10 @@ from payouts.admin.filters import PayoutFilter
 from payouts.admin.lists import BoundedList, BoundedPaginator
 from payouts.admin.queues import QUEUES
 from payouts.admin.table import Table
-from payouts.explain import States, label_of
+from payouts.explain import label_of
 from payouts.models import Payout
 from payouts.staff.pages import ID
+from payouts.states import States
 from wallets.amounts import Total
 
 PAST, TOTALS = "past", "totals"

@@ -13,6 +13,7 @@ from payouts.engine.worker import Worker, stopped_by_signals
 from payouts.management import base
 from payouts.models import Payout, PayoutQuerySet
 from payouts.staff import command_line
+from payouts.states import States
 from wallets.coins import network_name
 
 
@@ -56,7 +57,7 @@ def waits(payout: Payout) -> Outcome:
 
 def stand(payouts: list[Payout], is_well: Callable[[Payout], bool]) -> list[Outcome]:
     now = Payout.objects.in_bulk([payout.pk for payout in payouts])
-    states = explain.States.now()
+    states = States.now()
     return [
         Outcome(each.pk, str(each), is_well(each), explain.explain(each, states).sentence)
         for each in (now[payout.pk] for payout in payouts)

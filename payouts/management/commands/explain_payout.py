@@ -9,6 +9,7 @@ from payouts import explain
 from payouts.management import base
 from payouts.models import Payout
 from payouts.staff import command_line
+from payouts.states import States
 from wallets.coins import network_name
 
 ABOUT = (
@@ -31,7 +32,7 @@ class Command(BaseCommand):
 
     def handle(self, *, payout: str, **options: Any) -> None:
         found = base.find_tried(payout)
-        explanation = explain.explain(found, explain.States.now(shows_balances=True))
+        explanation = explain.explain(found, States.now(shows_balances=True))
         if options["format"] == "json":
             about = model_to_dict(found, ABOUT) | {"id": found.pk, "amount": f"{found.amount:f}"}
             command_line.write_json(self.stdout, about | asdict(explanation))

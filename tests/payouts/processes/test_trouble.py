@@ -166,7 +166,7 @@ def test_f1_the_database_connection_is_cut_at_every_message(
             Switch.objects.update(is_on=True)
             until(lambda: ask_about(first) and cut.is_over, every=0.05)
 
-    # A cut question may have asked about a new payout too, and is lost for longer than a test waits.
+    # A cut question may have asked about a new payout too, and is lost for a long time.
     until(lambda: ask_all() and count(status="broadcast") == count(), every=0.2)
     assert_each_paid_once(sandbox)
     assert Payout.objects.count() == 1 + sum(lengths.values())

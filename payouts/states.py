@@ -1,0 +1,54 @@
+"""What holds up payouts of all kinds at this moment: sending, pauses, workers, discrepancies."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from uuid import UUID
+
+from payouts import heartbeats
+from payouts.controls.models import Switch
+from payouts.gateway import balance
+from payouts.gateway.models import Balance, Pause, RateLimit
+from payouts.models import Discrepancy, Payout
+
+
+@dataclass(frozen=True)
+class States:
+    """Read once, used for many rows. Sentences name balances if `shows_balances`: not everybody may
+    see them."""
+
+    switch: Switch
+    pauses: tuple[Pause, ...]
+    rate_limit: RateLimit
+    shows_balances: bool = False
+
+    @classmethod
+    def now(cls, *, shows_balances: bool = False) -> "States":
+        pauses = tuple(Pause.objects.order_by("since"))
+        switch, rate_limit = Switch.objects.get(pk=1), RateLimit.objects.get(pk=1)
+        return cls(switch, pauses, rate_limit, shows_balances)
+
+    # Read when a sentence needs them.
+
+    @cached_property
+    def discrepancies(self) -> Mapping[UUID | None, Discrepancy]:
+        """Open ones and those left stopped: few, by their payout."""
+        standing = Discrepancy.objects.standing().select_related("closed_by").order_by("-closed_at")
+        return {each.payout_id: each for each in standing}
+
+    @cached_property
+    def worker_seen_at(self) -> datetime | None:
+        return heartbeats.last_seen()
+
+    @property
+    def has_worker(self) -> bool:
+        return heartbeats.is_recent(self.worker_seen_at)
+
+    @cached_property
+    def balances(self) -> Mapping[str, Balance]:
+        return balance.known() if self.shows_balances else {}
+
+    def pause_for(self, payout: Payout) -> Pause | None:
+        theirs = (each for each in self.pauses if each.currency in ("", payout.currency))
+        return next(theirs, None)
