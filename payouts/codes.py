@@ -64,6 +64,10 @@ class PayoutCode(Code):
         "may_be_paid",
         _("Heleket may still pay it (status %(status)s)."),
     )
+    CLIENT_HAS_IT = (
+        "client_has_it",
+        _("Heleket has paid %(money)s to this client's wallet: it ends as Heleket has it."),
+    )
     NOT_RELEASED = (
         "not_released",
         _("Heleket does not have it, but a call may still be on its way until %(until)s."),

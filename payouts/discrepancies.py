@@ -85,7 +85,7 @@ def open_discrepancy(
 ) -> None:
     """Open one discrepancy, once, and stop the payout if it is not ended yet.
 
-    What Heleket says otherwise later is added to it. What people have ended never opens again on
+    What Heleket says otherwise later is added to it. What people ended last never opens again on
     the same facts; on others it does, and is as old as it was.
     """
     key, ours = case.attempt.order_id, ours or what_was_sent(case)
@@ -93,9 +93,9 @@ def open_discrepancy(
     found = next((each for each in of_kind if each.closed_at is None), None)
     if found:
         add_facts(case, found, theirs)
-    elif not any(agree(each.theirs, theirs) for each in of_kind):
+    elif not (ended := list(of_kind)) or not agree(ended[-1].theirs, theirs):
         log_opening(case, kind, ours, theirs)
-        now, first = clock.now(), of_kind.first()
+        now, first = clock.now(), ended[0] if ended else None
         Discrepancy.objects.create(
             kind=kind,
             key=key,

@@ -23,6 +23,7 @@ from audit.texts import needed
 from payouts import polling
 from payouts.codes import PayoutCode
 from payouts.discrepancies import log_opening
+from payouts.effective import add_up, take_for, was_paid
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import (
     WITHOUT_CALL,
@@ -30,8 +31,6 @@ from payouts.models import (
     Discrepancy,
     Effective,
     EventType,
-    Payout,
-    PayoutStatus,
 )
 from payouts.models.discrepancy import DiscrepancyQuerySet
 from payouts.operations import ask_about_calls
@@ -44,7 +43,9 @@ from payouts.outcomes import (
     Outcome,
     Wish,
     is_maker,
+    not_as_approved,
     owner_of,
+    reached_client,
     refusal_of,
     takes_two,
 )
@@ -55,7 +56,6 @@ from payouts.schedule import watch
 from payouts.settling import Case, settle
 from payouts.staff import two_people
 from payouts.staff.models import JointAct
-from wallets.addresses import canonical
 
 RIGHT = "payouts.close_discrepancy"
 ACT = "end_discrepancy"
@@ -243,14 +243,14 @@ def take_over(case: Case, remote: heleket.RemotePayout, reason: Reason) -> None:
     if not owner_of(case, remote):
         keep_facts(case.attempt, remote, Channel.POLL)
     if payout.is_ended:
-        set_effective(case, remote)
+        keep_word(case, remote)
         return
     link_if_idle(case)
     if is_final_failure(remote):
         fail(case, Reason(PayoutCode.NOT_PAID, remote.status))
     elif differs:
-        set_effective(case, remote)
         fail(case, reason)
+        keep_word(case, remote)
     else:
         case.log_event(EventType.CONFIRM, uuid=remote.uuid, txid=remote.txid or "")
         payout.generation = case.attempt.generation  # it stands with the try that was paid
@@ -265,8 +265,9 @@ def take_for_unpaid(case: Case, heard: Heard, reason: Reason) -> None:
     if not case.attempt.has_failed:
         release(case.attempt, heard.asked_at)
     watch(case.attempt)
-    if payout.status == PayoutStatus.CONFIRMED and case.attempt.generation == payout.generation:
-        mark(payout, Effective.NOT_PAID)
+    if was_paid(payout, case.attempt):
+        take_for(case.attempt, Effective.NOT_PAID, Decimal(0), payout.currency)
+        add_up(payout, case.attempts)
     elif not payout.is_ended:
         link_if_idle(case)
         fail(case, reason)
@@ -284,56 +285,16 @@ def fail(case: Case, reason: Reason) -> None:
     case.payout.fail(reason)
 
 
-def set_effective(case: Case, remote: heleket.RemotePayout) -> None:
-    """Store what Heleket has done beside a final status that says something else.
-
-    An earlier try that was not paid says nothing of a payout which a later one has paid.
-    """
-    payout = case.payout
-    is_current = case.attempt.generation == payout.generation
+def keep_word(case: Case, remote: heleket.RemotePayout) -> None:
+    """Keep on this try what Heleket's final word makes of it, and add all of them up."""
     if is_final_failure(remote):
-        if not is_current or not payout.counts_as_paid:
-            return
-        mark(payout, Effective.NOT_PAID)
+        effective = Effective.NOT_PAID
     else:
         effective = Effective.PAID if reached_client(case, remote) else Effective.ELSEWHERE
-        mark(payout, effective, amount_paid(case, remote), remote.currency or payout.currency)
-
-
-def mark(
-    payout: Payout, effective: Effective, amount: Decimal | None = None, currency: str = ""
-) -> None:
-    payout.effective, payout.effective_at = effective, clock.now()
-    payout.effective_amount, payout.effective_currency = amount, currency
-
-
-def reached_client(case: Case, remote: heleket.RemotePayout) -> bool:
-    """Whether what was paid went to where the payout is to go, in its coin."""
-    return not not_as_approved(case, remote) - {"amount"}
-
-
-def not_as_approved(case: Case, remote: heleket.RemotePayout) -> set[str]:
-    """Name what Heleket has of this try otherwise than the payout is now: it may have been edited
-    since. What Heleket leaves out is as it was sent."""
-    payout, sent = case.payout, json.loads(case.attempt.body)
-    network = (remote.network or sent["network"]).lower()
-    paid = {
-        "amount": Decimal(sent["amount"]) if remote.amount is None else remote.amount,
-        "currency": (remote.currency or sent["currency"]).upper(),
-        "network": network,
-        "address": canonical(network, remote.address or sent["address"]),
-        "memo": sent.get("memo") or "",
-    }
-    return {name for name, value in paid.items() if value != getattr(payout, name)}
-
-
-def amount_paid(case: Case, remote: heleket.RemotePayout) -> Decimal:
-    """Return what was paid in all: an earlier try may have been paid beside the current one."""
-    amount = remote.amount or case.payout.amount
-    is_current = case.attempt.generation == case.payout.generation
-    if case.payout.status == PayoutStatus.CONFIRMED and not is_current:
-        return amount + case.payout.amount
-    return amount
+    sent = json.loads(case.attempt.body)
+    amount = remote.amount or Decimal(sent["amount"])
+    take_for(case.attempt, effective, amount, remote.currency or sent["currency"])
+    add_up(case.payout, case.attempts)
 
 
 # Open again

@@ -12,6 +12,7 @@ from django.db.models import Count, F, Q, Window
 from django.db.models.functions import RowNumber
 from django.utils.translation import gettext_lazy as _
 
+from audit import clock
 from audit.codes import Code, register
 from audit.texts import day_and_hour
 from payouts.discrepancies import doubts_of
@@ -151,17 +152,26 @@ def duplicates(payouts: Sequence[Payout]) -> Found:
 
 def near_ones(payouts: Sequence[Payout]) -> dict[str, list[Payout]]:
     """Return payouts of the same amounts to the same addresses in those days, by address."""
-    times = [payout.requested_at for payout in payouts]
+    times = [at for payout in payouts for at in (payout.requested_at, paid_at(payout))]
+    span = (min(times) - LIKELY_DUPLICATE, max(times) + LIKELY_DUPLICATE)
+    in_those_days = Q(requested_at__range=span) | Q(finished_at__range=span)
     rows = with_amounts_of(payouts).filter(
+        in_those_days | Q(status__in=USUAL_WAIT),
         address__in={payout.address for payout in payouts},
-        requested_at__range=(min(times) - LIKELY_DUPLICATE, max(times) + LIKELY_DUPLICATE),
     )
     return by(rows, "address")
 
 
 def is_near(other: Payout, payout: Payout) -> bool:
-    span = abs(other.requested_at - payout.requested_at)
-    return span < LIKELY_DUPLICATE and is_other_of_same_amount(other, payout)
+    """Whether both were requested, or are paid, within a day. One that waits may go at any time."""
+    requested = abs(other.requested_at - payout.requested_at)
+    paid = abs(paid_at(other) - paid_at(payout))
+    return min(requested, paid) < LIKELY_DUPLICATE and is_other_of_same_amount(other, payout)
+
+
+def paid_at(payout: Payout) -> datetime:
+    now = clock.now()
+    return payout.finished_at or max(payout.pay_from or now, now)
 
 
 def same_references(payouts: Sequence[Payout]) -> dict[str, list[Payout]]:

@@ -38,6 +38,7 @@ from payouts.models import (
     EventType,
     MakerRole,
     Payout,
+    PayoutEvent,
     PayoutStatus,
     WaitingFor,
 )
@@ -170,16 +171,29 @@ class Hold(PayoutOperation[None]):
         void_approvals(rows, EventType.HOLD)
 
 
-class Release(PayoutOperation[None]):
-    """Bring held payouts back to the approvers."""
+class Release(PayoutOperation[Mapping[UUID, str]]):
+    """Bring held payouts back to the approvers, or to the requester who was asked something."""
 
     permission = "payouts.release_payout"
     takes_reason = True
     statuses = sources(Payout.release)
 
-    def apply(self, change: Change[Payout], facts: None, reason: Reason) -> str:
+    def load(self, rows: Sequence[Payout]) -> Mapping[UUID, str]:
+        """Return the questions that were neither answered nor met by an edit."""
+        talk = PayoutEvent.objects.filter(
+            payout__in=[row.pk for row in rows],
+            event_type__in=[EventType.SEND_BACK, EventType.ANSWER, EventType.EDIT],
+        )
+        last = {event.payout_id: event for event in talk.order_by("number")}
+        asked = (each for each in last.values() if each.event_type == EventType.SEND_BACK)
+        return {event.payout_id: event.why.words for event in asked}
+
+    def apply(self, change: Change[Payout], facts: Mapping[UUID, str], reason: Reason) -> str:
         change.log_event(EventType.RELEASE, reason)
         change.row.release()
+        if question := facts.get(change.row.pk):
+            change.row.send_back(Reason(PayoutCode.SENT_BACK, question))
+            return _("Released. It waits for the requester's answer.")
         return _("Released. It waits for approval.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
@@ -256,7 +270,10 @@ class Retry(PayoutOperation[Tried]):
         ids = [row.pk for row in rows]
         standing = Discrepancy.objects.standing().filter(payout__in=ids)
         vanished = Discrepancy.objects.filter(
-            payout__in=ids, kind=Discrepancy.Kind.VANISHED, attempt__is_final=False
+            payout__in=ids,
+            outcome=Discrepancy.Outcome.NOT_PAID,
+            attempt__uuid__isnull=False,
+            attempt__is_final=False,
         )
         return Tried(
             {pk for pk in standing.values_list("payout_id", flat=True) if pk},

@@ -3,8 +3,10 @@
 Each looks at what Heleket said just now, and is refused if that is not what people saw.
 """
 
+import json
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 
 import heleket
 from audit import clock
@@ -20,6 +22,8 @@ from payouts.recording import is_final_failure, is_paid, owners_of
 from payouts.settling import Case
 from payouts.staff.codes import StaffCode
 from payouts.times import at_time
+from wallets.addresses import canonical
+from wallets.amounts import format_amount
 
 LONGEST_LEFT = timedelta(days=92)
 
@@ -146,13 +150,17 @@ def refusal_of_not_paid(
     _wish: Wish, case: Case, heard: Heard, account: GatewayAccount
 ) -> Refusal | None:
     """Heleket has failed it for good, or has never had it past the release time, or has another
-    payout under our order id."""
+    payout under our order id, which has not reached the client."""
     if heard.unclear:
         return refusal_of_unclear(heard.unclear)
     may_pay = [each for each in heard.payouts if not is_final_failure(each)]
     by_uuid = isinstance(heard.by_uuid, heleket.RemotePayout)
     if any(not is_other_payout(case, each) for each in may_pay):
         return Refusal(PayoutCode.MAY_BE_PAID, status=may_pay[0].status)
+    for each in may_pay:
+        if is_paid(each) and reached_client(case, each) and not owner_of(case, each):
+            amount = format_amount(each.amount or case.payout.amount)
+            return Refusal(PayoutCode.CLIENT_HAS_IT, money=f"{amount} {case.payout.currency}")
     lost_uuid = case.attempt.uuid is not None and not by_uuid
     if not heard.payouts or lost_uuid:
         until = release_time(case.attempt, account)
@@ -199,6 +207,26 @@ def owner_of(case: Case, remote: heleket.RemotePayout) -> str:
     """Return the order id of another try that has Heleket's id, if one has."""
     owner = owners_of([remote]).get(remote.uuid, case.attempt.order_id)
     return "" if owner == case.attempt.order_id else owner
+
+
+def reached_client(case: Case, remote: heleket.RemotePayout) -> bool:
+    """Whether what was paid went to where the payout is to go, in its coin."""
+    return not not_as_approved(case, remote) - {"amount"}
+
+
+def not_as_approved(case: Case, remote: heleket.RemotePayout) -> set[str]:
+    """Name what Heleket has of this try otherwise than the payout is now: it may have been edited
+    since. What Heleket leaves out is as it was sent."""
+    payout, sent = case.payout, json.loads(case.attempt.body)
+    network = (remote.network or sent["network"]).lower()
+    paid = {
+        "amount": Decimal(sent["amount"]) if remote.amount is None else remote.amount,
+        "currency": (remote.currency or sent["currency"]).upper(),
+        "network": network,
+        "address": canonical(network, remote.address or sent["address"]),
+        "memo": sent.get("memo") or "",
+    }
+    return {name for name, value in paid.items() if value != getattr(payout, name)}
 
 
 def refusal_of_open_try(case: Case) -> Refusal | None:

@@ -22,10 +22,10 @@ from payouts.discrepancies import (
     open_discrepancy,
     was_taken_for_unpaid,
 )
+from payouts.effective import was_paid
 from payouts.models import (
     FINAL_FAILURES,
     Attempt,
-    Effective,
     EventType,
     Payout,
     PayoutStatus,
@@ -117,25 +117,20 @@ def compare_with_what_is_known(
         case.attempt.uuid is not None,
         case.attempt.generation != payout.generation,
     )
-    was_paid = counted_as_sent(payout) and not is_earlier
-    agrees = is_paid(remote) if was_paid else is_final_failure(remote) and (was_known or is_earlier)
+    counts = was_paid(payout, case.attempt)
+    agrees = is_paid(remote) if counts else is_final_failure(remote) and (was_known or is_earlier)
     if agrees:
         keep_facts(case.attempt, remote, channel)
         go_on_without(case)
         return
     holds_up = is_earlier and not payout.is_ended
-    is_old = was_known and not remote.is_final and (was_paid or remote.status != "paid")
+    is_old = was_known and not remote.is_final and (counts or remote.status != "paid")
     if is_old and not (holds_up and case.attempt.clear_at and asked_at > case.attempt.clear_at):
         return  # an answer from before the final word, which was recorded late
     kind = Kind.CONTRADICTION if was_known else Kind.FOUND_LATE
     if holds_up:
         kind = Kind.EARLIER
     open_discrepancy(case, kind, describe(remote), critical=True)
-
-
-def counted_as_sent(payout: Payout) -> bool:
-    """Whether Heleket has paid it, to its client or elsewhere, as far as anybody knows."""
-    return payout.counts_as_paid or payout.effective == Effective.ELSEWHERE
 
 
 def is_paid(remote: heleket.RemotePayout) -> bool:

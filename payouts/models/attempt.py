@@ -37,6 +37,9 @@ class Attempt(models.Model):
     clear_at = models.DateTimeField(null=True)
     watch_at = models.DateTimeField(null=True)
 
+    # What people found that became of it, where Heleket went back on its word: see `effective`.
+    taken_for = models.JSONField(null=True)
+
     uuid = models.CharField(max_length=64, unique=True, null=True)
     remote_status = models.CharField(max_length=32, default="")
     is_final = models.BooleanField(default=False)

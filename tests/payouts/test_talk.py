@@ -187,6 +187,24 @@ def test_a_question_waits_through_a_discrepancy_of_an_earlier_try():
     assert payout.waiting_for == WaitingFor.ANSWER_OF_REQUESTER
 
 
+@pytest.mark.parametrize("ended_by", [None, "answer", "edit"])
+def test_a_question_waits_through_a_hold_unless_it_was_met(ended_by):
+    payout, approver = sent_back(), staff("Approver")
+    if ended_by == "answer":
+        do(send_backs.ANSWER, payout, staff("Requester"), reason=ANSWER)
+    assert do(operations.HOLD, payout, approver, reason="Look again").done
+    if ended_by == "edit":
+        edit = operations.Edit(payout.wallet, "USDT", Decimal(6), "Prize of May")
+        assert do(edit, payout, staff("Requester"), reason="Say which").done
+
+    assert do(operations.RELEASE, payout, approver).done
+
+    released = now(payout)
+    assert released.is_sent_back == (ended_by is None)
+    assert released.why.words == (QUESTION if ended_by is None else "")
+    assert do(operations.APPROVE, payout, staff("Approver")).done == (ended_by is not None)
+
+
 @pytest.mark.parametrize("status", sorted(set(PayoutStatus) - {PayoutStatus.PENDING}))
 def test_nothing_is_asked_or_answered_about_what_does_not_wait_for_approval(status):
     payout = PayoutFactory(status=status)

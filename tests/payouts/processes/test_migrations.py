@@ -27,7 +27,7 @@ FIRST_RELEASE = {
     "wallets": "0007_client_facts",
     "payouts_gateway": "0003_balance",
     "payouts_controls": "0002_row",
-    "payouts": "0015_category_named_once",
+    "payouts": "0016_taken_for",
     "payouts_staff": "0011_questions_apart",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
