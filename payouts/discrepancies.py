@@ -130,9 +130,14 @@ def was_taken_for_unpaid(case: Case, theirs: Facts) -> bool:
     return any(agree(each.theirs, theirs) for each in ended)
 
 
-def doubts_of(payouts: Sequence[Payout]) -> dict[UUID, Payout]:
-    """Return for each payout a like one of its client that may be paid, or was, though its status
-    says otherwise: then this one would be the second.
+def in_doubt(payouts: Sequence[Payout]) -> set[UUID]:
+    found = doubtful_ones(payouts)
+    return {each.pk for each in payouts if any(are_alike(each, other) for other in found)}
+
+
+def doubtful_ones(payouts: Sequence[Payout]) -> list[Discrepancy]:
+    """Return the discrepancies of these clients whose payouts may be paid, or were, though their
+    status says otherwise: a like one would be the second.
 
     What people took for not paid counts for a month, by its sum and by its address; what Heleket
     and the desk differ about, or Heleket paid after all, by its sum.
@@ -141,13 +146,7 @@ def doubts_of(payouts: Sequence[Payout]) -> dict[UUID, Payout]:
     not_long_ago = Q(closed_at__gt=clock.now() - WATCH_FOR)
     was_paid = Q(outcome=AS_HELEKET, payout__effective__in=[Effective.PAID, Effective.ELSEWHERE])
     doubtful = IS_STANDING | (not_long_ago & (Q(outcome=NOT_PAID) | was_paid))
-    found = list(past.filter(doubtful).select_related("payout", "attempt").order_by("pk"))
-    alike = ((payout, each) for payout in payouts for each in found if are_alike(payout, each))
-    return {payout.pk: each.payout for payout, each in alike if each.payout}
-
-
-def in_doubt(payouts: Sequence[Payout]) -> set[UUID]:
-    return set(doubts_of(payouts))
+    return list(past.filter(doubtful).select_related("payout", "attempt").order_by("-pk"))
 
 
 def are_alike(payout: Payout, found: Discrepancy) -> bool:

@@ -15,9 +15,9 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from audit.codes import Code, register
 from audit.texts import day_and_hour
-from payouts.discrepancies import doubts_of
+from payouts.discrepancies import are_alike, doubtful_ones
 from payouts.eligibility import destinations_of, refusal_of_destination
-from payouts.models import USUAL_WAIT, EventType, Payout, PayoutEvent, PayoutQuerySet
+from payouts.models import USUAL_WAIT, Discrepancy, EventType, Payout, PayoutEvent, PayoutQuerySet
 from wallets.amounts import format_amount
 from wallets.codes import WalletCode
 from wallets.coins import network_name
@@ -55,12 +55,37 @@ class NoticeCode(Code):
     EDITED_BACK = "edited_back", _("Edited by %(who)s, and again what was requested.")
     WAS_HELD = "was_held", _("Put on hold by %(who)s: “%(why)s”")
     FAILED_BEFORE = "failed_before", _("Tried before and not paid: %(why)s")
-    IN_DOUBT = (
-        "in_doubt",
+    DIFFERED = (
+        "differed",
         _(
-            "A payout like this one may be paid, or was, though its status says otherwise. "
+            "Heleket and the desk differ about a payout of this sum, which may be paid. "
             "It takes two approvals:"
         ),
+    )
+    TAKEN_FOR_UNPAID = (
+        "taken_for_unpaid",
+        _(
+            "People found a payout of this sum or to this address not paid, and Heleket may pay it "
+            "all the same. It takes two approvals:"
+        ),
+    )
+    OWN_TRY_UNPAID = (
+        "own_try_unpaid",
+        _(
+            "People found its earlier try not paid, and Heleket may pay that all the same. "
+            "It takes two approvals."
+        ),
+    )
+    PAID_AFTER_ALL = (
+        "paid_after_all_before",
+        _(
+            "Heleket paid a payout of this sum after all, though its status says otherwise. "
+            "It takes two approvals:"
+        ),
+    )
+    CLIENT_DIFFERS = (
+        "client_differs",
+        _("Heleket and the desk differ about another payout of this client:"),
     )
     FIRST_PAYMENT = "first_payment", _("First payment: this client was never paid at this address.")
 
@@ -134,8 +159,30 @@ def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
 
 
 def doubts(payouts: Sequence[Payout]) -> Found:
-    for pk, other in doubts_of(payouts).items():
-        yield pk, notice(Level.BAD, NoticeCode.IN_DOUBT, other)
+    """Find for each payout what may already be paid in its stead, or else what its client's
+    others differ in."""
+    found = doubtful_ones(payouts)
+    for payout in payouts:
+        others = [each for each in found if each.payout and is_other_of_client(each, payout)]
+        if alike := next((each for each in found if are_alike(payout, each)), None):
+            yield payout.pk, doubt(alike, payout)
+        elif standing := [each.payout for each in others if each.is_standing and each.payout]:
+            yield payout.pk, notice(Level.WARN, NoticeCode.CLIENT_DIFFERS, *standing[:LINKED])
+
+
+def is_other_of_client(found: Discrepancy, payout: Payout) -> bool:
+    other = found.payout
+    return other is not None and other.pk != payout.pk and other.client_id == payout.client_id
+
+
+def doubt(found: Discrepancy, payout: Payout) -> Notice:
+    if found.payout_id == payout.pk or found.payout is None:
+        return notice(Level.BAD, NoticeCode.OWN_TRY_UNPAID)
+    if found.is_standing:
+        return notice(Level.BAD, NoticeCode.DIFFERED, found.payout)
+    is_unpaid = found.outcome == Discrepancy.Outcome.NOT_PAID
+    code = NoticeCode.TAKEN_FOR_UNPAID if is_unpaid else NoticeCode.PAID_AFTER_ALL
+    return notice(Level.BAD, code, found.payout)
 
 
 def duplicates(payouts: Sequence[Payout]) -> Found:

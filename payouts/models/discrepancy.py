@@ -98,6 +98,11 @@ class Discrepancy(models.Model):
         return self.get_kind_display()
 
     @property
+    def is_standing(self) -> bool:
+        """What `IS_STANDING` says of a row."""
+        return self.closed_at is None or self.reopens_at is not None
+
+    @property
     def facts(self) -> str:
         """Names what Heleket last said, so that nobody ends what they have not seen."""
         text = json.dumps([self.kind, self.key, self.theirs], sort_keys=True)

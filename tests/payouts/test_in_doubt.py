@@ -127,13 +127,41 @@ def test_g51_a_second_one_like_what_heleket_paid_after_all_is_shown_and_takes_tw
         office.end(found, outcome, reopens_at=office.clock() + timedelta(days=30))
     again = PayoutFactory(wallet=payout.wallet, requested_at=office.clock())
 
-    shown = [each for each in notices_for([again])[again.pk] if each.code == "in_doubt"]
-    assert [each.payouts for each in shown] == [(payout,)]
+    code = "paid_after_all_before" if outcome == "as_heleket" else "differed"
+    assert (code, (payout,)) in shown(again)
     office.act("APPROVE", again, role="Approver")
     office.work(minutes=10)
 
     assert now(again).status == PayoutStatus.PENDING
     assert office.sandbox.order_ids == [payout.order_id("test")]
+
+
+def shown(payout):
+    notices = notices_for([now(payout)])[payout.pk]
+    return [(str(each.code), each.payouts) for each in notices]
+
+
+def test_another_payout_of_a_client_names_what_heleket_and_the_desk_differ_about(office):
+    payout, found = contradicted(office)
+    other, foreign = (
+        PayoutFactory(wallet=payout.wallet, amount=Decimal(77)),
+        PayoutFactory(amount=77),
+    )
+    assert foreign.client != payout.client
+
+    assert ("client_differs", (payout,)) in shown(other)
+    assert "client_differs" not in dict(shown(foreign)) | dict(shown(payout))
+    assert in_doubt([other]) == set()
+    office.end(found, "as_heleket")
+    assert "client_differs" not in dict(shown(other))
+
+
+def test_g51_what_people_found_not_paid_names_itself_in_its_own_words(office, unpaid):
+    other = PayoutFactory(wallet=unpaid.wallet)
+    assert office.act("RETRY", unpaid, role="Third Operator", reason="Again").done
+
+    assert ("taken_for_unpaid", (unpaid,)) in shown(other)
+    assert ("own_try_unpaid", ()) in shown(unpaid)
 
 
 def test_g51_an_edit_of_what_was_taken_for_not_paid_lifts_no_doubt(office, unpaid):
