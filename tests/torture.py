@@ -26,7 +26,7 @@ HEAVY = {
     "BACKLOG": "100000",
     "FULL_ROWS": "1000000",
 }
-LONG = ["tests/payouts/test_doubts.py", "tests/payouts/test_sending_faults.py"]
+LONG = [f"tests/payouts/test_{name}.py" for name in ("doubts", "effective", "sending_faults")]
 PLACES = ["tests/payouts/races", "tests/payouts/processes", *LONG]
 
 

@@ -1,5 +1,6 @@
 """Whether a payout counts as paid where Heleket goes back on its word, try by try."""
 
+import random
 from decimal import Decimal
 
 import pytest
@@ -181,3 +182,26 @@ def test_g51_what_was_paid_elsewhere_and_taken_back_may_be_retried(office, payou
     assert effective(payout) == ("", None)
     assert office.act("RETRY", payout, role="Third Operator", reason="Once more").done
     assert Payout.objects.get().status == PayoutStatus.PENDING
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(4))
+def test_g51_in_whatever_order_heleket_changes_its_mind_the_desk_has_its_sum(office, payout, seed):
+    chance = random.Random(seed)
+    for number in range(3):
+        if number:
+            retry(office, payout)
+        send(office, "final_fail" if number < 2 else chance.choice(["final_fail", "paid"]))
+
+    for _ in range(8):
+        of_try, status = chance.randint(1, 3), chance.choice(["paid", "fail"])
+        heleket_says(office, payout, status, of_try=of_try)
+        if Discrepancy.objects.open().exists():
+            people_agree(office)
+        paid = sum(remote.amount for remote in office.sandbox.payouts if remote.status == "paid")
+        stored = now(payout)
+        assert stored.counts_as_paid == bool(paid)
+        if paid:
+            assert (stored.effective_amount or stored.amount) == paid
+        look_at(office, chance.randint(1, 3))
+        assert not Discrepancy.objects.open().exists()
