@@ -1,11 +1,14 @@
 """Webhooks and desk events in the Admin: read-only."""
 
+import json
 from typing import Any
 
 from django.contrib import admin
 from django.contrib.admin.utils import display_for_field, label_for_field, lookup_field
-from django.db.models import Model
+from django.db.models import Model, OuterRef, QuerySet, Subquery, UUIDField
 from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext_lazy
 from unfold.decorators import display
@@ -14,7 +17,8 @@ from audit.models import DeskEvent
 from payouts.admin import details
 from payouts.admin.dossier import pretty
 from payouts.admin.lists import DeskAdmin
-from payouts.models import WebhookDelivery
+from payouts.admin.search import of_number
+from payouts.models import Attempt, Payout, WebhookDelivery
 
 
 class RecordAdmin(DeskAdmin):
@@ -45,19 +49,54 @@ class RecordAdmin(DeskAdmin):
 @admin.register(WebhookDelivery)
 class WebhookDeliveryAdmin(RecordAdmin):
     when_empty = gettext_lazy("No webhook of Heleket's has come yet")
-    list_display = ["received_at", "order_id", "outcome", "count", "repeated_at"]
+    list_display = ["received_at", "payout", "says", "order_id", "outcome", "count", "repeated_at"]
     search_fields = ["order_id__exact"]
-    search_help_text = gettext_lazy("A whole order id")
+    search_help_text = gettext_lazy("A payout's number, or a whole order id")
     ordering = ["-pk"]
     sortable_by: list[str] = []
     fields = readonly_fields = [
         "received_at",
+        "payout",
+        "says",
         "order_id",
         "outcome",
         "count",
         "repeated_at",
         "body_as_sent",
     ]
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[WebhookDelivery]:
+        """With the payout that each is about, found by the order id of one of its tries."""
+        tries = Attempt.objects.filter(order_id=OuterRef("order_id"))
+        rows: QuerySet[WebhookDelivery] = super().get_queryset(request)
+        return rows.annotate(
+            about=Subquery(tries.values("payout")[:1], output_field=UUIDField()),
+            number=Subquery(tries.values("payout__number")[:1]),
+        )
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[WebhookDelivery], search_term: str
+    ) -> tuple[QuerySet[WebhookDelivery], bool]:
+        """Find those of all tries of a payout by its number."""
+        if (named := of_number(search_term.strip())) is not None:
+            tries = Attempt.objects.filter(payout__in=Payout.objects.filter(named))
+            return queryset.filter(order_id__in=tries.values("order_id")), False
+        found: tuple[QuerySet[WebhookDelivery], bool] = super().get_search_results(
+            request, queryset, search_term
+        )
+        return found
+
+    @display(description=gettext_lazy("payout"))
+    def payout(self, delivery: Any) -> str:
+        if delivery.number is None:
+            return "—"
+        url = reverse("admin:payouts_payout_change", args=[delivery.about])
+        return format_html('<a class="link" href="{}">P-{}</a>', url, delivery.number)
+
+    @display(description=gettext_lazy("Heleket's status"))
+    def says(self, delivery: WebhookDelivery) -> str:
+        said = json.loads(delivery.body)
+        return str(said.get("status") or "—") if isinstance(said, dict) else "—"
 
     @display(description=gettext_lazy("what Heleket sent"))
     def body_as_sent(self, delivery: WebhookDelivery) -> str:

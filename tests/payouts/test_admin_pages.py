@@ -1,5 +1,6 @@
 """The list, the page and the records in the Admin: what they show, cost and cannot do."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -406,6 +407,25 @@ def test_no_page_changes_anything_when_it_is_read(client, log_in, heleket_client
             assert client.get(url).status_code == 200, url
     changing = ("INSERT", "UPDATE", "DELETE")
     assert not [each["sql"] for each in captured if each["sql"].startswith(changing)]
+
+
+def test_a_webhook_names_the_payout_that_it_is_about(client, log_in, heleket_client):
+    log_in("Operator")
+    payout, webhooks = sent(heleket_client), reverse("admin:payouts_webhookdelivery_changelist")
+    for order_id, status in [(payout.order_id("test"), "process"), ("another", "paid")]:
+        WebhookDelivery.objects.create(
+            digest=order_id,
+            body=json.dumps({"status": status}),
+            outcome="known",
+            order_id=order_id,
+            received_at=payout.requested_at,
+        )
+
+    page = client.get(webhooks, {"q": str(payout)}).content.decode()
+    assert f'href="{page_of(payout)}"' in page
+    assert "process" in page
+    assert "another" not in page
+    assert "another" in client.get(webhooks, {"q": "another"}).content.decode()
 
 
 @pytest.mark.parametrize("role", ROLES)
