@@ -6,6 +6,8 @@ from datetime import datetime
 from functools import cached_property
 from uuid import UUID
 
+from django.db.models import F
+
 from payouts import heartbeats
 from payouts.controls.models import Switch
 from payouts.gateway import balance
@@ -33,9 +35,11 @@ class States:
 
     @cached_property
     def discrepancies(self) -> Mapping[UUID | None, Discrepancy]:
-        """Open ones and those left stopped: few, by their payout."""
-        standing = Discrepancy.objects.standing().select_related("closed_by").order_by("-closed_at")
-        return {each.payout_id: each for each in standing}
+        """Open ones and those left stopped: few, by their payout. Of several that of one payout
+        stands which is open, a critical one before all."""
+        standing = Discrepancy.objects.standing().select_related("closed_by")
+        worst_last = standing.order_by(F("closed_at").desc(nulls_last=True), "is_critical", "-pk")
+        return {each.payout_id: each for each in worst_last}
 
     @cached_property
     def worker_seen_at(self) -> datetime | None:

@@ -9,6 +9,8 @@ from audit.actor import Actor, Channel
 from audit.refusals import NotAllowed, Refused
 from heleket.sandbox.records import Answer
 from payouts import endings, explain, makers, outcomes
+from payouts.admin import queues
+from payouts.admin.moment import Moment
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent, PayoutStatus
 from payouts.staff.models import JointAct
 from tests.factories import PayoutFactory
@@ -443,6 +445,20 @@ def test_g28_other_facts_open_what_was_left_stopped_before_its_day(office, payou
     again = Discrepancy.objects.open().get()
     assert again.theirs["status"] == "paid"
     assert not Discrepancy.objects.exclude(reopens_at=None).exists()
+
+
+def test_an_open_discrepancy_stands_before_one_of_the_same_payout_that_was_left(unchecked_office):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    found = open_one(office, payout, Kind.UNCLEAR)
+    office.end(found, Outcome.LEFT, reopens_at=office.clock() + timedelta(days=30))
+    answers(office, None)
+    office.sandbox.find(payout.order_id("test")).amount = Decimal(50)
+    office.ask_now()
+    assert Discrepancy.objects.open().get().kind == Kind.DIFFERENT
+
+    assert "Heleket and the desk differ" in explain.explain(now(payout)).sentence
+    for rows in (queues.differing, queues.stuck):
+        assert list(rows(Payout.objects.all(), office.person("Operator"), Moment())) == [payout]
 
 
 def stays_ended(office, payout):
