@@ -66,7 +66,7 @@ BY_STATUS = {
 
 def sentence_for_client(payout: Payout) -> str:
     """Say where a payout stands. While Heleket and the desk differ, nothing is claimed."""
-    if payout.discrepancies.filter(closed_at=None).exists():
+    if payout.discrepancies.standing().exists():
         return in_words(REVIEWED, payout)
     sentence = sentence_of(payout)
     attempt = payout.attempts.filter(generation=payout.generation).first()

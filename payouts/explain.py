@@ -10,6 +10,7 @@ from uuid import UUID
 from django.utils.translation import gettext as _
 
 from audit import clock
+from audit.actor import Actor, Channel
 from audit.operations import Outcome
 from audit.texts import day_and_hour
 from payouts import shortage
@@ -23,6 +24,7 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
+from payouts.operations import RETRY
 from payouts.states import States
 from payouts.times import at_day, at_time
 from wallets.amounts import format_amount
@@ -61,8 +63,7 @@ def explain(payout: Payout, states: States | None = None) -> Explanation:
 def label_of(payout: Payout, states: States) -> str:
     """Name what it waits for, if anything. Reads nothing of its own: it is fit for long lists."""
     if payout.is_ended:
-        found = states.discrepancies.get(payout.pk)
-        return str(WaitingFor.DISCREPANCY.label) if found and found.closed_at is None else ""
+        return str(WaitingFor.DISCREPANCY.label) if payout.pk in states.discrepancies else ""
     return str(what_it_waits_for(payout, states).label)
 
 
@@ -113,17 +114,26 @@ def outcome_of(payout_id: UUID) -> Outcome:
 
 
 def ended(payout: Payout, states: States) -> Explanation:
-    found = states.discrepancies.get(payout.pk)
-    if found and found.closed_at is None:
+    if found := states.discrepancies.get(payout.pk):
         return contradicted(payout, found)
-    failed = payout.status == PayoutStatus.FAILED and payout.effective in ("", Effective.NOT_PAID)
     return Explanation(
         waiting_for="",
         sentence=f"{how_it_ended(payout)} {beside(payout)}".strip(),
         since=None,
-        who=_("An operator can retry it; it then needs approval again.") if failed else NOBODY,
+        who=who_tries_again(payout),
         next=_("Nothing: it has ended."),
     )
+
+
+def who_tries_again(payout: Payout) -> str:
+    if payout.status != PayoutStatus.FAILED:
+        return NOBODY
+    refusal = RETRY.refusal(payout, RETRY.load([payout]), Actor.system(Channel.WORKER))
+    if refusal is None:
+        return _("An operator can retry it; it then needs approval again.")
+    if refusal.code == PayoutCode.PAID_AFTER_ALL:
+        return NOBODY
+    return _("A requester can request it again; it cannot be retried.")
 
 
 def how_it_ended(payout: Payout) -> str:
@@ -150,13 +160,29 @@ def beside(payout: Payout) -> str:
 
 def contradicted(payout: Payout, found: Discrepancy) -> Explanation:
     words = {"status": payout.get_status_display(), "theirs": found.theirs.get("status", "?")}
+    text = _("%(status)s, but Heleket now says %(theirs)s: open discrepancy.") % words
+    if found.reopens_at:
+        text = _("%(status)s, but Heleket now says %(theirs)s.") % words
+        text = f"{text} {left_stopped(found)}"
     return Explanation(
         waiting_for=WaitingFor.DISCREPANCY,
-        sentence=_("%(status)s, but Heleket now says %(theirs)s: open discrepancy.") % words,
+        sentence=text,
         since=found.first_seen_at,
-        who=_("An operator has to find out why and end the discrepancy."),
+        who=who_ends(found),
         next=_("Nothing until the discrepancy is ended."),
     )
+
+
+def left_stopped(found: Discrepancy) -> str:
+    day = at_day(found.reopens_at) if found.reopens_at else "?"
+    words = {"day": day, "who": found.closed_by, "why": found.close_reason}
+    return _("It was left stopped until %(day)s by %(who)s: %(why)s") % words
+
+
+def who_ends(found: Discrepancy | None) -> str:
+    if found and found.reopens_at:
+        return _("An operator looks at it again then.")
+    return _("An operator has to find out why and end the discrepancy.")
 
 
 def not_paid(payout: Payout) -> str:
@@ -313,13 +339,10 @@ def final_word(payout: Payout, states: States) -> Sentences:
 
 def discrepancy(payout: Payout, states: States) -> Sentences:
     found = states.discrepancies.get(payout.pk)
-    if found and found.reopens_at:
-        words = {"day": at_day(found.reopens_at), "who": found.closed_by, "why": found.close_reason}
-        text = _("It was left stopped until %(day)s by %(who)s: %(why)s") % words
-        return text, _("An operator looks at it again then."), asked_for_news(payout)
     text = _("Heleket and the desk differ about it, so everything has stopped.")
-    who = _("An operator has to find out why and end the discrepancy.")
-    return text, who, asked_for_news(payout)
+    if found and found.reopens_at:
+        text = left_stopped(found)
+    return text, who_ends(found), asked_for_news(payout)
 
 
 def asked_for_news(payout: Payout) -> str:

@@ -116,14 +116,14 @@ def refuse_unfinished() -> None:
 
 def unfinished() -> int:
     """Count the payouts under way, those with a call that may yet take effect or is watched, and
-    those with an open discrepancy."""
+    those with a discrepancy that is open or left stopped."""
     is_called = Payout.objects.filter(status=PayoutStatus.APPROVED, attempts__calls__gt=0)
     ids = {
         *Payout.objects.under_way().values_list("pk", flat=True),
         *is_called.values_list("pk", flat=True),
         *Attempt.objects.exclude(watch_at=None).values_list("payout_id", flat=True),
         *open_questions(),
-        *Discrepancy.objects.filter(closed_at=None).values_list("payout_id", flat=True),
+        *Discrepancy.objects.standing().values_list("payout_id", flat=True),
     }
     return len(ids)
 

@@ -1,6 +1,7 @@
 """Which account the database belongs to: when it is bound, and when it may follow another."""
 
 import json
+from datetime import timedelta
 from io import StringIO
 
 import pytest
@@ -20,7 +21,7 @@ from payouts.engine.management.commands import worker
 from payouts.gateway import accounts
 from payouts.gateway.accounts import NotBound
 from payouts.gateway.models import Binding
-from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.seen import see
 from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
@@ -253,8 +254,15 @@ def differs(payout):
     DiscrepancyFactory(payout=payout, kind="contradiction")
 
 
+def left_stopped(payout):
+    differs(payout)
+    day, operator = payout.requested_at + timedelta(days=9), StaffFactory(roles=["Operator"])
+    ended = {"closed_at": payout.requested_at, "closed_by": operator, "outcome": "left"}
+    Discrepancy.objects.update(reopens_at=day, **ended)
+
+
 @pytest.mark.parametrize(
-    "leave", [lambda _payout: None, submitting, called, watched, unanswered, differs]
+    "leave", [lambda _payout: None, submitting, called, watched, unanswered, differs, left_stopped]
 )
 def test_g29_another_merchant_takes_over_nothing_that_is_unfinished(
     rebind, account, heleket_client, sandbox, operator, leave

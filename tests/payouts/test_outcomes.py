@@ -11,6 +11,7 @@ from heleket.sandbox.records import Answer
 from payouts import endings, explain, makers, outcomes
 from payouts.admin import queues
 from payouts.admin.moment import Moment
+from payouts.client_sentences import sentence_for_client
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent, PayoutStatus
 from payouts.staff.models import JointAct
 from tests.factories import PayoutFactory
@@ -413,6 +414,8 @@ def test_g28_what_vanished_at_heleket_is_not_tried_again_under_the_same_number(
 
     assert refused.code == "try_vanished"
     assert rows() == before
+    who = explain.explain(now(payout)).who
+    assert who == "A requester can request it again; it cannot be retried."
 
 
 def test_g28_what_is_left_stopped_stays_so_and_opens_again_on_its_day(office, payout):
@@ -445,6 +448,40 @@ def test_g28_other_facts_open_what_was_left_stopped_before_its_day(office, payou
     again = Discrepancy.objects.open().get()
     assert again.theirs["status"] == "paid"
     assert not Discrepancy.objects.exclude(reopens_at=None).exists()
+
+
+def test_b12_what_is_left_stopped_of_a_paid_payout_is_claimed_neither_paid_nor_not(office, payout):
+    found = open_one(office, payout, Kind.CONTRADICTION)
+    reviewed = sentence_for_client(now(payout))
+    assert "being reviewed" in reviewed
+
+    office.end(found, Outcome.LEFT, reopens_at=office.clock() + timedelta(days=30))
+
+    explained = explain.explain(now(payout))
+    assert sentence_for_client(now(payout)) == reviewed
+    assert explained.waiting_for == "discrepancy"
+    assert explained.sentence == (
+        "Paid, but Heleket now says fail. It was left stopped until 1 Apr 2026 by "
+        f"{office.person('Second Operator')}: Asked support"
+    )
+    assert explained.who == "An operator looks at it again then."
+
+
+def test_b12_a_failed_payout_whose_discrepancy_is_left_stopped_is_not_offered_for_another_try(
+    office, payout
+):
+    office.sandbox.set_fate("final_fail")
+    office.submit()
+    office.work(minutes=5)
+    assert "can retry" in explain.explain(now(payout)).who
+    at_heleket(office, payout, "paid")
+    Attempt.objects.update(watch_at=office.clock())
+    office.work(minutes=1)
+
+    found = Discrepancy.objects.open().get()
+    office.end(found, Outcome.LEFT, reopens_at=office.clock() + timedelta(days=30))
+
+    assert explain.explain(now(payout)).who == "An operator looks at it again then."
 
 
 def test_an_open_discrepancy_stands_before_one_of_the_same_payout_that_was_left(unchecked_office):
