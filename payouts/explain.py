@@ -137,13 +137,27 @@ def who_tries_again(payout: Payout) -> str:
 
 
 def how_it_ended(payout: Payout) -> str:
-    sentences = {
-        PayoutStatus.CONFIRMED: _("It was paid: Heleket's final word."),
-        PayoutStatus.FAILED: f"{not_paid(payout)} {payout.why.sentence}",
-        PayoutStatus.REJECTED: _("It was rejected and never sent. %s") % payout.why.sentence,
-        PayoutStatus.CANCELLED: _("It was cancelled and never sent. %s") % payout.why.sentence,
-    }
-    return sentences[PayoutStatus(payout.status)].strip()
+    if payout.status == PayoutStatus.CONFIRMED:
+        return _("It was paid: Heleket's final word.")
+    if payout.status == PayoutStatus.FAILED:
+        return f"{not_paid(payout)} {payout.why.sentence}".strip()
+    return " ".join(filter(None, how_it_was_stopped(payout)))
+
+
+def how_it_was_stopped(payout: Payout) -> list[str]:
+    """Say whether what was rejected or cancelled was ever sent, and why it ended."""
+    is_rejected = payout.status == PayoutStatus.REJECTED
+    if not any(attempt.was_called for attempt in payout.attempts.all()):
+        never = _("It was cancelled and never sent.")
+        return [_("It was rejected and never sent.") if is_rejected else never, payout.why.sentence]
+    text = _("It was rejected.") if is_rejected else _("It was cancelled.")
+    if payout.reason_code == PayoutCode.NEVER_HAD_IT:
+        return [text, payout.why.sentence]
+    tried = _("An earlier try was sent and not paid.")
+    if payout.effective:
+        tried = _("An earlier try was sent.")
+    reason = "" if payout.reason_code == PayoutCode.NEVER_SENT else payout.why.sentence
+    return [text, tried, reason]
 
 
 def beside(payout: Payout) -> str:

@@ -203,6 +203,7 @@ class Release(PayoutOperation[Mapping[UUID, str]]):
 @dataclass(frozen=True)
 class CancelFacts:
     called: Called
+    sent: Collection[UUID]  # those of which an earlier try was called
     at_heleket: Mapping[UUID, Attempt]
 
 
@@ -221,7 +222,8 @@ class Cancel(PayoutOperation[CancelFacts]):
     def load(self, rows: Sequence[Payout]) -> CancelFacts:
         there = [payout.pk for payout in rows if payout.status == PayoutStatus.BROADCAST]
         current = Attempt.objects.filter(payout__in=there, generation=F("payout__generation"))
-        return CancelFacts(with_open_calls(rows), {each.payout_id: each for each in current})
+        at_heleket = {each.payout_id: each for each in current}
+        return CancelFacts(with_open_calls(rows), with_calls(rows), at_heleket)
 
     def refusal(self, row: Payout, facts: CancelFacts, actor: Actor) -> Refusal | None:
         if not actor.may("payouts.cancel_payout") and row.requested_by_id != actor.person_id:
@@ -235,6 +237,8 @@ class Cancel(PayoutOperation[CancelFacts]):
             return request_cancel(change, reason)
         change.log_event(EventType.CANCEL, reason)
         change.row.cancel(reason)
+        if change.row.pk in facts.sent:
+            return _("Cancelled. An earlier try was sent and not paid.")
         return _("Cancelled. It was never sent.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
@@ -456,6 +460,11 @@ def make_due(payout: Payout) -> None:
 def with_open_calls(payouts: Iterable[Payout]) -> Called:
     attempts = Attempt.objects.filter(payout__in=[payout.pk for payout in payouts])
     return {each.payout_id for each in attempts if not each.is_over}
+
+
+def with_calls(payouts: Iterable[Payout]) -> Called:
+    attempts = Attempt.objects.filter(payout__in=[payout.pk for payout in payouts])
+    return {each.payout_id for each in attempts if each.was_called}
 
 
 def ask_about_calls(payouts: Iterable[Payout]) -> None:

@@ -9,7 +9,8 @@ from payouts.controls.models import Switch
 from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
-from tests.payouts.rounds import check_due, submit_due
+from tests.payouts.conftest import HOUR
+from tests.payouts.rounds import check_due, now, submit_due
 from wallets.models import Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -149,3 +150,47 @@ def test_a_lost_payout_whose_wallet_is_frozen_waits_for_the_wallet_until_it_is_c
     lost = Payout.objects.get(pk=payout.pk)
     assert explain.explain(lost).waiting_for == WaitingFor.ANSWER
     assert lost.status == PayoutStatus.SUBMITTING
+
+
+@pytest.fixture
+def tried(office):
+    """A payout that failed at Heleket and waits for approval again."""
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.set_fate("final_fail")
+    office.submit()
+    office.work(minutes=5)
+    assert office.act("RETRY", payout, role="Third Operator", reason="Once more").done
+    return payout
+
+
+ENDS = [("REJECT", "Approver", "rejected"), ("CANCEL", "Operator", "cancelled")]
+
+
+@pytest.mark.parametrize(("act", "role", "ended"), ENDS)
+def test_what_was_sent_in_an_earlier_try_is_not_called_never_sent(office, tried, act, role, ended):
+    outcome = office.act(act, tried, role=role, reason="No")
+
+    assert "never sent" not in outcome.text
+    explained = explain.explain(now(tried))
+    assert explained.sentence == f"It was {ended}. An earlier try was sent and not paid. No"
+
+
+@pytest.mark.parametrize(("act", "role", "ended"), ENDS)
+def test_what_was_not_sent_is_called_never_sent(office, act, role, ended):
+    payout = PayoutFactory()
+
+    office.act(act, payout, role=role, reason="No")
+
+    assert explain.explain(now(payout)).sentence == f"It was {ended} and never sent. No"
+
+
+def test_what_heleket_never_had_is_not_called_never_sent(office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.drop_requests = True
+    office.submit()
+    office.act("CANCEL", payout, role="Operator", reason="No")
+    office.work(hours=25, every=HOUR)
+
+    assert explain.explain(now(payout)).sentence == (
+        "It was cancelled. Cancelled as asked: Heleket never had it."
+    )
