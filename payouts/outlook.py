@@ -1,15 +1,23 @@
 """What holds up the whole desk at this moment, and when a payout that is approved now is sent."""
 
-from collections.abc import Collection
+from collections import Counter
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from enum import Enum, auto
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext_lazy
 
 from audit.directions import isolated
+from audit.texts import day_and_hour
+from payouts.discrepancies import in_doubt
+from payouts.eligibility import ApprovalFacts, approvers_of, refusal_of_service
 from payouts.explain import calls_go_on, no_worker, tried_at
 from payouts.gateway.models import Pause
+from payouts.models import Payout
 from payouts.states import States
 from payouts.times import at_time
+from wallets.models import PayoutMethod
 
 
 @dataclass(frozen=True)
@@ -55,8 +63,73 @@ def name_of(pause: Pause) -> str:
     return _("%(cause)s: %(coin)s") % {"cause": pause, "coin": pause.currency}
 
 
-def when_sent(currencies: Collection[str], states: States) -> list[str]:
-    """Say when payouts of these coins are sent that are approved now."""
+class Then(Enum):
+    """What comes of a payout once it is approved or let go, for all that is known now."""
+
+    APPROVAL = auto()
+    DATE = auto()
+    SERVICE = auto()
+    GOES = auto()
+
+
+OF_MANY = {
+    Then.APPROVAL: ngettext_lazy("%d then takes another approval", "%d then take another approval"),
+    Then.DATE: ngettext_lazy("%d is sent on its day", "%d are sent on their days"),
+    Then.SERVICE: ngettext_lazy("%d then waits for its service", "%d then wait for their services"),
+    Then.GOES: ngettext_lazy("%d is sent within seconds", "%d are sent within seconds"),
+}
+HELD_UP = ngettext_lazy(
+    "%d waits for what holds up sending now", "%d wait for what holds up sending now"
+)
+
+
+def when_sent(payouts: Sequence[Payout], states: States, *, by_approval: bool) -> list[str]:
+    """Say when these payouts are sent, which a person approves or lets go now."""
+    if not payouts:
+        return []
+    thens = what_comes_of(payouts, by_approval=by_approval)
+    kinds = Counter(kind for kind, _sentence in thens)
+    going = {
+        payout.currency
+        for payout, (kind, _sentence) in zip(payouts, thens, strict=True)
+        if kind == Then.GOES
+    }
+    held_up = what_holds_up(going, states) if going else []
+    if len(payouts) > 1 and kinds.keys() != {Then.GOES}:
+        texts = OF_MANY | {Then.GOES: HELD_UP} if held_up else OF_MANY
+        parts = [texts[kind] % kinds[kind] for kind in Then if kind in kinds]
+        return [f"{', '.join(parts)}.", *held_up]
+    return held_up or [thens[0][1]]
+
+
+def what_comes_of(payouts: Sequence[Payout], *, by_approval: bool) -> list[tuple[Then, str]]:
+    """Return for each what it waits for then, and a sentence that says so of one alone."""
+    facts = ApprovalFacts({}, {}, approvers_of(payouts), in_doubt(payouts)) if by_approval else None
+    services = services_of(payouts)
+
+    def then(payout: Payout) -> tuple[Then, str]:
+        if facts and not facts.is_enough(payout):
+            return Then.APPROVAL, _("It then takes another approval.")
+        if payout.is_early:
+            return Then.DATE, _("It is sent on %s.") % day_and_hour(payout.pay_from)
+        service = services.get((payout.network, payout.currency))
+        if refusal := refusal_of_service(service, payout.amount):
+            return Then.SERVICE, _("It then waits for the service: %s") % refusal.sentence
+        return Then.GOES, _("It is sent within seconds.")
+
+    return [then(payout) for payout in payouts]
+
+
+def services_of(payouts: Sequence[Payout]) -> dict[tuple[str, str], PayoutMethod]:
+    services = PayoutMethod.objects.filter(
+        network__in={each.network for each in payouts},
+        currency__in={each.currency for each in payouts},
+    )
+    return {(each.network, each.currency): each for each in services}
+
+
+def what_holds_up(currencies: Collection[str], states: States) -> list[str]:
+    """Say what holds up payouts of these coins that may be sent now, if anything does."""
     if not states.switch.is_on:
         words = {"at": at_time(states.switch.changed_at), "why": states.switch.reason or "?"}
         return [_("It is sent once sending is resumed. Paused since %(at)s: %(why)s") % words]
@@ -65,6 +138,4 @@ def when_sent(currencies: Collection[str], states: States) -> list[str]:
     pauses = [each for each in states.pauses if each.currency in ("", *currencies)]
     if pauses:
         return [f"{name_of(each)}. {tried_at(each)}" for each in pauses]
-    if states.rate_limit.is_backing_off:
-        return [calls_go_on(states.rate_limit)]
-    return [_("It is sent within seconds.")]
+    return [calls_go_on(states.rate_limit)] if states.rate_limit.is_backing_off else []

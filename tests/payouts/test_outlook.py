@@ -1,20 +1,32 @@
 """What pages say of the desk and of money: what stands still, when it goes, what came back."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 from django.contrib.auth.models import User
 from django.urls import reverse
 
+from audit.actor import Actor, Channel
+from audit.operations import perform
 from heleket.types import Balance as Remote
+from payouts import operations
 from payouts.controls.models import Switch
 from payouts.gateway import accounts, balance, breaker
 from payouts.gateway.models import Pause
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.models import Payout, PayoutStatus
+from payouts.seen import see
 from tests.every_page import unmarked
-from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    DiscrepancyFactory,
+    PayoutFactory,
+    PayoutMethodFactory,
+    StaffFactory,
+    WalletFactory,
+)
 from tests.payouts.rounds import check_due, submit_due
+from wallets.models import PayoutMethod
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -57,6 +69,10 @@ def page_of(payout):
 
 def approval_of(payout):
     return reverse("admin:payouts_payout_act_on", args=[payout.pk, "approve"])
+
+
+def staff(role):
+    return Actor.staff(StaffFactory(roles=[role]), Channel.ADMIN)
 
 
 def balance_is(amount, clock):
@@ -139,6 +155,56 @@ def test_a_confirmation_says_when_what_is_approved_is_sent(read, at_work, clock)
     assert "<p>It is sent once sending is resumed. Paused since 09:00:00: Audit</p>" in page
     assert "is tried at" not in page
     assert "at once" not in page
+
+
+def in_doubt():
+    """A payout like one of which Heleket and the desk differ."""
+    old = PayoutFactory(status=PayoutStatus.APPROVED)
+    DiscrepancyFactory(payout=old)
+    return PayoutFactory(wallet=old.wallet)
+
+
+def early(clock):
+    return PayoutFactory(wallet=WalletFactory(), pay_from=clock() + timedelta(days=3))
+
+
+def test_a_confirmation_says_that_another_approval_is_needed_then(read, at_work):
+    payout = in_doubt()
+    page = read(approval_of(payout))
+    assert "<p>It then takes another approval.</p>" in page
+    assert "within seconds" not in page
+
+    perform(operations.APPROVE, see([payout]), actor=staff("Approver"))
+    assert "<p>It is sent within seconds.</p>" in read(approval_of(payout))
+
+
+def test_a_confirmation_names_the_day_on_which_it_is_sent(read, at_work, clock):
+    page = read(approval_of(early(clock)))
+    assert "<p>It is sent on 5 Mar 2026, 09:00.</p>" in page
+    assert "within seconds" not in page
+
+
+def test_a_confirmation_says_that_heleket_does_not_pay_this_now(read, at_work):
+    payout = PayoutFactory()
+    PayoutMethod.objects.update(is_available=False)
+    page = read(approval_of(payout))
+    assert "<p>It then waits for the service: Heleket does not pay" in page
+    assert "within seconds" not in page
+
+
+def test_a_confirmation_of_many_counts_what_comes_of_them(client, at_work, clock):
+    rows = [in_doubt(), early(clock), PayoutFactory(), PayoutFactory(wallet=WalletFactory())]
+    client.force_login(StaffFactory(roles=["Approver"]))
+    chosen = {"action": "approve", "_selected_action": [str(row.pk) for row in rows]}
+
+    def page():
+        return " ".join(unmarked(client.post(LIST, chosen)).split())
+
+    kinds = "1 then takes another approval, 1 is sent on its day"
+    assert f"<p>{kinds}, 2 are sent within seconds.</p>" in page()
+    Switch.objects.update(is_on=False, changed_at=clock(), reason="Audit")
+    assert f"<p>{kinds}, 2 wait for what holds up sending now.</p>" in page()
+    assert "<p>It is sent once sending is resumed. Paused since 09:00:00: Audit</p>" in page()
 
 
 # The large one before the small ones
