@@ -221,7 +221,15 @@ def approvals(payout: Payout, states: States) -> Sentences:
         text = f"{text} {payout.why.sentence}"
     elif payout.why.sentence:
         text = _("It waits for approval again. %s") % payout.why.sentence
-    return text, _("An approver who had no hand in it."), _("Nothing until it is approved.")
+    return text, who_approves(payout), _("Nothing until it is approved.")
+
+
+def who_approves(payout: Payout) -> str:
+    given = payout.approvals.filter(voided_at=None).select_related("person").order_by("pk")
+    names = ", ".join(str(approval.person) for approval in given)
+    if not names:
+        return _("An approver who had no hand in it.")
+    return _("Another approver who had no hand in it: %s has approved it.") % names
 
 
 def question(payout: Payout, _states: States) -> Sentences:
@@ -308,7 +316,11 @@ def parked(payout: Payout, _states: States) -> Sentences:
         who = _("An operator can ask Heleket now, or cancel it.")
         return text % payout.why.sentence, who, then % at_time(payout.due_at)
     then = _("The desk looks again at %s.") % at_time(payout.due_at)
-    return payout.why.sentence, _("An operator can hold or cancel it."), then
+    return payout.why.sentence, who_stops(), then
+
+
+def who_stops() -> str:
+    return _("An approver can put it on hold, an operator can cancel it.")
 
 
 def answer(payout: Payout, states: States) -> Sentences:
@@ -322,7 +334,7 @@ def answer(payout: Payout, states: States) -> Sentences:
         return text, NOBODY, then
     if payout.status == PayoutStatus.APPROVED:
         then = _("Heleket is asked; this try goes out once it says that it pays no earlier one.")
-        return payout.why.sentence, _("An operator can hold or cancel it."), then
+        return payout.why.sentence, who_stops(), then
     text = _("It was sent, and it is not known yet whether Heleket has it.")
     if payout.why.sentence:
         text = _("%(text)s The last that was heard: “%(words)s”") % {

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -17,6 +17,7 @@ from audit import clock
 from payouts.admin.moment import COUNTED, FOR_PEOPLE, Moment, moment_of
 from payouts.explain import what_it_waits_for
 from payouts.models import (
+    Approval,
     Effective,
     Payout,
     PayoutQuerySet,
@@ -51,7 +52,9 @@ class Queue:
 
 
 def mine(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
-    return payouts.awaiting_approval().exclude(makers__person=person)
+    """What one may approve: nothing that one made, nor has approved and waits for another."""
+    decided = Approval.objects.filter(payout=OuterRef("pk"), person=person, voided_at=None)
+    return payouts.awaiting_approval().exclude(makers__person=person).exclude(Exists(decided))
 
 
 def own(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:

@@ -11,7 +11,7 @@ from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.rounds import check_due, now, submit_due
-from wallets.models import Wallet
+from wallets.models import PayoutMethod, Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
@@ -194,3 +194,13 @@ def test_what_heleket_never_had_is_not_called_never_sent(office):
     assert explain.explain(now(payout)).sentence == (
         "It was cancelled. Cancelled as asked: Heleket never had it."
     )
+
+
+def test_what_waits_for_its_service_is_held_by_an_approver_and_cancelled_by_an_operator(office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    PayoutMethod.objects.update(is_available=False)
+    office.submit()
+
+    explained = explain.explain(now(payout))
+    assert explained.waiting_for == WaitingFor.SERVICE
+    assert explained.who == "An approver can put it on hold, an operator can cancel it."

@@ -39,7 +39,10 @@ def test_g51_it_takes_two_approvers_and_is_paid_once_both_have_approved(office, 
     assert (first.done, first.text) == (True, "Approved by you. It needs another approval.")
     waiting = now(payout)
     assert waiting.status == PayoutStatus.PENDING
-    assert "One person has approved it" in explain.explain(waiting).sentence
+    explained = explain.explain(waiting)
+    assert "One person has approved it" in explained.sentence
+    amira = office.person("Approver")
+    assert explained.who == f"Another approver who had no hand in it: {amira} has approved it."
     assert office.submit() == 0
     again = office.act("APPROVE", payout, role="Approver")
     assert (again.done, again.code) == (False, "approved_by_you")

@@ -7,11 +7,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations
 from payouts.controls.models import Switch
 from payouts.gateway import breaker
 from payouts.gateway.models import Pause
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.models import Effective, Payout, PayoutMaker, PayoutStatus, WaitingFor
+from payouts.seen import see
 from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -202,6 +206,21 @@ def test_who_made_a_payout_does_not_have_it_in_the_queue(client, log_in):
     PayoutMaker.objects.create(payout=payout, person=me, role="wallet")
     assert queue(client, "mine") == set()
     assert queue(client, "waiting") == {payout.pk}
+
+
+def test_what_i_have_approved_is_not_in_my_queue_while_it_needs_another_approval(client, log_in):
+    known = PayoutFactory(status=PayoutStatus.FAILED)
+    differs(known)
+    payout, me = PayoutFactory(wallet=known.wallet), log_in("Approver")
+    [outcome] = perform(operations.APPROVE, see([payout]), actor=Actor.staff(me, Channel.ADMIN))
+    assert outcome.text == "Approved by you. It needs another approval."
+
+    assert queue(client, "mine") == set()
+    tabs = {tab["name"]: tab for tab in client.get(LIST).context["tabs"]}
+    assert tabs["mine"]["is_empty"]
+    assert whom(client) == {str(payout): "an approver", str(known): "an operator"}
+    log_in("Approver")
+    assert queue(client, "mine") == {payout.pk}
 
 
 def test_the_queues_cost_the_same_number_of_queries_for_any_number_of_payouts(client, log_in):
