@@ -94,7 +94,7 @@ def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime |
     if waiting_for == WaitingFor.SWITCH and states.switch.changed_at:
         return max(started, states.switch.changed_at)
     if waiting_for in (WaitingFor.FUNDS, WaitingFor.GATEWAY) and pause:
-        return max(started, pause.since)
+        return max(pause.since, payout.pay_from or pause.since, payout.approved_at or pause.since)
     return started
 
 
@@ -293,9 +293,7 @@ def funds(payout: Payout, states: States, pause: Pause) -> Sentences:
     if missing := shortage.of_coin(payout.currency, states.balances):
         why = shortage.sentence(missing, payout, shows_balance=states.shows_balances)
         text = f"{text} {why}"
-        if missing.head.pk != payout.pk:
-            hold = _("An approver can put %s on hold, and the next one is tried instead.")
-            who = f"{who} {hold % missing.head}"
+        who = shortage.who_can_act(missing, payout, pause.probe_at)
     return text, who, tried_at(pause)
 
 

@@ -3,6 +3,7 @@ of the coin wait: the oldest is tried first, however large it is."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from django.utils.translation import gettext as _
@@ -27,15 +28,25 @@ class Shortage:
         """How much is missing, as far as the balance is known; nothing if it is enough by now."""
         return max(self.needs - self.balance.amount, Decimal(0)) if self.balance else self.needs
 
+    def covers(self, payout: Payout) -> bool:
+        """Whether the balance is known to be enough for this payout by now."""
+        if self.balance is None:
+            return False
+        needs = self.needs if payout.pk == self.head.pk else needs_of(payout)
+        return needs <= self.balance.amount
+
 
 def of_coin(currency: str, balances: Mapping[str, Balance]) -> Shortage | None:
     waiting = Payout.objects.sendable().filter(currency=currency).exclude(due_at=None)
     head = waiting.order_by("due_at", "number").first()
     if head is None:
         return None
-    method = PayoutMethod.objects.filter(network=head.network, currency=currency).first()
-    needs = method.debit_for(head.amount) if method else head.amount
-    return Shortage(head, needs, balances.get(currency))
+    return Shortage(head, needs_of(head), balances.get(currency))
+
+
+def needs_of(payout: Payout) -> Decimal:
+    method = PayoutMethod.objects.filter(network=payout.network, currency=payout.currency).first()
+    return method.debit_for(payout.amount) if method else payout.amount
 
 
 def sentence(shortage: Shortage, payout: Payout, *, shows_balance: bool) -> str:
@@ -66,3 +77,26 @@ def money(amount: Decimal, currency: str) -> str:
     """Write an amount for a sentence, with its thousands set apart."""
     whole, point, decimals = format_amount(amount).partition(".")
     return f"{int(whole):,}{point}{decimals} {currency}"
+
+
+def who_can_act(shortage: Shortage, payout: Payout, probe_at: datetime) -> str:
+    """Say who can have a payout sent: treasury, an operator now, or past the one in front."""
+    head, who = shortage.head, []
+    if shortage.covers(payout):
+        who.append(_("An operator can send it now: the balance is enough for it."))
+    if not shortage.covers(head):
+        who.append(_("Treasury can top up the balance at Heleket."))
+    if head.pk != payout.pk:
+        who.append(past(shortage, probe_at))
+    return " ".join(who)
+
+
+def past(shortage: Shortage, probe_at: datetime) -> str:
+    """Say how what waits behind another payout gets past it."""
+    if shortage.covers(shortage.head):
+        return _("An operator can send %s now, and the others follow.") % shortage.head
+    text = _(
+        "An approver can put %(head)s on hold; the next one is then tried at %(at)s, or at once "
+        "when an operator sends it now."
+    )
+    return text % {"head": shortage.head, "at": at_time(probe_at)}

@@ -10,12 +10,12 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from heleket.types import Balance as Remote
-from payouts import operations
+from payouts import explain, operations
 from payouts.controls.models import Switch
 from payouts.gateway import accounts, balance, breaker
 from payouts.gateway.models import Pause
 from payouts.heartbeats import Heartbeat, Pulse
-from payouts.models import Payout, PayoutStatus
+from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.seen import see
 from tests.every_page import unmarked
 from tests.factories import (
@@ -230,13 +230,23 @@ def test_a18_a_small_payout_names_the_one_it_waits_behind_and_the_gap(read, queu
     page = read(page_of(small))
     assert f"It waits behind {large}, which needs 900,000.5 USDT;" in page
     assert "the balance is 160,333 USDT at 09:00:00, so 739,667.5 USDT are missing." in page
-    assert f"An approver can put {large} on hold, and the next one is tried instead." in page
+    hold = f"An approver can put {large} on hold; the next one is then tried at 09:01:00"
+    assert f"{hold}, or at once when an operator sends it now." in page
+    assert "An operator can send it now: the balance is enough for it." in page
     page = read(page_of(large))
     assert "It needs 900,000.5 USDT; the balance is 160,333 USDT" in page
-    assert "on hold, and the next" not in page
+    assert "Treasury can top up the balance at Heleket." in page
+    assert "send it now" not in page
+    assert "on hold; the next" not in page
 
     balance_is(1_000_000, clock)
-    assert "the balance is enough for it now: 1,000,000 USDT at 09:00:00." in read(page_of(small))
+    page = read(page_of(small))
+    assert "the balance is enough for it now: 1,000,000 USDT at 09:00:00." in page
+    assert f"An operator can send {large} now, and the others follow." in page
+    assert "Treasury" not in page
+    page = read(page_of(large))
+    assert "An operator can send it now: the balance is enough for it." in page
+    assert "Treasury" not in page
 
 
 def test_a18_with_the_large_one_on_hold_the_small_one_goes(
@@ -251,6 +261,22 @@ def test_a18_with_the_large_one_on_hold_the_small_one_goes(
     clock.forward(minutes=5)
     submit_due(10, heleket_client, account)
     assert Payout.objects.get(pk=small.pk).status == PayoutStatus.BROADCAST
+
+
+def test_a_wait_for_funds_is_as_old_as_the_pause_or_the_approval_however_often_it_is_tried(
+    queue, heleket_client, account, clock
+):
+    began = clock()
+    clock.forward(hours=1)
+    late = PayoutFactory(status=PayoutStatus.APPROVED, approved_at=clock())
+    for _ in range(5):
+        clock.forward(minutes=40)
+        submit_due(10, heleket_client, account)
+
+    large, small = (explain.explain(Payout.objects.get(pk=each.pk)) for each in queue)
+    assert large.waiting_for == small.waiting_for == WaitingFor.FUNDS
+    assert large.since == small.since == began
+    assert explain.explain(late).since == late.approved_at
 
 
 def test_who_may_see_no_balance_reads_none_in_a_sentence(client, queue, clock):
