@@ -20,6 +20,7 @@ from payouts.models import (
     FINAL_FAILURES,
     Discrepancy,
     Effective,
+    EventType,
     Payout,
     PayoutStatus,
     WaitingFor,
@@ -334,11 +335,7 @@ def answer(payout: Payout, states: States) -> Sentences:
         then = _("Heleket is asked; this try goes out once it says that it pays no earlier one.")
         return payout.why.sentence, who_stops(), then
     text = _("It was sent, and it is not known yet whether Heleket has it.")
-    if payout.why.sentence:
-        text = _("%(text)s The last that was heard: “%(words)s”") % {
-            "text": text,
-            "words": payout.reason or payout.why.sentence,
-        }
+    text = f"{text} {last_heard(payout)}".strip()
     if states.rate_limit.is_backing_off:
         return text, _("Nobody has to act."), calls_go_on(states.rate_limit)
     if payout.may_repeat:
@@ -346,6 +343,24 @@ def answer(payout: Payout, states: States) -> Sentences:
     else:
         then = _("Heleket is asked at %s.") % at_time(payout.due_at)
     return text, _("An operator can ask Heleket now."), then
+
+
+NOT_KNOWN = frozenset({EventType.NOT_FOUND, EventType.ALLOW_REPEAT})
+OF_CALLS = frozenset(
+    {
+        *(EventType.REPEAT, EventType.NO_ANSWER, EventType.REFUSED),
+        *(EventType.NOT_EXECUTED, EventType.UNSENT),
+    }
+)
+
+
+def last_heard(payout: Payout) -> str:
+    """Quote what came of the last call, unless Heleket has said since that it does not know it."""
+    heard = payout.events.filter(event_type__in=NOT_KNOWN | OF_CALLS).order_by("number").last()
+    if heard and heard.event_type in NOT_KNOWN:
+        return _("The last that was heard: Heleket does not know it.")
+    words = payout.reason or payout.why.sentence
+    return _("The last that was heard: “%s”") % words if words else ""
 
 
 def final_word(payout: Payout, states: States) -> Sentences:

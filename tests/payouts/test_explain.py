@@ -10,7 +10,7 @@ from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
-from tests.payouts.rounds import check_due, now, submit_due
+from tests.payouts.rounds import check_due, event_types, now, submit_due
 from wallets.models import PayoutMethod, Wallet
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -204,3 +204,17 @@ def test_what_waits_for_its_service_is_held_by_an_approver_and_cancelled_by_an_o
     explained = explain.explain(now(payout))
     assert explained.waiting_for == WaitingFor.SERVICE
     assert explained.who == "An approver can put it on hold, an operator can cancel it."
+
+
+def test_the_newest_thing_that_was_heard_of_a_call_without_an_answer_is_quoted(office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.faults.add("drop_timeout", path="/v1/payout")
+    office.submit()
+    assert "The last that was heard: “" in explain.explain(now(payout)).sentence
+
+    office.until(lambda: "not_found" in event_types(payout))
+
+    assert explain.explain(now(payout)).sentence == (
+        "It was sent, and it is not known yet whether Heleket has it. "
+        "The last that was heard: Heleket does not know it."
+    )
