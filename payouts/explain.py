@@ -26,6 +26,8 @@ from payouts.models import (
     WaitingFor,
 )
 from payouts.operations import RETRY
+from payouts.staff import two_people
+from payouts.staff.models import JointAct
 from payouts.states import States
 from payouts.times import at_day, at_time
 from wallets.amounts import format_amount
@@ -197,7 +199,25 @@ def left_stopped(found: Discrepancy) -> str:
 def who_ends(found: Discrepancy | None) -> str:
     if found and found.reopens_at:
         return _("An operator looks at it again then.")
-    return _("An operator has to find out why and end the discrepancy.")
+    if found is None or (joint := proposed_end(found)) is None:
+        return _("An operator has to find out why and end the discrepancy.")
+    words = {
+        "who": joint.proposed_by,
+        "outcome": Discrepancy.Outcome(joint.data["outcome"]).label,
+    }
+    if joint.facts == found.facts:
+        text = _("%(who)s proposes: %(outcome)s. Another operator has to confirm or decline it.")
+    else:
+        text = _(
+            "%(who)s proposed: %(outcome)s. The facts have changed since, so an operator has to "
+            "propose an end anew."
+        )
+    return text % words
+
+
+def proposed_end(found: Discrepancy) -> JointAct | None:
+    """Return the end that one person has proposed, as `endings` stores it."""
+    return two_people.proposed("end_discrepancy", f"discrepancy:{found.pk}")
 
 
 def not_paid(payout: Payout) -> str:

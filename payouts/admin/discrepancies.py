@@ -7,7 +7,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
-from django.db.models import F
+from django.db.models import CharField, F, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
@@ -25,12 +26,13 @@ from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.payouts import ago, in_threes
 from payouts.discrepancies import MEMBERS, Kind
 from payouts.gateway import accounts
-from payouts.models import Discrepancy, PayoutStatus
+from payouts.models import FINAL_FAILURES, Discrepancy, PayoutStatus
 from payouts.outcomes import Outcome, Wish
 from payouts.staff.codes import StaffCode
 from payouts.staff.forms import reason_field
 from payouts.staff.models import JointAct
 from payouts.staff.pages import StaffRequest, actor_of, require
+from payouts.times import at_day
 from wallets.coins import network_name
 
 NAMES = {
@@ -59,6 +61,8 @@ MEANINGS = {
     ),
     Outcome.LEFT: gettext_lazy("Nothing is sent. It is looked at again on a day that you choose."),
 }
+
+STATES = {"open": "warning", "proposed": "info", "closed": "success"}
 
 
 @dataclass(frozen=True)
@@ -132,18 +136,28 @@ class DiscrepancyAdmin(DeskAdmin):
             page("<int:object_id>/withdraw/", require_POST(self.withdraw), "withdraw"),
         ]
 
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Discrepancy]:
+        """Say of each on which facts an end of it is proposed, if one is."""
+        subject = Concat(Value("discrepancy:"), Cast(OuterRef("pk"), CharField()))
+        proposed = JointAct.objects.filter(act=endings.ACT, subject=subject, ended_at=None)
+        rows: QuerySet[Discrepancy] = super().get_queryset(request)
+        return rows.annotate(proposed_facts=Subquery(proposed.values("facts")))
+
     # Pages
 
     def show(self, request: StaffRequest, object_id: int) -> HttpResponse:
         require(request, "payouts.view_discrepancy")
         found = self.find(object_id)
         waiting = endings.proposed(found)
+        outcome = Outcome(waiting.data["outcome"]) if waiting else None
         context = {
             "discrepancy": found,
             "lines": lines(found),
             "outcomes": [(each.label, MEANINGS[each]) for each in outcomes.possible(found)],
             "proposed": waiting,
-            "proposed_outcome": Outcome(waiting.data["outcome"]).label if waiting else "",
+            "proposed_outcome": outcome.label if outcome else "",
+            "does": what_it_does(found, outcome, reopens_at(waiting)) if outcome else "",
+            "meaning": MEANINGS[outcome] if outcome else "",
             "reopens_at": reopens_at(waiting),
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
             "is_outdated": waiting and waiting.facts != found.facts,
@@ -182,9 +196,13 @@ class DiscrepancyAdmin(DeskAdmin):
 
     def withdraw(self, request: StaffRequest, object_id: int) -> HttpResponse:
         actor = actor_of(request)
-        return self.act_on_proposed(
-            request, object_id, lambda joint: endings.withdraw(joint, actor=actor)
-        )
+
+        def withdraw(joint: JointAct) -> str:
+            text = endings.withdraw(joint, actor=actor)
+            is_own = joint.proposed_by_id == actor.person_id
+            return text if is_own else _("The proposal is declined.")
+
+        return self.act_on_proposed(request, object_id, withdraw)
 
     def act_on_proposed(
         self, request: StaffRequest, object_id: int, act: Callable[[JointAct], str]
@@ -212,10 +230,12 @@ class DiscrepancyAdmin(DeskAdmin):
     def severity(self, found: Discrepancy) -> tuple[str, str]:
         return ("critical", _("critical")) if found.is_critical else ("other", _("to look at"))
 
-    @display(description=gettext_lazy("state"), label={"open": "warning", "closed": "success"})
+    @display(description=gettext_lazy("state"), label=STATES)
     def state(self, found: Discrepancy) -> tuple[str, str]:
         if found.closed_at:
             return "closed", found.get_outcome_display()
+        if found.facts == getattr(found, "proposed_facts", ""):
+            return "proposed", _("proposed")
         return "open", _("open")
 
     @display(description=gettext_lazy("payout"))
@@ -237,6 +257,27 @@ class DiscrepancyAdmin(DeskAdmin):
     @display(description=gettext_lazy("age"))
     def age(self, found: Discrepancy) -> str:
         return ago(found.first_seen_at)
+
+
+def what_it_does(found: Discrepancy, outcome: Outcome, until: datetime | None) -> str:
+    """Say what becomes of the payout if its discrepancy ends like this."""
+    payout = found.payout
+    if payout is None:
+        return ""
+    words = {
+        "payout": payout,
+        "status": payout.get_status_display(),
+        "day": until and at_day(until),
+    }
+    if payout.is_ended:
+        return _("%(payout)s stays “%(status)s”.") % words
+    if outcome == Outcome.LEFT:
+        return _("%(payout)s stays stopped until %(day)s.") % words
+    if outcome == Outcome.EXPLAINED:
+        return _("%(payout)s goes on.") % words
+    if outcome == Outcome.NOT_PAID or found.theirs.get("status") in FINAL_FAILURES:
+        return _("%(payout)s becomes Not paid.") % words
+    return _("%(payout)s becomes Paid if Heleket paid what was approved, else Not paid.") % words
 
 
 def lines(found: Discrepancy) -> list[Line]:

@@ -161,6 +161,60 @@ def test_a_proposal_is_withdrawn_by_post_alone(client, log_in, found):
     assert "End it" in text(client.get(page(found)))
 
 
+def state(client):
+    response = client.get(reverse("admin:payouts_discrepancy_changelist"))
+    shown, column = response.context["cl"], response.context["cl"].model_admin.state
+    return [column(found) for found in shown.result_list]
+
+
+def test_a_proposed_end_stands_where_its_payout_and_all_discrepancies_are_shown(
+    client, log_in, found
+):
+    omar = log_in("Operator")
+    payout = reverse("admin:payouts_payout_change", args=[found.payout_id])
+    assert state(client) == [("open", "open")]
+    assert "An operator has to find out why" in text(client.get(payout))
+
+    propose(client, found, **NOT_PAID)
+
+    words = f"{omar} proposes: Not paid. Another operator has to confirm or decline it."
+    assert words in strip_tags(text(client.get(payout)))
+    assert "has to find out why" not in text(client.get(payout))
+    assert state(client) == [("proposed", "proposed")]
+
+    Discrepancy.objects.update(theirs={**found.theirs, "status": "paid"})
+    words = f"{omar} proposed: Not paid. The facts have changed since"
+    assert words in strip_tags(text(client.get(payout)))
+    assert state(client) == [("open", "open")]
+
+
+PROPOSALS = [
+    (NOT_PAID, "P-1 becomes Not paid. Heleket has failed it for good, never had it, or has"),
+    ({"outcome": "left", "again_on": "2026-03-09"}, "P-1 stays stopped until 9 Mar 2026."),
+]
+
+
+@pytest.mark.parametrize(("fields", "does"), PROPOSALS)
+def test_who_confirms_an_end_reads_what_it_does_to_the_payout(client, log_in, found, fields, does):
+    log_in("Operator")
+    propose(client, found, **{"reason": "Support asks", **fields})
+    log_in("Operator")
+    assert does.replace("P-1", str(found.payout)) in strip_tags(text(client.get(page(found))))
+
+
+def test_another_than_the_proposer_declines(client, log_in, found):
+    log_in("Operator")
+    propose(client, found, **NOT_PAID)
+    assert "Withdraw the proposal" in text(client.get(page(found)))
+    log_in("Operator")
+    shown = text(client.get(page(found)))
+    assert "Decline the proposal" in shown
+    assert "Withdraw the proposal" not in shown
+
+    assert "The proposal is declined." in text(confirm(client, found, "withdraw"))
+    assert JointAct.objects.get().ending == "withdrawn"
+
+
 @pytest.mark.parametrize("name", ["end", "confirm", "withdraw"])
 def test_who_may_only_read_ends_nothing(client, log_in, found, name):
     log_in("Operator")
