@@ -12,6 +12,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
+from payouts.effective import telling_try
 from payouts.models import Effective, Payout, PayoutStatus, WaitingFor
 from wallets.coins import network_name
 
@@ -69,7 +70,7 @@ def sentence_for_client(payout: Payout) -> str:
     if payout.discrepancies.standing().exists():
         return in_words(REVIEWED, payout)
     sentence = sentence_of(payout)
-    attempt = payout.attempts.filter(generation=payout.generation).first()
+    attempt = telling_try(payout, payout.attempts.all())
     if attempt and attempt.txid and sentence in (PAID, BY_WAIT[WaitingFor.FINAL_WORD]):
         return f"{in_words(sentence, payout)} {_('The transaction is %s.') % attempt.txid}"
     return in_words(sentence, payout)

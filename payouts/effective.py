@@ -4,7 +4,7 @@ A final status never moves. What Heleket did beside it is kept on the try that i
 payout's `effective` is what all its tries come to, and empty where its status says the same.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
 from audit import clock
@@ -27,6 +27,19 @@ def was_paid(payout: Payout, attempt: Attempt) -> bool:
     if attempt.taken_for:
         return bool(attempt.taken_for["effective"] != Effective.NOT_PAID)
     return payout.status == PayoutStatus.CONFIRMED and attempt.generation == payout.generation
+
+
+def telling_try(payout: Payout, attempts: Iterable[Attempt]) -> Attempt | None:
+    """Return the try by which the client was paid, the last if there are more, or the present
+    one."""
+    tries = list(attempts)
+    paid = [each for each in tries if was_paid(payout, each) and not is_elsewhere(each)]
+    present = [each for each in tries if each.generation == payout.generation]
+    return max(paid or present, key=lambda each: each.generation, default=None)
+
+
+def is_elsewhere(attempt: Attempt) -> bool:
+    return (attempt.taken_for or {}).get("effective") == Effective.ELSEWHERE
 
 
 def add_up(payout: Payout, attempts: Sequence[Attempt]) -> None:

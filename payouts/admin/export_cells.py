@@ -1,13 +1,13 @@
 """What stands in the files that people take home: a line for each payout, or for each decision."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from uuid import UUID
 
-from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from audit.models import known_as
+from payouts.effective import telling_try
 from payouts.models import Approval, Attempt, EventType, Payout, PayoutEvent
 from wallets.amounts import format_amount
 
@@ -27,14 +27,22 @@ PAYOUT_HEAD = [
 
 def payouts_in_cells(payouts: Sequence[Payout]) -> Cells:
     ids = [payout.pk for payout in payouts]
-    latest = {each.payout_id: each for each in attempts_of(ids)}
-    approvers = approvers_of(ids)
-    return [in_cells(each, latest.get(each.pk), approvers[each.pk]) for each in payouts]
+    tries, approvers = attempts_of(ids), approvers_of(ids)
+    return [in_cells(each, told_by(each, tries[each.pk]), approvers[each.pk]) for each in payouts]
 
 
-def attempts_of(ids: Sequence[UUID]) -> QuerySet[Attempt]:
-    needed = ("payout_id", "txid", "commission", "uuid", "order_id")  # bodies and answers are long
-    return Attempt.objects.filter(payout__in=ids).order_by("generation").only(*needed)
+def told_by(payout: Payout, attempts: Sequence[Attempt]) -> Attempt | None:
+    """Return the try whose transaction, fee and ids tell what became of a payout."""
+    return telling_try(payout, attempts) or next(reversed(attempts), None)
+
+
+def attempts_of(ids: Sequence[UUID]) -> Mapping[UUID, list[Attempt]]:
+    """Return each payout's tries, without their long bodies and answers."""
+    needed = ("payout_id", "generation", "taken_for", "txid", "commission", "uuid", "order_id")
+    tries = defaultdict(list)
+    for each in Attempt.objects.filter(payout__in=ids).order_by("generation").only(*needed):
+        tries[each.payout_id].append(each)
+    return tries
 
 
 def approvers_of(ids: Sequence[UUID]) -> dict[UUID, list[str]]:

@@ -298,6 +298,7 @@ def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, 
     assert found[NoticeCode.LIKELY_DUPLICATE].payouts == (same,)
     assert reverse("admin:payouts_payout_change", args=[same.pk]) in shown.content.decode()
 
+    Payout.objects.filter(pk=same.pk).update(status="confirmed", finished_at=clock())
     clock.forward(hours=25)
     notices = client.post(add_url(wallet), form).context["notices"]
     assert NoticeCode.LIKELY_DUPLICATE not in [each.code for each in notices]

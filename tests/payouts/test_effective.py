@@ -8,6 +8,8 @@ from django.db import connection
 
 from audit.actor import Actor, Channel
 from payouts import operations
+from payouts.admin.export_cells import PAYOUT_HEAD, payouts_in_cells
+from payouts.client_sentences import sentence_for_client
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.notices import NoticeCode, notices_for
 from payouts.seen import see
@@ -127,6 +129,16 @@ def test_g51_what_is_said_of_one_try_says_nothing_of_another(office, paid_by_its
 
     assert not Discrepancy.objects.open().exists()
     assert effective(paid_by_its_first_try) == ("paid", 5)
+
+
+def test_clients_and_files_name_the_transaction_of_the_try_that_was_paid(paid_by_its_first_try):
+    payout = now(paid_by_its_first_try)
+    txid = Attempt.objects.get(generation=1).txid
+    Attempt.objects.filter(generation=2).update(txid="another")
+
+    assert txid in sentence_for_client(payout)
+    [cells] = payouts_in_cells([payout])
+    assert dict(zip(PAYOUT_HEAD, cells, strict=True))["Transaction"] == txid
 
 
 def test_b12_what_an_earlier_try_was_paid_and_is_taken_back_is_shown(office, paid_by_its_first_try):
