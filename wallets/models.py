@@ -405,9 +405,10 @@ class PayoutMethod(models.Model):
     def __str__(self) -> str:
         return f"{self.currency} on {network_name(self.network)}"
 
-    def fee_for(self, amount: Decimal) -> Decimal:
-        """Return what Heleket is likely to add: its own calculation decides."""
-        fee = self.fee_amount + amount * self.percent / 100
+    def fee_for(self, amount: Decimal, count: int = 1) -> Decimal:
+        """Return what Heleket is likely to add to so many payouts of this amount together: its own
+        calculation decides."""
+        fee = self.fee_amount * count + amount * self.percent / 100
         return fee.quantize(UNIT, ROUND_HALF_UP)
 
     def debit_for(self, amount: Decimal) -> Decimal:

@@ -7,9 +7,9 @@ from decimal import Decimal
 from typing import Any
 
 from django.conf import settings
-from django.db.models import Count
 from django.utils.translation import gettext as _
 
+from payouts.admin.sums import sums_in_store
 from payouts.gateway import balance
 from payouts.gateway.balance import Balance
 from payouts.gateway.models import Pause
@@ -17,7 +17,6 @@ from payouts.models import Payout, PayoutStatus
 from payouts.shortage import money
 from payouts.states import States
 from payouts.times import at_time
-from wallets.amounts import Total
 
 RIGHT = "payouts_gateway.view_balance"
 
@@ -79,38 +78,14 @@ def in_words(currency: str) -> str:
     return _("%(balance)s as of %(at)s") % words
 
 
-@dataclass(frozen=True)
-class Need:
-    """What is there of a coin, and what approved payouts will take of it, without fees."""
-
-    currency: str
-    amount: Decimal | None
-    count: int
-    wanted: Decimal
-
-    @property
-    def left(self) -> Decimal | None:
-        return None if self.amount is None else self.amount - self.wanted
-
-    @property
-    def gap(self) -> Decimal:
-        return max(-self.left, Decimal(0)) if self.left is not None else Decimal(0)
-
-
 def of_the_desk(states: States) -> dict[str, Any]:
     """Return what the Desk page shows: the balances, and what approved payouts need of them."""
     known = balance.known()
-    wanted = needs(known)
-    coins = [each.currency for each in wanted]
-    return {"balances": shown(states, coins, known), "needs": wanted}
-
-
-def needs(known: Mapping[str, Balance]) -> list[Need]:
-    """Compare balances with what is approved, coin by coin: one statement."""
-    approved = Payout.objects.filter(status=PayoutStatus.APPROVED).values("currency").order_by()
-    sums = approved.annotate(count=Count("pk"), sum=Total("amount"))
-    wanted = {each["currency"]: (each["count"], each["sum"]) for each in sums}
-    return [
-        Need(currency, amount_of(known, currency), count, amount)
-        for currency, (count, amount) in sorted(wanted.items())
-    ]
+    needs = sums_in_store(Payout.objects.filter(status=PayoutStatus.APPROVED))
+    for each in needs:
+        each.balance = known.get(each.currency)
+    return {
+        "balances": shown(states, [each.currency for each in needs], known),
+        "needs": needs,
+        "unpriced": ", ".join(each.currency for each in needs if each.unpriced),
+    }

@@ -1,13 +1,14 @@
 """What payouts cost together, coin by coin, and what that leaves of the balance."""
 
-from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from django.db.models import Count
+
 from payouts.gateway import balance
 from payouts.gateway.balance import Balance
-from payouts.models import Payout, PayoutStatus
+from payouts.models import Payout, PayoutQuerySet, PayoutStatus
 from wallets.amounts import Total
 from wallets.models import PayoutMethod
 
@@ -70,13 +71,28 @@ def sums_of(payouts: Sequence[Payout], methods: Methods) -> list[Sum]:
     return list(sums.values())
 
 
+def sums_in_store(payouts: PayoutQuerySet) -> list[Sum]:
+    """Add up any number of payouts in the database: two statements."""
+    methods = {(each.network, each.currency): each for each in PayoutMethod.objects.all()}
+    lots = payouts.order_by("currency").values_list("currency", "network")
+    sums: dict[str, Sum] = {}
+    for currency, network, amount, count in lots.annotate(Total("amount"), Count("pk")):
+        method = methods.get((network, currency))
+        of_coin = sums.setdefault(currency, Sum(currency))
+        of_coin.amount += amount
+        of_coin.count += count
+        of_coin.fees += method.fee_for(amount, count) if method else NOTHING
+        of_coin.unpriced += 0 if method else count
+    return list(sums.values())
+
+
 def add_balances(sums: Sequence[Sum]) -> None:
-    """Add what is known of the balances, and what is promised of them already: two statements."""
+    """Add what is known of the balances, and what is promised of them already: three statements."""
     known = balance.known()
     approved = Payout.objects.filter(
         status=PayoutStatus.APPROVED, currency__in={each.currency for each in sums}
     ).exclude(pk__in=[payout.pk for each in sums for payout in each.payouts])
-    totals = approved.order_by().values_list("currency").annotate(Total("amount"))
-    promised = defaultdict(lambda: NOTHING, totals)
+    promised = {each.currency: each.debit for each in sums_in_store(approved)}
     for each in sums:
-        each.balance, each.promised = known.get(each.currency), promised[each.currency]
+        each.balance = known.get(each.currency)
+        each.promised = promised.get(each.currency, NOTHING)

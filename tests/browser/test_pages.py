@@ -5,6 +5,7 @@ import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 from django.urls import reverse
 
+from payouts.gateway.models import Balance
 from tests.every_page import every_page
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 
@@ -84,6 +85,17 @@ def looked_at(person, path):
             wrong.append((path, page.viewport_size))
     page.set_viewport_size(PHONE if page.viewport_size == WIDE else WIDE)
     return wrong + [(path, html) for html in found if html], len(found)
+
+
+def test_what_a_coin_lacks_is_seen_on_a_phone(visitor, clock):
+    PayoutFactory(status="approved", amount=160_000)
+    Balance.objects.create(currency="USDT", amount=3_000, fetched_at=clock())
+    person = visitor("Operator", viewport=PHONE)
+    person.go(reverse("admin:payouts_controls_switch_changelist"))
+
+    missing = person.page.locator(".desk-table .desk-short").bounding_box()
+
+    assert missing["x"] + missing["width"] <= PHONE["width"]
 
 
 def test_the_keyboard_reaches_the_menus_and_focus_is_seen(visitor, payout):

@@ -3,6 +3,8 @@
 from decimal import Decimal
 
 import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 import heleket
@@ -14,6 +16,7 @@ from payouts.gateway import balance
 from payouts.gateway.balance import Balance
 from payouts.gateway.models import Pause
 from payouts.staff.roles import ROLES
+from tests.every_page import unmarked
 from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory
 
 pytestmark = pytest.mark.django_db
@@ -160,16 +163,58 @@ def test_the_form_says_what_is_there_of_the_coin(client, clock, usdt):
     assert "balance" not in client.get(estimate, query | {"currency": "BTC"}).json()
 
 
-def test_the_desk_page_compares_the_balance_with_what_is_approved(client, clock, usdt):
+def needs_on(client):
+    return {each.currency: each for each in client.get(DESK).context["needs"]}
+
+
+def test_the_desk_page_compares_the_balance_with_what_is_approved_and_its_fees(client, clock, usdt):
     PayoutMethodFactory(currency="TRX")
+    PayoutMethodFactory(network="bsc", fee_amount=2, percent=1)
     for amount in (900_000, 40):
         PayoutFactory(status="approved", amount=amount)
+    PayoutFactory(status="approved", amount=100, network="bsc")
     PayoutFactory(status="approved", currency="TRX")
     balance.store([remote("USDT", 160_333), remote("DOGE", 7)], asked_at=clock())
     client.force_login(StaffFactory(roles=["Operator"]))
 
-    needs = {each.currency: each for each in client.get(DESK).context["needs"]}
+    page, needs = client.get(DESK).content.decode(), needs_on(client)
 
-    assert {name: each.amount for name, each in needs.items()} == {"USDT": 160_333, "TRX": None}
-    assert (needs["USDT"].count, needs["USDT"].gap) == (2, 739_707)
-    assert needs["TRX"].left is None
+    assert (needs["USDT"].balance.amount, needs["TRX"].balance) == (160_333, None)
+    assert (needs["USDT"].count, needs["USDT"].debit) == (3, 900_140 + 1 + 3)
+    assert needs["USDT"].lacks == 900_144 - 160_333
+    assert needs["TRX"].stays is None
+    assert "stored price list" not in page
+
+
+def test_the_desk_page_names_coins_whose_fees_it_does_not_know(client, clock, usdt):
+    PayoutFactory(status="approved")
+    PayoutFactory(status="approved", network="bsc")
+    PayoutFactory(status="approved", currency="TRX")
+    PayoutFactory(status="approved", currency="BTC", network="btc")
+    PayoutMethodFactory(currency="BTC", network="btc")
+    client.force_login(StaffFactory(roles=["Operator"]))
+
+    page = unmarked(client.get(DESK))
+
+    assert needs_on(client)["USDT"].debit == Decimal("10.5")
+    sentence = "Fees that are not in the stored price list come on top: of TRX, USDT."
+    assert sentence in page
+
+
+def test_the_desk_page_costs_the_same_number_of_queries_for_any_number_of_coins(client, usdt):
+    client.force_login(StaffFactory(roles=["Operator"]))
+
+    def queries():
+        with CaptureQueriesContext(connection) as captured:
+            client.get(DESK)
+        return len(captured)
+
+    PayoutFactory(status="approved")
+    queries()  # content types and the like are read once
+    few = queries()
+    for currency in ("TRX", "BTC", "DOGE"):
+        PayoutMethodFactory(currency=currency)
+        for _ in range(3):
+            PayoutFactory(status="approved", currency=currency)
+
+    assert queries() == few
