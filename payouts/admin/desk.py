@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 from django.contrib import admin
-from django.db.models import Min
+from django.db.models import Min, Q
 from django.http import HttpResponse
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -18,9 +18,10 @@ from payouts.admin.lists import DeskAdmin
 from payouts.admin.moment import moment_of
 from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.gateway.models import Binding
-from payouts.models import Payout, PayoutStatus
+from payouts.gateway.models import Binding, Pause
+from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.staff.pages import StaffRequest, actor_of, require
+from payouts.states import States
 
 COUNTED = 10_000
 
@@ -36,14 +37,14 @@ class SwitchAdmin(DeskAdmin):
 
     def show(self, request: StaffRequest) -> HttpResponse:
         require(request, "payouts_controls.view_switch")
-        may = request.user.has_perm
+        may, states = request.user.has_perm, moment_of(request).states
         context = {
             "switch": Switch.objects.select_related("changed_by").get(pk=1),
             "may_set": may("payouts_controls.set_sending"),
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
-            "waits": what_waits(),
-            **(balances.of_the_desk(moment_of(request).states) if may(balances.RIGHT) else {}),
+            "waits": what_waits(states),
+            **(balances.of_the_desk(states) if may(balances.RIGHT) else {}),
             "worker": worker_seen(),
         }
         return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)
@@ -85,14 +86,20 @@ def worker_seen() -> str:
     return _("Worker seen %d s ago.") % seconds
 
 
-def what_waits() -> list[dict[str, Any]]:
+def what_waits(states: States) -> list[dict[str, Any]]:
     """Count what the worker has before it, and how long the oldest of each has waited."""
-    now = clock.now()
+    due = Payout.objects.sendable().due(clock.now())
+    short = [each.currency for each in states.pauses if each.cause == Pause.Cause.FUNDS]
+    is_stopped = Q(waiting_for=WaitingFor.DISCREPANCY)
+    going = Payout.objects.exclude(is_stopped)
+    differing = Payout.objects.filter(pk__in=[each for each in states.discrepancies if each])
     lots = [
-        (_("Due to be sent"), Payout.objects.sendable().due(now)),
-        (_("Due to be asked about"), Payout.objects.askable().due(now)),
-        (_("Sent, answer not known"), Payout.objects.filter(status=PayoutStatus.SUBMITTING)),
-        (_("At Heleket, no final word"), Payout.objects.filter(status=PayoutStatus.BROADCAST)),
+        (_("Due to be sent"), due.exclude(currency__in=short)),
+        (_("Wait for funds"), due.filter(currency__in=short)),
+        (_("Due to be asked about"), going.askable().due(clock.now())),
+        (_("Sent, answer not known"), going.filter(status=PayoutStatus.SUBMITTING)),
+        (_("At Heleket, no final word"), going.filter(status=PayoutStatus.BROADCAST)),
+        (_("Stopped by a discrepancy"), differing.filter(is_stopped)),
         (_("Wait for approval"), Payout.objects.filter(status=PayoutStatus.PENDING)),
     ]
     return [

@@ -18,7 +18,8 @@ from payouts import operations
 from payouts.admin import rows
 from payouts.admin.payouts import PayoutAdmin
 from payouts.controls.models import Switch
-from payouts.gateway import accounts, rate_limit
+from payouts.gateway import accounts, breaker, rate_limit
+from payouts.gateway.models import Pause
 from payouts.models import (
     Approval,
     Attempt,
@@ -27,6 +28,7 @@ from payouts.models import (
     PayoutEvent,
     PayoutMaker,
     PayoutStatus,
+    WaitingFor,
     WebhookDelivery,
 )
 from payouts.seen import see
@@ -504,14 +506,54 @@ def test_sending_is_paused_and_resumed_by_name_with_a_reason(client, log_in):
     assert list(DeskEvent.objects.values_list("event_type", flat=True))[-2:] == ["pause", "resume"]
 
 
+def waits_on(client):
+    return {str(lot["title"]): lot["count"] for lot in client.get(DESK).context["waits"]}
+
+
 def test_the_desk_page_counts_what_waits(client, log_in):
     log_in("Operator")
     PayoutFactory()
     PayoutFactory(status=PayoutStatus.APPROVED)
 
-    waits = [lot["count"] for lot in client.get(DESK).context["waits"]]
+    assert waits_on(client) == {
+        "Due to be sent": 1,
+        "Wait for funds": 0,
+        "Due to be asked about": 0,
+        "Sent, answer not known": 0,
+        "At Heleket, no final word": 0,
+        "Stopped by a discrepancy": 0,
+        "Wait for approval": 1,
+    }
 
-    assert waits == [1, 0, 0, 0, 1]
+
+def test_the_desk_page_counts_apart_what_a_discrepancy_stops(client, log_in):
+    log_in("Operator")
+    for status in (PayoutStatus.APPROVED, PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST):
+        stopped = PayoutFactory(status=status)
+        discrepancy(stopped)
+        Payout.objects.filter(pk=stopped.pk).update(
+            waiting_for=WaitingFor.DISCREPANCY, due_at=stopped.requested_at
+        )
+    discrepancy(PayoutFactory(status=PayoutStatus.CONFIRMED))
+    PayoutFactory(status=PayoutStatus.SUBMITTING)
+
+    waits = waits_on(client)
+
+    assert waits.pop("Stopped by a discrepancy") == 3
+    assert {title for title, count in waits.items() if count} == {"Sent, answer not known"}
+    assert waits["Sent, answer not known"] == 1
+
+
+def test_the_desk_page_counts_apart_what_waits_for_funds(client, log_in):
+    log_in("Operator")
+    breaker.trip(Pause.Cause.FUNDS, "Not enough funds", currency="DOGE")
+    for currency in ("USDT", "DOGE", "DOGE"):
+        PayoutFactory(status=PayoutStatus.APPROVED, currency=currency)
+    PayoutFactory(currency="DOGE")
+
+    waits = waits_on(client)
+
+    assert (waits["Due to be sent"], waits["Wait for funds"]) == (1, 2)
 
 
 def test_a12_the_desk_page_says_when_calls_go_on(client, log_in, clock):
