@@ -151,4 +151,9 @@ class DeskEvent(Event):
     @property
     def title(self) -> str:
         """What was done, in words; a type that is not known any more as it is."""
+        if coin := self.facts.get("currency"):
+            if self.event_type == self.Type.TRIP:
+                return gettext("Heleket takes no %s") % coin
+            if self.event_type == self.Type.RESET:
+                return gettext("Heleket takes %s again") % coin
         return str(dict(self.Type.choices).get(self.event_type, self.event_type))

@@ -1,15 +1,23 @@
 """What an event tells besides its name, in words: what it was before, and what it is now."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
-from audit.models import LOGIN
+from audit.models import LOGIN, Event
 from payouts.gateway.models import Pause
 from payouts.models import Discrepancy, Payout, WaitingFor
 from payouts.staff import changes
 from wallets.coins import network_name
+from wallets.models import Client, Wallet
+
+# What events name by an id.
+SUBJECTS: list[tuple[str, QuerySet[Any], Callable[[Any], str]]] = [
+    ("client", Client.objects.all(), str),
+    ("wallet", Wallet.objects.select_related("client"), lambda each: f"{each} · {each.client}"),
+]
 
 Facts = dict[str, str]
 
@@ -34,7 +42,8 @@ LABELS = changes.LABELS | {
     "ours": gettext_lazy("Ours"),
     "theirs": gettext_lazy("Heleket's"),
     "outcome": gettext_lazy("Outcome"),
-    "client": gettext_lazy("Client no."),
+    "client": gettext_lazy("Client"),
+    "wallet": gettext_lazy("Wallet"),
     "payout": gettext_lazy("Payout"),
     "cause": gettext_lazy("Cause"),
     "currency": gettext_lazy("Coin"),
@@ -77,6 +86,17 @@ def in_words(facts: Facts) -> dict[str, str]:
             text = changes.value_in_words(of, now, VALUES)
             shown[str(LABELS.get(of, of.replace("_", " ").capitalize()))] = text
     return shown
+
+
+def name_subjects(events: Sequence[Event]) -> None:
+    """Have events name clients and wallets as people know them, not by the ids that are sealed: two
+    statements at most."""
+    for fact, rows, named in SUBJECTS:
+        about = [event for event in events if event.facts.get(fact, "").isdecimal()]
+        known = rows.in_bulk({int(event.facts[fact]) for event in about})
+        for event in about:
+            if row := known.get(int(event.facts[fact])):
+                event.facts[fact] = named(row)
 
 
 def place(name: str) -> int:

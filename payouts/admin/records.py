@@ -122,6 +122,15 @@ class DeskEventAdmin(RecordAdmin):
         "hash",
     ]
 
+    def get_changelist_instance(self, request: HttpRequest) -> Any:
+        changes = super().get_changelist_instance(request)
+        details.name_subjects(changes.result_list)
+        return changes
+
+    def facts(self, row: Any) -> list[tuple[str, Any]]:
+        details.name_subjects([row])
+        return super().facts(row)
+
     @display(description=gettext_lazy("event"))
     def kind(self, event: DeskEvent) -> str:
         return event.title

@@ -1,6 +1,7 @@
 """The list, the page and the records in the Admin: what they show, cost and cannot do."""
 
 import json
+import re
 from decimal import Decimal
 
 import pytest
@@ -10,11 +11,12 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
+from django.utils.html import strip_tags
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
-from payouts import operations
+from payouts import notes, operations
 from payouts.admin import rows
 from payouts.admin.payouts import PayoutAdmin
 from payouts.controls.models import Switch
@@ -44,11 +46,13 @@ from tests.factories import (
     WalletFactory,
 )
 from tests.payouts.rounds import submit_due
+from wallets.services import close_client
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 LIST = reverse("admin:payouts_payout_changelist")
 DESK = reverse("admin:payouts_controls_switch_changelist")
+EVENTS = reverse("admin:audit_deskevent_changelist")
 TURN = reverse("admin:payouts_controls_switch_set")
 
 
@@ -554,6 +558,64 @@ def test_the_desk_page_counts_apart_what_waits_for_funds(client, log_in):
     waits = waits_on(client)
 
     assert (waits["Due to be sent"], waits["Wait for funds"]) == (1, 2)
+
+
+def events_on(client):
+    """What the list of desk events shows, the newest first."""
+    columns = r"field-(?:kind|details)[^>]*>(.*?)</t[dh]>"
+    cells = re.findall(columns, unmarked(client.get(EVENTS)), re.DOTALL)
+    return [strip_tags(cell).strip() for cell in cells]
+
+
+def test_a_pause_of_one_coin_names_its_coin_in_the_desks_events(client, log_in, clock):
+    log_in("Auditor")
+    breaker.trip(Pause.Cause.FUNDS, "Not enough funds", currency="DOGE")
+    breaker.trip(Pause.Cause.FORBIDDEN, "Payouts are blocked")
+    clock.forward(seconds=1)
+    breaker.reset([("DOGE", clock())])
+
+    shown = events_on(client)[::2]
+
+    assert sorted(shown[:2]) == ["Heleket takes DOGE again", "Heleket takes payouts again"]
+    assert shown[2:] == ["Heleket takes nothing", "Heleket takes no DOGE"]
+    trip = DeskEvent.objects.get(number=1)
+    page = client.get(reverse("admin:audit_deskevent_change", args=[trip.pk])).content.decode()
+    assert "Heleket takes no DOGE" in page
+
+
+def test_the_desks_events_name_clients_and_wallets_as_people_know_them(client, log_in):
+    log_in("Auditor")
+    payee = ClientFactory(name="Northwind", external_id="NW-7")
+    wallet = WalletFactory(client=payee, label="Main")
+    boss = Actor.staff(UserFactory(is_superuser=True), Channel.ADMIN)
+    close_client(payee.pk, reason="Left us", actor=boss)
+    for subject in (payee, wallet):
+        notes.add_note(subject, actor=boss, link="https://example.com/contract")
+
+    of_wallet, of_client, closed = events_on(client)[1::2]
+
+    assert closed == "Client: Northwind (NW-7)"
+    assert of_client.startswith("Client: Northwind (NW-7); ")
+    assert of_wallet.startswith("Wallet: Main (TRON) · Northwind (NW-7); ")
+    event = DeskEvent.objects.get(number=1)
+    page = unmarked(client.get(reverse("admin:audit_deskevent_change", args=[event.pk])))
+    assert "Client: Northwind (NW-7)" in page
+
+
+def test_the_desks_events_cost_the_same_number_of_queries_for_any_number(client, log_in):
+    log_in("Auditor")
+    boss = Actor.staff(UserFactory(is_superuser=True), Channel.ADMIN)
+
+    def queries():
+        close_client(ClientFactory().pk, reason="Left us", actor=boss)
+        with CaptureQueriesContext(connection) as captured:
+            client.get(EVENTS)
+        return len(captured)
+
+    queries()  # content types and the like are read once
+    few = queries()
+
+    assert [queries() for _ in range(3)] == [few] * 3
 
 
 def test_a12_the_desk_page_says_when_calls_go_on(client, log_in, clock):
