@@ -7,7 +7,13 @@ from django.urls import reverse
 
 from payouts.gateway.models import Balance
 from tests.every_page import every_page
-from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    AttemptFactory,
+    ClientFactory,
+    PayoutFactory,
+    StaffFactory,
+    WalletFactory,
+)
 
 pytestmark = [
     pytest.mark.browser,
@@ -18,6 +24,7 @@ pytestmark = [
 WIDE, PHONE = {"width": 1440, "height": 900}, {"width": 390, "height": 844}
 LIST = reverse("admin:payouts_payout_changelist")
 NUMBER = "2041-17"
+EVM = "0x5aAeb6053F3E94C9b9A09f33669435E7Ef1BeAed"
 VIOLATIONS = """async () => {
     document.querySelectorAll("details").forEach((each) => { each.open = true; });
     const found = await axe.run({ resultTypes: ["violations"], preload: false });
@@ -53,14 +60,23 @@ def payout():
     return PayoutFactory(wallet=wallet, requested_by=requester, purpose="جائزة", reference=NUMBER)
 
 
-def test_g81_pages_load_nothing_from_elsewhere_fit_and_can_be_read_by_all(visitor, payout):
+@pytest.fixture
+def paid():
+    """On a network whose transactions have long names."""
+    wallet = WalletFactory(network="eth", address=EVM)
+    paid = PayoutFactory(wallet=wallet, status="confirmed")
+    AttemptFactory(payout=paid, txid=f"0x{'4e' * 32}", remote_status="paid", is_final=True)
+    return reverse("admin:payouts_payout_change", args=[paid.pk])
+
+
+def test_g81_pages_load_nothing_from_elsewhere_fit_and_can_be_read_by_all(visitor, payout, paid):
     """In light and dark, on a screen and on a phone: one page begins with each, and changes."""
     person = visitor(color_scheme="light", viewport=WIDE)
     person.go("/admin/")  # asks to log in
     wrong, read = looked_at(person, "/admin/login/")
     person.page.context.add_cookies(visitor("superuser").page.context.cookies())
 
-    for path in [*every_page(payout), f"{LIST}?q=nobody", "/admin/nothing/"]:
+    for path in [*every_page(payout), paid, f"{LIST}?q=nobody", "/admin/nothing/"]:
         person.go(path)
         assert "/login/" not in person.page.url
         more, numbers = looked_at(person, path)
@@ -96,6 +112,17 @@ def test_what_a_coin_lacks_is_seen_on_a_phone(visitor, clock):
     missing = person.page.locator(".desk-table .desk-short").bounding_box()
 
     assert missing["x"] + missing["width"] <= PHONE["width"]
+
+
+def test_what_copies_an_address_stays_beside_what_looks_it_up(visitor, paid):
+    for size in (WIDE, PHONE):
+        person = visitor("superuser", viewport=size)
+        person.go(paid)
+        copies = person.page.locator("dd > .desk-together button").all()
+        links = person.page.locator("dd > .desk-together a").all()
+        tops = [[each.bounding_box()["y"] for each in some] for some in (copies, links)]
+        assert len(tops[0]) == 2
+        assert tops[0] == tops[1]
 
 
 def test_the_keyboard_reaches_the_menus_and_focus_is_seen(visitor, payout):

@@ -5,7 +5,7 @@ from urllib.parse import quote, urlsplit
 
 from django import template
 from django.conf import settings
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 
@@ -39,14 +39,20 @@ def copy_button(text: str) -> SafeString:
 
 
 @register.simple_tag
-def address_on_explorer(network: str, address: str) -> SafeString:
+def address_buttons(network: str, address: str) -> SafeString:
     """A prefix, as of bitcoincash:, is left out: explorers take addresses without it."""
-    return link_to(network, 0, address.rpartition(":")[2])
+    return side_by_side(copy_button(address), link_to(network, 0, address.rpartition(":")[2]))
 
 
 @register.simple_tag
-def transaction_on_explorer(network: str, txid: str) -> SafeString:
-    return link_to(network, 1, txid)
+def transaction_buttons(network: str, txid: str) -> SafeString:
+    return side_by_side(copy_button(txid), link_to(network, 1, txid))
+
+
+def side_by_side(*buttons: SafeString) -> SafeString:
+    """Keep buttons on one line."""
+    inside = format_html_join("", "{}", ((each,) for each in buttons))
+    return format_html('<span class="desk-together">{}</span>', inside)
 
 
 def link_to(network: str, which: int, text: str) -> SafeString:
