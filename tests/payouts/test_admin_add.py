@@ -10,6 +10,7 @@ from payouts.gateway import accounts
 from payouts.models import Payout, PayoutStatus
 from payouts.notices import NoticeCode
 from payouts.staff.roles import ROLES
+from tests.every_page import unmarked
 from tests.factories import (
     ClientFactory,
     PayoutFactory,
@@ -44,6 +45,10 @@ def wallet():
 
 def add_url(wallet):
     return reverse("admin:payouts_payout_add_for", args=[wallet.client_id])
+
+
+def client_page(payee):
+    return reverse("admin:wallets_client_change", args=[payee.pk])
 
 
 def data(wallet, **changes):
@@ -283,8 +288,25 @@ def test_nothing_is_paid_to_an_inactive_client(client, requester):
 
     response = client.post(add_url(wallet), data(wallet, confirmed="yes"))
 
-    assert "The client is not active" in response.content.decode()
+    page = unmarked(response)
+    assert "This client is closed, so nothing can be paid." in page
+    assert f'href="{client_page(wallet.client)}">Back to {wallet.client.name}</a>' in page
     assert not Payout.objects.exists()
+
+
+def test_a_closed_client_is_offered_no_form(client, requester):
+    closed = ClientFactory(is_active=False)
+    add_wallet = f"{reverse('admin:wallets_wallet_add')}?client={closed.pk}"
+    for url, sentence in [
+        (reverse("admin:payouts_payout_add_for", args=[closed.pk]), "so nothing can be paid"),
+        (add_wallet, "so no wallet can be added"),
+    ]:
+        page = unmarked(client.get(url))
+        assert f"This client is closed, {sentence}." in page
+        assert f'href="{client_page(closed)}">Back to {closed.name}</a>' in page
+        assert "no active wallet" not in page
+        assert 'name="address"' not in page
+        assert 'name="amount"' not in page
 
 
 def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, wallet, clock):
