@@ -23,6 +23,7 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 from audit.refusals import Refused
 from payouts import endings, outcomes
 from payouts.admin.lists import DeskAdmin
+from payouts.admin.templatetags.destinations import address_buttons, transaction_buttons
 from payouts.admin.templatetags.payouts import ago, in_threes
 from payouts.discrepancies import MEMBERS, Kind
 from payouts.gateway import accounts
@@ -73,6 +74,8 @@ class Line:
     ours: Any
     theirs: Any
     differs: bool
+    note: str = ""  # about theirs
+    buttons: str = ""  # that copy theirs and look it up
 
 
 class EndForm(forms.Form):
@@ -287,7 +290,10 @@ def lines(found: Discrepancy) -> list[Line]:
 
 
 def line(found: Discrepancy, name: str) -> Line:
-    ours, theirs = found.ours.get(name), found.theirs.get(name)
+    ours, theirs, note = found.ours.get(name), found.theirs.get(name), ""
+    if name == "order_id" and ours and theirs is None and "uuid" in found.theirs:
+        theirs, note = ours, _("asked by it")
+    buttons = buttons_of(found, name)
     both = ours is not None and theirs is not None
     differs = both and str(ours).lower() != str(theirs).lower()
     if name == "status":
@@ -295,7 +301,15 @@ def line(found: Discrepancy, name: str) -> Line:
         ours = status_name(ours)
     if name == "amount":
         ours, theirs = same_digits(ours, theirs)
-    return Line(str(NAMES[name]), in_word(name, ours), in_word(name, theirs), differs)
+    ours, theirs = in_word(name, ours), in_word(name, theirs)
+    return Line(str(NAMES[name]), ours, theirs, differs, note, buttons)
+
+
+def buttons_of(found: Discrepancy, name: str) -> str:
+    fact = found.theirs.get(name)
+    show = {"address": address_buttons, "txid": transaction_buttons}.get(name)
+    network = found.theirs.get("network") or found.ours.get("network", "")
+    return show(network, fact) if show and fact else ""
 
 
 def in_word(name: str, fact: Any) -> Any:

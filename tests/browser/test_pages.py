@@ -10,6 +10,7 @@ from tests.every_page import every_page
 from tests.factories import (
     AttemptFactory,
     ClientFactory,
+    DiscrepancyFactory,
     PayoutFactory,
     StaffFactory,
     WalletFactory,
@@ -123,6 +124,19 @@ def test_what_copies_an_address_stays_beside_what_looks_it_up(visitor, paid):
         tops = [[each.bounding_box()["y"] for each in some] for some in (copies, links)]
         assert len(tops[0]) == 2
         assert tops[0] == tops[1]
+
+
+def test_what_heleket_has_is_looked_up_on_a_phone(visitor):
+    theirs = {"amount": "50", "network": "eth", "address": EVM, "txid": f"0x{'4e' * 32}"}
+    found = DiscrepancyFactory(theirs=theirs)
+    person = visitor("Operator", viewport=PHONE)
+    person.go(reverse("admin:payouts_discrepancy_change", args=[found.pk]))
+
+    frame = person.page.locator(".desk-scroll").bounding_box()
+    links = [each.bounding_box() for each in person.page.locator(".desk-together a").all()]
+
+    assert len(links) == 2
+    assert all(each["x"] + each["width"] <= frame["x"] + frame["width"] for each in links)
 
 
 def test_the_keyboard_reaches_the_menus_and_focus_is_seen(visitor, payout):

@@ -9,6 +9,7 @@ from django.utils.html import strip_tags
 from payouts.gateway import accounts
 from payouts.models import Discrepancy, Payout, PayoutStatus
 from payouts.staff.models import JointAct
+from tests.every_page import unmarked
 from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory
 
 pytestmark = pytest.mark.django_db
@@ -84,6 +85,35 @@ def test_both_sides_stand_beside_each_other_in_the_same_digits(client, log_in, f
     assert lines["Heleket's id"].theirs
     assert "First seen" in text(response)
     assert "End it" not in text(response)
+
+
+def test_an_answer_that_names_no_order_id_is_shown_as_asked_by_ours(client, log_in, found):
+    log_in("Approver")
+    ours = found.ours["order_id"]
+    assert "order_id" not in found.theirs
+
+    shown = client.get(page(found))
+
+    [line] = [each for each in shown.context["lines"] if each.name == "Order id"]
+    assert (line.ours, line.theirs, line.differs) == (ours, ours, False)
+    assert f"{ours} asked by it" in " ".join(strip_tags(unmarked(shown)).split())
+
+    Discrepancy.objects.update(theirs={"status": "not found"})
+    [line] = [each for each in client.get(page(found)).context["lines"] if each.name == "Order id"]
+    assert line.theirs == "—"
+
+
+def test_what_heleket_paid_is_copied_and_looked_up_as_on_a_payouts_page(client, log_in, found):
+    log_in("Operator")
+    txid, address = "4e" * 32, "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
+    Discrepancy.objects.update(theirs={**found.theirs, "txid": txid, "address": address})
+
+    for name in ("change", "end"):
+        shown = text(client.get(page(found, name)))
+        assert "payouts/desk.js" in shown
+        for fact, way in ((txid, "transaction"), (address, "address")):
+            assert f'data-copy="{fact}"' in shown
+            assert f'href="https://tronscan.org/#/{way}/{fact}"' in shown
 
 
 def test_i19_a_discrepancy_is_ended_by_two_people_with_a_reason(client, log_in, found):
