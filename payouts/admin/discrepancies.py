@@ -91,7 +91,6 @@ class EndForm(forms.Form):
         label=gettext_lazy("Look at it again on"),
         required=False,
         widget=UnfoldAdminSingleDateWidget(attrs={"type": "date"}),
-        help_text=gettext_lazy("Only where it is left stopped."),
     )
     reason = reason_field(gettext_lazy("Say what you found out. It is kept for ever."))
 
@@ -186,6 +185,7 @@ class DiscrepancyAdmin(DeskAdmin):
             discrepancy=found,
             lines=lines(found),
             takes_two=outcomes.takes_two(found, Outcome.EXPLAINED),
+            left=Outcome.LEFT.label,
         )
 
     def confirm(self, request: StaffRequest, object_id: int) -> HttpResponse:

@@ -166,6 +166,15 @@ def test_g51_what_the_facts_do_not_allow_is_refused_in_a_sentence(
     assert standing() == before
 
 
+def test_the_day_to_look_again_says_what_it_is_needed_for(client, log_in, found):
+    log_in("Operator")
+
+    shown = strip_tags(text(client.get(page(found, "end"))))
+
+    assert "Look at it again on (needed for: Left stopped)" in shown
+    assert "optional" not in shown
+
+
 def test_a_day_to_look_again_is_kept(client, log_in, found, clock):
     log_in("Operator")
     day = (clock() + timedelta(days=3)).date()
