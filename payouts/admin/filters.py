@@ -87,7 +87,7 @@ class FilterForm(PeriodForm):
     field_order = ["network", "currency", "requester", "approver", "days"]
 
     network = choice(gettext_lazy("Network"), [ANY, *NETWORKS.items()])
-    currency = choice(gettext_lazy("Currency"))
+    currency = choice(gettext_lazy("Coin"))
     requester = choice(gettext_lazy("Requested by"))
     approver = choice(gettext_lazy("Approved by"))
     amount_from = AmountFormField(label=gettext_lazy("Amount from"), required=False)

@@ -59,6 +59,13 @@ def found(text):
     return list(search.search(Payout.objects.all(), text))
 
 
+def test_the_filter_says_coin_as_all_else_does(read):
+    page = read()
+
+    assert ">Coin</label>" in page
+    assert "Currency" not in page
+
+
 # Search
 
 
