@@ -50,3 +50,14 @@ def test_a_payout_is_sent_back_answered_with_a_document_and_approved(
     assert Payout.objects.get().status == PayoutStatus.APPROVED
     assert approver.complaints + requester.complaints == []
     assert reverse("admin:payouts_payout_act", args=["approve"]) in approver.page.url
+
+
+def test_nothing_empty_stands_below_the_way_to_a_note(visitor):
+    person = visitor("Approver")
+    person.go(page_of(PayoutFactory()))
+
+    def bottom_of(place):
+        box = person.page.locator(place).bounding_box()
+        return box["y"] + box["height"]
+
+    assert bottom_of("#notes") - bottom_of("#notes summary") < 24
