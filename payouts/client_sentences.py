@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from payouts.effective import telling_try
 from payouts.models import Effective, Payout, PayoutStatus, WaitingFor
+from wallets.amounts import money
 from wallets.coins import network_name
 
 PAID = gettext_lazy(
@@ -78,7 +79,7 @@ def sentence_for_client(payout: Payout) -> str:
 
 def in_words(sentence: Any, payout: Payout) -> str:
     return str(sentence) % {
-        "money": payout.money,
+        "money": money(payout.amount, payout.currency),
         "network": network_name(payout.network),
         "end": payout.address[-6:],
         "date": date_format(localtime(payout.pay_from), "DATE_FORMAT") if payout.pay_from else "",

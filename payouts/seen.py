@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
 from payouts.models import EventType, Payout, PayoutEvent
+from wallets.amounts import money
 
 # The events that change what is paid or where it stands. Other people's approvals and the waits of
 # the worker do not: they leave a page that was opened before them as true as it was.
@@ -121,7 +122,7 @@ def what_changed(payout: Payout, seen: Seen) -> str:
         if changes
         else _("It changed since you looked."),
         _("It is now %(money)s to %(address)s.")
-        % {"money": payout.money, "address": payout.address},
+        % {"money": money(payout.amount, payout.currency), "address": payout.address},
     ]
     facts = zip(BESIDE, shown(payout).split("."), seen.shown.split("."), strict=False)
     sentences += [

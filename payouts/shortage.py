@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from payouts.gateway.balance import Balance
 from payouts.models import Payout
 from payouts.times import at_time
-from wallets.amounts import format_amount
+from wallets.amounts import money
 from wallets.models import PayoutMethod
 
 
@@ -71,12 +71,6 @@ def balance_in_words(shortage: Shortage) -> str:
     if not shortage.gap:
         return _("the balance is enough for it now: %(balance)s at %(at)s") % words
     return _("the balance is %(balance)s at %(at)s, so %(gap)s are missing") % words
-
-
-def money(amount: Decimal, currency: str) -> str:
-    """Write an amount for a sentence, with its thousands set apart."""
-    whole, point, decimals = format_amount(amount).partition(".")
-    return f"{int(whole):,}{point}{decimals} {currency}"
 
 
 def who_can_act(shortage: Shortage, payout: Payout, probe_at: datetime) -> str:

@@ -132,6 +132,12 @@ def format_amount(amount: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
+def money(amount: Decimal, of: object) -> str:
+    """Write an amount of a coin or service for a sentence, with its thousands set apart."""
+    whole, point, decimals = format_amount(amount).partition(".")
+    return f"{int(whole):,}{point}{decimals} {of}"
+
+
 def exact(value: Decimal | int | str) -> Decimal:
     """Return the same number with 8 decimals; nothing is rounded.
 

@@ -21,7 +21,7 @@ from audit.refusals import Refusal
 from audit.searching import MOST_WORDS, Searched, words_of
 from audit.texts import folded, one_line, refuse_mixed_scripts, stored
 from wallets.addresses import check_address
-from wallets.amounts import UNIT, AmountField, format_amount
+from wallets.amounts import UNIT, AmountField, money
 from wallets.codes import WalletCode
 from wallets.coins import NETWORKS, network_name
 from wallets.countries import countries, languages
@@ -426,4 +426,4 @@ class PayoutMethod(models.Model):
         return None
 
     def _in_words(self, amount: Decimal) -> str:
-        return f"{format_amount(amount)} {self}"
+        return money(amount, self)

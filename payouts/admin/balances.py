@@ -14,9 +14,9 @@ from payouts.gateway import balance
 from payouts.gateway.balance import Balance
 from payouts.gateway.models import Pause
 from payouts.models import Payout, PayoutStatus
-from payouts.shortage import money
 from payouts.states import States
 from payouts.times import at_time
+from wallets.amounts import money
 
 RIGHT = "payouts_gateway.view_balance"
 

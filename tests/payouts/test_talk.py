@@ -508,6 +508,18 @@ def test_each_state_has_a_sentence_that_names_nothing_internal(clock):
         assert ("has not been paid" in sentence) == is_unpaid, state
 
 
+def test_sentences_set_thousands_apart_as_people_write_them(client, log_in):
+    payout = PayoutFactory(amount="3750.50")
+    log_in("Requester")
+    too_much = {"wallet": payout.wallet_id, "currency": "USDT", "amount": "2000000"}
+
+    sentence = client.get(page_of(payout)).context["for_client"]
+    limit = client.get(reverse("admin:payouts_payout_estimate"), too_much).json()["note"]
+
+    assert sentence == "Your payout of 3,750.5 USDT was received and is being checked."
+    assert limit == "Heleket pays at most 1,000,000 USDT on TRON."
+
+
 def test_a_paid_client_learns_the_transaction_unless_heleket_has_gone_back_on_it(heleket_client):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     submit_due(1, heleket_client, accounts.open_account(heleket_client))

@@ -70,7 +70,7 @@ def test_the_fee_comes_on_top_and_is_rounded_half_up(amount, fee):
     ("amount", "refusal"),
     [
         ("0.49999999", "Heleket pays at least 0.5 USDT on TRON."),
-        ("1000000.00000001", "Heleket pays at most 1000000 USDT on TRON."),
+        ("1000000.00000001", "Heleket pays at most 1,000,000 USDT on TRON."),
     ],
 )
 def test_amounts_outside_the_limits_are_refused_in_words(amount, refusal):
