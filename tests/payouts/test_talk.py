@@ -567,6 +567,27 @@ def test_support_does_not_learn_who_decided_or_what_is_stuck_from_the_list_s_add
         assert ("Approved by" in client.get(LIST).content.decode()) == (role == "Approver")
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"reason__regex": "^Suspected"},
+        {"reason_code": "sent_back"},
+        {"waiting_for": "answer_of_requester"},
+        {"effective": "paid"},
+        {"makers__person": "1"},
+        {"purpose__regex": "("},
+    ],
+)
+def test_nothing_of_a_payout_is_read_from_the_list_s_address(client, log_in, query):
+    do(operations.HOLD, PayoutFactory(), staff("Approver"), reason="Suspected fraud")
+    sent_back()
+    log_in("Support")
+
+    answer = client.get(LIST, query)
+
+    assert answer.status_code == 400 or answer.url == f"{LIST}?e=1"
+
+
 def test_the_role_has_the_rights_of_the_table():
     group = Group.objects.get(name="Support")
     names = {f"{each.content_type.app_label}.{each.codename}" for each in group.permissions.all()}
