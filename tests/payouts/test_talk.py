@@ -555,12 +555,18 @@ def test_support_does_not_learn_who_decided_or_what_is_stuck_from_the_list_s_add
     approver = staff("Approver")
     do(operations.APPROVE, payout, approver)
     Payout.objects.update(waiting_for="service")
-    asked = [{"approver": approver.person.pk}, {"queue": "operator"}]
+    discrepancy(PayoutFactory(status=PayoutStatus.CONFIRMED))
+    asked = [
+        {"approver": approver.person.pk},
+        {"queue": "operator"},
+        {"queue": "waiting", "status__exact": ["approved", "confirmed"]},
+        {"queue": "mine"},
+    ]
 
     def found(query):
         return len(client.get(LIST, query).context["cl"].result_list)
 
-    for role, counts in [("Approver", [1, 1]), ("Support", [0, 0])]:
+    for role, counts in [("Approver", [1, 2, 2, 1]), ("Support", [0, 0, 0, 0])]:
         PayoutFactory()
         log_in(role)
         assert [found(query) for query in asked] == counts, role
@@ -586,6 +592,83 @@ def test_nothing_of_a_payout_is_read_from_the_list_s_address(client, log_in, que
     answer = client.get(LIST, query)
 
     assert answer.status_code == 400 or answer.url == f"{LIST}?e=1"
+
+
+def test_support_still_has_the_queue_of_what_waits_for_a_decision(client, log_in):
+    waiting = {PayoutFactory(), PayoutFactory(status=PayoutStatus.HELD)}
+    discrepancy(PayoutFactory(status=PayoutStatus.CONFIRMED))
+    log_in("Support")
+
+    listed = client.get(LIST, {"queue": "waiting"})
+
+    assert set(listed.context["cl"].result_list) == waiting
+    tabs = {tab["name"]: tab.get("count") for tab in listed.context["tabs"]}
+    assert tabs["waiting"] == "2"
+
+
+NOT_NOW = "This is not possible at the moment. The page of the payout says where it stands."
+
+
+def confirmation(client, *payouts, name="ask"):
+    chosen = [str(payout.pk) for payout in payouts]
+    return unmarked(client.post(LIST, {"action": name, "_selected_action": chosen}))
+
+
+def test_support_does_not_learn_why_heleket_cannot_be_asked(client, log_in):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    Payout.objects.update(status="broadcast", waiting_for="discrepancy")
+    discrepancy(payout)
+    events = payout.events.count()
+    log_in("Support")
+
+    shown = confirmation(client, payout)
+    tried = client.post(act_url("ask"), {"seen": tokens(now(payout))}, follow=True)
+
+    for text in (shown, unmarked(tried)):
+        assert NOT_NOW in text
+        assert "iscrepancy" not in text
+    assert payout.events.count() == events
+    log_in("Operator")
+    assert "A discrepancy stops this payout" in confirmation(client, payout)
+
+
+def test_support_does_not_learn_what_people_said_of_a_payout_that_changed(client, log_in):
+    payout = PayoutFactory()
+    do(operations.HOLD, payout, staff("Approver"), reason="Suspected fraud")
+    events = payout.events.count()
+    log_in("Support")
+
+    tried = client.post(act_url("ask"), {"seen": f"{payout.pk}:x"}, follow=True)
+
+    assert NOT_NOW in unmarked(tried)
+    assert "Suspected fraud" not in unmarked(tried)
+    assert payout.events.count() == events
+
+
+def test_support_does_not_see_which_of_many_have_warnings(client, log_in):
+    first = PayoutFactory()
+    payouts = [first, PayoutFactory(wallet=first.wallet), PayoutFactory(amount=77)]
+    Payout.objects.update(status="broadcast", waiting_for="final_word")
+    for role, sees in [("Support", False), ("Operator", True)]:
+        log_in(role)
+        many, one = confirmation(client, *payouts), confirmation(client, first)
+        assert ('class="marked' in many, "About P-" in many) == (sees, sees), role
+        assert ('aria-describedby="notices"' in one) == sees, role
+
+
+def test_support_hears_of_no_trouble_that_heleket_s_answer_makes(client, log_in, unchecked_office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    unchecked_office.sandbox.set_fate("stuck")
+    unchecked_office.submit()
+    unchecked_office.sandbox.payouts[0].amount = Decimal(7)
+    log_in("Support")
+
+    asked = client.post(act_url("ask"), {"seen": tokens(now(payout))}, follow=True)
+
+    assert now(payout).waiting_for == WaitingFor.DISCREPANCY
+    assert "Done. The page of the payout says where it stands." in unmarked(asked)
+    assert "iscrepancy" not in unmarked(asked)
+    assert "iffer" not in unmarked(asked)
 
 
 def test_the_role_has_the_rights_of_the_table():
