@@ -5,6 +5,7 @@ are read some at a time, in an order that never changes.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -36,6 +37,13 @@ from payouts.staff.pages import DeskPages, StaffRequest, actor_of, require
 RIGHT = "payouts.export_payout"
 AT_ONCE = 1000
 FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
+# Where text would become a formula if a spreadsheet of another country split it. Most split at
+# semicolons or tabs, so a number after a comma stays what it is.
+SPLIT_OFF = re.compile(
+    r"""[;,\t\r\n][ "]*(?=[=@＝＠])"""
+    r"""|[;\t\r\n]"*(?=[+\-＋－])"""
+    r"""|,"*(?=[+\-＋－](?!\d[\d.]*(?:,|$)))"""
+)
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes names for Latin-1
 
 Row = TypeVar("Row", bound=Model)
@@ -129,8 +137,8 @@ def lines(head: Sequence[object], content: Iterable[Cells]) -> Iterator[str]:
 
 
 def guarded(cell: object) -> str:
-    """Return a cell as text that no spreadsheet takes for a formula."""
-    text = plain(cell)
+    """Return a cell as text that no spreadsheet takes for a formula, wherever it splits lines."""
+    text = SPLIT_OFF.sub(r"\g<0>'", plain(cell))
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 
