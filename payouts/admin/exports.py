@@ -30,7 +30,7 @@ from payouts.admin.export_cells import (
     payouts_in_cells,
 )
 from payouts.admin.filters import PeriodForm, beginning_of, end_of
-from payouts.admin.rows import comes_after
+from payouts.admin.rows import PayoutList, comes_after
 from payouts.models import Approval
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of, require
 
@@ -68,8 +68,8 @@ class ExportPages(DeskPages):
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect(self.url("changelist"))
-        if changes.filter_errors:
-            messages.error(request, " ".join(changes.filter_errors))
+        if refusal := refusal_of(changes):
+            messages.error(request, refusal)
             return redirect(self.url("changelist") + changes.get_query_string())
         log_export(request, "payouts", filters=request.GET.urlencode())
         payouts = changes.whole.select_related("client", "requested_by")
@@ -86,6 +86,15 @@ class ExportPages(DeskPages):
             return csv_file("approvals", lines(APPROVAL_HEAD, decisions(first, last)))
         title = _("Who approved what")
         return self.page(request, "payouts/approvals.html", title, form=form)
+
+
+def refusal_of(changes: PayoutList) -> str:
+    """Say why there is nothing to hand out: what the list shows instead is not what was asked."""
+    if changes.filter_errors:
+        return " ".join(changes.filter_errors)
+    if changes.is_elsewhere or not changes.whole.exists():
+        return _("Nothing fits, so nothing was taken home.")
+    return ""
 
 
 class DecisionsForm(PeriodForm):

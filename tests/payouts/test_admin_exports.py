@@ -160,6 +160,20 @@ def test_a_filter_that_cannot_be_read_takes_nothing_home(client, log_in):
     assert not DeskEvent.objects.filter(event_type="export").exists()
 
 
+@pytest.mark.parametrize(
+    "query", ["status__exact=confirmed&q=Prize", "queue=discrepancy&q=Prize", "currency=USDT&q=x"]
+)
+def test_what_a_search_finds_outside_the_filters_is_not_taken_home(client, log_in, query):
+    log_in("Auditor")
+    PayoutFactory(purpose="Prize")
+
+    response = client.post(f"{EXPORT}?{query}", follow=True)
+
+    assert "Nothing fits, so nothing was taken home." in response.content.decode()
+    assert sorted(response.request["QUERY_STRING"].split("&")) == sorted(query.split("&"))
+    assert not DeskEvent.objects.filter(event_type="export").exists()
+
+
 @pytest.mark.parametrize("role", ROLES)
 def test_who_may_take_lists_home(client, log_in, role):
     log_in(role)
