@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from audit import chain
 from audit.actor import Actor, Channel
@@ -395,6 +396,48 @@ def test_c10_who_sees_a_row_fetches_its_documents_and_most_add_notes(client, log
     assert Note.objects.count() == 1 + ("payouts.add_note" in ROLES[role])
 
 
+def write_notes(about, count, person):
+    Note.objects.bulk_create(
+        Note(**{about._meta.model_name: about}, author=person, text=text, written_at=timezone.now())
+        for text in [f"ok {number}" for number in range(count)]
+    )
+
+
+def all_notes_url(about):
+    return reverse("admin:payouts_note_all", args=[about._meta.model_name, about.pk])
+
+
+@pytest.mark.parametrize("number", range(3), ids=["payout", "client", "wallet"])
+def test_no_note_is_out_of_reach_however_many_there_are(client, log_in, number):
+    person = log_in("Operator")
+    about = about_each()[number]
+    page = reverse(f"admin:{about._meta.label_lower.replace('.', '_')}_change", args=[about.pk])
+    client.post(add_note_url(about), {"text": "The contract is forged", "file": file()})
+    write_notes(about, 49, person)
+    assert all_notes_url(about) not in client.get(page).content.decode()
+    write_notes(about, 200, person)
+    assert all_notes_url(about) in client.get(page).content.decode()
+
+    newest = client.get(all_notes_url(about))
+    older = unmarked(client.get(all_notes_url(about), {"p": "2"}))
+
+    assert "250 notes" in newest.content.decode()
+    assert 'href="?p=2"' in newest.content.decode()
+    assert page in newest.content.decode()
+    assert "The contract is forged" in older
+    assert "contract.pdf" in older
+
+
+def test_who_may_not_see_a_row_does_not_see_its_notes(client, log_in):
+    about = about_each()
+    log_in("User manager")
+    assert [client.get(all_notes_url(each)).status_code for each in about] == [403] * 3
+    log_in("Operator")
+    for path in ["payout/x", "payout/9", f"client/{'9' * 30}", "user/1", "client/0"]:
+        url = f"{reverse('admin:index')}payouts/note/all/{path}/"
+        assert client.get(url).status_code == 404, path
+
+
 def test_documents_are_for_nobody_who_is_not_logged_in(client, log_in):
     log_in("Operator")
     client.post(add_note_url(PayoutFactory()), {"file": file()})
@@ -683,12 +726,12 @@ def test_the_page_costs_the_same_queries_however_many_notes_there_are(
     person = log_in("Operator")
     payout = PayoutFactory()
     client.get(page_of(payout))
-    Note.objects.bulk_create(
-        Note(payout=payout, author=person, text="x", written_at=payout.requested_at)
-        for _ in range(20)
-    )
-    with django_assert_max_num_queries(42):
-        client.get(page_of(payout))
+    for count in (20, 200):
+        write_notes(payout, count, person)
+        with django_assert_max_num_queries(42):
+            client.get(page_of(payout))
+        with django_assert_max_num_queries(14):
+            client.get(all_notes_url(payout))
 
 
 def test_nobody_answers_their_own_question():
