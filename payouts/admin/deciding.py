@@ -175,7 +175,7 @@ def costs_of(
     methods, notices = sums.methods_of(payouts), notices_shown(request, payouts)
     of_coins = sums.sums_of(payouts, methods)
     if with_balances:
-        sums.add_balances(of_coins)
+        sums.add_balances(of_coins, methods)
     return {
         "tense": PLANNED,
         "sums": of_coins,

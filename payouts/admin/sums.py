@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 
+from django.db.models import Count
+
 from payouts.gateway import balance
 from payouts.gateway.balance import Balance
 from payouts.models import Payout, PayoutStatus
@@ -26,7 +28,7 @@ class Sum:
     unpriced: int = 0
     payouts: list[Payout] = field(default_factory=list)
     balance: Balance | None = None
-    promised: Decimal = NOTHING  # to others that are approved and not sent yet
+    promised: Decimal = NOTHING  # to others that are approved and not sent yet, with known fees
 
     @property
     def debit(self) -> Decimal:
@@ -43,11 +45,8 @@ class Sum:
 
 
 def methods_of(payouts: Sequence[Payout]) -> Methods:
-    """Return what Heleket asks for these coins: one statement."""
-    rows = PayoutMethod.objects.filter(
-        network__in={payout.network for payout in payouts},
-        currency__in={payout.currency for payout in payouts},
-    )
+    """Return what Heleket asks for these coins, on whatever network: one statement."""
+    rows = PayoutMethod.objects.filter(currency__in={payout.currency for payout in payouts})
     return {(row.network, row.currency): row for row in rows}
 
 
@@ -70,13 +69,26 @@ def sums_of(payouts: Sequence[Payout], methods: Methods) -> list[Sum]:
     return list(sums.values())
 
 
-def add_balances(sums: Sequence[Sum]) -> None:
+def add_balances(sums: Sequence[Sum], methods: Methods) -> None:
     """Add what is known of the balances, and what is promised of them already: two statements."""
-    known = balance.known()
+    known, promised = balance.known(), promised_besides(sums, methods)
+    for each in sums:
+        each.balance, each.promised = known.get(each.currency), promised[each.currency]
+
+
+def promised_besides(sums: Sequence[Sum], methods: Methods) -> Mapping[str, Decimal]:
+    """Return what leaves for other payouts of these coins that are approved and not sent yet."""
     approved = Payout.objects.filter(
         status=PayoutStatus.APPROVED, currency__in={each.currency for each in sums}
     ).exclude(pk__in=[payout.pk for each in sums for payout in each.payouts])
-    totals = approved.order_by().values_list("currency").annotate(Total("amount"))
-    promised = defaultdict(lambda: NOTHING, totals)
-    for each in sums:
-        each.balance, each.promised = known.get(each.currency), promised[each.currency]
+    totals = approved.order_by().values_list("network", "currency")
+    promised: dict[str, Decimal] = defaultdict(lambda: NOTHING)
+    for network, currency, count, amount in totals.annotate(Count("pk"), Total("amount")):
+        fees = fees_of(count, amount, methods.get((network, currency)))
+        promised[currency] += amount + fees
+    return promised
+
+
+def fees_of(count: int, amount: Decimal, method: PayoutMethod | None) -> Decimal:
+    """Return the fees of some payouts of a service that come to this amount, as far as known."""
+    return method.fee_for(amount) + method.fee_amount * (count - 1) if method else NOTHING
