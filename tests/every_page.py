@@ -42,6 +42,7 @@ def every_page(payout):
         "payouts_payout_add_for": [payout.client_id],
         "payouts_payout_act_on": [payout.pk, "approve"],
         "payouts_note_add": ["client", payout.client_id],
+        "payouts_note_all": ["client", payout.client_id],
         "payouts_discrepancy_end": [found.pk],
         "payouts_payout_edit": [payout.pk],
         "wallets_client_close": [payout.client_id],

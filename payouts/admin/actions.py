@@ -1,20 +1,32 @@
 """What people do to payouts in the Admin, as the pages offer it."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from django.utils.translation import gettext_lazy
 
 from audit.actor import Actor
 from audit.operations import Outcome, perform, refused
-from audit.refusals import Refused
+from audit.refusals import Refusal, Refused
 from payouts import operations, polling, send_backs, submission
+from payouts.codes import PayoutCode
 from payouts.gateway import accounts
 from payouts.models import Payout
 from payouts.seen import Seen
 from payouts.staff.actions import Action
 
 OneNow = Callable[..., Outcome]
+
+SEES_TROUBLES = "payouts.view_flags"
+# Refusals that say no more than everybody sees of a payout, or knows of themselves.
+PLAIN = {
+    *(PayoutCode.UNKNOWN_PAYOUT, PayoutCode.PAYOUT_STATUS, PayoutCode.EARLY),
+    *(PayoutCode.AT_HELEKET, PayoutCode.NOT_YOURS, PayoutCode.MAKER, PayoutCode.APPROVED_BY_YOU),
+}
+NOT_NOW = gettext_lazy(
+    "This is not possible at the moment. The page of the payout says where it stands."
+)
+DONE = gettext_lazy("Done. The page of the payout says where it stands.")
 
 
 @dataclass(frozen=True)
@@ -121,8 +133,21 @@ def perform_action(
 ) -> list[Outcome]:
     """Do it to exactly what was seen. Raises Refused if nothing at all could be tried."""
     if action.now and len(seen) == 1:
-        return [do_now(action.now, seen[0], actor)]
-    return perform(action.operation, seen, actor=actor, reason=reason)
+        outcomes = [do_now(action.now, seen[0], actor)]
+    else:
+        outcomes = perform(action.operation, seen, actor=actor, reason=reason)
+    return outcomes if actor.may(SEES_TROUBLES) else [without_troubles(each) for each in outcomes]
+
+
+def without_troubles(outcome: Outcome) -> Outcome:
+    """Say what came of it to somebody who sees no troubles: the payout's own page says the rest."""
+    if outcome.refusal:
+        return replace(outcome, text=neutral_sentence(outcome.refusal))
+    return replace(outcome, text=str(DONE))
+
+
+def neutral_sentence(refusal: Refusal) -> str:
+    return refusal.sentence if refusal.code in PLAIN else str(NOT_NOW)
 
 
 def do_now(now: OneNow, seen: Seen, actor: Actor) -> Outcome:

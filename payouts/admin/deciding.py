@@ -4,19 +4,22 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
 from django.contrib import messages
 from django.db.models import QuerySet
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
 
 from audit import clock
+from audit.actor import Actor
 from audit.operations import Outcome
+from audit.refusals import Refusal
 from payouts.admin import balances, costs, queues, sums
-from payouts.admin.actions import ACTIONS, perform_action
+from payouts.admin.actions import ACTIONS, SEES_TROUBLES, neutral_sentence, perform_action
 from payouts.admin.tenses import PLANNED
 from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
 from payouts.notices import Level, Notice, notices_for
@@ -86,7 +89,7 @@ class DecidingPages(ActionPages):
         sends = ACTIONS[confirmation.action.name].sends
         context = {
             "sends": sends,
-            **costs_of(confirmation.rows, with_balances=sends and sees_balances(request)),
+            **costs_of(request, confirmation.rows, with_balances=sends and sees_balances(request)),
         }
         payout = confirmation.only
         if payout is None:
@@ -106,12 +109,15 @@ class DecidingPages(ActionPages):
         actor = actor_of(request)
         return perform_action(ACTIONS[action.name], seen, reason=reason, actor=actor)
 
+    def sentence_of(self, refusal: Refusal, actor: Actor) -> str:
+        return refusal.sentence if actor.may(SEES_TROUBLES) else neutral_sentence(refusal)
+
     # What the page of one payout, and that of a new one, show besides
 
     def deciding_context(self, request: StaffRequest, payout: Payout) -> dict[str, Any]:
         """Return the notices, why it cannot be approved, and the way on in the queue."""
         actor = actor_of(request)
-        notices = notices_for([payout])[payout.pk] if payout.status in OPEN else []
+        notices = notices_shown(request, [payout])[payout.pk] if payout.status in OPEN else []
         why_not = self.why_not("approve", payout, actor)
         return {
             **self.queue_context(request, payout.pk),
@@ -120,7 +126,7 @@ class DecidingPages(ActionPages):
             "why_not": "" if why_not in [each.sentence for each in notices] else why_not,
         }
 
-    def costs_of_new(self, request: HttpRequest, client: Client, form: Any) -> dict[str, Any]:
+    def costs_of_new(self, request: StaffRequest, client: Client, form: Any) -> dict[str, Any]:
         """Return what is to be known of a payout before it is requested."""
         new, known = form.cleaned_data, form.known
         payout = Payout(
@@ -130,7 +136,7 @@ class DecidingPages(ActionPages):
             **{name: new[name] for name in ("wallet", "currency", "amount", "reference")},
             requested_at=known.requested_at if known else clock.now(),
         )
-        found = costs_of([payout], with_balances=sees_balances(request))
+        found = costs_of(request, [payout], with_balances=sees_balances(request))
         return {**found, "notices": found["rows"][0].notices}
 
     # Keys
@@ -156,9 +162,17 @@ def sees_balances(request: Any) -> bool:
     return bool(request.user.has_perm(balances.RIGHT))
 
 
-def costs_of(payouts: Sequence[Payout], *, with_balances: bool) -> dict[str, Any]:
+def notices_shown(request: StaffRequest, payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
+    """Return what is to be known of payouts, to those who see warnings."""
+    sees_them = request.user.has_perm(SEES_TROUBLES)
+    return notices_for(payouts) if sees_them else {payout.pk: [] for payout in payouts}
+
+
+def costs_of(
+    request: StaffRequest, payouts: Sequence[Payout], *, with_balances: bool
+) -> dict[str, Any]:
     """Return of each payout its fee and notices, and the sums of all."""
-    methods, notices = sums.methods_of(payouts), notices_for(payouts)
+    methods, notices = sums.methods_of(payouts), notices_shown(request, payouts)
     of_coins = sums.sums_of(payouts, methods)
     if with_balances:
         sums.add_balances(of_coins)

@@ -1,14 +1,18 @@
 """What an event tells besides its name, in words: what it was before, and what it is now."""
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from datetime import datetime
 from typing import Any
 
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy
 
 from audit.models import LOGIN, Event
+from audit.texts import day_and_hour
 from payouts.gateway.models import Pause
 from payouts.models import Discrepancy, Payout, WaitingFor
+from payouts.requests import dated
 from payouts.staff import changes
 from wallets.coins import network_name
 from wallets.models import Client, Wallet
@@ -29,6 +33,8 @@ LABELS = changes.LABELS | {
     "address": gettext_lazy("Address"),
     "memo": gettext_lazy("Memo"),
     "purpose": gettext_lazy("Purpose"),
+    "category": gettext_lazy("Category"),
+    "pay_from": gettext_lazy("Pay from"),
     "reference": gettext_lazy("Reference"),
     "digest": gettext_lazy("Fingerprint of what was approved"),
     "policy": gettext_lazy("Policy"),
@@ -59,10 +65,17 @@ def one_of(choices: Any) -> Callable[[str], str]:
     return lambda value: str(names.get(value, value))
 
 
+def moment(value: str) -> str:
+    with suppress(ValueError):
+        return day_and_hour(datetime.fromisoformat(value))
+    return value
+
+
 CHANGED = [("changed", gettext_lazy("changed"))]  # what is never sealed of a person
 
 VALUES = changes.VALUES | {
     "network": network_name,
+    "pay_from": moment,
     "waiting_for": one_of(WaitingFor.choices),
     "kind": one_of(Discrepancy.Kind.choices),
     "outcome": one_of(Discrepancy.Outcome.choices),
@@ -107,8 +120,9 @@ def place(name: str) -> int:
 
 def content(payout: Payout) -> Facts:
     """What an edit keeps of before, as it is now."""
-    names = ("network", "address", "memo", "purpose", "reference")
-    return {"money": payout.money} | {name: getattr(payout, name) for name in names}
+    names = ("network", "address", "memo", "purpose", "reference", "category")
+    facts = {name: getattr(payout, name) for name in names}
+    return {"money": payout.money, "pay_from": "", **dated("pay_from", payout), **facts}
 
 
 def with_what_came_of_it(facts: Facts, after: Facts) -> Facts:

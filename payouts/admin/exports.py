@@ -5,6 +5,7 @@ are read some at a time, in an order that never changes.
 """
 
 import csv
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
@@ -29,13 +30,20 @@ from payouts.admin.export_cells import (
     payouts_in_cells,
 )
 from payouts.admin.filters import PeriodForm, beginning_of, end_of
-from payouts.admin.rows import comes_after
+from payouts.admin.rows import PayoutList, comes_after
 from payouts.models import Approval
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of, require
 
 RIGHT = "payouts.export_payout"
 AT_ONCE = 1000
 FORMULAS = tuple("=+-@\t\r\n＝＋－＠")
+# Where text would become a formula if a spreadsheet of another country split it. Most split at
+# semicolons or tabs, so a number after a comma stays what it is.
+SPLIT_OFF = re.compile(
+    r"""[;,\t\r\n][ "]*(?=[=@＝＠])"""
+    r"""|[;\t\r\n]"*(?=[+\-＋－])"""
+    r"""|,"*(?=[+\-＋－](?!\d[\d.]*(?:,|$)))"""
+)
 BYTE_ORDER_MARK = "\ufeff"  # without it Excel takes names for Latin-1
 
 Row = TypeVar("Row", bound=Model)
@@ -60,8 +68,8 @@ class ExportPages(DeskPages):
             changes = self.get_changelist_instance(request)
         except IncorrectLookupParameters:
             return redirect(self.url("changelist"))
-        if changes.filter_errors:
-            messages.error(request, " ".join(changes.filter_errors))
+        if refusal := refusal_of(changes):
+            messages.error(request, refusal)
             return redirect(self.url("changelist") + changes.get_query_string())
         log_export(request, "payouts", filters=request.GET.urlencode())
         payouts = changes.whole.select_related("client", "requested_by")
@@ -78,6 +86,15 @@ class ExportPages(DeskPages):
             return csv_file("approvals", lines(APPROVAL_HEAD, decisions(first, last)))
         title = _("Who approved what")
         return self.page(request, "payouts/approvals.html", title, form=form)
+
+
+def refusal_of(changes: PayoutList) -> str:
+    """Say why there is nothing to hand out: what the list shows instead is not what was asked."""
+    if changes.filter_errors:
+        return " ".join(changes.filter_errors)
+    if changes.is_elsewhere or not changes.whole.exists():
+        return _("Nothing fits, so nothing was taken home.")
+    return ""
 
 
 class DecisionsForm(PeriodForm):
@@ -129,8 +146,8 @@ def lines(head: Sequence[object], content: Iterable[Cells]) -> Iterator[str]:
 
 
 def guarded(cell: object) -> str:
-    """Return a cell as text that no spreadsheet takes for a formula."""
-    text = plain(cell)
+    """Return a cell as text that no spreadsheet takes for a formula, wherever it splits lines."""
+    text = SPLIT_OFF.sub(r"\g<0>'", plain(cell))
     return f"'{text}" if text.startswith(FORMULAS) else text
 
 

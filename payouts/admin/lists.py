@@ -19,9 +19,19 @@ def never(_admin: Any, _request: HttpRequest, _obj: Any = None) -> bool:
 
 
 class CarefulList(ChangeList):
-    """Refuses filters by numbers that no row can have: a database may choke on them."""
+    """Its address names its filters, and nothing else: a lookup of any column would tell, letter by
+    letter, what no page shows. Refuses numbers that no row can have: a database may choke on them.
+    """
 
     no_filters: tuple[str, ...] = ()  # what else its address may say
+    lookups: tuple[str, ...] = ()  # by which other pages lead to it
+
+    def get_filters(self, request: HttpRequest) -> Any:
+        found = super().get_filters(request)
+        _filters, _has_filters, left_over, *_facts = found
+        if left_over.keys() - set(self.lookups):
+            raise IncorrectLookupParameters
+        return found
 
     def get_filters_params(self, params: Any = None) -> dict[str, Any]:
         asked: dict[str, Any] = super().get_filters_params(params)

@@ -5,6 +5,8 @@ from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.core.paginator import Paginator
+from django.db.models import QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path, reverse
@@ -24,6 +26,7 @@ from payouts.staff.pages import DeskPages, StaffRequest, actor_of, can_be_id, re
 from wallets.models import Client, Wallet
 
 NOTES_SHOWN = 50
+NOTES_AT_ONCE = 200
 KINDS: dict[str, type[Any]] = {"payout": Payout, "client": Client, "wallet": Wallet}
 
 
@@ -64,14 +67,24 @@ class NoteForm(DocumentForm):
 
 def notes_beside(about: Subject, actor: Actor) -> dict[str, Any]:
     """What a page shows of the notes about its row."""
-    kind = str(about._meta.model_name)
-    written = Note.objects.filter(**{kind: about}).select_related("author")
+    written = list(notes_about(about)[: NOTES_SHOWN + 1])
     may_add = actor.may("payouts.add_note")
     return {
-        "notes": written.order_by("-pk")[:NOTES_SHOWN],
+        "notes": written[:NOTES_SHOWN],
+        "all_notes_url": url_of("all", about) if len(written) > NOTES_SHOWN else "",
         "note_form": NoteForm() if may_add else None,
-        "note_url": reverse("admin:payouts_note_add", args=[kind, about.pk]),
+        "note_url": url_of("add", about),
     }
+
+
+def notes_about(about: Subject) -> QuerySet[Note]:
+    """Return what was written about it, the newest first."""
+    written = Note.objects.filter(**{str(about._meta.model_name): about})
+    return written.select_related("author").order_by("-pk")
+
+
+def url_of(page: str, about: Subject) -> str:
+    return reverse(f"admin:payouts_note_{page}", args=[about._meta.model_name, about.pk])
 
 
 def posted(request: HttpRequest) -> tuple[Any, ...]:
@@ -98,6 +111,7 @@ class NoteAdmin(DeskPages):
         view = self.admin_site.admin_view
         return [
             path("add/<slug:kind>/<str:key>/", view(self.write), name="payouts_note_add"),
+            path("all/<slug:kind>/<str:key>/", view(self.read), name="payouts_note_all"),
             path("<int:pk>/document/", view(self.fetch), name="payouts_note_document"),
         ]
 
@@ -110,6 +124,19 @@ class NoteAdmin(DeskPages):
             partial(write_note, about, actor_of(request)),
             template="payouts/add_note.html",
             title=_("Add a note or a document"),
+            back=page_of(about),
+            about=about,
+            opts=about._meta,
+        )
+
+    def read(self, request: StaffRequest, kind: str, key: str) -> HttpResponse:
+        about = self.find(request, kind, key)
+        pages = Paginator(notes_about(about), NOTES_AT_ONCE)
+        return self.page(
+            request,
+            "payouts/notes.html",
+            _("Notes about %s") % about,
+            shown=pages.get_page(request.GET.get("p")),
             back=page_of(about),
             about=about,
             opts=about._meta,

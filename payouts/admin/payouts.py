@@ -254,7 +254,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         title = _("Pay %s") % client.name
         return self.page(request, "payouts/add.html", title, client=client, form=form, again=again)
 
-    def confirm_new(self, request: HttpRequest, client: Client, form: AddForm) -> HttpResponse:
+    def confirm_new(self, request: StaffRequest, client: Client, form: AddForm) -> HttpResponse:
         new = form.cleaned_data
         wallet = new["wallet"]
         coin = (wallet.network, new["currency"], new["amount"])

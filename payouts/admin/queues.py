@@ -36,7 +36,7 @@ Status = PayoutStatus
 @dataclass(frozen=True)
 class Queue:
     """`right` is that of the people whom the queue needs; without one it is everybody's who may
-    see it."""
+    see it. Who sees what is said of payouts sees those of others, too."""
 
     title: Any
     rows: Callable[[PayoutQuerySet, User, Moment], PayoutQuerySet]
@@ -48,7 +48,7 @@ class Queue:
         return all(person.has_perm(right) for right in (self.right, self.seen_with) if right)
 
     def is_seen_by(self, person: User) -> bool:
-        return not self.seen_with or person.has_perm(self.seen_with)
+        return self.is_for(person) or person.has_perm("payouts.view_flags")
 
 
 def mine(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
@@ -69,8 +69,10 @@ def stuck(payouts: PayoutQuerySet, _person: User, moment: Moment) -> PayoutQuery
     return payouts.filter(moment.stuck)
 
 
-def waiting(payouts: PayoutQuerySet, _person: User, moment: Moment) -> PayoutQuerySet:
-    return payouts.filter(Q(status__in=[Status.PENDING, Status.HELD]) | moment.stuck)
+def waiting(payouts: PayoutQuerySet, person: User, moment: Moment) -> PayoutQuerySet:
+    undecided = Q(status__in=[Status.PENDING, Status.HELD])
+    sees_stuck = person.has_perm("payouts.view_flags")
+    return payouts.filter(undecided | moment.stuck if sees_stuck else undecided)
 
 
 def under_way(payouts: PayoutQuerySet, _person: User, _moment: Moment) -> PayoutQuerySet:

@@ -27,7 +27,7 @@ class Sum:
     unpriced: int = 0
     payouts: list[Payout] = field(default_factory=list)
     balance: Balance | None = None
-    promised: Decimal = NOTHING  # to others that are approved and not sent yet
+    promised: Decimal = NOTHING  # to others that are approved and not sent yet, with known fees
 
     @property
     def debit(self) -> Decimal:
@@ -44,11 +44,8 @@ class Sum:
 
 
 def methods_of(payouts: Sequence[Payout]) -> Methods:
-    """Return what Heleket asks for these coins: one statement."""
-    rows = PayoutMethod.objects.filter(
-        network__in={payout.network for payout in payouts},
-        currency__in={payout.currency for payout in payouts},
-    )
+    """Return what Heleket asks for these coins, on whatever network: one statement."""
+    rows = PayoutMethod.objects.filter(currency__in={payout.currency for payout in payouts})
     return {(row.network, row.currency): row for row in rows}
 
 

@@ -19,6 +19,7 @@ from audit.operations import Operation, Outcome, perform
 from payouts.admin import overview
 from payouts.admin.clients import choice_of_client
 from payouts.admin.lasting import LastingAdmin
+from payouts.admin.lists import BoundedList
 from payouts.admin.notes import notes_beside
 from payouts.admin.templatetags.destinations import TONES
 from payouts.admin.wallet_forms import (
@@ -105,6 +106,10 @@ class WaitingFilter(admin.SimpleListFilter):
         return queryset
 
 
+class WalletList(BoundedList):
+    lookups = ("client__id__exact",)
+
+
 @admin.register(Wallet)
 class WalletAdmin(ActionPages, LastingAdmin):
     form = WalletForm
@@ -114,6 +119,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
     add_words = gettext_lazy("Add a wallet")
     list_display = ["destination", "network", "client", "state", "label", "added_by", "created_at"]
     list_filter = [WaitingFilter, "status", "network"]
+    list_view = WalletList
     list_select_related = ["client", "added_by"]
     search_fields = ["client__name", "client__external_id", "label"]
     search_help_text = gettext_lazy("A whole address, client or label")

@@ -149,7 +149,11 @@ class ActionPages(QueuePages):
     def refusal_of(self, action: Action, row: Any, actor: Actor) -> str:
         operation = self.operation_shown(action, [row])
         refusal = operation.refusal(row, operation.load([row]), actor)
-        return refusal.sentence if refusal else ""
+        return self.sentence_of(refusal, actor) if refusal else ""
+
+    def sentence_of(self, refusal: Refusal, actor: Actor) -> str:
+        """Return what a page says of a refusal to those who may not see every reason."""
+        return refusal.sentence
 
     def why_not(self, name: str, row: Any, actor: Actor) -> str:
         """Say why the actor, who may do this, cannot do it to a row that waits for it."""
@@ -212,7 +216,7 @@ class ActionPages(QueuePages):
         possible, left_out = [], []
         for row in rows:
             if refusal := operation.refusal(row, facts, actor):
-                left_out.append((row, refusal.sentence))
+                left_out.append((row, self.sentence_of(refusal, actor)))
             else:
                 possible.append(row)
         # One field for all: Django takes no more than 1,000 fields.

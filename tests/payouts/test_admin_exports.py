@@ -104,7 +104,7 @@ def test_a_line_says_all_of_a_payout(client, log_in):
     assert line["Requested"].startswith(f"{payout.requested_at:%Y-%m-%dT}")
 
 
-@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "＝1+1"])
+@pytest.mark.parametrize("text", ["=1+1", "+1", "-1", "@SUM(A1)", "\tMay", "＝1+1"])
 def test_d6_no_cell_is_a_formula(client, log_in, text):
     log_in("Auditor")
     assert exports.guarded(text) == f"'{text}"
@@ -117,6 +117,39 @@ def test_d6_no_cell_is_a_formula(client, log_in, text):
         assert line[name] == f"'{text}"
 
 
+@pytest.mark.parametrize("splits_at", [",", ";", "\t"])
+def test_d6_no_piece_of_a_cell_is_a_formula_wherever_a_spreadsheet_splits(splits_at):
+    formula = 'HYPERLINK("http://x","y")'
+    texts = [
+        f"May{splits_at}{between}{sign}{formula}"
+        for between in ("", '"', '""', splits_at)
+        for sign in "=+-@＝＋－＠"
+    ]
+    texts += [f"May{splits_at} ={formula}", f"{splits_at}=1+1", f"1{splits_at}-1+cmd|' /C calc'!A0"]
+
+    [_head, text] = exports.lines(["Purpose"], [[["P-1", each, "Refund"] for each in texts]])
+
+    cells = [cell for row in csv.reader(StringIO(text), delimiter=splits_at) for cell in row]
+    assert len(cells) >= 2 * len(texts)
+    assert not [cell for cell in cells if cell.lstrip().startswith(tuple("=+-@＝＋－＠"))]
+
+
+@pytest.mark.parametrize(
+    "text", ["May, June; July - all", "a=b, c+d; e@f", "Prize; - 5 %", "1,-2,-3", ""]
+)
+def test_ordinary_text_stays_as_it_is(text):
+    assert exports.guarded(text) == text
+
+
+def test_what_is_a_formula_in_another_country_is_taken_home_as_text(client, log_in):
+    log_in("Auditor")
+    PayoutFactory(purpose="May;=1+1")
+
+    [line] = lines_of(client.post(EXPORT))
+
+    assert line["Purpose"] == "May;'=1+1"
+
+
 def test_a_filter_that_cannot_be_read_takes_nothing_home(client, log_in):
     log_in("Auditor")
     PayoutFactory()
@@ -124,6 +157,20 @@ def test_a_filter_that_cannot_be_read_takes_nothing_home(client, log_in):
     response = client.post(f"{EXPORT}?amount_from=abc", follow=True)
 
     assert "Write the amount in plain digits" in response.content.decode()
+    assert not DeskEvent.objects.filter(event_type="export").exists()
+
+
+@pytest.mark.parametrize(
+    "query", ["status__exact=confirmed&q=Prize", "queue=discrepancy&q=Prize", "currency=USDT&q=x"]
+)
+def test_what_a_search_finds_outside_the_filters_is_not_taken_home(client, log_in, query):
+    log_in("Auditor")
+    PayoutFactory(purpose="Prize")
+
+    response = client.post(f"{EXPORT}?{query}", follow=True)
+
+    assert "Nothing fits, so nothing was taken home." in response.content.decode()
+    assert sorted(response.request["QUERY_STRING"].split("&")) == sorted(query.split("&"))
     assert not DeskEvent.objects.filter(event_type="export").exists()
 
 

@@ -1,6 +1,7 @@
 """Ids that nobody's browser sends: a sentence or "not found", never a fault of ours."""
 
 import pytest
+from django.contrib import admin
 from django.contrib.auth.models import Group, User
 from django.urls import reverse
 
@@ -8,6 +9,7 @@ from audit.models import DeskEvent
 from payouts.admin.actions import ACTIONS
 from payouts.gateway import accounts
 from payouts.models import Payout, PayoutEvent
+from tests.every_page import names_of
 from tests.factories import PayoutFactory, StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, person_url
 
@@ -129,6 +131,22 @@ def test_g36_addresses_of_lists(client, name):
         for odd in ("9" * 23, "9" * 5000, "abc"):
             answer = client.get(reverse(f"admin:{name}_changelist"), {field: odd})
             assert is_answered(answer), (field, odd, answer)
+
+
+DESK = "payouts_controls_switch_changelist"  # a page alone
+LISTS = {name for name in names_of(admin.site.urls[0]) if str(name).endswith("_changelist")}
+
+
+@pytest.mark.parametrize("name", sorted(LISTS - {DESK}))
+def test_a_list_s_address_asks_for_nothing_but_its_filters(client, name):
+    url = reverse(f"admin:{name}")
+    model = client.get(url).context["cl"].model
+    fields = [field.name for field in model._meta.fields if not field.is_relation]
+
+    for field in ["pk", *fields]:
+        for lookup in ("contains", "regex"):
+            answer = client.get(url, {f"{field}__{lookup}": "("})
+            assert answer.status_code == 400 or answer.url == f"{url}?e=1", field
 
 
 @pytest.mark.parametrize("name", ["groups", "user_permissions"])

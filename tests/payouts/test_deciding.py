@@ -147,6 +147,37 @@ def test_a_confirmation_of_many_says_what_leaves_and_what_stays(client, approver
     assert "Missing, so some wait" in text_of(response)
 
 
+def test_what_is_approved_already_takes_its_fees_from_the_balance_as_well(
+    client, approver, sees_balances
+):
+    PayoutMethodFactory(network="bsc", fee_amount=Decimal(1), percent=Decimal(2))
+    wallet = WalletFactory(network="bsc", address="0x" + "1" * 40)
+    approved = {"wallet": wallet, "status": PayoutStatus.APPROVED}
+    PayoutFactory(amount=Decimal(10), **approved)
+    PayoutFactory(amount=Decimal(40), **approved)
+    PayoutFactory(currency="USDC", **approved)
+    chosen = [PayoutFactory()]
+
+    def shown():
+        [total] = choose(client, chosen).context["sums"]
+        return total.promised, total.stays, total.lacks
+
+    enough = Balance.objects.create(
+        currency="USDT", amount=Decimal("58.5"), fetched_at=money_clock.now()
+    )
+    assert shown() == (Decimal(53), 0, 0)
+    Balance.objects.filter(pk=enough.pk).update(amount=Decimal(58))
+    assert shown() == (Decimal(53), Decimal("-0.5"), Decimal("0.5"))
+
+    with CaptureQueriesContext(connection) as few:
+        shown()
+    for _ in range(5):
+        PayoutFactory(status=PayoutStatus.APPROVED)
+    with CaptureQueriesContext(connection) as many:
+        shown()
+    assert len(many) == len(few)
+
+
 def test_what_is_not_known_is_said_to_be_so(client, approver, sees_balances):
     payouts = [PayoutFactory(currency="TRX"), PayoutFactory(currency="TRX")]
 

@@ -1,6 +1,7 @@
 """Every page in the desk's own words: people and roles in sentences, events as old → new."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -12,9 +13,10 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
+from audit.texts import day_and_hour
 from config import command_line
 from payouts import operations
-from payouts.models import Note
+from payouts.models import Category, Note
 from payouts.seen import see
 from payouts.staff import people, rights
 from payouts.staff.roles import ROLES
@@ -217,6 +219,28 @@ def test_an_edit_says_what_it_was_and_what_it_became(client, boss):
     assert shown == [
         {"Amount": "7.25 USDT → 8 USDT"},
         {"Amount": "5 USDT → 7.25 USDT", "Reference": "— → INV-7"},
+    ]
+
+
+@pytest.mark.usefixtures("usdt")
+def test_an_edit_says_which_day_and_category_became_which(client, boss, clock):
+    Category.objects.create(name="Refund")
+    day, payout = clock() + timedelta(days=3), PayoutFactory()
+    actor = Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN)
+    same = {"wallet": payout.wallet, "currency": "USDT", "amount": payout.amount}
+    for new in ({"pay_from": day}, {"pay_from": day, "category": "Refund"}, {}):
+        [seen] = see([type(payout).objects.get(pk=payout.pk)])
+        edit = operations.Edit(purpose=payout.purpose, **same, **new)
+        operations.edit_payout(seen, edit, reason="Later", actor=actor)
+
+    page = client.get(*pages_of(payout))
+
+    shown = [entry.data for entry in page.context["timeline"] if entry.title == "Changed"]
+    on = day_and_hour(day)
+    assert shown == [
+        {"Category": "Refund → —", "Pay from": f"{on} → —"},
+        {"Category": "— → Refund"},
+        {"Pay from": f"— → {on}"},
     ]
 
 

@@ -9,6 +9,7 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import DatabaseError, connection, transaction
 from django.urls import reverse
+from django.utils import timezone
 
 from audit import chain
 from audit.actor import Actor, Channel
@@ -395,6 +396,48 @@ def test_c10_who_sees_a_row_fetches_its_documents_and_most_add_notes(client, log
     assert Note.objects.count() == 1 + ("payouts.add_note" in ROLES[role])
 
 
+def write_notes(about, count, person):
+    Note.objects.bulk_create(
+        Note(**{about._meta.model_name: about}, author=person, text=text, written_at=timezone.now())
+        for text in [f"ok {number}" for number in range(count)]
+    )
+
+
+def all_notes_url(about):
+    return reverse("admin:payouts_note_all", args=[about._meta.model_name, about.pk])
+
+
+@pytest.mark.parametrize("number", range(3), ids=["payout", "client", "wallet"])
+def test_no_note_is_out_of_reach_however_many_there_are(client, log_in, number):
+    person = log_in("Operator")
+    about = about_each()[number]
+    page = reverse(f"admin:{about._meta.label_lower.replace('.', '_')}_change", args=[about.pk])
+    client.post(add_note_url(about), {"text": "The contract is forged", "file": file()})
+    write_notes(about, 49, person)
+    assert all_notes_url(about) not in client.get(page).content.decode()
+    write_notes(about, 200, person)
+    assert all_notes_url(about) in client.get(page).content.decode()
+
+    newest = client.get(all_notes_url(about))
+    older = unmarked(client.get(all_notes_url(about), {"p": "2"}))
+
+    assert "250 notes" in newest.content.decode()
+    assert 'href="?p=2"' in newest.content.decode()
+    assert page in newest.content.decode()
+    assert "The contract is forged" in older
+    assert "contract.pdf" in older
+
+
+def test_who_may_not_see_a_row_does_not_see_its_notes(client, log_in):
+    about = about_each()
+    log_in("User manager")
+    assert [client.get(all_notes_url(each)).status_code for each in about] == [403] * 3
+    log_in("Operator")
+    for path in ["payout/x", "payout/9", f"client/{'9' * 30}", "user/1", "client/0"]:
+        url = f"{reverse('admin:index')}payouts/note/all/{path}/"
+        assert client.get(url).status_code == 404, path
+
+
 def test_documents_are_for_nobody_who_is_not_logged_in(client, log_in):
     log_in("Operator")
     client.post(add_note_url(PayoutFactory()), {"file": file()})
@@ -567,16 +610,120 @@ def test_support_does_not_learn_who_decided_or_what_is_stuck_from_the_list_s_add
     approver = staff("Approver")
     do(operations.APPROVE, payout, approver)
     Payout.objects.update(waiting_for="service")
-    asked = [{"approver": approver.person.pk}, {"queue": "operator"}]
+    discrepancy(PayoutFactory(status=PayoutStatus.CONFIRMED))
+    asked = [
+        {"approver": approver.person.pk},
+        {"queue": "operator"},
+        {"queue": "waiting", "status__exact": ["approved", "confirmed"]},
+        {"queue": "mine"},
+    ]
 
     def found(query):
         return len(client.get(LIST, query).context["cl"].result_list)
 
-    for role, counts in [("Approver", [1, 1]), ("Support", [0, 0])]:
+    for role, counts in [("Approver", [1, 2, 2, 1]), ("Support", [0, 0, 0, 0])]:
         PayoutFactory()
         log_in(role)
         assert [found(query) for query in asked] == counts, role
         assert ("Approved by" in client.get(LIST).content.decode()) == (role == "Approver")
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"reason__regex": "^Suspected"},
+        {"reason_code": "sent_back"},
+        {"waiting_for": "answer_of_requester"},
+        {"effective": "paid"},
+        {"makers__person": "1"},
+        {"purpose__regex": "("},
+    ],
+)
+def test_nothing_of_a_payout_is_read_from_the_list_s_address(client, log_in, query):
+    do(operations.HOLD, PayoutFactory(), staff("Approver"), reason="Suspected fraud")
+    sent_back()
+    log_in("Support")
+
+    answer = client.get(LIST, query)
+
+    assert answer.status_code == 400 or answer.url == f"{LIST}?e=1"
+
+
+def test_support_still_has_the_queue_of_what_waits_for_a_decision(client, log_in):
+    waiting = {PayoutFactory(), PayoutFactory(status=PayoutStatus.HELD)}
+    discrepancy(PayoutFactory(status=PayoutStatus.CONFIRMED))
+    log_in("Support")
+
+    listed = client.get(LIST, {"queue": "waiting"})
+
+    assert set(listed.context["cl"].result_list) == waiting
+    tabs = {tab["name"]: tab.get("count") for tab in listed.context["tabs"]}
+    assert tabs["waiting"] == "2"
+
+
+NOT_NOW = "This is not possible at the moment. The page of the payout says where it stands."
+
+
+def confirmation(client, *payouts, name="ask"):
+    chosen = [str(payout.pk) for payout in payouts]
+    return unmarked(client.post(LIST, {"action": name, "_selected_action": chosen}))
+
+
+def test_support_does_not_learn_why_heleket_cannot_be_asked(client, log_in):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    Payout.objects.update(status="broadcast", waiting_for="discrepancy")
+    discrepancy(payout)
+    events = payout.events.count()
+    log_in("Support")
+
+    shown = confirmation(client, payout)
+    tried = client.post(act_url("ask"), {"seen": tokens(now(payout))}, follow=True)
+
+    for text in (shown, unmarked(tried)):
+        assert NOT_NOW in text
+        assert "iscrepancy" not in text
+    assert payout.events.count() == events
+    log_in("Operator")
+    assert "A discrepancy stops this payout" in confirmation(client, payout)
+
+
+def test_support_does_not_learn_what_people_said_of_a_payout_that_changed(client, log_in):
+    payout = PayoutFactory()
+    do(operations.HOLD, payout, staff("Approver"), reason="Suspected fraud")
+    events = payout.events.count()
+    log_in("Support")
+
+    tried = client.post(act_url("ask"), {"seen": f"{payout.pk}:x"}, follow=True)
+
+    assert NOT_NOW in unmarked(tried)
+    assert "Suspected fraud" not in unmarked(tried)
+    assert payout.events.count() == events
+
+
+def test_support_does_not_see_which_of_many_have_warnings(client, log_in):
+    first = PayoutFactory()
+    payouts = [first, PayoutFactory(wallet=first.wallet), PayoutFactory(amount=77)]
+    Payout.objects.update(status="broadcast", waiting_for="final_word")
+    for role, sees in [("Support", False), ("Operator", True)]:
+        log_in(role)
+        many, one = confirmation(client, *payouts), confirmation(client, first)
+        assert ('class="marked' in many, "About P-" in many) == (sees, sees), role
+        assert ('aria-describedby="notices"' in one) == sees, role
+
+
+def test_support_hears_of_no_trouble_that_heleket_s_answer_makes(client, log_in, unchecked_office):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    unchecked_office.sandbox.set_fate("stuck")
+    unchecked_office.submit()
+    unchecked_office.sandbox.payouts[0].amount = Decimal(7)
+    log_in("Support")
+
+    asked = client.post(act_url("ask"), {"seen": tokens(now(payout))}, follow=True)
+
+    assert now(payout).waiting_for == WaitingFor.DISCREPANCY
+    assert "Done. The page of the payout says where it stands." in unmarked(asked)
+    assert "iscrepancy" not in unmarked(asked)
+    assert "iffer" not in unmarked(asked)
 
 
 def test_the_role_has_the_rights_of_the_table():
@@ -591,12 +738,12 @@ def test_the_page_costs_the_same_queries_however_many_notes_there_are(
     person = log_in("Operator")
     payout = PayoutFactory()
     client.get(page_of(payout))
-    Note.objects.bulk_create(
-        Note(payout=payout, author=person, text="x", written_at=payout.requested_at)
-        for _ in range(20)
-    )
-    with django_assert_max_num_queries(42):
-        client.get(page_of(payout))
+    for count in (20, 200):
+        write_notes(payout, count, person)
+        with django_assert_max_num_queries(42):
+            client.get(page_of(payout))
+        with django_assert_max_num_queries(14):
+            client.get(all_notes_url(payout))
 
 
 def test_nobody_answers_their_own_question():

@@ -441,6 +441,16 @@ def test_the_catalogue_is_read_only(client, staff):
     assert "0.5 USDT" in page
 
 
+def test_a_client_s_page_leads_to_all_its_wallets(client, staff):
+    staff()
+    wallet, _other = WalletFactory(), WalletFactory()
+    page = client.get(reverse("admin:wallets_client_change", args=[wallet.client_id]))
+
+    listed = client.get(page.context["wallets_url"])
+
+    assert list(listed.context["cl"].result_list) == [wallet]
+
+
 @pytest.mark.parametrize("rows", [1, 20])
 def test_the_lists_take_few_queries(client, staff, rows, django_assert_max_num_queries):
     staff()
