@@ -30,7 +30,7 @@ from payouts.staff import two_people
 from payouts.staff.models import JointAct
 from payouts.states import States
 from payouts.times import at_day, at_time
-from wallets.amounts import format_amount
+from wallets.amounts import money
 
 
 @dataclass(frozen=True)
@@ -169,10 +169,10 @@ def beside(payout: Payout) -> str:
         return _("It does not count as paid: Heleket said later that it was not.")
     if payout.effective_amount is None:
         return ""
-    money = f"{format_amount(payout.effective_amount)} {payout.effective_currency}"
+    paid = money(payout.effective_amount, payout.effective_currency)
     if payout.effective == Effective.PAID:
-        return _("It counts as paid all the same: Heleket paid %s.") % money
-    return _("Heleket paid %s elsewhere: the client does not count as paid.") % money
+        return _("It counts as paid all the same: Heleket paid %s.") % paid
+    return _("Heleket paid %s elsewhere: the client does not count as paid.") % paid
 
 
 def contradicted(payout: Payout, found: Discrepancy) -> Explanation:

@@ -18,7 +18,7 @@ from audit.texts import day_and_hour
 from payouts.discrepancies import are_alike, doubtful_ones
 from payouts.eligibility import destinations_of, refusal_of_destination
 from payouts.models import USUAL_WAIT, Discrepancy, EventType, Payout, PayoutEvent, PayoutQuerySet
-from wallets.amounts import format_amount
+from wallets.amounts import money
 from wallets.codes import WalletCode
 from wallets.coins import network_name
 from wallets.models import Wallet
@@ -272,8 +272,8 @@ def unusual_amounts(payouts: Sequence[Payout]) -> Found:
         of_client, coin = usual.get((payout.client_id, payout.currency)), payout.currency
         if of_client is None:
             continue
-        median = f"{format_amount(of_client.median)} {coin}"
-        high = f"{format_amount(of_client.high)} {coin}"
+        median = money(of_client.median, coin)
+        high = money(of_client.high, coin)
         if payout.amount >= MANY_TIMES * of_client.median:
             times = f"{payout.amount // of_client.median:,}"
             code = NoticeCode.MANY_TIMES_USUAL

@@ -23,7 +23,7 @@ from payouts.settling import Case
 from payouts.staff.codes import StaffCode
 from payouts.times import at_time
 from wallets.addresses import canonical
-from wallets.amounts import format_amount
+from wallets.amounts import money
 
 LONGEST_LEFT = timedelta(days=92)
 
@@ -159,8 +159,8 @@ def refusal_of_not_paid(
         return Refusal(PayoutCode.MAY_BE_PAID, status=may_pay[0].status)
     for each in may_pay:
         if is_paid(each) and reached_client(case, each) and not owner_of(case, each):
-            amount = format_amount(each.amount or case.payout.amount)
-            return Refusal(PayoutCode.CLIENT_HAS_IT, money=f"{amount} {case.payout.currency}")
+            paid = money(each.amount or case.payout.amount, case.payout.currency)
+            return Refusal(PayoutCode.CLIENT_HAS_IT, money=paid)
     lost_uuid = case.attempt.uuid is not None and not by_uuid
     if not heard.payouts or lost_uuid:
         until = release_time(case.attempt, account)

@@ -28,10 +28,12 @@ PAYOUT_HEAD = [
 def payouts_in_cells(payouts: Sequence[Payout]) -> Cells:
     ids = [payout.pk for payout in payouts]
     tries, approvers = attempts_of(ids), approvers_of(ids)
-    return [in_cells(each, told_by(each, tries[each.pk]), approvers[each.pk]) for each in payouts]
+    return [
+        in_cells(each, decisive_try(each, tries[each.pk]), approvers[each.pk]) for each in payouts
+    ]
 
 
-def told_by(payout: Payout, attempts: Sequence[Attempt]) -> Attempt | None:
+def decisive_try(payout: Payout, attempts: Sequence[Attempt]) -> Attempt | None:
     """Return the try whose transaction, fee and ids tell what became of a payout."""
     return telling_try(payout, attempts) or next(reversed(attempts), None)
 

@@ -96,7 +96,7 @@ def test_g28_g51_two_operators_leave_it_stopped_and_end_it_by_the_final_word(mat
     confirm(olga, found, "As Heleket has it")
 
     olga.go(page_of(payout))
-    assert olga.reads("Heleket paid 9500 USDT")
+    assert olga.reads("Heleket paid 9,500 USDT")
     assert not Discrepancy.objects.open().exists()
     assert omar.complaints + olga.complaints == []
 
