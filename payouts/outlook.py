@@ -12,11 +12,11 @@ from audit.directions import isolated
 from audit.texts import day_and_hour
 from payouts.discrepancies import in_doubt
 from payouts.eligibility import ApprovalFacts, approvers_of, refusal_of_service
-from payouts.explain import calls_go_on, no_worker, tried_at
 from payouts.gateway.models import Pause
 from payouts.models import Payout
 from payouts.states import States
 from payouts.times import at_time
+from payouts.waits import calls_go_on, no_worker, tried_at
 from wallets.models import PayoutMethod
 
 

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 import heleket
 from audit.refusals import Refusal
-from payouts import explain
+from payouts import waits
 from payouts.eligibility import refusal_of_coin, refusal_of_service
 from payouts.gateway import accounts, rate_limit
 from payouts.gateway.accounts import WrongAccount
@@ -87,7 +87,7 @@ def ask_heleket(network: str, currency: str, amount: Decimal, address: str) -> C
     """
     limit = RateLimit.objects.get(pk=1)
     if limit.is_backing_off:
-        return Calculated(None, explain.calls_go_on(limit))
+        return Calculated(None, waits.calls_go_on(limit))
     try:
         with accounts.heleket_client() as client:
             accounts.check_binding(client)
