@@ -72,8 +72,8 @@ def day(label: Any) -> forms.DateField:
 class PeriodForm(forms.Form):
     """Two days, both of which belong to the period."""
 
-    from_day = day(gettext_lazy("From"))
-    to_day = day(gettext_lazy("To"))
+    from_day = day(gettext_lazy("Requested from"))
+    to_day = day(gettext_lazy("Requested until"))
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
