@@ -72,8 +72,8 @@ def day(label: Any) -> forms.DateField:
 class PeriodForm(forms.Form):
     """Two days, both of which belong to the period."""
 
-    from_day = day(gettext_lazy("Requested from"))
-    to_day = day(gettext_lazy("Requested until"))
+    from_day = day(gettext_lazy("From"))
+    to_day = day(gettext_lazy("To"))
 
     def clean(self) -> dict[str, Any]:
         data: dict[str, Any] = super().clean() or self.cleaned_data
@@ -90,6 +90,8 @@ class FilterForm(PeriodForm):
     currency = choice(gettext_lazy("Coin"))
     requester = choice(gettext_lazy("Requested by"))
     approver = choice(gettext_lazy("Approved by"))
+    from_day = day(gettext_lazy("Requested from"))
+    to_day = day(gettext_lazy("Requested until"))
     amount_from = AmountFormField(label=gettext_lazy("Amount from"), required=False)
     amount_to = AmountFormField(label=gettext_lazy("Amount to"), required=False)
     days = choice(gettext_lazy("Period"), [ANY, *PERIODS.items()])
