@@ -6,6 +6,8 @@ from django.conf import settings
 from django.contrib.auth.hashers import Argon2PasswordHasher
 from django.db import connection, transaction
 from django.db.backends.sqlite3.base import DatabaseOperations as SQLiteOperations
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from pytest_django.plugin import blocking_manager_key
 
 import heleket
@@ -13,6 +15,12 @@ from audit import clock as money_clock
 from heleket.sandbox import Gateway
 from payouts.gateway import accounts
 from tests.factories import PayoutMethodFactory, put_off_price_list
+
+# A busy machine stands still for seconds: no test fails by the wall clock, nor by hypothesis's.
+hypothesis_settings.register_profile(
+    "desk", deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.load_profile("desk")
 
 
 def pytest_collection_modifyitems(items):

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 import requests
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import heleket
@@ -692,7 +692,7 @@ CONTENTS = (
     status=st.sampled_from([200, 301, 401, 404, 422, 429, 500]),
     answer=st.binary() | CONTENTS.map(lambda content: json.dumps(content).encode()),
 )
-@settings(max_examples=500, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=500)
 def test_a8_any_answer_ends_in_a_payout_or_in_a_named_error(status, answer):
     try:
         remote = create(Script((status, answer)))

@@ -5,7 +5,7 @@ import json
 from decimal import Decimal
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from heleket.sandbox import Gateway
@@ -757,7 +757,6 @@ anything = st.recursive(
 NAMES = [*WANTED, "uuid", "memo", "url_callback", "to_currency", "from_currency", "status"]
 
 
-@settings(deadline=None)
 @given(
     path=st.sampled_from(sorted(ENDPOINTS)),
     changes=st.dictionaries(st.sampled_from([*NAMES, "date_from", "priority"]), anything),

@@ -220,7 +220,7 @@ def by_oracle(seed):
     yield "xmr", monero.IntegratedAddress(seed[:8])
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=15)
 @given(st.binary(min_size=32, max_size=64))
 def test_d4_addresses_of_another_implementation_are_accepted(seed):
     for network, address in by_oracle(seed):

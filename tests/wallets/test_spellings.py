@@ -105,7 +105,7 @@ WRITERS = {
 }
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.binary(min_size=32, max_size=32).filter(lambda number: any(number[:16])))
 def test_g33_any_address_is_one_in_all_its_spellings(number):
     for network, write in WRITERS.items():
