@@ -31,6 +31,7 @@ INSTALLED_APPS = [
     "simple_history",
     "config",
     "payouts.engine",
+    "payouts.portal",
     "payouts",
     "payouts.controls",
     "payouts.gateway",

@@ -84,6 +84,9 @@ ROLES: dict[str, list[str]] = {
         "auth.add_user",
         "auth.change_user",
         "auth.view_group",
+        "payouts_portal.view_apikey",
+        "payouts_portal.issue_apikey",
+        "wallets.view_client",
     ],
     # Answers clients: sees neither balances nor warnings, policy or exports.
     "Support": [
@@ -111,6 +114,7 @@ ROLES: dict[str, list[str]] = {
         "payouts_gateway.view_balance",
         "auth.view_user",
         "auth.view_group",
+        "payouts_portal.view_apikey",
     ],
 }
 
