@@ -168,6 +168,10 @@ def refusal_in(exc: Exception) -> Refusal | None:
     return None
 
 
+def is_of_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
 def not_found(request: HttpRequest, *_args: Any, **_kwargs: Any) -> JsonResponse:
     """Answer any address under /api/ that is none."""
     return as_json(Refusal(PortalCode.NOT_FOUND))

@@ -34,8 +34,10 @@ def test_two_clients_may_have_one_name(portal):
 
 @pytest.mark.parametrize(
     "asked",
-    [{}, {"name": ""}, {"name": 5}, {"name": "A\u202eB"}, {"name": "A", "email": "x"}]
-    + [{"name": "A", "language": "xx-nothing"}, {"name": "A", "active": "maybe"}],
+    [
+        *[{}, {"name": ""}, {"name": 5}, {"name": "A\u202eB"}, {"name": "A", "email": "x"}],
+        *[{"name": "A", "language": "xx-nothing"}, {"name": "A", "active": "maybe"}],
+    ],
 )
 def test_a_client_that_cannot_be_is_not_added(portal, asked):
     answer = portal.put("clients/K-7/", asked)

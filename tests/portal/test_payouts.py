@@ -135,8 +135,10 @@ def test_a_refused_request_leaves_no_key_so_that_it_can_be_mended(portal, body):
 
 @pytest.mark.parametrize(
     "amount",
-    ["NaN", "Infinity", "-1", "0", "-0", "1e3", "1_000", "٣", "1,5", "1" * 40, "0.123456789"]
-    + [1.5, 5, True, None, [], {}, ""],
+    [
+        *["NaN", "Infinity", "-1", "0", "-0", "1e3", "1_000", "٣", "1,5", "1" * 40, "0.123456789"],
+        *[1.5, 5, True, None, [], {}, ""],
+    ],
 )
 def test_d1_only_plain_digits_in_a_string_are_an_amount(portal, body, amount):
     answer = portal.post("payouts/", body | {"amount": amount}, key="1")
@@ -352,6 +354,44 @@ def test_a_method_that_is_none_is_answered_in_json(portal):
     answer = portal.put("payouts/", {})
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer["Allow"]
+
+
+def test_what_breaks_is_answered_in_json_and_leaves_no_key(portal, body, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("desk_secret")
+
+    portal.client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr("payouts.portal.views.detail", broken)
+        answer = portal.post("payouts/", body, key="1")
+    assert (answer.status_code, answer.json()["code"]) == (500, "server_error")
+    assert "desk_secret" not in answer.content.decode()
+    assert not Payout.objects.exists()
+    assert not ApiAnswer.objects.exists()
+    assert portal.post("payouts/", body, key="1").status_code == 201
+
+
+@pytest.mark.parametrize("place", ["take_turn", "fingerprint"])
+def test_a_request_that_breaks_anywhere_can_be_repeated(portal, body, monkeypatch, place):
+    portal.client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(f"payouts.portal.idempotent.{place}", None)
+        assert portal.post("payouts/", body, key="1").status_code == 500
+    assert not Payout.objects.exists()
+    assert portal.post("payouts/", body, key="1").status_code == 201
+
+
+def test_a_request_has_an_id(portal):
+    assert portal.get("payouts/")["X-Request-Id"]
+    headers = portal.headers(**{"X-Request-Id": "trace-1"})
+    assert portal.client.get("/api/v1/payouts/", headers=headers)["X-Request-Id"] == "trace-1"
+    headers = portal.headers(**{"X-Request-Id": "a b"})
+    assert portal.client.get("/api/v1/payouts/", headers=headers)["X-Request-Id"] != "a b"
+
+
+def test_e7_a_nul_in_an_address_is_refused_in_json(client):
+    answer = client.get("/api/v1/payouts/?reference=%00")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
 
 
 def test_an_installation_is_named_nowhere(portal, body):
