@@ -39,6 +39,12 @@ class PortalCode(Code):
     UNKNOWN_MEMBER = "unknown_member", _("There is no such member.")
     PAGE_SIZE = "page_size", _("A page has 1 to %(most)d entries.")
     CURSOR = "cursor", _("This is no cursor of a page: take “next” as it is.")
+    FEED_RENEWED = (
+        "feed_renewed",
+        _(
+            "The desk was restored since: read all clients' payouts anew, then the feed from its start."
+        ),
+    )
     UNKNOWN_FILTER = "unknown_filter", _("There is no such filter.")
     MEMBER = "member", _("%(why)s")
     THROTTLED = "throttled", _("Too many requests. Ask again in %(seconds)d s.")

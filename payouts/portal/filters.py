@@ -107,7 +107,7 @@ class Pages(CursorPagination):
     def of(
         self, rows: QuerySet[Row], view: APIView, shape: Callable[[Row], dict[str, Any]]
     ) -> Response:
-        self.refuse_size(view.request.query_params.get(self.page_size_query_param))
+        self.size(view.request.query_params.get(self.page_size_query_param))
         refuse_cursor(view.request.query_params.get(self.cursor_query_param))
         try:
             page = self.paginate_queryset(rows, view.request, view)
@@ -115,11 +115,16 @@ class Pages(CursorPagination):
             raise Invalid([("cursor", Refusal(PortalCode.CURSOR))]) from exc
         return self.get_paginated_response([shape(row) for row in page or []])
 
-    def refuse_size(self, text: str | None) -> None:
-        is_fit = text is None or (text.isascii() and text.isdecimal() and len(text) <= 3)
-        if not is_fit or (text and not 1 <= int(text) <= self.max_page_size):
-            refusal = Refusal(PortalCode.PAGE_SIZE, most=self.max_page_size)
-            raise Invalid([(self.page_size_query_param, refusal)])
+    @classmethod
+    def size(cls, text: str | None) -> int:
+        """Return how many rows are asked for. Raises Invalid for what is no such number."""
+        if text is None:
+            return cls.page_size
+        is_number = text.isascii() and text.isdecimal() and len(text) <= 3
+        if is_number and 1 <= int(text) <= cls.max_page_size:
+            return int(text)
+        refusal = Refusal(PortalCode.PAGE_SIZE, most=cls.max_page_size)
+        raise Invalid([(cls.page_size_query_param, refusal)])
 
 
 def refuse_cursor(text: str | None) -> None:

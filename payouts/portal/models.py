@@ -2,6 +2,7 @@
 
 from datetime import datetime
 from ipaddress import ip_address, ip_network
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
@@ -9,7 +10,9 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit import clock
+from audit.codes import CodeField
 from audit.texts import one_line
+from payouts.client_sentences import ClientStatus
 from payouts.models import Payout
 from wallets.models import Client
 
@@ -23,6 +26,7 @@ class Scope(models.TextChoices):
     PAYOUTS_READ = "payouts:read", _("see payouts")
     PAYOUTS_REQUEST = "payouts:request", _("ask for payouts")
     PAYOUTS_CANCEL = "payouts:cancel", _("cancel payouts that were not sent")
+    EVENTS_READ = "events:read", _("follow what changes")
 
 
 OF_PORTAL = {Scope.CLIENTS_WRITE}  # never of a client's own key
@@ -124,3 +128,54 @@ class ApiAnswer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status}"
+
+
+class Feed(models.Model):
+    """The one feed of what changed. Its numbers begin anew with each epoch, which a restore starts:
+    what was numbered after the backup is lost, and its numbers are given out again."""
+
+    epoch = models.UUIDField(default=uuid4)
+    last_number = models.PositiveBigIntegerField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.CheckConstraint(name="one_feed", condition=Q(id=1))]
+
+    def __str__(self) -> str:
+        return str(self.epoch)
+
+
+class UnfedEvent(models.Model):
+    """An event of a payout that the feed has not taken up yet. A trigger writes it with the event,
+    so that both are committed together, whoever writes."""
+
+    event_id = models.PositiveBigIntegerField(primary_key=True)
+    payout = models.ForeignKey(
+        Payout, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.event_id)
+
+
+class FeedEvent(models.Model):
+    """A payout stands elsewhere for its client. Numbers have no gaps, and are given to what is
+    committed: a reader who has seen one has seen all before it."""
+
+    number = models.PositiveBigIntegerField(primary_key=True)
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, db_index=False, related_name="+")
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, related_name="+")
+    status = models.CharField(max_length=10, choices=ClientStatus)
+    code = CodeField()
+    at = models.DateTimeField()
+    data = models.TextField()  # what the client is shown, as JSON
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["client", "number"], name="feed_of_client")]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.payout} {self.status}"

@@ -60,6 +60,8 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.CLIENT_ABSENT: HTTPStatus.BAD_REQUEST,
     PortalCode.CLIENT_NOT_YOURS: HTTPStatus.BAD_REQUEST,
     PortalCode.KEY_IN_URL: HTTPStatus.BAD_REQUEST,
+    PortalCode.CURSOR: HTTPStatus.BAD_REQUEST,
+    PortalCode.FEED_RENEWED: HTTPStatus.GONE,
     PortalCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
     PortalCode.METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
     PortalCode.THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,

@@ -12,6 +12,7 @@ urlpatterns = [
     path(
         "v1/wallets/<uuid:wallet_id>/archive/", views.ArchiveWallet.as_view(), name="archive_wallet"
     ),
+    path("v1/events/", views.Events.as_view(), name="events"),
     path("v1/payouts/estimate/", views.Estimate.as_view(), name="estimate"),
     path("v1/payouts/", views.Payouts.as_view(), name="payouts"),
     path("v1/payouts/<uuid:payout_id>/", views.OnePayout.as_view(), name="payout"),

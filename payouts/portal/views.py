@@ -19,7 +19,7 @@ from audit.refusals import Refused
 from payouts import idempotency, operations
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Attempt, Discrepancy, Origin, Payout, PayoutQuerySet
-from payouts.portal import shapes
+from payouts.portal import feed, shapes
 from payouts.portal.access import Caller, KeyAuthentication
 from payouts.portal.bodies import StrictJson
 from payouts.portal.codes import PortalCode
@@ -238,6 +238,16 @@ class CancelPayout(PortalView):
             if outcome.refusal:
                 raise Refused.by(outcome.refusal)
         return Response(detail(self.own, payout_id))
+
+
+class Events(PortalView):
+    scopes = {"GET": Scope.EVENTS_READ}
+    filters = frozenset({"after", "page_size"})
+
+    def get(self, request: Request) -> Response:
+        """What changed after a cursor: of one client, or of all for a portal that names none."""
+        size = Pages.size(request.query_params.get("page_size"))
+        return Response(feed.page(request.query_params.get("after"), size, self.caller.client))
 
 
 # What is shown of payouts
