@@ -42,7 +42,7 @@ class PortalCode(Code):
     FEED_RENEWED = (
         "feed_renewed",
         _(
-            "The desk was restored since: read all clients' payouts anew, then the feed from its start."
+            "The desk was restored since: read all payouts anew, then the feed from its start."
         ),
     )
     UNKNOWN_FILTER = "unknown_filter", _("There is no such filter.")

@@ -86,7 +86,6 @@ ROLES: dict[str, list[str]] = {
         "auth.view_group",
         "payouts_portal.view_apikey",
         "payouts_portal.issue_apikey",
-        "wallets.view_client",
     ],
     # Answers clients: sees neither balances nor warnings, policy or exports.
     "Support": [

@@ -3,11 +3,7 @@ from importlib import import_module
 from django.db import migrations
 
 GIVEN = {
-    "User manager": [
-        "payouts_portal.view_apikey",
-        "payouts_portal.issue_apikey",
-        "wallets.view_client",
-    ],
+    "User manager": ["payouts_portal.view_apikey", "payouts_portal.issue_apikey"],
     "Auditor": ["payouts_portal.view_apikey"],
 }
 permissions_by_name = import_module("payouts.staff.migrations.0010_support").permissions_by_name
