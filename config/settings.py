@@ -31,8 +31,8 @@ INSTALLED_APPS = [
     "simple_history",
     "config",
     "payouts.engine",
-    "payouts.portal",
     "payouts",
+    "payouts.portal",
     "payouts.controls",
     "payouts.gateway",
     "payouts.staff",
@@ -107,6 +107,8 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(env.value("DATABASE_URL"))}
+
+CACHES = {"default": env.value("CACHE_URL")}
 
 DOCUMENTS_FOLDER = env.value("DOCUMENTS_FOLDER")
 INSTALLATION = env.value("INSTALLATION")

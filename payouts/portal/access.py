@@ -9,6 +9,7 @@ from rest_framework.request import Request
 
 from audit.actor import Actor
 from audit.refusals import Refused
+from payouts.portal import throttle
 from payouts.portal.codes import PortalCode
 from payouts.portal.keys import MARK, key_shown
 from payouts.portal.models import ApiKey, Scope
@@ -53,7 +54,13 @@ class KeyAuthentication(BaseAuthentication):
         scheme, _blank, text = request.headers.get("Authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not text.strip():
             raise Refused(PortalCode.KEY_ABSENT)
-        key = key_shown(text.strip(), request.META["REMOTE_ADDR"])
+        address = request.META["REMOTE_ADDR"]
+        throttle.refuse_guesser(address)
+        try:
+            key = key_shown(text.strip(), address)
+        except Refused:
+            throttle.count_wrong_key(address)
+            raise
         return AnonymousUser(), Caller(key, client_of(key, request.headers.get(FOR_CLIENT)))
 
 

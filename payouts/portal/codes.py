@@ -41,9 +41,7 @@ class PortalCode(Code):
     CURSOR = "cursor", _("This is no cursor of a page: take “next” as it is.")
     FEED_RENEWED = (
         "feed_renewed",
-        _(
-            "The desk was restored since: read all payouts anew, then the feed from its start."
-        ),
+        _("The desk was restored since: read all payouts anew, then the feed from its start."),
     )
     UNKNOWN_FILTER = "unknown_filter", _("There is no such filter.")
     MEMBER = "member", _("%(why)s")

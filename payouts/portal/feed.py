@@ -39,14 +39,14 @@ class FeedJob(Job):
     def __init__(self, _client: Any, _account: Any, _threads: int) -> None:
         self.threads = 1
 
-    def claim(self, _limit: int) -> Claimed[None]:
-        return Claimed([None] if UnfedEvent.objects.exists() else [])
+    def claim(self, _limit: int) -> Claimed[int]:
+        return Claimed([CHUNK] if UnfedEvent.objects.exists() else [])
 
-    def call(self, item: None) -> None:
-        return item
+    def call(self, count: int) -> int:
+        return count
 
-    def record(self, _results: Sequence[None]) -> None:
-        take_up()
+    def record(self, counts: Sequence[int]) -> None:
+        take_up(sum(counts))
 
 
 def feed() -> Feed:

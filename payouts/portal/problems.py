@@ -125,6 +125,8 @@ def respond(exc: Exception, context: dict[str, Any]) -> Response | None:
     if (refusal := refusal_in(exc)) is None:
         return None
     response = responded(refusal, **({"field": exc.field} if isinstance(exc, AboutMember) else {}))
+    if refusal.code == PortalCode.THROTTLED:
+        response["Retry-After"] = str(refusal.facts["seconds"])
     if isinstance(exc, exceptions.MethodNotAllowed):
         response["Allow"] = ", ".join(context["view"].allowed_methods)
     return response

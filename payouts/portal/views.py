@@ -19,7 +19,7 @@ from audit.refusals import Refused
 from payouts import idempotency, operations
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Attempt, Discrepancy, Origin, Payout, PayoutQuerySet
-from payouts.portal import feed, shapes
+from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
 from payouts.portal.bodies import StrictJson
 from payouts.portal.codes import PortalCode
@@ -45,15 +45,24 @@ class PortalView(APIView):
     renderer_classes = [JSONRenderer]
     scopes: ClassVar[dict[str, Scope]] = {}
     filters: ClassVar[frozenset[str]] = frozenset()  # what its address may ask for
+    count: throttle.Count | None = None
 
     def get_exception_handler(self) -> Any:
         return respond
 
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
+        self.count = throttle.count_request(self.caller.key.prefix)
         if scope := self.scopes.get(request.method or ""):
             self.caller.require(scope)
         refuse_unknown(request.query_params, self.filters)
+
+    def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
+        response = super().finalize_response(*args, **kwargs)
+        if self.count is not None:
+            for name, value in self.count.headers.items():
+                response[name] = value
+        return response
 
     @property
     def caller(self) -> Caller:

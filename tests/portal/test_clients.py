@@ -122,7 +122,7 @@ def test_a_wallet_is_archived_for_good(portal, wallet):
     assert (again.status_code, again.json()) == (200, first.json())
 
 
-def test_g69_that_another_client_has_an_address_is_not_told(portal):
+def test_g69_that_another_client_has_an_address_is_not_shown(portal):
     other = WalletFactory(address=ADDRESS, client__external_id="K-2")
     answer = portal.post("wallets/", {"network": "tron", "address": ADDRESS}, key="1")
     assert answer.status_code == 201

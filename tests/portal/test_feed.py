@@ -69,7 +69,7 @@ def test_what_changed_is_read_in_order_and_once(portal, wallet):
     assert last["type"] == "payout.requested"
 
 
-def test_what_changes_nothing_for_the_client_is_not_told(portal, wallet):
+def test_what_changes_nothing_for_the_client_is_left_out(portal, wallet):
     payout = ask(portal, wallet, "1")
     feed.take_up()
     before = FeedEvent.objects.count()

@@ -235,7 +235,7 @@ def test_g69_a_hold_and_its_reason_read_being_reviewed(portal, body):
 # Each client's alone
 
 
-def test_e1_i16_nothing_of_another_client_is_found_or_told_from_what_does_not_exist(
+def test_e1_i16_nothing_of_another_client_is_found_or_differs_from_what_does_not_exist(
     portal, own_key
 ):
     other = WalletFactory(client__external_id="K-2")
