@@ -139,6 +139,8 @@ class DeskEvent(Event):
         ADD_DOCUMENT = "add_document", _("Document added")
         ADD_CATEGORY = "add_category", _("Category added")
         CHANGE_CATEGORY = "change_category", _("Category changed")
+        ISSUE_KEY = "issue_key", _("API key issued")
+        REVOKE_KEY = "revoke_key", _("API key revoked")
 
     objects = DeskEventQuerySet.as_manager()
 

@@ -177,6 +177,7 @@ def time_zone(name: str, default: str) -> str:
 ENCODE = "in a user or password write / ? # @ % as %2F %3F %23 %40 %25"
 BROKERS = ["redis", "rediss", "redis+socket", "sentinel", "amqp", "amqps", "pyamqp", "sqs"]
 BROKERS += ["memory"]
+CACHES = ["redis", "rediss"]
 POSTGRES = ["postgres", "postgresql", "pgsql", "psql"]
 
 
@@ -200,6 +201,15 @@ def broker(name: str, default: str) -> str:
     for each in value.split(";") if value else []:
         url_of(name, each, BROKERS)
     return value
+
+
+def cache(name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings of a cache: Redis, or the memory of each process."""
+    url = text(name, default)
+    if not url:
+        return {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}
+    url_of(name, url, CACHES)
+    return {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": url}
 
 
 def database(name: str, default: str) -> dict[str, Any]:
@@ -339,6 +349,12 @@ VARIABLES = {
             broker,
             "",
             "Where Celery workers find their work: Redis, RabbitMQ or SQS. Empty is none.",
+        ),
+        Variable(
+            "CACHE_URL",
+            cache,
+            "",
+            "Where all processes count the requests of the API together: Redis. Empty is none.",
         ),
         Variable("TIME_ZONE", time_zone, "UTC", "The time zone of all pages."),
         Variable(

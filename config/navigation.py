@@ -144,6 +144,12 @@ NAVIGATION: list[dict[str, Any]] = [
                 "admin:auth_group_changelist",
                 "auth.view_group",
             ),
+            link(
+                gettext_lazy("API keys"),
+                "key",
+                "admin:payouts_portal_apikey_changelist",
+                "payouts_portal.view_apikey",
+            ),
         ],
     },
 ]

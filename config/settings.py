@@ -32,6 +32,7 @@ INSTALLED_APPS = [
     "config",
     "payouts.engine",
     "payouts",
+    "payouts.portal",
     "payouts.controls",
     "payouts.gateway",
     "payouts.staff",
@@ -43,6 +44,7 @@ INSTALLED_APPS = [
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
+    "config.middleware.name_requests",
     "config.middleware.refuse_nul",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
@@ -105,6 +107,8 @@ def database(url: dict[str, Any]) -> dict[str, Any]:
 
 
 DATABASES = {"default": database(env.value("DATABASE_URL"))}
+
+CACHES = {"default": env.value("CACHE_URL")}
 
 DOCUMENTS_FOLDER = env.value("DOCUMENTS_FOLDER")
 INSTALLATION = env.value("INSTALLATION")

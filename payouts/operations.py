@@ -37,6 +37,7 @@ from payouts.models import (
     Effective,
     EventType,
     MakerRole,
+    Origin,
     Payout,
     PayoutEvent,
     PayoutStatus,
@@ -226,7 +227,7 @@ class Cancel(PayoutOperation[CancelFacts]):
         return CancelFacts(with_open_calls(rows), with_calls(rows), at_heleket)
 
     def refusal(self, row: Payout, facts: CancelFacts, actor: Actor) -> Refusal | None:
-        if not actor.may("payouts.cancel_payout") and row.requested_by_id != actor.person_id:
+        if not (actor.may("payouts.cancel_payout") or is_own(row, actor)):
             return refusal_of_stopped(row) or Refusal(PayoutCode.NOT_YOURS)
         if attempt := facts.at_heleket.get(row.pk):
             return refusal_of_stopped(row) or at_heleket(attempt)
@@ -244,6 +245,13 @@ class Cancel(PayoutOperation[CancelFacts]):
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
         void_approvals(rows, EventType.CANCEL)
         ask_about_calls(rows)
+
+
+def is_own(payout: Payout, actor: Actor) -> bool:
+    """Whether who acts has asked for the payout: a person, or a client by any of its keys."""
+    if actor.api_key_id is not None:
+        return (payout.origin, payout.client_id) == (Origin.API, actor.client_id)
+    return payout.requested_by_id == actor.person_id
 
 
 def at_heleket(attempt: Attempt) -> Refusal:
@@ -412,7 +420,7 @@ class Edit(PayoutOperation[None]):
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
         void_approvals(rows, EventType.EDIT)
-        makers = [(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]
+        makers = [(actor.person_id, MakerRole.EDITED), (self.wallet.maker_id, MakerRole.WALLET)]
         for payout in rows:
             add_makers(payout, makers)
 

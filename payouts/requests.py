@@ -48,7 +48,7 @@ def request_payout(
     `makers` are those besides the actor: ids of people with their roles. Raises Refused, also when
     the key was used for other content.
     """
-    if actor.person:
+    if not actor.is_system:
         actor.require("payouts.add_payout")
     now, key = clock.now(), idempotency.checked(idempotency_key, origin)
     payout = Payout(
@@ -79,8 +79,9 @@ def request_payout(
     if refusal:
         raise Refused.by(refusal)
     all_makers = {
-        (wallet.added_by_id, MakerRole.WALLET),
+        (wallet.maker_id, MakerRole.WALLET),
         (actor.person_id, MakerRole.REQUESTED),
+        (actor.issuer_id, MakerRole.KEY),
         *makers,
     }
     change = Change(payout)

@@ -1,5 +1,6 @@
 """Who is paid and where: clients, their wallets, and what Heleket can pay at what price."""
 
+import uuid
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -213,6 +214,7 @@ class Wallet(ReadAgain, Historied):
 
     DESTINATION = ("client_id", "network", "address", "memo")
 
+    public_id = models.UUIDField(default=uuid.uuid4, unique=True, editable=False)
     client = models.ForeignKey(
         Client,
         on_delete=models.PROTECT,
@@ -261,6 +263,14 @@ class Wallet(ReadAgain, Historied):
         related_name="+",
         verbose_name=gettext_lazy("added by"),
     )
+    key_issuer = models.ForeignKey(  # who gave out the API key that added it
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        editable=False,
+        related_name="+",
+        verbose_name=gettext_lazy("API key issued by"),
+    )
     approved_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -274,7 +284,7 @@ class Wallet(ReadAgain, Historied):
     last_event = models.PositiveIntegerField(default=0, editable=False)
 
     objects = WalletQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["last_event"])
+    history = HistoricalRecords(excluded_fields=["last_event", "public_id"])
 
     class Meta:
         verbose_name = gettext_lazy("wallet")
@@ -308,6 +318,11 @@ class Wallet(ReadAgain, Historied):
         if not self._state.adding:
             self._refuse_another_destination()
         super().save(*args, **kwargs)
+
+    @property
+    def maker_id(self) -> int | None:
+        """The person who added it, or who gave out the API key that did: who else approves it."""
+        return self.added_by_id or self.key_issuer_id
 
     @property
     def loss(self) -> str:

@@ -93,7 +93,7 @@ class Approve(WalletOperation[SameAddress]):
         return SameAddress(rows)
 
     def refusal(self, row: Wallet, facts: SameAddress, actor: Actor) -> Refusal | None:
-        if row.added_by_id == actor.person_id:
+        if row.maker_id == actor.person_id:
             return Refusal(WalletCode.WALLET_ADDED_BY_YOU)
         if not row.client.is_active:
             return Refusal(WalletCode.CLIENT_CLOSED)

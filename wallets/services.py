@@ -64,6 +64,21 @@ def add_client(
     return _store(client, lambda: bulk_create_with_history([client], Client, default_user=person))
 
 
+@transaction.atomic
+def change_client(client_id: int, *, actor: Actor, **values: str) -> Client:
+    """Give a client another name, mail or language; what is the same already stays as it is.
+
+    Raises Refused."""
+    actor.require("wallets.change_client")
+    client = Client.objects.select_for_update().get(pk=client_id)
+    changed = [name for name, value in values.items() if getattr(client, name) != value]
+    for name in changed:
+        setattr(client, name, values[name])
+    if changed:
+        _store(client, client.save)
+    return client
+
+
 def refusal_of_name(client: Client) -> Refusal | None:
     """Name the clients that this one may be taken for."""
     names = ", ".join(str(each) for each in client.alike()[:ALIKE_SHOWN])
@@ -141,6 +156,7 @@ def add_wallet(
         label=label,
         preferred_currency=preferred_currency,
         added_by=actor.person,
+        key_issuer_id=actor.issuer_id,
     )
     if wallet.doubt and not is_certain:
         raise InvalidAddress(wallet.doubt)

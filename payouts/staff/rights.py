@@ -34,6 +34,7 @@ ACTS = {
     "wallets.change_wallet": gettext_lazy("label and archive wallets"),
     "wallets.approve_wallet": gettext_lazy("approve wallets that others added"),
     "wallets.freeze_wallet": gettext_lazy("freeze and release wallets"),
+    "payouts_portal.issue_apikey": gettext_lazy("issue and revoke API keys"),
     "auth.add_user": gettext_lazy("add people"),
     "auth.change_user": gettext_lazy("change and stop people"),
     "auth.delete_user": gettext_lazy("delete people (which the desk never does)"),
@@ -58,6 +59,7 @@ SIGHTS = {
     "payouts_gateway.view_pause": gettext_lazy("the pauses of Heleket"),
     "payouts.view_webhookdelivery": gettext_lazy("webhooks"),
     "audit.view_deskevent": gettext_lazy("desk events"),
+    "payouts_portal.view_apikey": gettext_lazy("API keys"),
     "auth.view_user": gettext_lazy("people"),
     "auth.view_group": gettext_lazy("roles"),
 }

@@ -84,6 +84,8 @@ ROLES: dict[str, list[str]] = {
         "auth.add_user",
         "auth.change_user",
         "auth.view_group",
+        "payouts_portal.view_apikey",
+        "payouts_portal.issue_apikey",
     ],
     # Answers clients: sees neither balances nor warnings, policy or exports.
     "Support": [
@@ -111,6 +113,7 @@ ROLES: dict[str, list[str]] = {
         "payouts_gateway.view_balance",
         "auth.view_user",
         "auth.view_group",
+        "payouts_portal.view_apikey",
     ],
 }
 

@@ -115,6 +115,8 @@ def url(password, rest="127.0.0.1:5432/desk", scheme="postgres"):
         ("DATABASE_URL", url(SECRET, "127.0.0.1:port/desk")),
         ("DATABASE_URL", url(SECRET, "127.0.0.1:70000/desk")),
         ("DATABASE_URL", url(SECRET, "[::1/desk")),
+        ("CACHE_URL", SECRET),
+        ("CACHE_URL", url(f"{SECRET}/x", "127.0.0.1:6379/0", "redis")),
         ("CELERY_BROKER_URL", SECRET),
         ("CELERY_BROKER_URL", url(f"{SECRET}/x", "127.0.0.1:6379/0", "redis")),
         ("CELERY_BROKER_URL", url(f"1#{SECRET}", "127.0.0.1:5672//", "amqp")),

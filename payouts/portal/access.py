@@ -1,0 +1,83 @@
+"""Who asks: an API key, and the client that it acts for."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.auth.models import AnonymousUser
+from rest_framework.authentication import BaseAuthentication
+from rest_framework.request import Request
+
+from audit.actor import Actor
+from audit.refusals import Refused
+from payouts.portal import throttle
+from payouts.portal.codes import PortalCode
+from payouts.portal.keys import MARK, key_shown
+from payouts.portal.models import ApiKey, Scope
+from wallets.models import Client
+
+FOR_CLIENT = "Desk-Client"
+
+
+@dataclass(frozen=True)
+class Caller:
+    """A key that was shown, and the client that its request is about, if it named one."""
+
+    key: ApiKey
+    client: Client | None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor.key(
+            self.key.pk,
+            client_id=self.client.pk if self.client else None,
+            rights=self.key.rights,
+            issuer_id=self.key.issued_by_id,
+        )
+
+    @property
+    def own(self) -> Client:
+        """The client that it acts for. Raises Refused without one."""
+        if self.client is None:
+            raise Refused(PortalCode.CLIENT_ABSENT)
+        return self.client
+
+    def require(self, scope: Scope) -> None:
+        if scope not in self.key.scopes:
+            raise Refused(PortalCode.SCOPE_MISSING, scope=scope)
+
+
+class KeyAuthentication(BaseAuthentication):
+    """`Authorization: Bearer desk_…`, and `Desk-Client` with a key of the portal's own."""
+
+    def authenticate(self, request: Request) -> tuple[Any, Caller]:
+        refuse_key_in_url(request)
+        scheme, _blank, text = request.headers.get("Authorization", "").partition(" ")
+        if scheme.lower() != "bearer" or not text.strip():
+            raise Refused(PortalCode.KEY_ABSENT)
+        address = request.META["REMOTE_ADDR"]
+        throttle.refuse_guesser(address)
+        try:
+            key = key_shown(text.strip(), address)
+        except Refused:
+            throttle.count_wrong_key(address)
+            raise
+        return AnonymousUser(), Caller(key, client_of(key, request.headers.get(FOR_CLIENT)))
+
+
+def refuse_key_in_url(request: Request) -> None:
+    if MARK in request.META.get("QUERY_STRING", "") or MARK in request.path:
+        raise Refused(PortalCode.KEY_IN_URL)
+
+
+def client_of(key: ApiKey, named: str | None) -> Client | None:
+    """Return whom a key acts for. Raises Refused for a name that it cannot act for."""
+    if key.client is not None:
+        if named is not None:
+            raise Refused(PortalCode.CLIENT_NOT_YOURS)
+        return key.client
+    if named is None:
+        return None
+    client = Client.objects.filter(external_id=named).first()
+    if client is None:
+        raise Refused(PortalCode.NOT_FOUND)
+    return client

@@ -1,0 +1,126 @@
+"""Reading what the portal sends: JSON that means one thing, and members that are known."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import IO, Any
+
+from django.http.request import RawPostDataException
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+from rest_framework import serializers
+from rest_framework.parsers import BaseParser
+
+from audit.refusals import Refusal, Refused
+from payouts.portal.codes import PortalCode
+from payouts.portal.problems import Invalid
+from wallets.amounts import InvalidAmount, format_amount, parse_amount
+
+LARGEST = 64 * 1024  # bytes; a request has a few hundred
+
+
+class StrictJson(BaseParser):
+    """One object, each member once, text that can be stored."""
+
+    media_type = "application/json"
+
+    def parse(self, stream: IO[bytes], media_type: Any = None, parser_context: Any = None) -> Any:
+        try:
+            raw = stream.read(LARGEST + 1)
+        except RawPostDataException as exc:
+            raise Refused(PortalCode.TOO_LARGE, kilobytes=LARGEST // 1024) from exc
+        if len(raw) > LARGEST:
+            raise Refused(PortalCode.TOO_LARGE, kilobytes=LARGEST // 1024)
+        try:
+            found = json.loads(raw.decode(), object_pairs_hook=once, parse_constant=refuse_constant)
+            json.dumps(found, ensure_ascii=False).encode()
+        except RecursionError as exc:
+            raise Refused(PortalCode.TOO_DEEP) from exc
+        except ValueError as exc:
+            raise Refused(PortalCode.UNREADABLE, why=str(exc).splitlines()[0]) from exc
+        if not isinstance(found, dict):
+            raise Refused(PortalCode.UNREADABLE, why=_("it has to be an object"))
+        return found
+
+
+def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError(_("a member stands in it twice"))
+    return members
+
+
+def refuse_constant(name: str) -> Any:
+    raise ValueError(_("%s is no value of JSON") % name)
+
+
+class Text(serializers.CharField):
+    """A string, and nothing that could be read as one."""
+
+    def to_internal_value(self, data: Any) -> str:
+        if not isinstance(data, str):
+            self.fail("invalid")
+        return str(super().to_internal_value(data))
+
+
+class Amount(serializers.Field):
+    """An amount as a string of plain digits."""
+
+    def to_internal_value(self, data: Any) -> Decimal:
+        if not isinstance(data, str):
+            raise serializers.ValidationError(
+                _('Write the amount as a string of plain digits, like "1250" or "0.75".')
+            )
+        try:
+            return parse_amount(data)
+        except InvalidAmount as exc:
+            raise serializers.ValidationError(str(exc)) from exc
+
+    def to_representation(self, value: Decimal) -> str:
+        return format_amount(value)
+
+
+class Moment(serializers.Field):
+    """A moment in ISO 8601 with its offset from UTC."""
+
+    def to_internal_value(self, data: Any) -> datetime:
+        try:
+            moment = parse_datetime(data) if isinstance(data, str) else None
+        except ValueError:
+            moment = None
+        if moment is None or moment.tzinfo is None:
+            raise serializers.ValidationError(
+                _("Write a moment like 2026-01-31T09:00:00Z, with its offset.")
+            )
+        return moment
+
+    def to_representation(self, value: datetime) -> str:
+        return stamp(value)
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+class Asked(serializers.Serializer[Any]):
+    """What a request may say; a member that it does not know is refused by name."""
+
+    def to_internal_value(self, data: Any) -> Any:
+        if isinstance(data, Mapping) and (odd := sorted(data.keys() - self.fields.keys())):
+            raise Invalid([(name[:100], Refusal(PortalCode.UNKNOWN_MEMBER)) for name in odd[:20]])
+        return super().to_internal_value(data)
+
+    @classmethod
+    def read(cls, data: Any) -> dict[str, Any]:
+        """Return the members of a body. Raises Invalid, naming all that is wrong."""
+        asked = cls(data=data)
+        if asked.is_valid():
+            return dict(asked.validated_data)
+        raise Invalid(
+            [
+                (str(name), Refusal(PortalCode.MEMBER, why=str(message)))
+                for name, messages in asked.errors.items()
+                for message in messages
+            ]
+        )

@@ -1,0 +1,172 @@
+"""The feed: what changed for clients, in one order for every reader.
+
+Numbers that are drawn when a row is written become visible in another order, so that a reader who
+asks for what comes after the last one skips rows. Here a number is given afterwards, to events that
+are committed, in one transaction at a time.
+"""
+
+import binascii
+import json
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+from uuid import UUID, uuid4
+
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from audit import clock
+from audit.jobs import Claimed, Job
+from audit.refusals import Refused
+from payouts.client_sentences import STATUSES, code_for_client, txid_for_client
+from payouts.models import Discrepancy, Payout
+from payouts.portal.bodies import stamp
+from payouts.portal.codes import PortalCode
+from payouts.portal.models import Feed, FeedEvent, UnfedEvent
+from wallets.amounts import format_amount
+from wallets.models import Client
+
+CHUNK = 500
+
+
+class FeedJob(Job):
+    """Takes up what was committed, as long as there is anything."""
+
+    name: ClassVar[str] = "feed"
+    claims_ahead = False
+
+    def __init__(self, _client: Any, _account: Any, _threads: int) -> None:
+        self.threads = 1
+
+    def claim(self, _limit: int) -> Claimed[int]:
+        return Claimed([CHUNK] if UnfedEvent.objects.exists() else [])
+
+    def call(self, count: int) -> int:
+        return count
+
+    def record(self, counts: Sequence[int]) -> None:
+        take_up(sum(counts))
+
+
+def feed() -> Feed:
+    found, _is_new = Feed.objects.get_or_create(pk=1)
+    return found
+
+
+def renew_epoch() -> None:
+    """Begin anew after a restore: whoever goes on from a cursor of before is told to read all."""
+    with transaction.atomic():
+        feed()
+        Feed.objects.select_for_update().filter(pk=1).update(epoch=uuid4())
+
+
+def take_up(limit: int = CHUNK) -> int:
+    """Number what changed by the next `limit` events; return how many events those were."""
+    with transaction.atomic():
+        feed()
+        ours = Feed.objects.select_for_update().get(pk=1)
+        # In a statement after the one that locks: what the last holder took is gone from it.
+        unfed = list(UnfedEvent.objects.order_by("event_id")[:limit])
+        payouts = list(dict.fromkeys(each.payout_id for each in unfed))
+        news = [made for made in map(news_of, states_of(payouts)) if made is not None]
+        for number, made in enumerate(news, ours.last_number + 1):
+            made.number = number
+        FeedEvent.objects.bulk_create(news)
+        Feed.objects.filter(pk=1).update(last_number=ours.last_number + len(news))
+        UnfedEvent.objects.filter(pk__in=[each.pk for each in unfed]).delete()
+    return len(unfed)
+
+
+@dataclass(frozen=True)
+class State:
+    """A payout as it stands, and what the feed said of it last."""
+
+    payout: Payout
+    differs: bool
+    said: tuple[str, str]
+
+
+def states_of(payouts: Sequence[UUID]) -> list[State]:
+    standing = Discrepancy.objects.standing().filter(payout=OuterRef("pk"))
+    rows: Any = Payout.objects.filter(pk__in=payouts).annotate(differs=Exists(standing))
+    found = {row.pk: row for row in rows.prefetch_related("attempts")}
+    said: dict[UUID, tuple[str, str]] = {}
+    for each in FeedEvent.objects.filter(payout__in=payouts).order_by("number"):
+        said[each.payout_id] = (each.status, each.code)
+    return [State(found[pk], found[pk].differs, said.get(pk, ("", ""))) for pk in payouts]
+
+
+def news_of(state: State) -> FeedEvent | None:
+    payout = state.payout
+    code = code_for_client(payout, differs=state.differs)
+    if (STATUSES[code], code) == state.said:
+        return None
+    data = {
+        "payout": str(payout.pk),
+        "number": str(payout),
+        "status": str(STATUSES[code]),
+        "code": str(code),
+        "currency": payout.currency,
+        "amount": format_amount(payout.amount),
+        "reference": payout.reference,
+        "txid": txid_for_client(payout, code) or None,
+    }
+    return FeedEvent(
+        client_id=payout.client_id,
+        payout=payout,
+        status=STATUSES[code],
+        code=code,
+        at=clock.now(),
+        data=json.dumps(data),
+    )
+
+
+# Reading it
+
+
+def page(after: str | None, size: int, client: Client | None) -> dict[str, Any]:
+    """Return what came after a cursor, of one client or of all, and the cursor to go on from.
+
+    Raises Refused for what is no cursor, and for one of another epoch.
+    """
+    ours = feed()
+    start = read_cursor(after, ours) if after else 0
+    rows = FeedEvent.objects.filter(number__gt=start).order_by("number")
+    if client is not None:
+        rows = rows.filter(client=client)
+    found = list(rows.select_related("client")[: size + 1])
+    shown = found[:size]
+    # Nothing of this client up to the end: go on from there, and not through all of it again.
+    end = shown[-1].number if shown else max(start, ours.last_number)
+    return {
+        "results": [shape(each, ours) for each in shown],
+        "next": write_cursor(end, ours),
+        "has_more": len(found) > size,
+    }
+
+
+def shape(event: FeedEvent, ours: Feed) -> dict[str, Any]:
+    return {
+        "id": f"evt_{ours.epoch.hex[:12]}_{event.number}",
+        "type": f"payout.{event.status}",
+        "client": event.client.external_id,
+        "at": stamp(event.at),
+        "data": json.loads(event.data),
+    }
+
+
+def write_cursor(number: int, ours: Feed) -> str:
+    return urlsafe_b64encode(f"{ours.epoch.hex}:{number}".encode()).decode().rstrip("=")
+
+
+def read_cursor(text: str, ours: Feed) -> int:
+    try:
+        padded = text + "=" * (-len(text) % 4)
+        epoch, _colon, number = urlsafe_b64decode(padded.encode()).decode().partition(":")
+        is_ours, place = UUID(epoch) == ours.epoch, int(number)
+    except (ValueError, binascii.Error) as exc:
+        raise Refused(PortalCode.CURSOR) from exc
+    if not is_ours or place > ours.last_number:
+        raise Refused(PortalCode.FEED_RENEWED)
+    return place

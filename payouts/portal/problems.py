@@ -1,0 +1,186 @@
+"""Refusals of the API, as RFC 9457 has them: a code, a sentence and the member that it is about.
+
+What the core refuses is said with its own code and sentence where that names nothing of the desk
+(`AS_IT_IS`), by another one where a client is to know something of it (`INSTEAD`), and else only as
+“not possible now”.
+"""
+
+import logging
+from http import HTTPStatus
+from typing import Any
+
+from django.http import Http404, HttpRequest, JsonResponse
+from django.utils.translation import gettext as _
+from rest_framework import exceptions
+from rest_framework.response import Response
+from rest_framework.views import set_rollback
+
+from audit.codes import AuditCode, Code
+from audit.refusals import NotAllowed, Refusal, Refused
+from payouts.codes import PayoutCode
+from payouts.portal.codes import PortalCode
+from wallets.codes import WalletCode
+from wallets.errors import InvalidAddress
+
+logger = logging.getLogger(__name__)
+
+CONTENT_TYPE = "application/problem+json"
+
+AS_IT_IS = {
+    *PortalCode,
+    *(AuditCode.TOO_LONG, AuditCode.UNSEEN, AuditCode.MIXED_SCRIPTS, AuditCode.BLANK_AT_END),
+    *(WalletCode.AMOUNT, WalletCode.ADDRESS, WalletCode.INVALID, WalletCode.CLIENT_CLOSED),
+    *(WalletCode.METHOD_UNKNOWN, WalletCode.METHOD_UNAVAILABLE),
+    *(WalletCode.BELOW_MINIMUM, WalletCode.ABOVE_MAXIMUM, WalletCode.JUST_ADDED),
+    *(PayoutCode.PURPOSE_MISSING, PayoutCode.CATEGORY_UNKNOWN, PayoutCode.DATE_TOO_FAR),
+}
+INSTEAD: dict[Code, Code] = {
+    WalletCode.WALLET_NOT_ACTIVE: PortalCode.WALLET_NOT_READY,
+    WalletCode.WALLET_FROZEN: PortalCode.WALLET_NOT_READY,
+    WalletCode.WALLET_ARCHIVED: PortalCode.ARCHIVED,
+    WalletCode.WALLET_STATUS: PortalCode.WALLET_NOT_READY,
+    WalletCode.DOUBTFUL_ADDRESS: PortalCode.ADDRESS_DOUBTFUL,
+    WalletCode.MEMO_NEEDED: PortalCode.ADDRESS_NEEDS_MEMO,
+    PayoutCode.PAYOUT_STATUS: PortalCode.TOO_LATE,
+    PayoutCode.AT_HELEKET: PortalCode.TOO_LATE,
+    PayoutCode.OPEN_DISCREPANCY: PortalCode.BEING_REVIEWED,
+    PayoutCode.BEING_CANCELLED: PortalCode.BEING_REVIEWED,
+    PayoutCode.NOT_YOURS: PortalCode.NOT_ASKED_HERE,
+    PayoutCode.KEY_USED: PortalCode.IDEMPOTENCY_REUSED,
+}
+STATUS: dict[Code, HTTPStatus] = {
+    PortalCode.NOT_JSON: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    PortalCode.UNREADABLE: HTTPStatus.BAD_REQUEST,
+    PortalCode.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    PortalCode.TOO_DEEP: HTTPStatus.BAD_REQUEST,
+    PortalCode.INVALID_REQUEST: HTTPStatus.BAD_REQUEST,
+    PortalCode.IDEMPOTENCY_ABSENT: HTTPStatus.BAD_REQUEST,
+    PortalCode.IDEMPOTENCY_UNFIT: HTTPStatus.BAD_REQUEST,
+    PortalCode.IDEMPOTENCY_BUSY: HTTPStatus.CONFLICT,
+    PortalCode.CLIENT_ABSENT: HTTPStatus.BAD_REQUEST,
+    PortalCode.CLIENT_NOT_YOURS: HTTPStatus.BAD_REQUEST,
+    PortalCode.KEY_IN_URL: HTTPStatus.BAD_REQUEST,
+    PortalCode.CURSOR: HTTPStatus.BAD_REQUEST,
+    PortalCode.FEED_RENEWED: HTTPStatus.GONE,
+    PortalCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    PortalCode.METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
+    PortalCode.THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,
+    PortalCode.FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,
+    PortalCode.KEY_ABSENT: HTTPStatus.UNAUTHORIZED,
+    PortalCode.KEY_UNKNOWN: HTTPStatus.UNAUTHORIZED,
+    PortalCode.KEY_REVOKED: HTTPStatus.UNAUTHORIZED,
+    PortalCode.KEY_EXPIRED: HTTPStatus.UNAUTHORIZED,
+    PortalCode.KEY_ELSEWHERE: HTTPStatus.FORBIDDEN,
+    PortalCode.SCOPE_MISSING: HTTPStatus.FORBIDDEN,
+    PortalCode.PORTAL_ONLY: HTTPStatus.FORBIDDEN,
+    PortalCode.TOO_LATE: HTTPStatus.CONFLICT,
+    PortalCode.BEING_REVIEWED: HTTPStatus.CONFLICT,
+    PortalCode.CLOSED_BY_DESK: HTTPStatus.CONFLICT,
+    PortalCode.NOT_POSSIBLE: HTTPStatus.CONFLICT,
+    WalletCode.JUST_ADDED: HTTPStatus.CONFLICT,
+}
+
+
+class Invalid(Exception):
+    """Members of a request that are not as they have to be: pairs of a member and its refusal."""
+
+    def __init__(self, errors: list[tuple[str, Refusal]]) -> None:
+        self.errors = errors
+        super().__init__(PortalCode.INVALID_REQUEST)
+
+
+def problem(refusal: Refusal, **more: Any) -> dict[str, Any]:
+    """Return the body that says this to a client."""
+    refusal = for_clients(refusal)
+    status = STATUS.get(refusal.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    return {
+        "type": "about:blank",
+        "title": status.phrase,
+        "status": int(status),
+        "code": str(refusal.code),
+        "detail": refusal.sentence,
+        **more,
+    }
+
+
+def for_clients(refusal: Refusal) -> Refusal:
+    if refusal.code in AS_IT_IS:
+        return refusal
+    if refusal.code == PayoutCode.KEY_USED:
+        return Refusal(PortalCode.IDEMPOTENCY_REUSED, made=refusal.facts["payout"])
+    return Refusal(INSTEAD.get(refusal.code, PortalCode.NOT_POSSIBLE))
+
+
+def responded(refusal: Refusal, **more: Any) -> Response:
+    body = problem(refusal, **more)
+    headers = {"WWW-Authenticate": "Bearer"} if body["status"] == HTTPStatus.UNAUTHORIZED else {}
+    return Response(body, status=body["status"], content_type=CONTENT_TYPE, headers=headers)
+
+
+def respond(exc: Exception, context: dict[str, Any]) -> Response | None:
+    """Turn what a view raises into a problem; what it did is undone."""
+    set_rollback()
+    if isinstance(exc, Invalid):
+        return responded(Refusal(PortalCode.INVALID_REQUEST), errors=list(map(error, exc.errors)))
+    if (refusal := refusal_in(exc)) is None:
+        return None
+    response = responded(refusal, **({"field": exc.field} if isinstance(exc, AboutMember) else {}))
+    if refusal.code == PortalCode.THROTTLED:
+        response["Retry-After"] = str(refusal.facts["seconds"])
+    if isinstance(exc, exceptions.MethodNotAllowed):
+        response["Allow"] = ", ".join(context["view"].allowed_methods)
+    return response
+
+
+class AboutMember(Refused):
+    """A refusal of the core that is about one member of the request."""
+
+    field = ""
+
+    @classmethod
+    def named(cls, refusal: Refusal, field: str) -> "AboutMember":
+        made = cls.by(refusal)
+        made.field = field
+        return made
+
+
+def error(found: tuple[str, Refusal]) -> dict[str, str]:
+    field, refusal = found
+    refusal = for_clients(refusal)
+    return {"field": field, "code": str(refusal.code), "detail": refusal.sentence}
+
+
+def refusal_in(exc: Exception) -> Refusal | None:
+    """Return what an exception of the core or of the framework refuses, or None for a fault."""
+    match exc:
+        case NotAllowed():
+            return Refusal(PortalCode.NOT_POSSIBLE)
+        case Refused():
+            return exc.refusal
+        case InvalidAddress():
+            return Refusal(WalletCode.ADDRESS, why=str(exc))
+        case Http404() | exceptions.NotFound():
+            return Refusal(PortalCode.NOT_FOUND)
+        case exceptions.MethodNotAllowed():
+            return Refusal(PortalCode.METHOD)
+        case exceptions.UnsupportedMediaType():
+            return Refusal(PortalCode.NOT_JSON)
+        case exceptions.Throttled():
+            return Refusal(PortalCode.THROTTLED, seconds=int(exc.wait or 0) + 1)
+        case exceptions.APIException():
+            return Refusal(PortalCode.MEMBER, why=_("The request cannot be read."))
+    return None
+
+
+def is_of_api(request: HttpRequest) -> bool:
+    return request.path.startswith("/api/")
+
+
+def not_found(request: HttpRequest, *_args: Any, **_kwargs: Any) -> JsonResponse:
+    """Answer any address under /api/ that is none."""
+    return as_json(Refusal(PortalCode.NOT_FOUND))
+
+
+def as_json(refusal: Refusal) -> JsonResponse:
+    body = problem(refusal)
+    return JsonResponse(body, status=body["status"], content_type=CONTENT_TYPE)

@@ -1,0 +1,21 @@
+from django.urls import path, re_path
+
+from payouts.portal import problems, views
+
+app_name = "portal"
+urlpatterns = [
+    path("v1/services/", views.Services.as_view(), name="services"),
+    path("v1/clients/", views.Clients.as_view(), name="clients"),
+    path("v1/clients/<str:external_id>/", views.OneClient.as_view(), name="client"),
+    path("v1/wallets/", views.Wallets.as_view(), name="wallets"),
+    path("v1/wallets/<uuid:wallet_id>/", views.OneWallet.as_view(), name="wallet"),
+    path(
+        "v1/wallets/<uuid:wallet_id>/archive/", views.ArchiveWallet.as_view(), name="archive_wallet"
+    ),
+    path("v1/events/", views.Events.as_view(), name="events"),
+    path("v1/payouts/estimate/", views.Estimate.as_view(), name="estimate"),
+    path("v1/payouts/", views.Payouts.as_view(), name="payouts"),
+    path("v1/payouts/<uuid:payout_id>/", views.OnePayout.as_view(), name="payout"),
+    path("v1/payouts/<uuid:payout_id>/cancel/", views.CancelPayout.as_view(), name="cancel"),
+    re_path("", problems.not_found),
+]

@@ -1,0 +1,80 @@
+import json
+from dataclasses import dataclass, field
+
+import pytest
+
+from audit.actor import Actor, Channel
+from payouts.portal.keys import issue_key
+from payouts.portal.models import Scope
+from tests.factories import ClientFactory, StaffFactory, WalletFactory
+
+ALL = list(Scope.values)
+OWN = [scope for scope in ALL if scope != "clients:write"]
+
+
+@dataclass
+class Developer:
+    """Who calls the API with a key, as the back end of a portal does."""
+
+    client: object  # Django's
+    key: str
+    acts_for: str | None = None
+    keys_made: list = field(default_factory=list)
+
+    def headers(self, **more):
+        headers = {"Authorization": f"Bearer {self.key}"} | more
+        return headers | ({"Desk-Client": self.acts_for} if self.acts_for else {})
+
+    def get(self, path, **query):
+        return self.client.get(f"/api/v1/{path}", query, headers=self.headers())
+
+    def post(self, path, body, *, key="", **headers):
+        more = {"Idempotency-Key": key} if key else {}
+        return self.client.post(
+            f"/api/v1/{path}",
+            body if isinstance(body, bytes) else json.dumps(body),
+            content_type="application/json",
+            headers=self.headers(**more, **headers),
+        )
+
+    def put(self, path, body):
+        return self.client.put(
+            f"/api/v1/{path}",
+            json.dumps(body),
+            content_type="application/json",
+            headers=self.headers(),
+        )
+
+
+def issue(*, client=None, scopes=None, issuer=None, **more):
+    issuer = issuer or StaffFactory(roles=["User manager"])
+    key, text = issue_key(
+        name="Portal",
+        scopes=scopes or (OWN if client else ALL),
+        client=client,
+        actor=Actor.staff(issuer, Channel.ADMIN),
+        **more,
+    )
+    return key, text
+
+
+@pytest.fixture
+def owner(db):
+    return ClientFactory(external_id="K-1")
+
+
+@pytest.fixture
+def wallet(owner):
+    return WalletFactory(client=owner)
+
+
+@pytest.fixture
+def portal(client, owner):
+    """The portal's back end, which acts for the client C-1."""
+    return Developer(client, issue()[1], acts_for="K-1")
+
+
+@pytest.fixture
+def own_key(client, owner):
+    """A developer with the client's own key."""
+    return Developer(client, issue(client=owner)[1])

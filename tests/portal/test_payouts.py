@@ -1,0 +1,406 @@
+"""Payouts through the API: asked for once, followed, cancelled, and each client's alone."""
+
+import uuid
+
+import pytest
+from django.conf import settings
+
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations
+from payouts.models import MakerRole, Payout, PayoutMaker
+from payouts.portal.models import ApiAnswer, ApiKey
+from payouts.seen import see
+from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.portal.conftest import OWN, Developer, issue
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt")]
+
+
+@pytest.fixture
+def body(wallet):
+    return {
+        "wallet": str(wallet.public_id),
+        "currency": "USDT",
+        "amount": "12.5",
+        "purpose": "Prize of May",
+    }
+
+
+def test_a_payout_is_asked_for_and_followed(portal, body, wallet):
+    answer = portal.post("payouts/", body, key="may-1")
+
+    assert answer.status_code == 201, answer.content
+    row = Payout.objects.get()
+    assert answer.json() == portal.get(f"payouts/{row.pk}/").json()
+    assert answer.json() | {"timeline": None} == {
+        "id": str(row.pk),
+        "number": str(row),
+        "status": "requested",
+        "code": "client_checked",
+        "detail": "Your payout of 12.5 USDT was received and is being checked.",
+        "wallet": str(wallet.public_id),
+        "network": "tron",
+        "address": wallet.address,
+        "memo": "",
+        "currency": "USDT",
+        "amount": "12.5",
+        "purpose": "Prize of May",
+        "reference": "",
+        "category": "",
+        "pay_from": None,
+        "txid": None,
+        "idempotency_key": "may-1",
+        "requested_at": "2026-03-02T09:00:00.000Z",
+        "paid_at": None,
+        "next": "approval",
+        "timeline": None,
+    }
+    assert answer.json()["timeline"] == [{"status": "requested", "at": "2026-03-02T09:00:00.000Z"}]
+    [listed] = portal.get("payouts/").json()["results"]
+    assert listed == {k: v for k, v in answer.json().items() if k not in ("timeline", "next")}
+
+
+def test_who_issued_the_key_is_a_maker_and_does_not_approve(client, owner, wallet, body):
+    issuer = StaffFactory(roles=["User manager"], is_superuser=True)
+    developer = Developer(client, issue(client=owner, issuer=issuer)[1])
+    developer.post("payouts/", body, key="1")
+    row = Payout.objects.get()
+    roles = set(PayoutMaker.objects.values_list("person_id", "role"))
+    assert roles == {(wallet.added_by_id, MakerRole.WALLET), (issuer.pk, MakerRole.KEY)}
+
+    [outcome] = perform(operations.APPROVE, see([row]), actor=Actor.staff(issuer, Channel.ADMIN))
+    assert not outcome.done
+    assert "issued the API key" in outcome.text
+    assert Payout.objects.get().status == "pending"
+
+
+def test_i13_the_same_request_is_answered_as_before(portal, body):
+    first = portal.post("payouts/", body, key="may-1")
+    again = portal.post("payouts/", dict(reversed(body.items())), key='"may-1"')
+
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert again["Idempotent-Replayed"] == "true"
+    assert "Idempotent-Replayed" not in first
+    assert Payout.objects.count() == ApiAnswer.objects.count() == 1
+
+
+def test_i13_a_key_used_for_another_request_is_refused_and_names_the_payout(portal, body):
+    first = portal.post("payouts/", body, key="may-1").json()
+    before = Payout.objects.values().get()
+
+    answer = portal.post("payouts/", body | {"amount": "13"}, key="may-1")
+    assert (answer.status_code, answer.json()["code"]) == (422, "idempotency_reused")
+    assert first["number"] in answer.json()["detail"]
+    assert Payout.objects.values().get() == before
+
+
+def test_i13_the_answer_stays_the_same_whatever_became_of_the_payout(portal, body, wallet):
+    first = portal.post("payouts/", body, key="may-1").json()
+    wallet.client.wallets.update(status="frozen")
+    perform(
+        operations.REJECT,
+        see([Payout.objects.get()]),
+        actor=Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN),
+        reason="No",
+    )
+    again = portal.post("payouts/", body, key="may-1")
+    assert (again.status_code, again.json()) == (201, first)
+
+
+def test_i13_two_clients_may_use_the_same_key(portal, body):
+    portal.post("payouts/", body, key="1")
+    other = WalletFactory(client__external_id="K-2")
+    portal.acts_for = "K-2"
+    answer = portal.post("payouts/", body | {"wallet": str(other.public_id)}, key="1")
+    assert answer.status_code == 201, answer.content
+    assert Payout.objects.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("key", "code"),
+    [(None, "idempotency_absent"), ("x" * 151, "idempotency_unfit"), ('""', "idempotency_unfit")],
+)
+def test_a_request_without_a_fit_key_creates_nothing(portal, body, key, code):
+    answer = portal.post("payouts/", body, key=key)
+    assert (answer.status_code, answer.json()["code"]) == (400, code)
+    assert not Payout.objects.exists()
+
+
+def test_a_refused_request_leaves_no_key_so_that_it_can_be_mended(portal, body):
+    refused = portal.post("payouts/", body | {"amount": "0.01"}, key="1")
+    assert (refused.status_code, refused.json()["code"]) == (422, "below_minimum")
+    assert portal.post("payouts/", body, key="1").status_code == 201
+
+
+@pytest.mark.parametrize(
+    "amount",
+    [
+        *["NaN", "Infinity", "-1", "0", "-0", "1e3", "1_000", "٣", "1,5", "1" * 40, "0.123456789"],
+        *[1.5, 5, True, None, [], {}, ""],
+    ],
+)
+def test_d1_only_plain_digits_in_a_string_are_an_amount(portal, body, amount):
+    answer = portal.post("payouts/", body | {"amount": amount}, key="1")
+    assert answer.status_code in (400, 422), answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    assert not Payout.objects.exists()
+    if answer.status_code == 400:
+        assert answer.json()["errors"][0]["field"] == "amount"
+
+
+@pytest.mark.parametrize("amount", ["12.50000000", "0012.5", "12.5"])
+def test_d2_what_is_stored_is_what_was_written(portal, body, amount):
+    answer = portal.post("payouts/", body | {"amount": amount}, key="1")
+    assert answer.json()["amount"] == "12.5"
+
+
+MEMBERS = [field.name for field in Payout._meta.concrete_fields]
+
+
+@pytest.mark.parametrize("name", sorted({*MEMBERS, "approved_by", "fee", "order_id"}))
+def test_e2_a_member_that_is_not_asked_for_is_refused_by_name(portal, body, name):
+    if name in {*body, "reference", "category", "pay_from"}:
+        return
+    answer = portal.post("payouts/", body | {name: "1"}, key="1")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(name, "unknown_member")]
+    assert not Payout.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("raw", "status"),
+    [
+        (b"", 400),
+        (b"[]", 400),
+        (b"{", 400),
+        (b'"x"', 400),
+        (b'{"amount": NaN}', 400),
+        (b'{"amount": "1", "amount": "2"}', 400),
+        (b"[" * 100_000, 413),
+        (b"[" * 60_000, 400),
+        (b'{"purpose": "\\ud800"}', 400),
+        (b"\xff\xfe", 400),
+        (b'{"a": "' + b"x" * 10_000_000 + b'"}', 413),
+        (b'{"a": ' + b"9" * 60_000 + b"}", 400),
+    ],
+)
+def test_a_body_that_cannot_be_read_is_refused(portal, raw, status):
+    answer = portal.post("payouts/", raw, key="1")
+    assert answer.status_code == status, answer.content
+    assert answer["Content-Type"] == "application/problem+json"
+    assert answer.json()["detail"]
+
+
+def test_another_kind_of_body_is_refused(portal):
+    answer = portal.client.post(
+        "/api/v1/payouts/", {"amount": "1"}, headers=portal.headers(**{"Idempotency-Key": "1"})
+    )
+    assert (answer.status_code, answer.json()["code"]) == (415, "not_json")
+
+
+def test_a_payout_is_cancelled_before_it_is_sent(portal, body):
+    made = portal.post("payouts/", body, key="1").json()
+    answer = portal.post(f"payouts/{made['id']}/cancel/", {"reason": "A typo"})
+    assert (answer.status_code, answer.json()["status"]) == (200, "cancelled")
+    assert Payout.objects.get().status == "cancelled"
+    event = Payout.objects.get().events.order_by("number").last()
+    assert (event.client_id, event.api_key_id) == (
+        Payout.objects.get().client_id,
+        ApiKey.objects.get().pk,
+    )
+    again = portal.post(f"payouts/{made['id']}/cancel/", {})
+    assert again.json() == answer.json()
+
+
+def test_what_the_desk_asked_for_is_not_cancelled_by_the_client(portal, wallet):
+    row = PayoutFactory(client=wallet.client, wallet=wallet)
+    answer = portal.post(f"payouts/{row.pk}/cancel/", {})
+    assert (answer.status_code, answer.json()["code"]) == (422, "not_asked_here")
+    assert Payout.objects.get().status == "pending"
+
+
+def test_g69_a_hold_and_its_reason_read_being_reviewed(portal, body):
+    made = portal.post("payouts/", body, key="1").json()
+    approver = Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN)
+    perform(operations.HOLD, see([Payout.objects.get()]), actor=approver, reason="Fraud by Mallory")
+
+    answer = portal.get(f"payouts/{made['id']}/")
+    assert answer.json()["status"] == "in_review"
+    assert "Mallory" not in answer.content.decode()
+    assert approver.login not in answer.content.decode()
+    assert [step["status"] for step in answer.json()["timeline"]] == ["requested", "in_review"]
+
+
+# Each client's alone
+
+
+def test_e1_i16_nothing_of_another_client_is_found_or_differs_from_what_does_not_exist(
+    portal, own_key
+):
+    other = WalletFactory(client__external_id="K-2")
+    row = PayoutFactory(client=other.client, wallet=other)
+    for developer in (portal, own_key):
+        for path, unknown in [
+            (f"payouts/{row.pk}/", f"payouts/{uuid.uuid4()}/"),
+            (f"wallets/{other.public_id}/", f"wallets/{uuid.uuid4()}/"),
+        ]:
+            found, missing = developer.get(path), developer.get(unknown)
+            assert found.status_code == missing.status_code == 404
+            assert found.json() == missing.json()
+        for path, unknown in [
+            (f"payouts/{row.pk}/cancel/", f"payouts/{uuid.uuid4()}/cancel/"),
+            (f"wallets/{other.public_id}/archive/", f"wallets/{uuid.uuid4()}/archive/"),
+        ]:
+            found, missing = developer.post(path, {}), developer.post(unknown, {})
+            assert found.status_code == missing.status_code == 404
+            assert found.json() == missing.json()
+        asked = {"currency": "USDT", "amount": "5", "purpose": "Prize"}
+        found = developer.post("payouts/", asked | {"wallet": str(other.public_id)}, key="1")
+        missing = developer.post("payouts/", asked | {"wallet": str(uuid.uuid4())}, key="1")
+        assert found.json() == missing.json()
+        assert found.json()["code"] == "not_found"
+        assert developer.get("payouts/").json()["results"] == []
+        assert developer.get("wallets/").json()["results"] == []
+        assert developer.get("payouts/", wallet=str(other.public_id)).json()["results"] == []
+    assert Payout.objects.get().status == "pending"
+
+
+@pytest.mark.parametrize("scope", OWN)
+def test_i16_a_key_does_what_its_scopes_say_and_nothing_else(client, owner, wallet, scope):
+    developer = Developer(client, issue(client=owner, scopes=[scope])[1])
+    row = PayoutFactory(client=owner, wallet=wallet)
+    acts = [
+        ("wallets:read", lambda: developer.get("wallets/")),
+        ("wallets:read", lambda: developer.get(f"wallets/{wallet.public_id}/")),
+        ("wallets:write", lambda: developer.post("wallets/", {}, key="1")),
+        ("wallets:write", lambda: developer.post(f"wallets/{wallet.public_id}/archive/", {})),
+        ("payouts:read", lambda: developer.get("payouts/")),
+        ("payouts:read", lambda: developer.get(f"payouts/{row.pk}/")),
+        ("payouts:read", lambda: developer.post("payouts/estimate/", {})),
+        ("payouts:request", lambda: developer.post("payouts/", {}, key="1")),
+        ("payouts:cancel", lambda: developer.post(f"payouts/{row.pk}/cancel/", {})),
+    ]
+    for needed, act in acts:
+        answer = act()
+        assert (answer.json().get("code") == "scope_missing") == (needed != scope), needed
+    assert developer.get("services/").status_code == 200
+    assert developer.get("clients/").status_code == 403
+
+
+# Lists
+
+
+def test_a_list_goes_on_by_its_cursor_and_skips_nothing(portal, wallet):
+    numbers = [str(PayoutFactory(client=wallet.client, wallet=wallet)) for _ in range(5)]
+    found, page = [], portal.get("payouts/", page_size=2).json()
+    while True:
+        found += [row["number"] for row in page["results"]]
+        if page["next"] is None:
+            break
+        page = portal.client.get(page["next"], headers=portal.headers()).json()
+    assert found == numbers[::-1]
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ({"colour": "red"}, "colour"),
+        ({"status": "held"}, "status"),
+        ({"page_size": "0"}, "page_size"),
+        ({"page_size": "1000000000"}, "page_size"),
+        ({"page_size": "x"}, "page_size"),
+        ({"cursor": "%%%"}, "cursor"),
+        ({"wallet": "1"}, "wallet"),
+        ({"requested_from": "yesterday"}, "requested_from"),
+        ({"amount__gt": "1"}, "amount__gt"),
+        ({"client__email": "a"}, "client__email"),
+    ],
+)
+def test_e7_what_a_list_does_not_know_is_refused_by_name(portal, query, field):
+    answer = portal.get("payouts/", **query)
+    assert answer.status_code == 400, answer.content
+    assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+def test_the_list_is_asked_by_key_and_status(portal, body):
+    for key, amount in [("a", "5"), ("b", "6")]:
+        portal.post("payouts/", body | {"amount": amount}, key=key)
+    [found] = portal.get("payouts/", idempotency_key="b").json()["results"]
+    assert found["amount"] == "6"
+    assert len(portal.get("payouts/", status="requested").json()["results"]) == 2
+    assert portal.get("payouts/", status="paid").json()["results"] == []
+
+
+def test_the_list_costs_the_same_statements_for_any_number(
+    portal, wallet, django_assert_num_queries
+):
+    for count in (1, 9):
+        for _ in range(count):
+            PayoutFactory(client=wallet.client, wallet=wallet)
+        portal.get("payouts/")
+        with django_assert_num_queries(4):
+            portal.get("payouts/")
+
+
+def test_an_address_that_is_none_is_answered_in_json(client):
+    for path in ("/api/", "/api/v1/", "/api/v1/payments/", "/api/v2/payouts/"):
+        answer = client.get(path)
+        assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+        assert answer["Content-Type"] == "application/problem+json"
+
+
+def test_a_method_that_is_none_is_answered_in_json(portal):
+    answer = portal.put("payouts/", {})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+    assert answer["Allow"]
+
+
+def test_what_breaks_is_answered_in_json_and_leaves_no_key(portal, body, monkeypatch):
+    def broken(*_args, **_kwargs):
+        raise RuntimeError("desk_secret")
+
+    portal.client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr("payouts.portal.views.detail", broken)
+        answer = portal.post("payouts/", body, key="1")
+    assert (answer.status_code, answer.json()["code"]) == (500, "server_error")
+    assert "desk_secret" not in answer.content.decode()
+    assert not Payout.objects.exists()
+    assert not ApiAnswer.objects.exists()
+    assert portal.post("payouts/", body, key="1").status_code == 201
+
+
+@pytest.mark.parametrize("place", ["take_turn", "fingerprint"])
+def test_a_request_that_breaks_anywhere_can_be_repeated(portal, body, monkeypatch, place):
+    portal.client.raise_request_exception = False
+    with monkeypatch.context() as patch:
+        patch.setattr(f"payouts.portal.idempotent.{place}", None)
+        assert portal.post("payouts/", body, key="1").status_code == 500
+    assert not Payout.objects.exists()
+    assert portal.post("payouts/", body, key="1").status_code == 201
+
+
+def test_a_request_has_an_id(portal):
+    assert portal.get("payouts/")["X-Request-Id"]
+    headers = portal.headers(**{"X-Request-Id": "trace-1"})
+    assert portal.client.get("/api/v1/payouts/", headers=headers)["X-Request-Id"] == "trace-1"
+    headers = portal.headers(**{"X-Request-Id": "a b"})
+    assert portal.client.get("/api/v1/payouts/", headers=headers)["X-Request-Id"] != "a b"
+
+
+def test_e7_a_nul_in_an_address_is_refused_in_json(client):
+    answer = client.get("/api/v1/payouts/?reference=%00")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+
+
+def test_an_installation_is_named_nowhere(portal, body):
+    answer = portal.post("payouts/", body, key="1")
+    row = Payout.objects.get()
+    assert row.order_id(settings.INSTALLATION) not in answer.content.decode()
+
+
+def test_clients_differ_by_whole_names(portal):
+    ClientFactory(external_id="K-10")
+    portal.acts_for = "K-10"
+    assert portal.get("payouts/").status_code == 200

@@ -1,0 +1,54 @@
+"""Requests are counted by key, and wrong keys by address."""
+
+import pytest
+from django.core.cache import cache
+
+from payouts.portal import throttle
+from tests.portal.conftest import Developer, issue
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
+
+
+@pytest.fixture(autouse=True)
+def _few(monkeypatch, clock):
+    cache.clear()
+    monkeypatch.setattr(throttle, "REQUESTS", 3)
+    monkeypatch.setattr(throttle, "WRONG_KEYS", 2)
+    yield
+    cache.clear()
+
+
+def test_e4_a_key_asks_so_often_in_a_minute_and_learns_when_to_come_back(client, owner, clock):
+    one, other = (Developer(client, issue(client=owner)[1]) for _ in range(2))
+    left = [one.get("services/")["RateLimit"] for _ in range(3)]
+    assert left == [f'"requests";r={count};t=60' for count in (2, 1, 0)]
+    clock.forward(seconds=20)
+    answer = one.get("services/")
+    assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
+    assert answer["Retry-After"] == "40"
+    assert other.get("services/").status_code == 200
+    clock.forward(seconds=40)
+    assert one.get("services/")["RateLimit-Policy"] == '"requests";q=3;w=60'
+
+
+def test_e4_who_guesses_keys_is_stopped_before_they_are_looked_at(
+    client, owner, clock, django_assert_num_queries
+):
+    developer = Developer(client, issue(client=owner)[1])
+    wrong = Developer(client, "desk_abcdefgh_wrong")
+    assert [wrong.get("services/").status_code for _ in range(3)] == [401, 401, 429]
+    with django_assert_num_queries(0):
+        assert developer.get("services/").status_code == 429
+    clock.forward(minutes=1)
+    assert developer.get("services/").status_code == 200
+
+
+def test_a_cache_that_fails_keeps_nobody_out(client, owner, monkeypatch, caplog):
+    def broken(*_args, **_kwargs):
+        raise ConnectionError
+
+    developer = Developer(client, issue(client=owner)[1])
+    monkeypatch.setattr(throttle.cache, "add", broken)
+    monkeypatch.setattr(throttle.cache, "get", broken)
+    assert developer.get("services/").status_code == 200
+    assert "not counted" in caplog.text
