@@ -68,6 +68,8 @@ class Event(models.Model):
     @property
     def who(self) -> str:
         """Name who did it by the login of that day, and by the one of today if that is another."""
+        if self.api_key_id is not None:
+            return gettext("the client API")
         return known_as(self.person, self.login)
 
     @property

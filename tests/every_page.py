@@ -10,6 +10,8 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts.controls import switch
 from payouts.models import Category, WebhookDelivery
+from payouts.portal.keys import issue_key
+from payouts.portal.models import Scope
 from tests.factories import DiscrepancyFactory, StaffFactory
 from wallets.models import PayoutMethod
 
@@ -37,6 +39,11 @@ def every_page(payout):
     omar = StaffFactory(username="omar.ohm", roles=["Operator"])
     switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="Audit")
     event = DeskEvent.objects.first()
+    key, _text = issue_key(
+        name="Portal",
+        scopes=Scope.values,
+        actor=Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN),
+    )
     method, role = PayoutMethod.objects.first(), Group.objects.get(name="Approver")
     arguments = {
         "payouts_payout_add_for": [payout.client_id],
@@ -47,10 +54,11 @@ def every_page(payout):
         "payouts_payout_edit": [payout.pk],
         "wallets_client_close": [payout.client_id],
         "wallets_wallet_act_on": [payout.wallet_id, "freeze"],
+        "payouts_portal_apikey_revoke": [key.pk],
         "auth_user_disable": [person.pk],
         "auth_user_password_change": [person.pk],
     }
-    for row in [payout, found, category, delivery, event, method, role, person]:
+    for row in [payout, found, category, delivery, event, key, method, role, person]:
         arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
     arguments |= {
         "wallets_client_change": [payout.client_id],

@@ -320,6 +320,13 @@ class Wallet(ReadAgain, Historied):
         super().save(*args, **kwargs)
 
     @property
+    def adder(self) -> str:
+        """Name who added it; nothing if that is not known."""
+        if self.added_by is None and self.key_issuer_id is not None:
+            return _("the client API")
+        return str(self.added_by or "")
+
+    @property
     def maker_id(self) -> int | None:
         """The person who added it, or who gave out the API key that did: who else approves it."""
         return self.added_by_id or self.key_issuer_id

@@ -194,8 +194,8 @@ FOUND_BY_RUNS = [
         "an editor is not noted as a maker",
         "I2",
         "payouts.operations.Edit.after",
-        "[(actor.person_id, MakerRole.EDITED), (self.wallet.added_by_id, MakerRole.WALLET)]",
-        "[(self.wallet.added_by_id, MakerRole.WALLET)]",
+        "[(actor.person_id, MakerRole.EDITED), (self.wallet.maker_id, MakerRole.WALLET)]",
+        "[(self.wallet.maker_id, MakerRole.WALLET)]",
         seed=32,
     ),
     Bug(
