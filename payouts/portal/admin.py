@@ -88,7 +88,7 @@ class ApiKeyAdmin(DeskAdmin):
     ordering = ["-issued_at", "-pk"]
     sortable_by: list[str] = []
 
-    def has_add_permission(self, request: HttpRequest) -> bool:
+    def has_add_permission(self, request: HttpRequest, _obj: Any = None) -> bool:
         return request.user.has_perm(RIGHT)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from django.http.request import RawPostDataException
 from django.utils.dateparse import parse_datetime
@@ -16,6 +16,12 @@ from audit.refusals import Refusal, Refused
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
+
+# The stubs' Field takes the types of what is read and shown; Django REST framework's own none.
+if TYPE_CHECKING:
+    Field = serializers.Field[Any, Any, Any, Any]
+else:
+    Field = serializers.Field
 
 LARGEST = 64 * 1024  # bytes; a request has a few hundred
 
@@ -64,7 +70,7 @@ class Text(serializers.CharField):
         return str(super().to_internal_value(data))
 
 
-class Amount(serializers.Field):
+class Amount(Field):
     """An amount as a string of plain digits."""
 
     def to_internal_value(self, data: Any) -> Decimal:
@@ -81,7 +87,7 @@ class Amount(serializers.Field):
         return format_amount(value)
 
 
-class Moment(serializers.Field):
+class Moment(Field):
     """A moment in ISO 8601 with its offset from UTC."""
 
     def to_internal_value(self, data: Any) -> datetime:

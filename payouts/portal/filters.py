@@ -83,7 +83,7 @@ class PayoutFilters(Strict):
         fields: list[str] = []
 
     def in_status(self, rows: QuerySet[Payout], _name: str, status: str) -> QuerySet[Payout]:
-        return of_status(rows, ClientStatus(status))
+        return rows.filter(of_status(ClientStatus(status)))
 
     def with_key(self, rows: QuerySet[Payout], _name: str, key: str) -> QuerySet[Payout]:
         return rows.filter(idempotency_key=idempotency.api(key))

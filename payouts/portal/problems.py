@@ -165,8 +165,6 @@ def refusal_in(exc: Exception) -> Refusal | None:
             return Refusal(PortalCode.METHOD)
         case exceptions.UnsupportedMediaType():
             return Refusal(PortalCode.NOT_JSON)
-        case exceptions.Throttled():
-            return Refusal(PortalCode.THROTTLED, seconds=int(exc.wait or 0) + 1)
         case exceptions.APIException():
             return Refusal(PortalCode.MEMBER, why=_("The request cannot be read."))
     return None

@@ -33,7 +33,9 @@ class AskedWallet(Asked):
     network = Text(max_length=16)
     address = Text(max_length=128)
     memo = Text(max_length=30, allow_blank=True, required=False)
-    label = Text(max_length=64, allow_blank=True, required=False)
+    label = Text(  # type: ignore[assignment]  # a member, not the serializer's own
+        max_length=64, allow_blank=True, required=False
+    )
 
 
 class AskedEstimate(Asked):

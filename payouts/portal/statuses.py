@@ -3,7 +3,7 @@
 from django.db.models import F, Q
 
 from payouts.client_sentences import ClientStatus
-from payouts.models import Effective, PayoutQuerySet, PayoutStatus, WaitingFor
+from payouts.models import Effective, PayoutStatus, WaitingFor
 
 STOPPED = (
     Q(status=PayoutStatus.HELD) | Q(waiting_for=WaitingFor.DISCREPANCY) | ~Q(cancel_asked_at=None)
@@ -32,8 +32,7 @@ BY_STATUS = {
 }
 
 
-def of_status(payouts: PayoutQuerySet, status: ClientStatus) -> PayoutQuerySet:
-    """Return those that their client is shown in this status. They are annotated with `differs`."""
-    if status == ClientStatus.IN_REVIEW:
-        return payouts.filter(IN_REVIEW)
-    return payouts.filter(BY_STATUS[status]).exclude(IN_REVIEW)
+def of_status(status: ClientStatus) -> Q:
+    """Return what finds payouts that their client is shown in this status, among those that are
+    annotated with `differs`."""
+    return IN_REVIEW if status == ClientStatus.IN_REVIEW else BY_STATUS[status] & ~IN_REVIEW

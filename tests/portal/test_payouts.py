@@ -8,10 +8,17 @@ from django.conf import settings
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
+from payouts.client_sentences import ClientStatus
 from payouts.models import MakerRole, Payout, PayoutMaker
 from payouts.portal.models import ApiAnswer, ApiKey
 from payouts.seen import see
-from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    ClientFactory,
+    DiscrepancyFactory,
+    PayoutFactory,
+    StaffFactory,
+    WalletFactory,
+)
 from tests.portal.conftest import OWN, Developer, issue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt")]
@@ -404,3 +411,34 @@ def test_clients_differ_by_whole_names(portal):
     ClientFactory(external_id="K-10")
     portal.acts_for = "K-10"
     assert portal.get("payouts/").status_code == 200
+
+
+def test_the_filter_of_a_status_finds_what_is_shown_in_it(portal, wallet, clock):
+    beside = [
+        {},
+        {"waiting_for": "discrepancy"},
+        {"cancel_asked_at": clock()},
+        {"effective": "paid", "effective_amount": "5", "effective_currency": "USDT"},
+        {"effective": "paid", "effective_amount": "6", "effective_currency": "USDT"},
+        {"effective": "not_paid"},
+        {"effective": "elsewhere", "effective_amount": "5", "effective_currency": "USDT"},
+    ]
+    statuses = Payout.objects.none().model._meta.get_field("status").choices
+    for status, _label in statuses:
+        for facts in beside:
+            row = PayoutFactory(client=wallet.client, wallet=wallet, status=status)
+            is_over = status in ("confirmed", "failed", "rejected", "cancelled")
+            if is_over == ("effective" in facts) or not facts:
+                Payout.objects.filter(pk=row.pk).update(**facts)
+    DiscrepancyFactory(payout=PayoutFactory(client=wallet.client, wallet=wallet))
+    DiscrepancyFactory(
+        payout=PayoutFactory(client=wallet.client, wallet=wallet, status="confirmed")
+    )
+
+    shown = {
+        row["id"]: row["status"] for row in portal.get("payouts/", page_size=200).json()["results"]
+    }
+    assert set(shown.values()) == set(ClientStatus.values)
+    for status in ClientStatus.values:
+        found = portal.get("payouts/", status=status, page_size=200).json()["results"]
+        assert {row["id"] for row in found} == {each for each, at in shown.items() if at == status}
