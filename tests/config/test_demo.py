@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -143,6 +144,7 @@ def first(tmp_path_factory):
             numbers={number for [number] in rows(demo, "SELECT number FROM payouts_payout")},
             people={login for [login] in rows(demo, "SELECT username FROM auth_user")},
             paid=approve_one(demo),
+            asked=ask_by_the_printed_line(demo),
         )
         seen.payouts, seen.code = payouts(demo), demo.end()
         seen.left = [name for name, pid in children.items() if is_alive(pid)]
@@ -169,6 +171,14 @@ def statuses(demo):
 
 def payouts(demo):
     return demo.ask("SELECT count(*) FROM payouts_payout")
+
+
+def ask_by_the_printed_line(demo):
+    """Do what the printed command for curl does, twice; return both answers."""
+    line = eventually(lambda: re.search(r"^curl .*$", demo.text, re.MULTILINE), demo)[0]
+    _curl, url, *options = shlex.split(line)
+    headers = dict(each.split(": ", 1) for each in options[1::2][:-1])
+    return [requests.post(url, options[-1], headers=headers, timeout=30) for _ in range(2)]
 
 
 def log_in(demo, login):
@@ -261,6 +271,13 @@ def test_an_approved_payout_is_confirmed_after_a_real_webhook(first):
     saved = json.loads((first.project / ".demo/sandbox.json").read_text())
     [paid] = [each for each in saved["payouts"] if each["order_id"] == order_id]
     assert (paid["uuid"], paid["status"]) == (uuid, "paid")
+
+
+def test_the_printed_line_asks_for_a_payout_once(first):
+    once, again = first.asked
+    assert once.status_code == again.status_code == 201
+    assert once.json() == again.json()
+    assert once.json()["status"] == "requested"
 
 
 def test_ctrl_c_stops_all_and_the_next_start_goes_on(first, project):

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.demo import people, place
+from config.demo.api import line_to_try
 from config.demo.feed import Feed
 from config.demo.fill import fill_once, refuse_another_desk
 from config.demo.processes import STOPPING, Died, Processes
@@ -101,6 +102,8 @@ def welcome() -> Table:
 def follow(processes: Processes, console: Console) -> NoReturn:
     """Print what happens at the desk until one of its programs ends or somebody stops it."""
     console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
+    console.print("A payout by the client API, with a key for a day (docs/api.md):")
+    console.print(f"{line_to_try(urljoin(admin_page(), '/').rstrip('/'))}\n", markup=False)
     feed = Feed()
     while not is_stopping.is_set():
         processes.check()
