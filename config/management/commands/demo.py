@@ -36,6 +36,7 @@ class Command(BaseCommand):
             with Processes(place.FOLDER) as processes:
                 start(processes)
                 console.print(welcome())
+                show_addresses(console)
                 follow(processes, console)
         except Died as exc:
             raise CommandError(str(exc)) from exc
@@ -99,11 +100,14 @@ def welcome() -> Table:
     return table
 
 
-def follow(processes: Processes, console: Console) -> NoReturn:
-    """Print what happens at the desk until one of its programs ends or somebody stops it."""
+def show_addresses(console: Console) -> None:
     console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
     console.print("A payout by the client API, with a key for a day (docs/api.md):")
     console.print(f"{line_to_try(urljoin(admin_page(), '/').rstrip('/'))}\n", markup=False)
+
+
+def follow(processes: Processes, console: Console) -> NoReturn:
+    """Print what happens at the desk until one of its programs ends or somebody stops it."""
     feed = Feed()
     while not is_stopping.is_set():
         processes.check()

@@ -24,11 +24,12 @@ BLOCKED_AT_MOST = "1s"
 # What the first release brought; a desk has its data from then on.
 FIRST_RELEASE = {
     "audit": "0002_events_stay",
-    "wallets": "0007_client_facts",
+    "wallets": "0008_of_the_api",
     "payouts_gateway": "0003_balance",
     "payouts_controls": "0002_row",
     "payouts": "0016_taken_for",
-    "payouts_staff": "0011_questions_apart",
+    "payouts_staff": "0012_keys",
+    "payouts_portal": "0003_feed_trigger",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]
