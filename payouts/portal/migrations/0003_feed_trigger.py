@@ -3,6 +3,8 @@ from django.db import migrations
 from audit import triggers
 
 EVENTS, NAME = "payouts_payoutevent", "payouts_portal_feed"
+# A claim, and what is waited for instead, leave a payout where its client sees it: “sending”.
+WHEN = "NEW.event_type NOT IN ('claim', 'unsent', 'wait')"
 INSERT = (
     "INSERT INTO payouts_portal_unfedevent (event_id, payout_id) VALUES (NEW.id, NEW.payout_id)"
 )
@@ -17,11 +19,12 @@ def create(editor):
         )
         editor.execute(
             f"CREATE TRIGGER {NAME} AFTER INSERT ON {EVENTS} "
-            "FOR EACH ROW EXECUTE FUNCTION desk_feed()"
+            f"FOR EACH ROW WHEN ({WHEN}) EXECUTE FUNCTION desk_feed()"
         )
     else:
         editor.execute(
-            f"CREATE TRIGGER {NAME} AFTER INSERT ON {EVENTS} FOR EACH ROW BEGIN {INSERT}; END"
+            f"CREATE TRIGGER {NAME} AFTER INSERT ON {EVENTS} FOR EACH ROW WHEN {WHEN} "
+            f"BEGIN {INSERT}; END"
         )
 
 
