@@ -53,7 +53,7 @@ def log_in(page: Page, admin: str, login: str) -> None:
 
 def open_first(page: Page, text: str = "") -> None:
     with page.expect_navigation():
-        page.locator("#result_list a[href]", has_text=text).first.click()
+        page.locator("#result_list tbody a[href]", has_text=text).first.click()
 
 
 def tour(page: Page, admin: str, sandbox: str) -> None:
@@ -139,6 +139,7 @@ OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "services": ("rosa", list_of("wallets/payoutmethod/")),
     "people": ("uma", list_of("auth/user/")),
     "roles": ("uma", list_of("auth/group/")),
+    "keys": ("uma", list_of("payouts_portal/apikey/")),
     "approvals": ("aiko", list_of("payouts/payout/approvals/")),
     "events": ("aiko", list_of("audit/deskevent/")),
 }

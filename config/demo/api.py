@@ -39,5 +39,7 @@ def line_to_try(address: str) -> str:
         "Idempotency-Key": uuid4().hex[:12],
         "Content-Type": "application/json",
     }
-    named = (part for name, value in headers.items() for part in ("-H", f"{name}: {value}"))
-    return shlex.join(["curl", f"{address}/api/v1/payouts/", *named, "-d", json.dumps(body)])
+    command = ["curl", f"{address}/api/v1/payouts/", "-d", json.dumps(body)]
+    for name, value in headers.items():
+        command += ["-H", f"{name}: {value}"]
+    return shlex.join(command)

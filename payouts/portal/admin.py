@@ -83,6 +83,7 @@ class ApiKeyAdmin(DeskAdmin):
     change_list_template = "payouts/lasting.html"
     when_empty = gettext_lazy("There are no API keys yet")
     add_words = gettext_lazy("Issue an API key")
+    show_add_link = False  # the list has a button in words
     list_display = ["name", "begins", "whose", "state", "issued_by", "issued_at", "last_used_at"]
     list_select_related = ["client", "issued_by"]
     ordering = ["-issued_at", "-pk"]

@@ -176,9 +176,9 @@ def payouts(demo):
 def ask_by_the_printed_line(demo):
     """Do what the printed command for curl does, twice; return both answers."""
     line = eventually(lambda: re.search(r"^curl .*$", demo.text, re.MULTILINE), demo)[0]
-    _curl, url, *options = shlex.split(line)
-    headers = dict(each.split(": ", 1) for each in options[1::2][:-1])
-    return [requests.post(url, options[-1], headers=headers, timeout=30) for _ in range(2)]
+    _curl, url, _data, body, *options = shlex.split(line)
+    headers = dict(each.split(": ", 1) for each in options[1::2])
+    return [requests.post(url, body, headers=headers, timeout=30) for _ in range(2)]
 
 
 def log_in(demo, login):
