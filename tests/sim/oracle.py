@@ -273,9 +273,14 @@ class Oracle:
             self.judge_final_word(payout)
         if event.event_type in ("withdraw", "fail") and not self.is_shown(payout):
             self.judge_release(payout)
-        is_half = event.event_type == "approve" and event.after == "pending"  # the first of two
+        # The first of two approvals, and what else leaves it waiting: only an edit ends it.
+        goes_on = (event.before, event.after) == ("pending", "pending")
+        is_half = goes_on and event.event_type != "edit"
         if payout.status in ("pending", "held") and not is_half and self.standing(payout):
-            raise Broken(f"I3 approvals of P-{payout.number} stand although it is {payout.status}")
+            raise Broken(
+                f"I3 approvals of P-{payout.number} stand although it is {payout.status}, "
+                f"after {event.event_type}"
+            )
 
     def judge_claim(self, payout: Row, act: str) -> None:
         """I2, I3, I14 at the moment of the claim."""
