@@ -15,16 +15,17 @@ from typing import Any, ClassVar
 from uuid import UUID, uuid4
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Prefetch
 
 from audit import clock
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts.client_sentences import STATUSES, code_for_client, txid_for_client
-from payouts.models import Attempt, Discrepancy, Payout
+from payouts.models import Attempt, Payout
 from payouts.portal.bodies import stamp
 from payouts.portal.codes import PortalCode
 from payouts.portal.models import Feed, FeedEvent, UnfedEvent
+from payouts.portal.statuses import with_differs
 from wallets.amounts import format_amount
 from wallets.models import Client
 
@@ -99,8 +100,7 @@ class State:
 
 
 def states_of(payouts: Sequence[UUID]) -> list[State]:
-    standing = Discrepancy.objects.standing().filter(payout=OuterRef("pk"))
-    rows: Any = Payout.objects.filter(pk__in=payouts).annotate(differs=Exists(standing))
+    rows = with_differs(Payout.objects.filter(pk__in=payouts))
     rows = rows.only(*COLUMNS)  # a whole payout takes three times as long to be made
     tries = Attempt.objects.only("payout_id", "generation", "taken_for", "txid")
     found = {row.pk: row for row in rows.prefetch_related(Prefetch("attempts", tries))}

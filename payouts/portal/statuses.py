@@ -1,9 +1,11 @@
 """Finding payouts by the status that their client is shown, as `client_sentences` decides it."""
 
-from django.db.models import F, Q
+from typing import Any
+
+from django.db.models import Exists, F, OuterRef, Q
 
 from payouts.client_sentences import ClientStatus
-from payouts.models import Effective, PayoutStatus, WaitingFor
+from payouts.models import Discrepancy, Effective, PayoutQuerySet, PayoutStatus, WaitingFor
 
 STOPPED = (
     Q(status=PayoutStatus.HELD) | Q(waiting_for=WaitingFor.DISCREPANCY) | ~Q(cancel_asked_at=None)
@@ -30,6 +32,12 @@ BY_STATUS = {
         effective="", status__in=[PayoutStatus.REJECTED, PayoutStatus.CANCELLED]
     ),
 }
+
+
+def with_differs(payouts: PayoutQuerySet) -> Any:
+    """Annotate each with `differs`: a discrepancy about it is open or left stopped."""
+    standing = Discrepancy.objects.standing().filter(payout=OuterRef("pk"))
+    return payouts.annotate(differs=Exists(standing))
 
 
 def of_status(status: ClientStatus) -> Q:

@@ -29,10 +29,6 @@ class Count:
     seconds: int  # until the window is over
 
     @property
-    def is_over(self) -> bool:
-        return self.used > self.most
-
-    @property
     def headers(self) -> dict[str, str]:
         left = max(self.most - self.used, 0)
         return {
@@ -41,27 +37,21 @@ class Count:
         }
 
 
-class Throttled(Refused):
-    """Too much was asked for in this minute."""
-
-    def __init__(self, count: Count) -> None:
-        self.count = count
-        super().__init__(PortalCode.THROTTLED, seconds=count.seconds)
-
-
 def count_request(prefix: str) -> Count:
-    """Count one more request of a key. Raises Throttled."""
+    """Count one more request of a key. Raises Refused."""
     count = counted("requests", prefix, REQUESTS, 1)
-    if count.is_over:
-        raise Throttled(count)
+    refuse_if_over(count)
     return count
 
 
 def refuse_guesser(address: str) -> None:
-    """Raise Throttled if an address has shown too many wrong keys."""
-    count = counted("wrong keys", address, WRONG_KEYS - 1, 0)
-    if count.is_over:
-        raise Throttled(count)
+    """Raise Refused if an address has shown too many wrong keys."""
+    refuse_if_over(counted("wrong keys", address, WRONG_KEYS - 1, 0))
+
+
+def refuse_if_over(count: Count) -> None:
+    if count.used > count.most:
+        raise Refused(PortalCode.THROTTLED, seconds=count.seconds)
 
 
 def count_wrong_key(address: str) -> None:

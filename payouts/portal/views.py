@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.conf import settings
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.renderers import JSONRenderer
@@ -18,7 +18,7 @@ from audit.operations import perform
 from audit.refusals import Refused
 from payouts import idempotency, operations
 from payouts.eligibility import refusal_of_coin
-from payouts.models import Attempt, Discrepancy, Origin, Payout, PayoutQuerySet
+from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
 from payouts.portal.bodies import StrictJson
@@ -27,11 +27,12 @@ from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_u
 from payouts.portal.idempotent import Made, create_once
 from payouts.portal.models import Scope
 from payouts.portal.problems import AboutMember, respond
+from payouts.portal.statuses import with_differs
 from payouts.requests import request_payout
 from payouts.seen import see
 from wallets import operations as wallet_operations
 from wallets import services
-from wallets.models import Client, PayoutMethod, Wallet
+from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 CANCELLED_BY_CLIENT = "The client cancelled it through the API."
 
@@ -168,7 +169,7 @@ class ArchiveWallet(PortalView):
         """Put a wallet out of use for good; one that is already stays so."""
         shapes.AskedCancel.read(request.data)
         row = wallet_of(self.own, wallet_id)
-        if shapes.wallet(row)["status"] != "archived":
+        if row.status != WalletStatus.ARCHIVED:
             seen = wallet_operations.see([row.pk])
             [outcome] = perform(wallet_operations.ARCHIVE, seen, actor=self.caller.actor)
             if outcome.refusal:
@@ -263,8 +264,7 @@ class Events(PortalView):
 
 
 def shown(client: Client) -> PayoutQuerySet:
-    standing = Discrepancy.objects.standing().filter(payout=OuterRef("pk"))
-    rows = Payout.objects.for_client(client).annotate(differs=Exists(standing))
+    rows: PayoutQuerySet = with_differs(Payout.objects.for_client(client))
     return rows.select_related("wallet").prefetch_related(
         Prefetch("attempts", Attempt.objects.order_by("generation"))
     )

@@ -1,5 +1,5 @@
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
@@ -19,7 +19,6 @@ class Developer:
     client: object  # Django's
     key: str
     acts_for: str | None = None
-    keys_made: list = field(default_factory=list)
 
     def headers(self, **more):
         headers = {"Authorization": f"Bearer {self.key}"} | more
