@@ -3,10 +3,10 @@
 import socket
 
 import pytest
-from django.conf import settings
 from standardwebhooks import WebhookVerificationError
 
 from audit.models import DeskEvent
+from config.environment import BASE_DIR
 from payouts.portal import deliveries, feed
 from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.models import Delivery, WebhookEndpoint
@@ -559,6 +559,6 @@ def test_a_receiver_that_cannot_be_reached_is_said_so(own_key, wallet):
 
 
 def test_the_table_of_event_types_is_the_one_that_is_documented():
-    page = (settings.BASE_DIR / "docs/api.md").read_text()
+    page = (BASE_DIR / "docs/api.md").read_text()
     rows = [f"| `{name}` | {words} |" for name, words in EVENT_TYPES.items()]
     assert "| `type` | |\n|---|---|\n" + "\n".join(rows) in page
