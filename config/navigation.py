@@ -150,6 +150,12 @@ NAVIGATION: list[dict[str, Any]] = [
                 "admin:payouts_portal_apikey_changelist",
                 "payouts_portal.view_apikey",
             ),
+            link(
+                gettext_lazy("Webhook endpoints"),
+                "webhook",
+                "admin:payouts_portal_webhookendpoint_changelist",
+                "payouts_portal.view_webhookendpoint",
+            ),
         ],
     },
 ]

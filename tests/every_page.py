@@ -11,7 +11,7 @@ from audit.models import DeskEvent
 from payouts.controls import switch
 from payouts.models import Category, WebhookDelivery
 from payouts.portal.keys import issue_key
-from payouts.portal.models import Scope
+from payouts.portal.models import Scope, WebhookEndpoint
 from tests.factories import DiscrepancyFactory, StaffFactory
 from wallets.models import PayoutMethod
 
@@ -19,7 +19,7 @@ from wallets.models import PayoutMethod
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
     r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document)"
-    r"|.*_(confirm|withdraw|answer|reopen|enable)|(audit|.*(delivery|method)).*_add"
+    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method)).*_add"
 )
 
 
@@ -44,6 +44,9 @@ def every_page(payout):
         scopes=Scope.values,
         actor=Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN),
     )
+    endpoint = WebhookEndpoint.objects.create(
+        url="https://portal.example/hooks", created_at=payout.requested_at
+    )
     method, role = PayoutMethod.objects.first(), Group.objects.get(name="Approver")
     arguments = {
         "payouts_payout_add_for": [payout.client_id],
@@ -55,10 +58,13 @@ def every_page(payout):
         "wallets_client_close": [payout.client_id],
         "wallets_wallet_act_on": [payout.wallet_id, "freeze"],
         "payouts_portal_apikey_revoke": [key.pk],
+        "payouts_portal_webhookendpoint_stop": [endpoint.pk],
+        "payouts_portal_webhookendpoint_remove": [endpoint.pk],
+        "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "auth_user_disable": [person.pk],
         "auth_user_password_change": [person.pk],
     }
-    for row in [payout, found, category, delivery, event, key, method, role, person]:
+    for row in [payout, found, category, delivery, event, key, endpoint, method, role, person]:
         arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
     arguments |= {
         "wallets_client_change": [payout.client_id],

@@ -110,7 +110,7 @@ class PortalCode(Code):
         _("Its receiver answered 410: it wants no webhooks any more."),
     )
     RECEIVER_UNREACHED = "receiver_unreached", _("Nothing got through to it for three days.")
-    STOPPED_BY_OWNER = "stopped_by_owner", _("It was stopped by whoever looks after it.")
+    STOPPED_BY_PEOPLE = "stopped_by_people", _("It was stopped by whoever looks after it.")
     ENDPOINT_STOPPED = (
         "endpoint_stopped",
         _("The webhook endpoint is stopped: let it be active first."),

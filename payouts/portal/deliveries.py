@@ -20,6 +20,7 @@ from standardwebhooks import Webhook
 
 from audit import clock
 from audit.actor import Actor, Channel
+from audit.codes import Reason
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts.portal import endpoints, feed
@@ -218,9 +219,9 @@ def note_failure(endpoint: WebhookEndpoint, now: datetime, *, is_gone: bool) -> 
         return
     worker = Actor.system(Channel.WORKER)
     if is_gone:
-        endpoints.stop(endpoint, PortalCode.RECEIVER_GONE, actor=worker)
+        endpoints.stop(endpoint, Reason(PortalCode.RECEIVER_GONE), actor=worker)
     elif is_down(endpoint, now):
-        endpoints.stop(endpoint, PortalCode.RECEIVER_UNREACHED, actor=worker)
+        endpoints.stop(endpoint, Reason(PortalCode.RECEIVER_UNREACHED), actor=worker)
 
 
 def redeliver(endpoint_id: UUID, event: int, *, actor: Actor) -> Delivery:

@@ -20,7 +20,7 @@ from audit.codes import NO_REASON, Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import Refused
-from audit.texts import optional
+from audit.texts import LONGEST_REASON, optional
 from payouts.portal.codes import PortalCode
 from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.feed import locked_feed
@@ -53,7 +53,7 @@ def add_endpoint(
     )
     with transaction.atomic():
         locked_feed()
-        others = WebhookEndpoint.objects.filter(client=client, removed_at=None)
+        others = WebhookEndpoint.objects.present().filter(client=client)
         if others.count() >= MOST:
             raise Refused(PortalCode.TOO_MANY_ENDPOINTS, most=MOST)
         endpoint.save(force_insert=True)
@@ -68,10 +68,11 @@ def change_endpoint(
     name: str | None = None,
     event_types: Iterable[str] | None = None,
     is_active: bool | None = None,
+    reason: str = "",
     actor: Actor,
 ) -> WebhookEndpoint:
     """Have it as it is said here, and as it was in what is left out. One that becomes active again
-    hears what it missed. Raises Refused."""
+    hears what it missed. `reason` is why it is stopped. Raises Refused."""
     actor.require(RIGHT)
     asked: dict[str, Any] = {}
     if url is not None:
@@ -91,14 +92,15 @@ def change_endpoint(
         if "url" in new:
             begin_anew(endpoint)
         if is_active is False and endpoint.stopped_at is None:
-            stop(endpoint, PortalCode.STOPPED_BY_OWNER, actor=actor)
+            words = optional(reason, at_most=LONGEST_REASON)
+            stop(endpoint, Reason(PortalCode.STOPPED_BY_PEOPLE, words), actor=actor)
         elif is_active and endpoint.stopped_at is not None:
             resume(endpoint, actor=actor)
     return endpoint
 
 
 def locked(endpoint_id: UUID) -> WebhookEndpoint:
-    rows = WebhookEndpoint.objects.select_for_update().filter(removed_at=None)
+    rows = WebhookEndpoint.objects.present().select_for_update()
     if (endpoint := rows.filter(pk=endpoint_id).first()) is None:
         raise Refused(PortalCode.NOT_FOUND)
     return endpoint
@@ -112,12 +114,12 @@ def checked_types(event_types: Iterable[str]) -> list[str]:
     return asked
 
 
-def stop(endpoint: WebhookEndpoint, code: PortalCode, *, actor: Actor) -> None:
+def stop(endpoint: WebhookEndpoint, reason: Reason, *, actor: Actor) -> None:
     """Send nothing more to a locked endpoint until somebody resumes it."""
-    endpoint.stopped_at, endpoint.stop_code = clock.now(), code
+    endpoint.stopped_at, endpoint.stop_code = clock.now(), reason.code
     endpoint.stopped_after = locked_feed().last_number
     endpoint.save(update_fields=["stopped_at", "stop_code", "stopped_after"])
-    log(DeskEvent.Type.STOP_ENDPOINT, endpoint, actor, Reason(code))
+    log(DeskEvent.Type.STOP_ENDPOINT, endpoint, actor, reason)
 
 
 def resume(endpoint: WebhookEndpoint, *, actor: Actor) -> None:
@@ -138,14 +140,15 @@ def begin_anew(endpoint: WebhookEndpoint) -> None:
     waiting.update(due_at=clock.now(), first_tried_at=None)
 
 
-def remove_endpoint(endpoint_id: UUID, *, actor: Actor) -> None:
+def remove_endpoint(endpoint_id: UUID, *, reason: str = "", actor: Actor) -> None:
     """Send nothing to it any more. What was sent stays known. Raises Refused."""
     actor.require(RIGHT)
     with transaction.atomic():
         endpoint = locked(endpoint_id)
         endpoint.removed_at = clock.now()
         endpoint.save(update_fields=["removed_at"])
-        log(DeskEvent.Type.REMOVE_ENDPOINT, endpoint, actor)
+        why = Reason(words=optional(reason, at_most=LONGEST_REASON))
+        log(DeskEvent.Type.REMOVE_ENDPOINT, endpoint, actor, why)
 
 
 def rotate_secret(endpoint_id: UUID, *, actor: Actor) -> WebhookEndpoint:

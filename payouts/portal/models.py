@@ -189,6 +189,11 @@ class FeedEvent(models.Model):
 # Webhooks
 
 
+class WebhookEndpointQuerySet(models.QuerySet["WebhookEndpoint"]):
+    def present(self) -> "WebhookEndpointQuerySet":
+        return self.filter(removed_at=None)
+
+
 class WebhookEndpoint(models.Model):
     """Where the desk reports what the feed says: to the portal of all its clients, or to one client
     of its own.
@@ -219,6 +224,8 @@ class WebhookEndpoint(models.Model):
     stopped_after = models.PositiveBigIntegerField(null=True)  # the feed's last number then
     removed_at = models.DateTimeField(null=True)
 
+    objects = WebhookEndpointQuerySet.as_manager()
+
     class Meta:
         verbose_name = _("webhook endpoint")
         verbose_name_plural = _("webhook endpoints")
@@ -240,6 +247,13 @@ class WebhookEndpoint(models.Model):
 
     def __str__(self) -> str:
         return self.name or self.url
+
+    @property
+    def state(self) -> str:
+        """“active”, “failing” or “stopped”."""
+        if self.stopped_at is not None:
+            return "stopped"
+        return "failing" if self.failing_since else "active"
 
 
 class Delivery(models.Model):

@@ -18,7 +18,7 @@ def plan(events: Sequence[FeedEvent]) -> int:
     locked, so that an endpoint that is added or resumed meanwhile neither misses nor repeats any.
     """
     clients = {event.client_id for event in events}
-    hearing = WebhookEndpoint.objects.filter(stopped_at=None, removed_at=None)
+    hearing = WebhookEndpoint.objects.present().filter(stopped_at=None)
     endpoints = list(hearing.filter(Q(client=None) | Q(client__in=clients)))
     return sum(add(endpoint, events) for endpoint in endpoints)
 

@@ -206,23 +206,16 @@ def estimate(method: PayoutMethod, asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def endpoint(row: WebhookEndpoint) -> dict[str, Any]:
-    state = state_of(row)
     return {
         "id": str(row.pk),
         "url": row.url,
         "name": row.name,
         "event_types": row.event_types or list(EVENT_TYPES),
-        "status": state,
-        "detail": Reason(row.stop_code).sentence if state == "stopped" else "",
+        "status": row.state,
+        "detail": Reason(row.stop_code).sentence,
         "failing_since": stamp(row.failing_since) if row.failing_since else None,
         "created_at": stamp(row.created_at),
     }
-
-
-def state_of(row: WebhookEndpoint) -> str:
-    if row.stopped_at is not None:
-        return "stopped"
-    return "failing" if row.failing_since else "active"
 
 
 def delivery(row: Delivery, ours: Feed) -> dict[str, Any]:

@@ -4,6 +4,7 @@ which hear of all clients; else they are those of the client."""
 from typing import Any, ClassVar
 from uuid import UUID
 
+from django.db.models import QuerySet
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
@@ -22,17 +23,18 @@ class WebhookView(PortalView):
     )
 
     def found(self, endpoint_id: UUID) -> WebhookEndpoint:
-        return get_object_or_404(
-            WebhookEndpoint, pk=endpoint_id, client=self.caller.client, removed_at=None
-        )
+        return get_object_or_404(self.own_ones, pk=endpoint_id)
+
+    @property
+    def own_ones(self) -> QuerySet[WebhookEndpoint]:
+        return WebhookEndpoint.objects.present().filter(client=self.caller.client)
 
 
 class Endpoints(WebhookView):
     filters = Pages.NAMES
 
     def get(self, _request: Request) -> Response:
-        rows = WebhookEndpoint.objects.filter(client=self.caller.client, removed_at=None)
-        return Pages(["-created_at", "-pk"]).of(rows, self, shapes.endpoint)
+        return Pages(["-created_at", "-pk"]).of(self.own_ones, self, shapes.endpoint)
 
     def post(self, request: Request) -> Response:
         """Have webhooks sent. What signs them is read at `secret/`."""

@@ -16,11 +16,11 @@ from unfold.decorators import display
 
 from audit.refusals import Refused
 from payouts.admin.lists import DeskAdmin
+from payouts.portal.admin.clients import ClientField
 from payouts.portal.keys import issue_key, revoke_key
 from payouts.portal.models import ApiKey, Scope
 from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import StaffRequest, actor_of, require
-from wallets.models import Client
 
 RIGHT = "payouts_portal.issue_apikey"
 
@@ -30,14 +30,11 @@ class KeyForm(forms.Form):
     name = text_field(
         gettext_lazy("Name"), 64, help_text=gettext_lazy("What uses it, such as “Portal, live”.")
     )
-    client = text_field(
-        gettext_lazy("Client"),
-        64,
-        required=False,
-        help_text=gettext_lazy(
+    client = ClientField(
+        gettext_lazy(
             "The external id of the one client whose key it is. Leave it empty for a key of the "
             "portal itself, which names the client with each request."
-        ),
+        )
     )
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("What it may do"),
@@ -60,15 +57,6 @@ class KeyForm(forms.Form):
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text=gettext_lazy("Empty: until it is revoked."),
     )
-
-    def clean_client(self) -> Client | None:
-        external_id = self.cleaned_data["client"]
-        if not external_id:
-            return None
-        client = Client.objects.filter(external_id=external_id).first()
-        if client is None:
-            raise forms.ValidationError(_("There is no client with this external id."))
-        return client
 
     def clean_networks(self) -> list[str]:
         return str(self.cleaned_data["networks"]).replace(",", " ").split()
