@@ -83,6 +83,17 @@ class PortalCode(Code):
     )
     ADDRESS_NEEDS_MEMO = "address_needs_memo", _("This address needs a memo; ask its owner for it.")
 
+    # Only while the gateway is the sandbox
+    FAULT_UNKNOWN = "fault_unknown", _("There is no such fault. There are: %(names)s.")
+    FAULT_TOO_LATE = (
+        "fault_too_late",
+        _("It is too late for this fault: the payout has ended, or was sent already."),
+    )
+    SANDBOX_SILENT = (
+        "sandbox_silent",
+        _("The sandbox does not answer. Start it, and send your request again."),
+    )
+
     # Keys, in the Admin
     NO_SCOPE = "no_scope", _("Choose at least one scope.")
     SCOPE_UNKNOWN = "scope_unknown", _("There is no scope “%(scope)s”.")

@@ -58,6 +58,10 @@ class AskedCancel(Asked):
     reason = Text(max_length=500, required=False)
 
 
+class AskedFault(Asked):
+    fault = Text(max_length=64)
+
+
 # What is given
 
 

@@ -17,5 +17,8 @@ urlpatterns = [
     path("v1/payouts/", views.Payouts.as_view(), name="payouts"),
     path("v1/payouts/<uuid:payout_id>/", views.OnePayout.as_view(), name="payout"),
     path("v1/payouts/<uuid:payout_id>/cancel/", views.CancelPayout.as_view(), name="cancel"),
+    path(
+        "v1/sandbox/payouts/<uuid:payout_id>/simulate/", views.Simulate.as_view(), name="simulate"
+    ),
     re_path("", problems.not_found),
 ]
