@@ -9,5 +9,6 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from audit.jobs import register
         from payouts.portal.feed import FeedJob  # models are there from here on
+        from payouts.portal.idempotent import ShortenAnswers
 
-        register(FeedJob)
+        register(FeedJob, ShortenAnswers)

@@ -154,7 +154,10 @@ class Wallets(PortalView):
             row = services.add_wallet(self.own, **asked, actor=self.caller.actor)
             return Made(shapes.wallet(row), f"the wallet {row.address}")
 
-        return create_once(request, self.own, make)
+        def show(wallet_id: str) -> dict[str, Any]:
+            return shapes.wallet(wallet_of(self.own, UUID(wallet_id)))
+
+        return create_once(request, self.own, make, show)
 
 
 class OneWallet(PortalView):
@@ -219,7 +222,10 @@ class Payouts(PortalView):
             )
             return Made(detail(self.own, row.pk), str(row), row)
 
-        return create_once(request, self.own, make)
+        def show(payout_id: str) -> dict[str, Any]:
+            return detail(self.own, UUID(payout_id))
+
+        return create_once(request, self.own, make, show)
 
 
 def asked_wallet(client: Client, wallet_id: UUID) -> Wallet:

@@ -29,7 +29,7 @@ FIRST_RELEASE = {
     "payouts_controls": "0002_row",
     "payouts": "0016_taken_for",
     "payouts_staff": "0012_keys",
-    "payouts_portal": "0003_feed_trigger",
+    "payouts_portal": "0004_answers_kept",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]
