@@ -22,6 +22,10 @@ class PortalCode(Code):
         "client_absent",
         _("Name the client you act for in the header “Desk-Client”, by its external id."),
     )
+    CLIENT_UNREADABLE = (
+        "client_unreadable",
+        _("Write what is not ASCII in “Desk-Client” as UTF-8'' and then percent-encoded UTF-8."),
+    )
     CLIENT_NOT_YOURS = (
         "client_not_yours",
         _("This API key belongs to one client: leave the header “Desk-Client” out."),

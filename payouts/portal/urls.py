@@ -6,7 +6,8 @@ app_name = "portal"
 urlpatterns = [
     path("v1/services/", views.Services.as_view(), name="services"),
     path("v1/clients/", views.Clients.as_view(), name="clients"),
-    path("v1/clients/<str:external_id>/", views.OneClient.as_view(), name="client"),
+    # An external id may have slashes, which are decoded before they come here.
+    path("v1/clients/<path:external_id>/", views.OneClient.as_view(), name="client"),
     path("v1/wallets/", views.Wallets.as_view(), name="wallets"),
     path("v1/wallets/<uuid:wallet_id>/", views.OneWallet.as_view(), name="wallet"),
     path(
