@@ -68,14 +68,14 @@ def read_base_url(url: str) -> tuple[str, str]:
         raise InvalidBaseUrl(
             "The gateway URL must be like https://api.heleket.com, without a path."
         )
-    if parts.scheme == "http" and not _is_loopback(host):
+    if parts.scheme == "http" and not is_loopback(host):
         raise InvalidBaseUrl("Plain http is for this machine only: the gateway URL must be https.")
     name = f"[{host}]" if ":" in host else host
     netloc = name if port in {None, DEFAULT_PORTS[parts.scheme]} else f"{name}:{port}"
     return f"{parts.scheme}://{netloc}", netloc
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
     try:
         return host == "localhost" or ip_address(host).is_loopback
     except ValueError:

@@ -1,4 +1,7 @@
-"""A key for the client API at each start of the demo, and a line that asks for a payout with it."""
+"""A key for the client API at each start of the demo, and a line that asks for a payout with it.
+
+What is printed is pasted into a shell: docs/quick-start.md goes on from there.
+"""
 
 import json
 import shlex
@@ -16,8 +19,8 @@ from wallets.models import Wallet
 LASTS = timedelta(days=1)
 
 
-def line_to_try(address: str) -> str:
-    """Return a command for a shell that asks the API at this address for a payout, once."""
+def key_for_a_day() -> str:
+    """Issue a key of the portal and return its text."""
     uma = User.objects.get(username="uma")
     _key, text = issue_key(
         name="Demo",
@@ -25,6 +28,11 @@ def line_to_try(address: str) -> str:
         expires_at=clock.now() + LASTS,
         actor=Actor.staff(uma, Channel.COMMAND),
     )
+    return text
+
+
+def line_to_try(api: str, key: str) -> str:
+    """Return a command for a shell that asks the API at this address for a payout, once."""
     wallet = Wallet.objects.active().filter(network="tron").order_by("pk").first()
     assert wallet is not None  # noqa: S101  # the example data has some
     body = {
@@ -34,12 +42,12 @@ def line_to_try(address: str) -> str:
         "purpose": "My first payout",
     }
     headers = {
-        "Authorization": f"Bearer {text}",
+        "Authorization": f"Bearer {key}",
         "Desk-Client": wallet.client.external_id,
         "Idempotency-Key": uuid4().hex[:12],
         "Content-Type": "application/json",
     }
-    command = ["curl", f"{address}/api/v1/payouts/", "-d", json.dumps(body)]
+    command = ["curl", f"{api}/payouts/", "-d", json.dumps(body)]
     for name, value in headers.items():
         command += ["-H", f"{name}: {value}"]
     return shlex.join(command)

@@ -16,6 +16,7 @@ from heleket.sandbox.faults import describe
 from heleket.sandbox.gateway import Gateway
 from heleket.sandbox.records import Answer, Refused, Request
 from heleket.sandbox.rules import seconds
+from heleket.sandbox.simulations import simulate
 from heleket.sandbox.snapshot import written
 
 HTML = {"Content-Type": "text/html; charset=utf-8", "Content-Security-Policy": page.POLICY}
@@ -38,6 +39,7 @@ class Control:
             "advance": lambda form: gateway.advance(**form),
             "foreign": lambda form: gateway.add_foreign_payout(**form),
             "faults": lambda form: gateway.faults.add(**form),
+            "simulate": lambda form: simulate(gateway, form["fault"], form["order_id"]),
             "clear-faults": lambda form: gateway.faults.clear(**form),
             "gate": lambda form: gateway.gate.set(form["mode"]),
             "held": lambda _form: gateway.execute_held(),

@@ -214,6 +214,7 @@ EFFECTS = {
     "unauthorized": Effect(lambda _answer, _fault: UNAUTHORIZED, executes=False),
     "other_4xx": Effect(stateless, executes=False),
     "forbidden": Effect(refusal("You are forbidden"), executes=False),
+    "not_enough_funds": Effect(refusal("Not enough funds"), executes=False, path=CREATE),
     "terminal": Effect(refusal("The terminal was not found"), executes=False),
     "unknown_refusal": Effect(refusal("Your address is under review"), executes=False),
     "refuse_after_executing": Effect(refusal("Not enough funds"), executes=True, path=CREATE),

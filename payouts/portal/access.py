@@ -1,7 +1,9 @@
 """Who asks: an API key, and the client that it acts for."""
 
+import re
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import unquote
 
 from django.contrib.auth.models import AnonymousUser
 from rest_framework.authentication import BaseAuthentication
@@ -11,11 +13,13 @@ from audit.actor import Actor
 from audit.refusals import Refused
 from payouts.portal import throttle
 from payouts.portal.codes import PortalCode
-from payouts.portal.keys import MARK, key_shown
+from payouts.portal.keys import ALPHABET, MARK, VISIBLE, key_shown
 from payouts.portal.models import ApiKey, Scope
 from wallets.models import Client
 
 FOR_CLIENT = "Desk-Client"
+ENCODED = "UTF-8''"  # how RFC 8187 begins what is no ASCII
+KEY = re.compile(f"{MARK}[{ALPHABET}]{{{VISIBLE}}}_")
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class KeyAuthentication(BaseAuthentication):
 
 
 def refuse_key_in_url(request: Request) -> None:
-    if MARK in request.META.get("QUERY_STRING", "") or MARK in request.path:
+    if KEY.search(request.META.get("QUERY_STRING", "")) or KEY.search(request.path):
         raise Refused(PortalCode.KEY_IN_URL)
 
 
@@ -77,7 +81,23 @@ def client_of(key: ApiKey, named: str | None) -> Client | None:
         return key.client
     if named is None:
         return None
-    client = Client.objects.filter(external_id=named).first()
+    client = Client.objects.filter(external_id=external_id(named)).first()
     if client is None:
         raise Refused(PortalCode.NOT_FOUND)
     return client
+
+
+def external_id(text: str) -> str:
+    """Return the id that a header names: as it is, or percent-encoded behind `UTF-8''`.
+
+    Other than ASCII as it is would be guessed at: some send it as UTF-8, others as Latin-1. Raises
+    Refused.
+    """
+    encoded = text[: len(ENCODED)].upper() == ENCODED
+    try:
+        name = unquote(text[len(ENCODED) :], errors="strict") if encoded else text
+    except UnicodeDecodeError as exc:
+        raise Refused(PortalCode.CLIENT_UNREADABLE) from exc
+    if not text.isascii() or "\0" in name:  # which PostgreSQL cannot look for
+        raise Refused(PortalCode.CLIENT_UNREADABLE)
+    return name

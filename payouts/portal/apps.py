@@ -10,5 +10,6 @@ class PortalConfig(AppConfig):
         from audit.jobs import register
         from payouts.portal.deliveries import Deliver  # models are there from here on
         from payouts.portal.feed import FeedJob
+        from payouts.portal.idempotent import ShortenAnswers
 
-        register(FeedJob, Deliver)
+        register(FeedJob, Deliver, ShortenAnswers)

@@ -22,6 +22,10 @@ class PortalCode(Code):
         "client_absent",
         _("Name the client you act for in the header “Desk-Client”, by its external id."),
     )
+    CLIENT_UNREADABLE = (
+        "client_unreadable",
+        _("Write what is not ASCII in “Desk-Client” as UTF-8'' and then percent-encoded UTF-8."),
+    )
     CLIENT_NOT_YOURS = (
         "client_not_yours",
         _("This API key belongs to one client: leave the header “Desk-Client” out."),
@@ -119,6 +123,17 @@ class PortalCode(Code):
     SECRET_JUST_RENEWED = (
         "secret_just_renewed",
         _("The secret was renewed less than a day ago: read it, and let the old one end first."),
+    )
+
+    # Only while the gateway is the sandbox
+    FAULT_UNKNOWN = "fault_unknown", _("There is no such fault. There are: %(names)s.")
+    FAULT_TOO_LATE = (
+        "fault_too_late",
+        _("It is too late for this fault: the payout has ended, or was sent already."),
+    )
+    SANDBOX_SILENT = (
+        "sandbox_silent",
+        _("The sandbox does not answer. Start it, and send your request again."),
     )
 
     # Keys, in the Admin

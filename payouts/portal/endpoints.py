@@ -26,7 +26,7 @@ from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.feed import locked_feed
 from payouts.portal.models import Delivery, WebhookEndpoint
 from payouts.portal.planning import catch_up
-from payouts.portal.receivers import checked_url
+from payouts.portal.receivers import CheckedUrl
 from wallets.models import Client
 
 RIGHT = "payouts_portal.set_webhookendpoint"
@@ -37,7 +37,7 @@ OLD_SECRET_KEPT = timedelta(days=1)
 def add_endpoint(
     *,
     client: Client | None,
-    url: str,
+    url: CheckedUrl,
     name: str = "",
     event_types: Iterable[str] = (),
     actor: Actor,
@@ -46,7 +46,7 @@ def add_endpoint(
     actor.require(RIGHT)
     endpoint = WebhookEndpoint(
         client=client,
-        url=checked_url(url),
+        url=url,
         name=optional(name, at_most=64),
         event_types=checked_types(event_types),
         created_at=clock.now(),
@@ -64,7 +64,7 @@ def add_endpoint(
 def change_endpoint(
     endpoint_id: UUID,
     *,
-    url: str | None = None,
+    url: CheckedUrl | None = None,
     name: str | None = None,
     event_types: Iterable[str] | None = None,
     is_active: bool | None = None,
@@ -76,7 +76,7 @@ def change_endpoint(
     actor.require(RIGHT)
     asked: dict[str, Any] = {}
     if url is not None:
-        asked["url"] = checked_url(url)
+        asked["url"] = url
     if name is not None:
         asked["name"] = optional(name, at_most=64)
     if event_types is not None:

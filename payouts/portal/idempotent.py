@@ -1,16 +1,22 @@
-"""`Idempotency-Key`: a request that creates is answered once, and its repeats alike."""
+"""`Idempotency-Key`: a request that creates is answered once, and its repeats alike.
+
+After a month a repeat is shown what was made as it is by then: the key is never free again.
+"""
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit import clock
+from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts.models import Payout
 from payouts.portal.codes import PortalCode
@@ -19,12 +25,13 @@ from wallets.models import Client
 
 HEADER = "Idempotency-Key"
 LONGEST = 150
+CHUNK = 500
 LOCKS = 0x61706931  # "api1": a space of its own among the advisory locks
 
 
 @dataclass(frozen=True)
 class Made:
-    """What a request created: its representation, and what a person calls it."""
+    """What a request created: its representation with its `id`, and what a person calls it."""
 
     body: dict[str, Any]
     name: str
@@ -42,9 +49,15 @@ def key_of(request: Request) -> str:
     return text
 
 
-def create_once(request: Request, client: Client | None, make: Callable[[str], Made]) -> Response:
+def create_once(
+    request: Request,
+    client: Client | None,
+    make: Callable[[str], Made],
+    show: Callable[[str], dict[str, Any]],
+) -> Response:
     """Create by `make`, which gets the key, or answer as before. All of it is one transaction.
 
+    `show` gets the id of something that was made so long ago that its answer is not kept.
     Without a client it is the portal's own. Raises Refused for a key that was used for something
     else, or that is being answered.
     """
@@ -54,13 +67,13 @@ def create_once(request: Request, client: Client | None, make: Callable[[str], M
         with transaction.atomic():
             take_turn(client, key)
             if known := ApiAnswer.objects.filter(client=client, key=key).first():
-                return replayed(known, asked)
+                return replayed(known, asked, show)
             made = make(key)
             ApiAnswer.objects.create(
                 client=client,
                 key=key,
                 fingerprint=asked,
-                status=201,
+                status=ApiAnswer.MADE,
                 body=json.dumps(made.body),
                 made=made.name,
                 payout=made.payout,
@@ -68,7 +81,12 @@ def create_once(request: Request, client: Client | None, make: Callable[[str], M
             )
     except IntegrityError as exc:  # of the same key, on a database without turns
         raise Refused(PortalCode.IDEMPOTENCY_BUSY) from exc
-    return Response(made.body, status=201)
+    return Response(made.body, status=ApiAnswer.MADE)
+
+
+def is_answered(request: Request, client: Client | None) -> bool:
+    """Whether a request with this key was answered already, so that this one makes nothing."""
+    return ApiAnswer.objects.filter(client=client, key=key_of(request)).exists()
 
 
 def fingerprint(request: Request) -> str:
@@ -89,8 +107,49 @@ def take_turn(client: Client | None, key: str) -> None:
         raise Refused(PortalCode.IDEMPOTENCY_BUSY)
 
 
-def replayed(known: ApiAnswer, asked: str) -> Response:
+def replayed(known: ApiAnswer, asked: str, show: Callable[[str], dict[str, Any]]) -> Response:
     if known.fingerprint != asked:
         raise Refused(PortalCode.IDEMPOTENCY_REUSED, made=known.made)
-    headers = {"Idempotent-Replayed": "true"}
-    return Response(json.loads(known.body), status=known.status, headers=headers)
+    body = json.loads(known.body)
+    if known.status == ApiAnswer.SHORTENED:
+        body = show(body["id"])
+    return Response(body, status=known.status, headers={"Idempotent-Replayed": "true"})
+
+
+# The end of what is kept
+
+
+class ShortenAnswers(Job):
+    """Keeps of old answers the id of what they made."""
+
+    name: ClassVar[str] = "shorten_answers"
+    every: ClassVar[timedelta | None] = timedelta(hours=1)
+
+    def __init__(self, _client: Any, _account: Any, _threads: int) -> None:
+        self.threads = 1
+
+    def claim(self, _limit: int) -> Claimed[datetime]:
+        until = clock.now() - timedelta(days=ApiAnswer.KEPT_DAYS)
+        return Claimed([until] if old_answers(until).exists() else [])
+
+    def call(self, until: datetime) -> datetime:
+        return until
+
+    def record(self, moments: Sequence[datetime]) -> None:
+        for until in moments:
+            while shorten(until) == CHUNK:
+                pass
+
+
+def old_answers(until: datetime) -> QuerySet[ApiAnswer]:
+    return ApiAnswer.objects.filter(status=ApiAnswer.MADE, at__lte=until)
+
+
+def shorten(until: datetime) -> int:
+    """Shorten the answers of up to this moment, a chunk of them; return how many those were."""
+    answers = list(old_answers(until).order_by("at")[:CHUNK])
+    for each in answers:
+        each.body = json.dumps({"id": json.loads(each.body)["id"]})
+        each.status = ApiAnswer.SHORTENED
+    ApiAnswer.objects.bulk_update(answers, ["body", "status"])
+    return len(answers)

@@ -107,11 +107,13 @@ class ApiKey(models.Model):
 class ApiAnswer(models.Model):
     """What a request with an `Idempotency-Key` was answered, so that its repeat is answered alike.
 
-    It is written in the transaction of what the request made. The key stays for ever; the answer is
-    kept for `KEPT_DAYS`. Without a client it is of the portal itself.
+    It is written in the transaction of what the request made. The key stays for ever. The answer is
+    kept for `KEPT_DAYS` and then shortened to the id of what was made, see `idempotent.shorten`: a
+    repeat shows that as it is by then. Without a client it is of the portal itself.
     """
 
     KEPT_DAYS = 30
+    MADE, SHORTENED = 201, 200  # what a repeat is answered with
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="+")
     key = models.CharField(max_length=150)
@@ -120,7 +122,7 @@ class ApiAnswer(models.Model):
     body = models.TextField()
     made = models.CharField(max_length=200)  # what a person calls it
     payout = models.ForeignKey(Payout, on_delete=models.PROTECT, null=True, related_name="+")
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField()
 
     class Meta:
         default_permissions = ()
@@ -130,6 +132,7 @@ class ApiAnswer(models.Model):
                 "key", condition=Q(client=None), name="one_answer_per_key_of_portal"
             ),
         ]
+        indexes = [models.Index("at", condition=Q(status=201), name="answers_kept_whole")]
 
     def __str__(self) -> str:
         return f"{self.key}: {self.status}"

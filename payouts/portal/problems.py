@@ -11,6 +11,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -58,6 +59,7 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.IDEMPOTENCY_UNFIT: HTTPStatus.BAD_REQUEST,
     PortalCode.IDEMPOTENCY_BUSY: HTTPStatus.CONFLICT,
     PortalCode.CLIENT_ABSENT: HTTPStatus.BAD_REQUEST,
+    PortalCode.CLIENT_UNREADABLE: HTTPStatus.BAD_REQUEST,
     PortalCode.CLIENT_NOT_YOURS: HTTPStatus.BAD_REQUEST,
     PortalCode.KEY_IN_URL: HTTPStatus.BAD_REQUEST,
     PortalCode.CURSOR: HTTPStatus.BAD_REQUEST,
@@ -80,6 +82,8 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.ENDPOINT_STOPPED: HTTPStatus.CONFLICT,
     PortalCode.SECRET_JUST_RENEWED: HTTPStatus.CONFLICT,
     PortalCode.NOT_POSSIBLE: HTTPStatus.CONFLICT,
+    PortalCode.FAULT_TOO_LATE: HTTPStatus.CONFLICT,
+    PortalCode.SANDBOX_SILENT: HTTPStatus.SERVICE_UNAVAILABLE,
     WalletCode.JUST_ADDED: HTTPStatus.CONFLICT,
 }
 # The member of a request that a refusal is about, where its code says it.
@@ -186,6 +190,7 @@ def is_of_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+@csrf_exempt  # else a POST to it would be answered with a page about cookies
 def not_found(request: HttpRequest, *_args: Any, **_kwargs: Any) -> JsonResponse:
     """Answer any address under /api/ that is none."""
     return as_json(Refusal(PortalCode.NOT_FOUND))

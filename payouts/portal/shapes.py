@@ -62,6 +62,10 @@ class AskedCancel(Asked):
     reason = Text(max_length=500, required=False)
 
 
+class AskedFault(Asked):
+    fault = Text(max_length=64)
+
+
 class AskedEndpoint(Asked):
     url = Text(max_length=500)
     name = Text(max_length=64, allow_blank=True, required=False)

@@ -8,7 +8,8 @@ app_name = "portal"
 urlpatterns = [
     path("v1/services/", views.Services.as_view(), name="services"),
     path("v1/clients/", views.Clients.as_view(), name="clients"),
-    path("v1/clients/<str:external_id>/", views.OneClient.as_view(), name="client"),
+    # An external id may have slashes, which are decoded before they come here.
+    path("v1/clients/<path:external_id>/", views.OneClient.as_view(), name="client"),
     path("v1/wallets/", views.Wallets.as_view(), name="wallets"),
     path("v1/wallets/<uuid:wallet_id>/", views.OneWallet.as_view(), name="wallet"),
     path(
@@ -28,6 +29,9 @@ urlpatterns = [
         f"{ENDPOINT}/deliveries/<str:event_id>/redeliver/",
         webhook_views.Redeliver.as_view(),
         name="redeliver",
+    ),
+    path(
+        "v1/sandbox/payouts/<uuid:payout_id>/simulate/", views.Simulate.as_view(), name="simulate"
     ),
     re_path("", problems.not_found),
 ]

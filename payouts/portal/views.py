@@ -15,9 +15,11 @@ from rest_framework.views import APIView
 
 from audit.models import DeskEvent
 from audit.operations import perform
-from audit.refusals import Refused
+from audit.refusals import Refusal, Refused
+from heleket.sandbox.simulations import SIMULATIONS
 from payouts import idempotency, operations
 from payouts.eligibility import refusal_of_coin
+from payouts.gateway import sandbox
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
@@ -26,7 +28,7 @@ from payouts.portal.codes import PortalCode
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_unknown
 from payouts.portal.idempotent import Made, create_once
 from payouts.portal.models import Scope
-from payouts.portal.problems import AboutMember, respond
+from payouts.portal.problems import AboutMember, Invalid, not_found, respond
 from payouts.portal.statuses import with_differs
 from payouts.requests import request_payout
 from payouts.seen import see
@@ -152,7 +154,10 @@ class Wallets(PortalView):
             row = services.add_wallet(self.own, **asked, actor=self.caller.actor)
             return Made(shapes.wallet(row), f"the wallet {row.address}")
 
-        return create_once(request, self.own, make)
+        def show(wallet_id: str) -> dict[str, Any]:
+            return shapes.wallet(wallet_of(self.own, UUID(wallet_id)))
+
+        return create_once(request, self.own, make, show)
 
 
 class OneWallet(PortalView):
@@ -217,7 +222,10 @@ class Payouts(PortalView):
             )
             return Made(detail(self.own, row.pk), str(row), row)
 
-        return create_once(request, self.own, make)
+        def show(payout_id: str) -> dict[str, Any]:
+            return detail(self.own, UUID(payout_id))
+
+        return create_once(request, self.own, make, show)
 
 
 def asked_wallet(client: Client, wallet_id: UUID) -> Wallet:
@@ -248,6 +256,34 @@ class CancelPayout(PortalView):
             if outcome.refusal:
                 raise Refused.by(outcome.refusal)
         return Response(detail(self.own, payout_id))
+
+
+class Simulate(PortalView):
+    """Exists while the gateway is the sandbox; with a real one it is an address like any other."""
+
+    scopes = {"POST": Scope.PAYOUTS_REQUEST}
+
+    def dispatch(self, request: Any, *args: Any, **kwargs: Any) -> Any:
+        if not sandbox.is_gateway():
+            return not_found(request)
+        return super().dispatch(request, *args, **kwargs)
+
+    def post(self, request: Request, payout_id: UUID) -> Response:
+        """Have the sandbox do something to a payout that a real gateway does now and then."""
+        fault = shapes.AskedFault.read(request.data)["fault"]
+        row = get_object_or_404(Payout.objects.for_client(self.own), pk=payout_id)
+        if fault not in SIMULATIONS:
+            names = ", ".join(SIMULATIONS)
+            raise Invalid([("fault", Refusal(PortalCode.FAULT_UNKNOWN, names=names))])
+        if row.is_ended:
+            raise Refused(PortalCode.FAULT_TOO_LATE)
+        try:
+            sandbox.simulate(fault, row.order_id(settings.INSTALLATION))
+        except sandbox.TooLate as exc:
+            raise Refused(PortalCode.FAULT_TOO_LATE) from exc
+        except sandbox.Silent as exc:
+            raise Refused(PortalCode.SANDBOX_SILENT) from exc
+        return Response({"payout": str(row.pk), "number": str(row), "fault": fault})
 
 
 class Events(PortalView):

@@ -12,8 +12,9 @@ from rest_framework.response import Response
 
 from payouts.portal import deliveries, endpoints, feed, shapes
 from payouts.portal.filters import DeliveryFilters, Pages
-from payouts.portal.idempotent import Made, create_once
+from payouts.portal.idempotent import Made, create_once, is_answered
 from payouts.portal.models import Scope, WebhookEndpoint
+from payouts.portal.receivers import checked_url
 from payouts.portal.views import PortalView
 
 
@@ -40,12 +41,17 @@ class Endpoints(WebhookView):
         """Have webhooks sent. What signs them is read at `secret/`."""
         asked = shapes.AskedEndpoint.read(request.data)
         client = self.caller.client
+        if not is_answered(request, client):
+            asked["url"] = checked_url(asked["url"])
 
         def make(_key: str) -> Made:
             row = endpoints.add_endpoint(client=client, **asked, actor=self.caller.actor)
             return Made(shapes.endpoint(row), f"the webhook endpoint {row.pk}")
 
-        return create_once(request, client, make)
+        def show(endpoint_id: str) -> dict[str, Any]:
+            return shapes.endpoint(self.found(UUID(endpoint_id)))
+
+        return create_once(request, client, make, show)
 
 
 class OneEndpoint(WebhookView):
@@ -55,6 +61,8 @@ class OneEndpoint(WebhookView):
     def patch(self, request: Request, endpoint_id: UUID) -> Response:
         """Change what is named. `active: false` stops it, `true` sends what it missed since."""
         asked = shapes.AskedChange.read(request.data)
+        if "url" in asked:
+            asked["url"] = checked_url(asked["url"])
         if "active" in asked:
             asked["is_active"] = asked.pop("active")
         row = self.found(endpoint_id)

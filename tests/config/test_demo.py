@@ -28,11 +28,13 @@ from config.demo.fill import APPLICATION_ID
 from config.demo.people import PASSWORD
 from config.demo.place import STATE
 from config.management.commands import demo as demo_command
+from tests.config.newcomer import Newcomer, shown_answers
 
 pytestmark = pytest.mark.processes
 
 SOURCES = ["manage.py", "config", "payouts", "wallets", "audit", "heleket"]
 LIVE = dict.fromkeys(environment.VARIABLES, "live-value")
+ADDRESS_IN_PYTHON = "TNhEFYcs7PgkwGbxDQgVFfwArQ1eoJ1Y4a"  # of docs/quick_start.py
 PATIENCE = 600  # seconds; only a demo that hangs takes them
 
 
@@ -145,6 +147,7 @@ def first(tmp_path_factory):
             people={login for [login] in rows(demo, "SELECT username FROM auth_user")},
             paid=approve_one(demo),
             asked=ask_by_the_printed_line(demo),
+            followed=follow_the_quick_start(demo, tmp_path_factory.mktemp("repository")),
         )
         seen.payouts, seen.code = payouts(demo), demo.end()
         seen.left = [name for name, pid in children.items() if is_alive(pid)]
@@ -181,6 +184,17 @@ def ask_by_the_printed_line(demo):
     return [requests.post(url, body, headers=headers, timeout=30) for _ in range(2)]
 
 
+def follow_the_quick_start(demo, folder):
+    """Do what docs/quick-start.md says, with the real curl; return what each block answered."""
+    printed = "\n".join(re.findall(r"^(?:KEY|API)=\S+$", demo.text, re.MULTILINE))
+    with log_in(demo, "amira") as session:
+        newcomer = Newcomer(folder, printed, Approver(demo.address("Admin"), session))
+        try:
+            return newcomer.follow()
+        finally:
+            newcomer.shell.close()
+
+
 def log_in(demo, login):
     session, address = requests.Session(), demo.address("Admin") + "login/?next=/admin/"
     assert address.startswith("http://localhost:")  # a browser gives passkeys to no IP address
@@ -194,6 +208,27 @@ def log_in(demo, login):
 
 def hidden(page, name):
     return re.search(rf'name="{name}" value="([^"]+)"', page)[1]
+
+
+class Approver:
+    """Amira at the Admin: she finds what waits for her, and confirms it."""
+
+    def __init__(self, admin, session):
+        self.admin, self.session = admin, session
+
+    def approve_wallet(self, name):
+        self.approve("wallets/wallet", name, r"/wallets/wallet/(\d+)/change/", "{}/act/approve/")
+
+    def approve_payout(self, number):
+        self.approve("payouts/payout", number, r"/payouts/payout/([0-9a-f-]{36})/", "{}/approve/")
+
+    def approve(self, section, words, link, page):
+        listed = self.session.get(f"{self.admin}{section}/", params={"q": words}).text
+        [key] = set(re.findall(link, listed))
+        asked = self.session.get(f"{self.admin}{section}/{page.format(key)}").text
+        fields = {name: hidden(asked, name) for name in ("csrfmiddlewaretoken", "seen")}
+        done = self.session.post(f"{self.admin}{section}/act/approve/", fields)
+        assert done.ok
 
 
 def approve_one(demo):
@@ -278,6 +313,23 @@ def test_the_printed_line_asks_for_a_payout_once(first):
     assert once.status_code == again.status_code == 201
     assert once.json() == again.json()
     assert once.json()["status"] == "requested"
+
+
+def test_the_quick_start_leads_from_the_printed_key_to_a_confirmed_payout(first):
+    client, wallet, active, asked, paid, feed, lines, late = first.followed
+    for answer, shown in zip((client, wallet), shown_answers(), strict=True):
+        own = dict.fromkeys(["id", "created_at"] if answer is wallet else ["created_at"])
+        assert answer | own == shown | own
+    assert active == wallet | {"status": "active"}
+    assert (asked["status"], asked["next"]) == ("requested", "approval")
+    assert (paid["id"], paid["status"], bool(paid["txid"])) == (asked["id"], "paid", True)
+    assert feed["results"][-1]["type"] == "payout.paid"
+    assert feed["results"][-1]["data"]["txid"] == paid["txid"]
+    assert (late["status"], late["code"]) == (409, "fault_too_late")
+    assert lines[-1].endswith(": the client has the money.")
+    saved = json.loads((first.project / ".demo/sandbox.json").read_text())["payouts"]
+    for address in (wallet["address"], ADDRESS_IN_PYTHON):
+        assert [each["status"] for each in saved if each["address"] == address] == ["paid"]
 
 
 def test_ctrl_c_stops_all_and_the_next_start_goes_on(first, project):

@@ -43,6 +43,7 @@ ANSWERED = {
     "redirect_308": 308,
     "unauthorized": 401,
     "forbidden": 422,
+    "not_enough_funds": 422,
     "terminal": 422,
     "refuse_after_executing": 422,
     "refuse_then_execute": 422,

@@ -240,6 +240,8 @@ def test_tests_can_drive_everything_over_http(call, sandbox, control, server):
         ("faults", {"name": "500", "nonsense": 1}),
         ("faults", {"name": "other_4xx", "code": 42}),
         ("faults", {"name": "503", "lasts": "long"}),
+        ("simulate", {"fault": "earthquake", "order_id": "order-1"}),
+        ("simulate", {"fault": ["stuck"], "order_id": "order-1"}),
         ("fate", {"fate": "resurrection"}),
         ("fate", {"fate": "paid", "uuid": "unknown"}),
         ("advance", {"order_id": "unknown"}),

@@ -111,6 +111,12 @@ def test_e5_a_key_in_an_address_is_never_accepted(client, own_key):
     assert own_key.key not in answer.content.decode()
 
 
+def test_what_only_begins_like_a_key_may_stand_in_an_address(portal):
+    assert portal.put("clients/helpdesk_7/", {"name": "Anna"}).status_code == 201
+    portal.acts_for = "helpdesk_7"
+    assert portal.get("payouts/", reference="helpdesk_1").status_code == 200
+
+
 def test_a_portal_key_names_its_client_and_a_client_s_key_does_not(portal, own_key):
     ClientFactory(external_id="K-2")
     portal.acts_for = None

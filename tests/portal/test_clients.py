@@ -1,5 +1,7 @@
 """Clients and their wallets through the API."""
 
+from urllib.parse import quote
+
 import pytest
 
 from audit.actor import Actor, Channel
@@ -43,6 +45,49 @@ def test_a_client_that_cannot_be_is_not_added(portal, asked):
     answer = portal.put("clients/K-7/", asked)
     assert answer.status_code in (400, 422), answer.content
     assert not Client.objects.filter(external_id="K-7").exists()
+
+
+ODD = [
+    "K/7",
+    "K/",
+    "/K",
+    "K?7",
+    "K%2F7",
+    "K#7",
+    "Müller-7",
+    "Анна 7",
+    "客户-7",
+    "UTF-8''7",
+    "a;b=c",
+]
+
+
+@pytest.mark.parametrize("name", ODD)
+def test_a_client_is_reached_by_any_external_id(portal, name):
+    path = f"clients/{quote(name, safe='')}/"
+    added = portal.put(path, {"name": "Anna Nguyen"})
+    assert (added.status_code, added.json()["id"]) == (201, name)
+    assert portal.get(path).json() == added.json()
+    assert portal.put(path, {"name": "Anna N."}).status_code == 200
+
+    portal.acts_for = f"UTF-8''{quote(name, safe='')}"
+    answer = portal.post("wallets/", {"network": "tron", "address": ADDRESS}, key="1")
+    assert answer.status_code == 201, answer.content
+    assert Wallet.objects.get().client.external_id == name
+    if name.isascii() and not name.startswith("UTF-8''"):
+        portal.acts_for = name
+        assert len(portal.get("wallets/").json()["results"]) == 1
+
+
+UNCLEAR = ["Müller-7", "UTF-8''%FF", "utf-8''%C3", "UTF-8''Müller", "utf-8''%00"]
+
+
+@pytest.mark.parametrize("named", UNCLEAR)
+def test_a_client_that_is_named_in_an_unclear_way_is_refused(portal, named):
+    ClientFactory(external_id="Müller-7")
+    portal.acts_for = named
+    answer = portal.get("wallets/")
+    assert (answer.status_code, answer.json()["code"]) == (400, "client_unreadable")
 
 
 def test_the_portal_opens_what_it_closed_and_not_what_the_desk_closed(portal, owner):

@@ -452,7 +452,7 @@ INSIDE = [
 
 @pytest.fixture
 def real_gateway(settings):
-    settings.GATEWAY_ON_THIS_MACHINE = False
+    settings.HELEKET_PROJECT_URL = "https://api.heleket.com"
 
 
 @pytest.fixture
@@ -489,7 +489,7 @@ def test_e6_a_name_that_leads_inside_later_is_not_followed(
     own_key, wallet, receiver, names, settings
 ):
     names["portal.example"] = ["93.184.215.14", "127.0.0.1"]
-    settings.GATEWAY_ON_THIS_MACHINE = False
+    settings.HELEKET_PROJECT_URL = "https://api.heleket.com"
     url = f"https://portal.example:{receiver.port}/"
     endpoint = own_key.post("webhook-endpoints/", {"url": url}, key="endpoint-1").json()
     ask(own_key, wallet, "1")

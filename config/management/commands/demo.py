@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.table import Table
 
 from config.demo import people, place
-from config.demo.api import line_to_try
+from config.demo.api import key_for_a_day, line_to_try
 from config.demo.feed import Feed
 from config.demo.fill import fill_once, refuse_another_desk
 from config.demo.processes import STOPPING, Died, Processes
@@ -102,8 +102,11 @@ def welcome() -> Table:
 
 def show_addresses(console: Console) -> None:
     console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
-    console.print("A payout by the client API, with a key for a day (docs/api.md):")
-    console.print(f"{line_to_try(urljoin(admin_page(), '/').rstrip('/'))}\n", markup=False)
+    api, key = urljoin(admin_page(), "/api/v1"), key_for_a_day()
+    console.print("The client API, with a key for a day; docs/quick-start.md goes on from here:")
+    console.print(f"KEY={key}\nAPI={api}\n", markup=False)
+    console.print("Or ask for a payout at once:")
+    console.print(f"{line_to_try(api, key)}\n", markup=False)
 
 
 def follow(processes: Processes, console: Console) -> NoReturn:

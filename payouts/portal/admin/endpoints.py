@@ -24,6 +24,7 @@ from payouts.portal.admin.clients import ClientField
 from payouts.portal.endpoints import RIGHT
 from payouts.portal.event_types import EVENT_TYPES, type_of
 from payouts.portal.models import Delivery, WebhookEndpoint
+from payouts.portal.receivers import checked_url
 from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import StaffRequest, actor_of, require
 
@@ -93,8 +94,8 @@ class WebhookEndpointAdmin(DeskAdmin):
     def add_view(self, request: Any, *_args: Any, **_kwargs: Any) -> HttpResponse:
         require(request, RIGHT)
 
-        def add(**asked: Any) -> str:
-            row = endpoints.add_endpoint(**asked, actor=actor_of(request))
+        def add(url: str, **asked: Any) -> str:
+            row = endpoints.add_endpoint(url=checked_url(url), **asked, actor=actor_of(request))
             return str(_("Webhooks are sent to %s from now on.") % row)
 
         return self.ask(

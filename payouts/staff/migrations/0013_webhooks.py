@@ -6,7 +6,7 @@ from payouts.staff.granting import grant
 class Migration(migrations.Migration):
     """User managers look after webhook endpoints; operators and auditors see them."""
 
-    dependencies = [("payouts_staff", "0012_keys"), ("payouts_portal", "0005_webhooks")]
+    dependencies = [("payouts_staff", "0012_keys"), ("payouts_portal", "0006_webhooks")]
     operations = [
         grant(
             {

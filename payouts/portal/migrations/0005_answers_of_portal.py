@@ -6,7 +6,7 @@ class Migration(migrations.Migration):
     """What a key of the portal creates for no client in particular is answered once, too."""
 
     dependencies = [
-        ("payouts_portal", "0003_feed_trigger"),
+        ("payouts_portal", "0004_answers_kept"),
         ("wallets", "0008_of_the_api"),
     ]
 

@@ -10,7 +10,7 @@ import audit.texts
 class Migration(migrations.Migration):
     dependencies = [
         ("payouts", "0016_taken_for"),
-        ("payouts_portal", "0004_answers_of_portal"),
+        ("payouts_portal", "0005_answers_of_portal"),
         ("wallets", "0008_of_the_api"),
     ]
 
