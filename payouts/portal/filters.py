@@ -6,8 +6,11 @@ from typing import Any, TypeVar
 from urllib.parse import parse_qs
 
 import django_filters
+from django import forms
 from django.db import models
 from django.db.models import QuerySet
+from django.http import QueryDict
+from django.utils.translation import gettext as _
 from rest_framework.exceptions import NotFound
 from rest_framework.pagination import CursorPagination
 from rest_framework.response import Response
@@ -17,6 +20,7 @@ from audit.refusals import Refusal
 from payouts import idempotency
 from payouts.client_sentences import ClientStatus
 from payouts.models import Payout
+from payouts.portal.bodies import moment_in
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
 from payouts.portal.statuses import of_status
@@ -26,9 +30,24 @@ from wallets.models import Wallet
 Row = TypeVar("Row", bound=models.Model)
 
 
-def refuse_unknown(given: Collection[str], known: Collection[str]) -> None:
+def refuse_odd(given: QueryDict, known: Collection[str]) -> None:
+    """Raise Invalid for what an address asks for and would not get: unknown, empty or twice."""
     if odd := sorted(set(given) - set(known)):
         raise Invalid([(name[:100], Refusal(PortalCode.UNKNOWN_FILTER)) for name in odd[:20]])
+    if unclear := [name for name, values in given.lists() if len(values) > 1 or not values[0]]:
+        refusal = Refusal(PortalCode.MEMBER, why=_("Give it one value, or leave it out."))
+        raise Invalid([(name, refusal) for name in sorted(unclear)])
+
+
+class MomentField(forms.CharField):
+    def clean(self, value: Any) -> Any:
+        if (text := super().clean(value)) and (moment := moment_in(text)) is None:
+            raise forms.ValidationError(_("Write a moment like 2026-01-31T09:00:00Z."))
+        return moment if text else None
+
+
+class MomentFilter(django_filters.Filter):  # type: ignore[misc]  # it has no types
+    field_class = MomentField
 
 
 class Strict(django_filters.FilterSet):  # type: ignore[misc]  # it has no types
@@ -75,8 +94,8 @@ class PayoutFilters(Strict):
     wallet = django_filters.UUIDFilter(field_name="wallet__public_id")
     reference = django_filters.CharFilter(max_length=100)
     idempotency_key = django_filters.CharFilter(max_length=150, method="with_key")
-    requested_from = django_filters.IsoDateTimeFilter(field_name="requested_at", lookup_expr="gte")
-    requested_before = django_filters.IsoDateTimeFilter(field_name="requested_at", lookup_expr="lt")
+    requested_from = MomentFilter(field_name="requested_at", lookup_expr="gte")
+    requested_before = MomentFilter(field_name="requested_at", lookup_expr="lt")
 
     class Meta:
         model = Payout

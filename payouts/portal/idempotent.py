@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +19,7 @@ from payouts.portal.models import ApiAnswer
 from wallets.models import Client
 
 HEADER = "Idempotency-Key"
-LONGEST = 150
+FORM = r'[!#-~][!-~]{0,149}|"(?:[!#-\[\]-~]|\\["\\]){1,150}"'  # plain, or a quoted string
 LOCKS = 0x61706931  # "api1": a space of its own among the advisory locks
 
 
@@ -35,11 +36,9 @@ def key_of(request: Request) -> str:
     """Return the key, written plainly or as a quoted string. Raises Refused."""
     if (text := request.headers.get(HEADER)) is None:
         raise Refused(PortalCode.IDEMPOTENCY_ABSENT)
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-    if not 0 < len(text) <= LONGEST or not all("!" <= each <= "~" for each in text):
+    if not re.fullmatch(FORM, text):
         raise Refused(PortalCode.IDEMPOTENCY_UNFIT)
-    return text
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] == '"' else text
 
 
 def create_once(request: Request, client: Client, make: Callable[[str], Made]) -> Response:

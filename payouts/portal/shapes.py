@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.utils.translation import gettext as _
-from rest_framework import serializers
 
 from payouts.client_sentences import (
     STATUSES,
@@ -14,7 +13,7 @@ from payouts.client_sentences import (
     txid_for_client,
 )
 from payouts.models import Payout, PayoutEvent, PayoutStatus
-from payouts.portal.bodies import Amount, Asked, Moment, Text, stamp
+from payouts.portal.bodies import Amount, Asked, Flag, Id, Moment, Text, stamp
 from payouts.portal.wallet_steps import STEPS
 from wallets.amounts import format_amount
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
@@ -26,7 +25,7 @@ class AskedClient(Asked):
     name = Text(max_length=200)
     email = Text(max_length=254, allow_blank=True, required=False)
     language = Text(max_length=12, allow_blank=True, required=False)
-    active = serializers.BooleanField(required=False)
+    active = Flag(required=False)
 
 
 class AskedWallet(Asked):
@@ -45,7 +44,7 @@ class AskedEstimate(Asked):
 
 
 class AskedPayout(Asked):
-    wallet = serializers.UUIDField()
+    wallet = Id()
     currency = Text(max_length=12)
     amount = Amount()
     purpose = Text(max_length=200)

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -21,9 +22,9 @@ from payouts.eligibility import refusal_of_coin
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
-from payouts.portal.bodies import StrictJson
+from payouts.portal.bodies import Asked, StrictJson
 from payouts.portal.codes import PortalCode
-from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_unknown
+from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_odd
 from payouts.portal.idempotent import Made, create_once
 from payouts.portal.models import Scope
 from payouts.portal.problems import AboutMember, respond
@@ -37,13 +38,22 @@ from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 CANCELLED_BY_CLIENT = "The client cancelled it through the API."
 
 
+class OnlyJson(DefaultContentNegotiation):
+    """Answers in JSON, whatever is asked for: there is nothing else."""
+
+    def select_renderer(self, _request: Any, renderers: Any, _suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class PortalView(APIView):
     """`scopes` has what each method needs; a method without any is for every key."""
 
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]
     authentication_classes = [KeyAuthentication]
     permission_classes = []
     parser_classes = [StrictJson]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = OnlyJson
     scopes: ClassVar[dict[str, Scope]] = {}
     filters: ClassVar[frozenset[str]] = frozenset()  # what its address may ask for
     count: throttle.Count | None = None
@@ -54,9 +64,10 @@ class PortalView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.count = throttle.count_request(self.caller.key.prefix)
-        if scope := self.scopes.get(request.method or ""):
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if scope := self.scopes.get(method):
             self.caller.require(scope)
-        refuse_unknown(request.query_params, self.filters)
+        refuse_odd(request.query_params, self.filters)
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)
@@ -167,7 +178,7 @@ class ArchiveWallet(PortalView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Put a wallet out of use for good; one that is already stays so."""
-        shapes.AskedCancel.read(request.data)
+        Asked.read(request.data)
         row = wallet_of(self.own, wallet_id)
         if row.status != WalletStatus.ARCHIVED:
             seen = wallet_operations.see([row.pk])
