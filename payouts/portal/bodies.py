@@ -17,7 +17,10 @@ from rest_framework.parsers import BaseParser
 from audit.refusals import Refusal, Refused
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
-from wallets.amounts import InvalidAmount, format_amount, parse_amount
+from payouts.portal.values import Json
+from wallets.amounts import DECIMALS, WHOLE_DIGITS, InvalidAmount, format_amount, parse_amount
+
+# The `schema` of a field is what JSON Schema says of it: what it takes, and nothing else.
 
 # The stubs' Field takes the types of what is read and shown; Django REST framework's own none.
 if TYPE_CHECKING:
@@ -69,6 +72,13 @@ class Text(serializers.CharField):
     CONTROLS = r"\u0000-\u001f\u007f-\u009f"
     ANY, FILLED = f"^[^{CONTROLS}]*$", rf"^[^{CONTROLS}]*[^{CONTROLS}\s][^{CONTROLS}]*$"
 
+    @property
+    def schema(self) -> Json:
+        shape = (
+            {"pattern": self.ANY} if self.allow_blank else {"minLength": 1, "pattern": self.FILLED}
+        )
+        return {"type": "string", "maxLength": self.max_length, **shape}
+
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
@@ -80,6 +90,8 @@ class Text(serializers.CharField):
 class Flag(serializers.BooleanField):
     """True or false, and none of the words that are read as one of them elsewhere."""
 
+    schema = {"type": "boolean"}
+
     def to_internal_value(self, data: Any) -> bool:
         if not isinstance(data, bool):
             self.fail("invalid", input=data)
@@ -89,6 +101,8 @@ class Flag(serializers.BooleanField):
 class Id(serializers.UUIDField):
     """An id as it was given; a number is none."""
 
+    schema = {"type": "string", "format": "uuid"}
+
     def to_internal_value(self, data: Any) -> UUID:
         if not isinstance(data, str):
             self.fail("invalid", value=data)
@@ -97,6 +111,13 @@ class Id(serializers.UUIDField):
 
 class Amount(Field):
     """An amount as a string of plain digits."""
+
+    schema = {
+        "type": "string",
+        "pattern": rf"^\s*(?=[0-9.]*[1-9])[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,{DECIMALS}}})?\s*$",
+        "description": "Plain digits with a point, more than zero, like `1250` or `0.75`.",
+        "examples": ["12.5"],
+    }
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str):
@@ -114,6 +135,8 @@ class Amount(Field):
 
 class Moment(Field):
     """A moment in ISO 8601 with its offset from UTC."""
+
+    schema = {"type": "string", "format": "date-time"}
 
     def to_internal_value(self, data: Any) -> datetime:
         moment = moment_in(data) if isinstance(data, str) else None

@@ -2,7 +2,7 @@
 
 from base64 import b64decode
 from collections.abc import Callable, Collection, Sequence
-from typing import Any, TypeVar
+from typing import Annotated, Any, Generic, TypedDict, TypeVar
 from urllib.parse import parse_qs
 
 import django_filters
@@ -24,10 +24,12 @@ from payouts.portal.bodies import moment_in
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
 from payouts.portal.statuses import of_status
+from payouts.portal.values import Says
 from payouts.portal.wallet_steps import STATUSES_OF_STEP
 from wallets.models import Wallet
 
 Row = TypeVar("Row", bound=models.Model)
+Shape = TypeVar("Shape")
 
 
 def refuse_odd(given: QueryDict, known: Collection[str]) -> None:
@@ -74,10 +76,12 @@ class Strict(django_filters.FilterSet):  # type: ignore[misc]  # it has no types
 
 class WalletFilters(Strict):
     status = django_filters.ChoiceFilter(
-        choices=[(step, step) for step in STATUSES_OF_STEP], method="in_step"
+        choices=[(step, step) for step in STATUSES_OF_STEP],
+        method="in_step",
+        help_text="At this step.",
     )
-    network = django_filters.CharFilter(max_length=16)
-    address = django_filters.CharFilter(max_length=128)
+    network = django_filters.CharFilter(max_length=16, help_text="On this network.")
+    address = django_filters.CharFilter(max_length=128, help_text="With exactly this address.")
 
     class Meta:
         model = Wallet
@@ -88,14 +92,22 @@ class WalletFilters(Strict):
 
 
 class PayoutFilters(Strict):
-    status = django_filters.ChoiceFilter(choices=ClientStatus.choices, method="in_status")
-    currency = django_filters.CharFilter(max_length=12)
-    network = django_filters.CharFilter(max_length=16)
-    wallet = django_filters.UUIDFilter(field_name="wallet__public_id")
-    reference = django_filters.CharFilter(max_length=100)
-    idempotency_key = django_filters.CharFilter(max_length=150, method="with_key")
-    requested_from = MomentFilter(field_name="requested_at", lookup_expr="gte")
-    requested_before = MomentFilter(field_name="requested_at", lookup_expr="lt")
+    status = django_filters.ChoiceFilter(
+        choices=ClientStatus.choices, method="in_status", help_text="That stand so."
+    )
+    currency = django_filters.CharFilter(max_length=12, help_text="In this coin, in capitals.")
+    network = django_filters.CharFilter(max_length=16, help_text="On this network.")
+    wallet = django_filters.UUIDFilter(field_name="wallet__public_id", help_text="To this wallet.")
+    reference = django_filters.CharFilter(max_length=100, help_text="With exactly this reference.")
+    idempotency_key = django_filters.CharFilter(
+        max_length=150, method="with_key", help_text="The one that was asked for with this key."
+    )
+    requested_from = MomentFilter(
+        field_name="requested_at", lookup_expr="gte", help_text="Asked for at or after this moment."
+    )
+    requested_before = MomentFilter(
+        field_name="requested_at", lookup_expr="lt", help_text="Asked for before this moment."
+    )
 
     class Meta:
         model = Payout
@@ -106,6 +118,14 @@ class PayoutFilters(Strict):
 
     def with_key(self, rows: QuerySet[Payout], _name: str, key: str) -> QuerySet[Payout]:
         return rows.filter(idempotency_key=idempotency.api(key))
+
+
+class Page(TypedDict, Generic[Shape]):
+    """Some of a list, and where the rest of it is."""
+
+    next: Annotated[str | None, Says("Where the following page is.", format="uri")]
+    previous: Annotated[str | None, Says(format="uri")]
+    results: list[Shape]
 
 
 class Pages(CursorPagination):
@@ -123,16 +143,19 @@ class Pages(CursorPagination):
     def get_ordering(self, request: Any, queryset: Any, view: Any) -> tuple[str, ...]:
         return tuple(self.ordering)
 
-    def of(
-        self, rows: QuerySet[Row], view: APIView, shape: Callable[[Row], dict[str, Any]]
-    ) -> Response:
+    def of(self, rows: QuerySet[Row], view: APIView, shape: Callable[[Row], Shape]) -> Response:
         self.size(view.request.query_params.get(self.page_size_query_param))
         refuse_cursor(view.request.query_params.get(self.cursor_query_param))
         try:
             page = self.paginate_queryset(rows, view.request, view)
         except NotFound as exc:
             raise Invalid([("cursor", Refusal(PortalCode.CURSOR))]) from exc
-        return self.get_paginated_response([shape(row) for row in page or []])
+        answer: Page[Shape] = {
+            "next": self.get_next_link(),
+            "previous": self.get_previous_link(),
+            "results": [shape(row) for row in page or []],
+        }
+        return Response(answer)
 
     @classmethod
     def size(cls, text: str | None) -> int:

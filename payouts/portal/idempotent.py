@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -27,7 +27,7 @@ LOCKS = 0x61706931  # "api1": a space of its own among the advisory locks
 class Made:
     """What a request created: its representation, and what a person calls it."""
 
-    body: dict[str, Any]
+    body: Mapping[str, Any]
     name: str
     payout: Payout | None = None
 

@@ -27,6 +27,7 @@ from payouts.portal.codes import PortalCode
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_odd
 from payouts.portal.idempotent import Made, create_once
 from payouts.portal.models import Scope
+from payouts.portal.openapi import Described
 from payouts.portal.problems import AboutMember, respond
 from payouts.portal.statuses import with_differs
 from payouts.requests import request_payout
@@ -57,6 +58,7 @@ class PortalView(APIView):
     scopes: ClassVar[dict[str, Scope]] = {}
     filters: ClassVar[frozenset[str]] = frozenset()  # what its address may ask for
     count: throttle.Count | None = None
+    schema = Described()
 
     def get_exception_handler(self) -> Any:
         return respond
@@ -89,7 +91,8 @@ class PortalView(APIView):
 class Services(PortalView):
     def get(self, _request: Request) -> Response:
         methods = PayoutMethod.objects.order_by("network", "currency")
-        return Response({"results": [shapes.service(each) for each in methods]})
+        answer: shapes.ServicesShape = {"results": [shapes.service(each) for each in methods]}
+        return Response(answer)
 
 
 class Clients(PortalView):
@@ -281,11 +284,11 @@ def shown(client: Client) -> PayoutQuerySet:
     )
 
 
-def as_listed(row: Any) -> dict[str, Any]:
+def as_listed(row: Any) -> shapes.PayoutShape:
     return shapes.payout(row, differs=row.differs)
 
 
-def detail(client: Client, payout_id: UUID) -> dict[str, Any]:
+def detail(client: Client, payout_id: UUID) -> shapes.PayoutInFullShape:
     row: Any = get_object_or_404(shown(client), pk=payout_id)
     events = list(row.events.order_by("number"))
-    return as_listed(row) | shapes.timeline(row, events, differs=row.differs)
+    return {**as_listed(row), **shapes.timeline(row, events, differs=row.differs)}
