@@ -1,5 +1,6 @@
 """What a list may be asked for, and its pages."""
 
+import re
 from base64 import b64decode
 from collections.abc import Callable, Collection, Sequence
 from typing import Annotated, Any, Generic, TypedDict, TypeVar
@@ -20,7 +21,7 @@ from audit.refusals import Refusal
 from payouts import idempotency
 from payouts.client_sentences import ClientStatus
 from payouts.models import Payout
-from payouts.portal.bodies import moment_in
+from payouts.portal.bodies import Text, moment_in
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
 from payouts.portal.statuses import of_status
@@ -39,6 +40,18 @@ def refuse_odd(given: QueryDict, known: Collection[str]) -> None:
     if unclear := [name for name, values in given.lists() if len(values) > 1 or not values[0]]:
         refusal = Refusal(PortalCode.MEMBER, why=_("Give it one value, or leave it out."))
         raise Invalid([(name, refusal) for name in sorted(unclear)])
+
+
+def in_one_line(text: str) -> None:
+    if not re.fullmatch(Text.FILLED, text):
+        raise forms.ValidationError(_("Write it in one line, without tabs and the like."))
+
+
+class TextFilter(django_filters.CharFilter):  # type: ignore[misc]  # it has no types
+    """Text as it is written: nothing is cut off at its ends."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(strip=False, validators=[in_one_line], **kwargs)
 
 
 class MomentField(forms.CharField):
@@ -80,8 +93,8 @@ class WalletFilters(Strict):
         method="in_step",
         help_text="At this step.",
     )
-    network = django_filters.CharFilter(max_length=16, help_text="On this network.")
-    address = django_filters.CharFilter(max_length=128, help_text="With exactly this address.")
+    network = TextFilter(max_length=16, help_text="On this network.")
+    address = TextFilter(max_length=128, help_text="With exactly this address.")
 
     class Meta:
         model = Wallet
@@ -95,11 +108,11 @@ class PayoutFilters(Strict):
     status = django_filters.ChoiceFilter(
         choices=ClientStatus.choices, method="in_status", help_text="That stand so."
     )
-    currency = django_filters.CharFilter(max_length=12, help_text="In this coin, in capitals.")
-    network = django_filters.CharFilter(max_length=16, help_text="On this network.")
+    currency = TextFilter(max_length=12, help_text="In this coin, in capitals.")
+    network = TextFilter(max_length=16, help_text="On this network.")
     wallet = django_filters.UUIDFilter(field_name="wallet__public_id", help_text="To this wallet.")
-    reference = django_filters.CharFilter(max_length=100, help_text="With exactly this reference.")
-    idempotency_key = django_filters.CharFilter(
+    reference = TextFilter(max_length=100, help_text="With exactly this reference.")
+    idempotency_key = TextFilter(
         max_length=150, method="with_key", help_text="The one that was asked for with this key."
     )
     requested_from = MomentFilter(

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
+from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -199,6 +200,7 @@ def is_of_api(request: HttpRequest) -> bool:
     return request.path.startswith("/api/")
 
 
+@csrf_exempt  # else a POST to it would be answered with a page about cookies
 def not_found(request: HttpRequest, *_args: Any, **_kwargs: Any) -> JsonResponse:
     """Answer any address under /api/ that is none."""
     return as_json(Refusal(PortalCode.NOT_FOUND))
