@@ -198,6 +198,15 @@ FORMAT_MODULE_PATH = ["config.formats"]
 USE_TZ = True
 TIME_ZONE = env.value("TIME_ZONE")
 
+SPECTACULAR_SETTINGS = {
+    "TITLE": "Payout Desk: the client API",
+    "VERSION": "1",
+    "OAS_VERSION": "3.1.1",
+    "SCHEMA_PATH_PREFIX": "/api/v1/",
+    "POSTPROCESSING_HOOKS": [],  # enums stay where they are used
+    "SORT_OPERATIONS": False,  # as urls.py has them
+}
+
 STATIC_URL = "static/"
 WHITENOISE_USE_FINDERS = True  # straight from the packages: there is nothing to collect
 

@@ -1,5 +1,5 @@
-"""Run the races and the tests with real processes in their heavy form, and those in which weeks
-pass on PostgreSQL as well: `make torture`.
+"""Run the races, the tests with real processes and schemathesis in their heavy form, and those in
+which weeks pass on PostgreSQL as well: `make torture`.
 
 The names of HEAVY in the environment change how heavy. What came of it is written
 to docs/torture.md, the failures included.
@@ -25,8 +25,12 @@ HEAVY = {
     "CLAIMED_ROWS": "1000",
     "BACKLOG": "100000",
     "FULL_ROWS": "1000000",
+    "SCHEMA_EXAMPLES": "300",
 }
-LONG = [f"tests/payouts/test_{name}.py" for name in ("doubts", "effective", "sending_faults")]
+LONG = [
+    *(f"tests/payouts/test_{name}.py" for name in ("doubts", "effective", "sending_faults")),
+    "tests/portal/test_schemathesis.py",
+]
 PLACES = ["tests/payouts/races", "tests/payouts/processes", *LONG]
 
 

@@ -1,10 +1,12 @@
 """Reading what the portal sends: JSON that means one thing, and members that are known."""
 
 import json
+import re
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
+from uuid import UUID
 
 from django.http.request import RawPostDataException
 from django.utils.dateparse import parse_datetime
@@ -15,7 +17,10 @@ from rest_framework.parsers import BaseParser
 from audit.refusals import Refusal, Refused
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
-from wallets.amounts import InvalidAmount, format_amount, parse_amount
+from payouts.portal.values import Json
+from wallets.amounts import DECIMALS, WHOLE_DIGITS, InvalidAmount, format_amount, parse_amount
+
+# The `schema` of a field is what JSON Schema says of it: what it takes, and nothing else.
 
 # The stubs' Field takes the types of what is read and shown; Django REST framework's own none.
 if TYPE_CHECKING:
@@ -62,16 +67,57 @@ def refuse_constant(name: str) -> Any:
 
 
 class Text(serializers.CharField):
-    """A string, and nothing that could be read as one."""
+    """A string of one line, and nothing that could be read as one."""
+
+    CONTROLS = r"\u0000-\u001f\u007f-\u009f"
+    ANY, FILLED = f"^[^{CONTROLS}]*$", rf"^[^{CONTROLS}]*[^{CONTROLS}\s][^{CONTROLS}]*$"
+
+    @property
+    def schema(self) -> Json:
+        shape = (
+            {"pattern": self.ANY} if self.allow_blank else {"minLength": 1, "pattern": self.FILLED}
+        )
+        return {"type": "string", "maxLength": self.max_length, **shape}
 
     def to_internal_value(self, data: Any) -> str:
         if not isinstance(data, str):
             self.fail("invalid")
+        if not re.fullmatch(self.ANY, data):
+            raise serializers.ValidationError(_("Write it in one line, without tabs and the like."))
         return str(super().to_internal_value(data))
+
+
+class Flag(serializers.BooleanField):
+    """True or false, and none of the words that are read as one of them elsewhere."""
+
+    schema = {"type": "boolean"}
+
+    def to_internal_value(self, data: Any) -> bool:
+        if not isinstance(data, bool):
+            self.fail("invalid", input=data)
+        return data
+
+
+class Id(serializers.UUIDField):
+    """An id as it was given; a number is none."""
+
+    schema = {"type": "string", "format": "uuid"}
+
+    def to_internal_value(self, data: Any) -> UUID:
+        if not isinstance(data, str):
+            self.fail("invalid", value=data)
+        return super().to_internal_value(data)
 
 
 class Amount(Field):
     """An amount as a string of plain digits."""
+
+    schema = {
+        "type": "string",
+        "pattern": rf"^\s*(?=[0-9.]*[1-9])[0-9]{{1,{WHOLE_DIGITS}}}(\.[0-9]{{1,{DECIMALS}}})?\s*$",
+        "description": "Plain digits with a point, more than zero, like `1250` or `0.75`.",
+        "examples": ["12.5"],
+    }
 
     def to_internal_value(self, data: Any) -> Decimal:
         if not isinstance(data, str):
@@ -90,12 +136,11 @@ class Amount(Field):
 class Moment(Field):
     """A moment in ISO 8601 with its offset from UTC."""
 
+    schema = {"type": "string", "format": "date-time"}
+
     def to_internal_value(self, data: Any) -> datetime:
-        try:
-            moment = parse_datetime(data) if isinstance(data, str) else None
-        except ValueError:
-            moment = None
-        if moment is None or moment.tzinfo is None:
+        moment = moment_in(data) if isinstance(data, str) else None
+        if moment is None:
             raise serializers.ValidationError(
                 _("Write a moment like 2026-01-31T09:00:00Z, with its offset.")
             )
@@ -103,6 +148,15 @@ class Moment(Field):
 
     def to_representation(self, value: datetime) -> str:
         return stamp(value)
+
+
+def moment_in(text: str) -> datetime | None:
+    """Return a moment in UTC, or None for what has no offset, or is none in any calendar."""
+    try:
+        moment = parse_datetime(text)
+        return moment.astimezone(UTC) if moment and moment.tzinfo else None
+    except (ValueError, OverflowError):  # the year 1 begins earlier in Tokyo
+        return None
 
 
 def stamp(moment: datetime) -> str:

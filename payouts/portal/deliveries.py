@@ -27,6 +27,7 @@ from payouts.portal import endpoints, feed
 from payouts.portal.codes import PortalCode
 from payouts.portal.models import Delivery, Feed, WebhookEndpoint
 from payouts.portal.receivers import ALL_SECONDS, Unreached, post
+from payouts.portal.webhook_shapes import WebhookShape
 
 AT_ONCE = 2  # to one endpoint, so that a slow one leaves threads to the others
 LEASE = timedelta(seconds=4 * ALL_SECONDS)
@@ -132,8 +133,14 @@ def due(now: datetime) -> QuerySet[Delivery]:
 
 def parcel_of(delivery: Delivery, ours: Feed) -> Parcel:
     """Return what is sent: which payout, and what it has become. The rest is read by the API."""
-    said = feed.shape(delivery.event, ours)
-    said["data"] = {each: said["data"][each] for each in ("payout", "number")}
+    event = feed.shape(delivery.event, ours)
+    said: WebhookShape = {
+        "id": event["id"],
+        "type": event["type"],
+        "at": event["at"],
+        "client": event["client"],
+        "data": {"payout": event["data"]["payout"], "number": event["data"]["number"]},
+    }
     return Parcel(
         delivery_id=delivery.pk,
         endpoint_id=delivery.endpoint_id,

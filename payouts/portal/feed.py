@@ -11,7 +11,7 @@ import time
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypedDict
 from uuid import UUID, uuid4
 
 from django.db import transaction
@@ -21,14 +21,21 @@ from audit import clock
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts import wakeups
-from payouts.client_sentences import STATUSES, code_for_client, txid_for_client
+from payouts.client_sentences import (
+    STATUSES,
+    ClientCode,
+    ClientStatus,
+    code_for_client,
+    txid_for_client,
+)
 from payouts.models import Attempt, Payout
 from payouts.portal.bodies import stamp
 from payouts.portal.codes import PortalCode
-from payouts.portal.event_types import type_of
+from payouts.portal.event_types import EVENT_TYPES, type_of
 from payouts.portal.models import Feed, FeedEvent, UnfedEvent
 from payouts.portal.planning import plan
 from payouts.portal.statuses import with_differs
+from payouts.portal.values import AmountText, IdText, Instant, Says
 from wallets.amounts import format_amount
 from wallets.models import Client
 
@@ -124,7 +131,7 @@ def news_of(state: State) -> FeedEvent | None:
     code = code_for_client(payout, differs=state.differs)
     if STATUSES[code] == state.said:
         return None
-    data = {
+    data: NewsShape = {
         "payout": str(payout.pk),
         "number": str(payout),
         "status": str(STATUSES[code]),
@@ -147,7 +154,38 @@ def news_of(state: State) -> FeedEvent | None:
 # Reading it
 
 
-def page(after: str | None, size: int, client: Client | None) -> dict[str, Any]:
+class NewsShape(TypedDict):
+    """What a payout has become for its client."""
+
+    payout: IdText
+    number: str
+    status: Annotated[str, Says(enum=ClientStatus.values)]
+    code: Annotated[str, Says(enum=ClientCode.values)]
+    currency: str
+    amount: AmountText
+    reference: str
+    txid: str | None
+
+
+class EventShape(TypedDict):
+    """A payout stands elsewhere for its client."""
+
+    id: Annotated[str, Says("Opaque, and never used twice.")]
+    type: Annotated[str, Says(enum=list(EVENT_TYPES))]
+    client: Annotated[str, Says("Whose payout it is, by the external id.")]
+    at: Instant
+    data: NewsShape
+
+
+class FeedShape(TypedDict):
+    """What changed, the oldest first."""
+
+    results: list[EventShape]
+    next: Annotated[str, Says("The cursor to go on from, as `after`.")]
+    has_more: Annotated[bool, Says("Whether to go on at once.")]
+
+
+def page(after: str | None, size: int, client: Client | None) -> FeedShape:
     """Return what came after a cursor, of one client or of all, and the cursor to go on from.
 
     Raises Refused for what is no cursor, and for one of another epoch.
@@ -168,7 +206,7 @@ def page(after: str | None, size: int, client: Client | None) -> dict[str, Any]:
     }
 
 
-def shape(event: FeedEvent, ours: Feed) -> dict[str, Any]:
+def shape(event: FeedEvent, ours: Feed) -> EventShape:
     return {
         "id": id_of(event.number, ours),
         "type": type_of(event.status),

@@ -5,7 +5,8 @@ After a month a repeat is shown what was made as it is by then: the key is never
 
 import hashlib
 import json
-from collections.abc import Callable, Sequence
+import re
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
@@ -24,7 +25,7 @@ from payouts.portal.models import ApiAnswer
 from wallets.models import Client
 
 HEADER = "Idempotency-Key"
-LONGEST = 150
+FORM = r'[!#-~][!-~]{0,149}|"(?:[!#-\[\]-~]|\\["\\]){1,150}"'  # plain, or a quoted string
 CHUNK = 500
 LOCKS = 0x61706931  # "api1": a space of its own among the advisory locks
 
@@ -33,7 +34,7 @@ LOCKS = 0x61706931  # "api1": a space of its own among the advisory locks
 class Made:
     """What a request created: its representation with its `id`, and what a person calls it."""
 
-    body: dict[str, Any]
+    body: Mapping[str, Any]
     name: str
     payout: Payout | None = None
 
@@ -42,18 +43,16 @@ def key_of(request: Request) -> str:
     """Return the key, written plainly or as a quoted string. Raises Refused."""
     if (text := request.headers.get(HEADER)) is None:
         raise Refused(PortalCode.IDEMPOTENCY_ABSENT)
-    if len(text) >= 2 and text[0] == text[-1] == '"':
-        text = text[1:-1].replace('\\"', '"').replace("\\\\", "\\")
-    if not 0 < len(text) <= LONGEST or not all("!" <= each <= "~" for each in text):
+    if not re.fullmatch(FORM, text):
         raise Refused(PortalCode.IDEMPOTENCY_UNFIT)
-    return text
+    return re.sub(r"\\(.)", r"\1", text[1:-1]) if text[0] == '"' else text
 
 
 def create_once(
     request: Request,
     client: Client | None,
     make: Callable[[str], Made],
-    show: Callable[[str], dict[str, Any]],
+    show: Callable[[str], Mapping[str, Any]],
 ) -> Response:
     """Create by `make`, which gets the key, or answer as before. All of it is one transaction.
 
@@ -107,7 +106,7 @@ def take_turn(client: Client | None, key: str) -> None:
         raise Refused(PortalCode.IDEMPOTENCY_BUSY)
 
 
-def replayed(known: ApiAnswer, asked: str, show: Callable[[str], dict[str, Any]]) -> Response:
+def replayed(known: ApiAnswer, asked: str, show: Callable[[str], Mapping[str, Any]]) -> Response:
     if known.fingerprint != asked:
         raise Refused(PortalCode.IDEMPOTENCY_REUSED, made=known.made)
     body = json.loads(known.body)

@@ -7,7 +7,7 @@ What the core refuses is said with its own code and sentence where that names no
 
 import logging
 from http import HTTPStatus
-from typing import Any
+from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.http import Http404, HttpRequest, JsonResponse
 from django.utils.translation import gettext as _
@@ -20,6 +20,7 @@ from audit.codes import AuditCode, Code
 from audit.refusals import NotAllowed, Refusal, Refused
 from payouts.codes import PayoutCode
 from payouts.portal.codes import PortalCode
+from payouts.portal.values import Says
 from wallets.codes import WalletCode
 from wallets.errors import InvalidAddress
 
@@ -104,18 +105,42 @@ class Invalid(Exception):
         super().__init__(PortalCode.INVALID_REQUEST)
 
 
-def problem(refusal: Refusal, **more: Any) -> dict[str, Any]:
+class FaultShape(TypedDict):
+    """What is wrong with one member."""
+
+    field: str
+    code: str
+    detail: str
+
+
+class ProblemShape(TypedDict):
+    """Why a request was refused, by RFC 9457."""
+
+    type: Annotated[str, Says(enum=["about:blank"])]
+    title: Annotated[str, Says("The words of the status.")]
+    status: int
+    code: Annotated[str, Says("What a program goes by. It never changes.")]
+    detail: Annotated[str, Says("A sentence for people. It may be worded anew.")]
+    field: NotRequired[Annotated[str, Says("The member that it is about.")]]
+    errors: NotRequired[Annotated[list[FaultShape], Says("Each member that is wrong.")]]
+
+
+def problem(refusal: Refusal, **more: Any) -> ProblemShape:
     """Return the body that says this to a client."""
     refusal = for_clients(refusal)
-    status = STATUS.get(refusal.code, HTTPStatus.UNPROCESSABLE_ENTITY)
+    status = status_of(refusal.code)
     return {
         "type": "about:blank",
         "title": status.phrase,
         "status": int(status),
         "code": str(refusal.code),
         "detail": refusal.sentence,
-        **more,
+        **more,  # type: ignore[typeddict-item]  # those members that not every problem has
     }
+
+
+def status_of(code: Code) -> HTTPStatus:
+    return STATUS.get(code, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def for_clients(refusal: Refusal) -> Refusal:
@@ -160,7 +185,7 @@ class AboutMember(Refused):
         return made
 
 
-def error(found: tuple[str, Refusal]) -> dict[str, str]:
+def error(found: tuple[str, Refusal]) -> FaultShape:
     field, refusal = found
     refusal = for_clients(refusal)
     return {"field": field, "code": str(refusal.code), "detail": refusal.sentence}

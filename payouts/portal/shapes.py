@@ -1,11 +1,12 @@
-"""The shapes of what the API takes and gives. Amounts are strings, moments are in UTC."""
+"""The shapes of what the API takes and gives. Amounts are strings, moments are in UTC.
 
-from typing import Any
+They are the API's description as well: `openapi` reads them, with what is said of each member.
+"""
+
+from typing import Annotated, Any, TypedDict
 
 from django.utils.translation import gettext as _
-from rest_framework import serializers
 
-from audit.codes import Reason
 from payouts.client_sentences import (
     STATUSES,
     ClientCode,
@@ -15,78 +16,91 @@ from payouts.client_sentences import (
     txid_for_client,
 )
 from payouts.models import Payout, PayoutEvent, PayoutStatus
-from payouts.portal.bodies import Amount, Asked, Moment, Text, stamp
-from payouts.portal.event_types import EVENT_TYPES, type_of
-from payouts.portal.feed import id_of
-from payouts.portal.models import Delivery, Feed, WebhookEndpoint
-from payouts.portal.wallet_steps import STEPS
+from payouts.portal.bodies import Amount, Asked, Flag, Id, Moment, Text, stamp
+from payouts.portal.values import AmountText, IdText, Instant, Says
+from payouts.portal.wallet_steps import STATUSES_OF_STEP, STEPS
 from wallets.amounts import format_amount
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
+
+NETWORK = "A network like `tron`; those that are paid on are in `services/`."
+CURRENCY = "A coin like `USDT`, in capitals or small letters."
+MEMO = "The memo or tag that some networks and exchanges need beside the address."
 
 # What is asked
 
 
 class AskedClient(Asked):
-    name = Text(max_length=200)
-    email = Text(max_length=254, allow_blank=True, required=False)
-    language = Text(max_length=12, allow_blank=True, required=False)
-    active = serializers.BooleanField(required=False)
+    name = Text(max_length=200, help_text="The name of the person or company.")
+    email = Text(
+        max_length=254, allow_blank=True, required=False, help_text="Where they are written to."
+    )
+    language = Text(
+        max_length=12, allow_blank=True, required=False, help_text="A code like `en` or `pt-br`."
+    )
+    active = Flag(required=False, help_text="False closes the client: nothing is paid any more.")
 
 
 class AskedWallet(Asked):
-    network = Text(max_length=16)
-    address = Text(max_length=128)
-    memo = Text(max_length=30, allow_blank=True, required=False)
+    network = Text(max_length=16, help_text=NETWORK)
+    address = Text(max_length=128, help_text="Checked at once by the rules of its network.")
+    memo = Text(max_length=30, allow_blank=True, required=False, help_text=MEMO)
     label = Text(  # type: ignore[assignment]  # a member, not the serializer's own
-        max_length=64, allow_blank=True, required=False
+        max_length=64, allow_blank=True, required=False, help_text="What you call it."
     )
 
 
 class AskedEstimate(Asked):
-    network = Text(max_length=16)
-    currency = Text(max_length=12)
+    network = Text(max_length=16, help_text=NETWORK)
+    currency = Text(max_length=12, help_text=CURRENCY)
     amount = Amount()
 
 
 class AskedPayout(Asked):
-    wallet = serializers.UUIDField()
-    currency = Text(max_length=12)
+    wallet = Id(help_text="The id of one of the client's wallets.")
+    currency = Text(max_length=12, help_text=CURRENCY)
     amount = Amount()
-    purpose = Text(max_length=200)
-    reference = Text(max_length=100, allow_blank=True, required=False)
-    category = Text(max_length=64, allow_blank=True, required=False)
-    pay_from = Moment(required=False, allow_null=True)
+    purpose = Text(max_length=200, help_text="What it is paid for.")
+    reference = Text(
+        max_length=100,
+        allow_blank=True,
+        required=False,
+        help_text="Your own number for it, if any.",
+    )
+    category = Text(
+        max_length=64, allow_blank=True, required=False, help_text="One of the desk's categories."
+    )
+    pay_from = Moment(
+        required=False, allow_null=True, help_text="Not to be paid before; at most 366 days ahead."
+    )
 
 
 class AskedCancel(Asked):
-    reason = Text(max_length=500, required=False)
+    reason = Text(max_length=500, required=False, help_text="Why; only the desk reads it.")
 
 
 class AskedFault(Asked):
-    fault = Text(max_length=64)
-
-
-class AskedEndpoint(Asked):
-    url = Text(max_length=500)
-    name = Text(max_length=64, allow_blank=True, required=False)
-    event_types = serializers.ListField(child=Text(max_length=100), required=False, max_length=50)
-
-
-class AskedChange(Asked):
-    url = Text(max_length=500, required=False)
-    name = Text(max_length=64, allow_blank=True, required=False)
-    event_types = serializers.ListField(child=Text(max_length=100), required=False, max_length=50)
-    active = serializers.BooleanField(required=False)
-
-
-class AskedNothing(Asked):
-    pass
+    fault = Text(max_length=64, help_text="What the sandbox is to do to it.")
 
 
 # What is given
 
 
-def service(method: PayoutMethod) -> dict[str, Any]:
+Said = Annotated[str, Says("A sentence that can be shown to the client.")]
+Network = Annotated[str, Says(NETWORK)]
+Status = Annotated[str, Says("Where the payout stands.", enum=ClientStatus.values)]
+
+
+class ServiceShape(TypedDict):
+    """A coin on a network that can be paid."""
+
+    network: Network
+    currency: str
+    available: Annotated[bool, Says("Whether it is paid at the moment.")]
+    minimum: AmountText
+    maximum: AmountText
+
+
+def service(method: PayoutMethod) -> ServiceShape:
     return {
         "network": method.network,
         "currency": method.currency,
@@ -96,7 +110,24 @@ def service(method: PayoutMethod) -> dict[str, Any]:
     }
 
 
-def client(row: Client) -> dict[str, Any]:
+class ServicesShape(TypedDict):
+    """All that can be paid."""
+
+    results: list[ServiceShape]
+
+
+class ClientShape(TypedDict):
+    """A person or company that is paid."""
+
+    id: Annotated[str, Says("The client's number in your own system.")]
+    name: str
+    email: str
+    language: str
+    active: Annotated[bool, Says("Nothing is paid to one who is not.")]
+    created_at: Instant
+
+
+def client(row: Client) -> ClientShape:
     return {
         "id": row.external_id,
         "name": row.name,
@@ -107,7 +138,19 @@ def client(row: Client) -> dict[str, Any]:
     }
 
 
-def wallet(row: Wallet) -> dict[str, Any]:
+class WalletShape(TypedDict):
+    """A destination: an address on a network."""
+
+    id: IdText
+    network: Network
+    address: Annotated[str, Says("In the form that its network's programs write.")]
+    memo: str
+    label: str
+    status: Annotated[str, Says("The step it is at.", enum=list(STATUSES_OF_STEP))]
+    created_at: Instant
+
+
+def wallet(row: Wallet) -> WalletShape:
     return {
         "id": str(row.public_id),
         "network": row.network,
@@ -119,7 +162,33 @@ def wallet(row: Wallet) -> dict[str, Any]:
     }
 
 
-def payout(row: Payout, *, differs: bool) -> dict[str, Any]:
+class PayoutShape(TypedDict):
+    """A payout as its client sees it."""
+
+    id: IdText
+    number: Annotated[str, Says("By which the desk's people know it, such as P-340.")]
+    status: Status
+    code: Annotated[str, Says("More, in one word.", enum=ClientCode.values)]
+    detail: Said
+    wallet: IdText
+    network: Network
+    address: str
+    memo: str
+    currency: str
+    amount: AmountText
+    purpose: str
+    reference: str
+    category: str
+    pay_from: Instant | None
+    txid: Annotated[str | None, Says("The transaction, once it is certain.")]
+    idempotency_key: Annotated[
+        str | None, Says("With which it was asked for; null if the desk did.")
+    ]
+    requested_at: Instant
+    paid_at: Instant | None
+
+
+def payout(row: Payout, *, differs: bool) -> PayoutShape:
     """`row` has its wallet, and its attempts where it is under way or paid."""
     code = code_for_client(row, differs=differs)
     status = STATUSES[code]
@@ -180,9 +249,26 @@ REACHED = {
 }
 
 
-def timeline(row: Payout, events: list[PayoutEvent], *, differs: bool) -> dict[str, Any]:
+class Step(TypedDict):
+    status: Status
+    at: Instant
+
+
+class TimelineShape(TypedDict):
+    timeline: Annotated[list[Step], Says("The steps so far, the oldest first.")]
+    next: Annotated[
+        str | None,
+        Says("What comes now.", enum=[*dict.fromkeys(NEXT.values()), None]),
+    ]
+
+
+class PayoutInFullShape(PayoutShape, TimelineShape):
+    """A payout with its steps and what comes next."""
+
+
+def timeline(row: Payout, events: list[PayoutEvent], *, differs: bool) -> TimelineShape:
     """Say which steps it took and when, and what comes next. What moved no step is left out."""
-    steps: list[dict[str, str]] = []
+    steps: list[Step] = []
     for event in events:
         reached = str(REACHED[PayoutStatus(event.to_status)])
         if not steps or steps[-1]["status"] != reached:
@@ -194,7 +280,19 @@ def timeline(row: Payout, events: list[PayoutEvent], *, differs: bool) -> dict[s
     return {"timeline": steps, "next": NEXT.get(code)}
 
 
-def estimate(method: PayoutMethod, asked: dict[str, Any]) -> dict[str, Any]:
+class EstimateShape(TypedDict):
+    """What arrives of an amount."""
+
+    network: Network
+    currency: str
+    amount: AmountText
+    receives: Annotated[AmountText, Says("What the client gets.")]
+    detail: Said
+    minimum: AmountText
+    maximum: AmountText
+
+
+def estimate(method: PayoutMethod, asked: dict[str, Any]) -> EstimateShape:
     return {
         "network": method.network,
         "currency": method.currency,
@@ -206,35 +304,9 @@ def estimate(method: PayoutMethod, asked: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-# Webhooks
+class SimulationShape(TypedDict):
+    """What the sandbox was asked to do."""
 
-
-def endpoint(row: WebhookEndpoint) -> dict[str, Any]:
-    return {
-        "id": str(row.pk),
-        "url": row.url,
-        "name": row.name,
-        "event_types": row.event_types or list(EVENT_TYPES),
-        "status": row.state,
-        "detail": Reason(row.stop_code).sentence,
-        "failing_since": stamp(row.failing_since) if row.failing_since else None,
-        "created_at": stamp(row.created_at),
-    }
-
-
-def delivery(row: Delivery, ours: Feed) -> dict[str, Any]:
-    """`row` has its event."""
-    said = row.event
-    is_waiting = row.state == Delivery.State.WAITING
-    return {
-        "event": id_of(said.number, ours),
-        "type": type_of(said.status),
-        "payout": str(row.payout_id),
-        "at": stamp(said.at),
-        "state": row.state,
-        "tries": row.tries,
-        "answer": row.answer,
-        "trouble": row.trouble,
-        "last_tried_at": stamp(row.last_tried_at) if row.last_tried_at else None,
-        "next_try_at": stamp(row.due_at) if is_waiting else None,
-    }
+    payout: IdText
+    number: str
+    fault: str

@@ -8,6 +8,7 @@ from django.db import transaction
 from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -23,11 +24,12 @@ from payouts.gateway import sandbox
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
-from payouts.portal.bodies import StrictJson
+from payouts.portal.bodies import Asked, StrictJson
 from payouts.portal.codes import PortalCode
-from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_unknown
+from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_odd
 from payouts.portal.idempotent import Made, create_once
 from payouts.portal.models import Scope
+from payouts.portal.openapi import Described
 from payouts.portal.problems import AboutMember, Invalid, not_found, respond
 from payouts.portal.statuses import with_differs
 from payouts.requests import request_payout
@@ -39,16 +41,26 @@ from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 CANCELLED_BY_CLIENT = "The client cancelled it through the API."
 
 
+class OnlyJson(DefaultContentNegotiation):
+    """Answers in JSON, whatever is asked for: there is nothing else."""
+
+    def select_renderer(self, _request: Any, renderers: Any, _suffix: Any = None) -> Any:
+        return renderers[0], renderers[0].media_type
+
+
 class PortalView(APIView):
     """`scopes` has what each method needs; a method without any is for every key."""
 
+    http_method_names = [name for name in APIView.http_method_names if name != "options"]
     authentication_classes = [KeyAuthentication]
     permission_classes = []
     parser_classes = [StrictJson]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = OnlyJson
     scopes: ClassVar[dict[str, Scope]] = {}
     filters: ClassVar[frozenset[str]] = frozenset()  # what its address may ask for
     count: throttle.Count | None = None
+    schema = Described()
 
     def get_exception_handler(self) -> Any:
         return respond
@@ -56,9 +68,10 @@ class PortalView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.count = throttle.count_request(self.caller.key.prefix)
-        if scope := self.scopes.get(request.method or ""):
+        method = "GET" if request.method == "HEAD" else str(request.method)
+        if scope := self.scopes.get(method):
             self.caller.require(scope)
-        refuse_unknown(request.query_params, self.filters)
+        refuse_odd(request.query_params, self.filters)
 
     def finalize_response(self, *args: Any, **kwargs: Any) -> Any:
         response = super().finalize_response(*args, **kwargs)
@@ -80,7 +93,8 @@ class PortalView(APIView):
 class Services(PortalView):
     def get(self, _request: Request) -> Response:
         methods = PayoutMethod.objects.order_by("network", "currency")
-        return Response({"results": [shapes.service(each) for each in methods]})
+        answer: shapes.ServicesShape = {"results": [shapes.service(each) for each in methods]}
+        return Response(answer)
 
 
 class Clients(PortalView):
@@ -154,7 +168,7 @@ class Wallets(PortalView):
             row = services.add_wallet(self.own, **asked, actor=self.caller.actor)
             return Made(shapes.wallet(row), f"the wallet {row.address}")
 
-        def show(wallet_id: str) -> dict[str, Any]:
+        def show(wallet_id: str) -> shapes.WalletShape:
             return shapes.wallet(wallet_of(self.own, UUID(wallet_id)))
 
         return create_once(request, self.own, make, show)
@@ -172,7 +186,7 @@ class ArchiveWallet(PortalView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Put a wallet out of use for good; one that is already stays so."""
-        shapes.AskedCancel.read(request.data)
+        Asked.read(request.data)
         row = wallet_of(self.own, wallet_id)
         if row.status != WalletStatus.ARCHIVED:
             seen = wallet_operations.see([row.pk])
@@ -222,7 +236,7 @@ class Payouts(PortalView):
             )
             return Made(detail(self.own, row.pk), str(row), row)
 
-        def show(payout_id: str) -> dict[str, Any]:
+        def show(payout_id: str) -> shapes.PayoutInFullShape:
             return detail(self.own, UUID(payout_id))
 
         return create_once(request, self.own, make, show)
@@ -283,7 +297,12 @@ class Simulate(PortalView):
             raise Refused(PortalCode.FAULT_TOO_LATE) from exc
         except sandbox.Silent as exc:
             raise Refused(PortalCode.SANDBOX_SILENT) from exc
-        return Response({"payout": str(row.pk), "number": str(row), "fault": fault})
+        done: shapes.SimulationShape = {
+            "payout": str(row.pk),
+            "number": str(row),
+            "fault": fault,
+        }
+        return Response(done)
 
 
 class Events(PortalView):
@@ -306,11 +325,11 @@ def shown(client: Client) -> PayoutQuerySet:
     )
 
 
-def as_listed(row: Any) -> dict[str, Any]:
+def as_listed(row: Any) -> shapes.PayoutShape:
     return shapes.payout(row, differs=row.differs)
 
 
-def detail(client: Client, payout_id: UUID) -> dict[str, Any]:
+def detail(client: Client, payout_id: UUID) -> shapes.PayoutInFullShape:
     row: Any = get_object_or_404(shown(client), pk=payout_id)
     events = list(row.events.order_by("number"))
-    return as_listed(row) | shapes.timeline(row, events, differs=row.differs)
+    return {**as_listed(row), **shapes.timeline(row, events, differs=row.differs)}

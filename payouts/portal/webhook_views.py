@@ -10,7 +10,9 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from payouts.portal import deliveries, endpoints, feed, shapes
+from payouts.portal import deliveries, endpoints, feed
+from payouts.portal import webhook_shapes as shapes
+from payouts.portal.bodies import Asked
 from payouts.portal.filters import DeliveryFilters, Pages
 from payouts.portal.idempotent import Made, create_once, is_answered
 from payouts.portal.models import Scope, WebhookEndpoint
@@ -32,10 +34,9 @@ class WebhookView(PortalView):
 
 
 class Endpoints(WebhookView):
-    filters = Pages.NAMES
-
     def get(self, _request: Request) -> Response:
-        return Pages(["-created_at", "-pk"]).of(self.own_ones, self, shapes.endpoint)
+        answer: shapes.EndpointsShape = {"results": list(map(shapes.endpoint, self.own_ones))}
+        return Response(answer)
 
     def post(self, request: Request) -> Response:
         """Have webhooks sent. What signs them is read at `secret/`."""
@@ -48,7 +49,7 @@ class Endpoints(WebhookView):
             row = endpoints.add_endpoint(client=client, **asked, actor=self.caller.actor)
             return Made(shapes.endpoint(row), f"the webhook endpoint {row.pk}")
 
-        def show(endpoint_id: str) -> dict[str, Any]:
+        def show(endpoint_id: str) -> shapes.EndpointShape:
             return shapes.endpoint(self.found(UUID(endpoint_id)))
 
         return create_once(request, client, make, show)
@@ -82,13 +83,14 @@ class Secret(WebhookView):
 class RotateSecret(WebhookView):
     def post(self, request: Request, endpoint_id: UUID) -> Response:
         """Sign with a new secret from now on, and with the old one too for a day."""
-        shapes.AskedNothing.read(request.data)
+        Asked.read(request.data)
         row = self.found(endpoint_id)
         return secret(endpoints.rotate_secret(row.pk, actor=self.caller.actor))
 
 
 def secret(row: WebhookEndpoint) -> Response:
-    return Response({"secret": endpoints.secret_of(row)}, headers={"Cache-Control": "no-store"})
+    shown: shapes.SecretShape = {"secret": endpoints.secret_of(row)}
+    return Response(shown, headers={"Cache-Control": "no-store"})
 
 
 class Deliveries(WebhookView):
@@ -100,7 +102,7 @@ class Deliveries(WebhookView):
         rows = DeliveryFilters.applied(request.query_params, rows)
         ours = feed.feed()
 
-        def shaped(row: Any) -> dict[str, Any]:
+        def shaped(row: Any) -> shapes.DeliveryShape:
             return shapes.delivery(row, ours)
 
         return Pages(["-event_id"]).of(rows, self, shaped)
@@ -109,7 +111,7 @@ class Deliveries(WebhookView):
 class Redeliver(WebhookView):
     def post(self, request: Request, endpoint_id: UUID, event_id: str) -> Response:
         """Send it once more, under the same id."""
-        shapes.AskedNothing.read(request.data)
+        Asked.read(request.data)
         row, ours = self.found(endpoint_id), feed.feed()
         if (number := feed.number_of(event_id, ours)) is None:
             raise Http404

@@ -38,7 +38,8 @@ def test_two_clients_may_have_one_name(portal):
     "asked",
     [
         *[{}, {"name": ""}, {"name": 5}, {"name": "A\u202eB"}, {"name": "A", "email": "x"}],
-        *[{"name": "A", "language": "xx-nothing"}, {"name": "A", "active": "maybe"}],
+        *[{"name": "A", "language": "xx-nothing"}, {"name": "A\n"}, {"name": "\u0085A"}],
+        *[{"name": "A", "active": said} for said in ("maybe", "yes", "true", 1, None)],
     ],
 )
 def test_a_client_that_cannot_be_is_not_added(portal, asked):
@@ -165,6 +166,13 @@ def test_a_wallet_is_archived_for_good(portal, wallet):
     again = portal.post(f"wallets/{wallet.public_id}/archive/", {})
     assert first.json()["status"] == "archived"
     assert (again.status_code, again.json()) == (200, first.json())
+
+
+def test_why_a_wallet_is_archived_is_not_asked_and_so_not_taken(portal, wallet):
+    answer = portal.post(f"wallets/{wallet.public_id}/archive/", {"reason": "Lost"})
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "unknown_member")
+    wallet = Wallet.objects.get()
+    assert wallet.status == "active"
 
 
 def test_g69_that_another_client_has_an_address_is_not_shown(portal):

@@ -126,7 +126,10 @@ def test_i13_two_clients_may_use_the_same_key(portal, body):
 
 @pytest.mark.parametrize(
     ("key", "code"),
-    [(None, "idempotency_absent"), ("x" * 151, "idempotency_unfit"), ('""', "idempotency_unfit")],
+    [
+        (None, "idempotency_absent"),
+        *((key, "idempotency_unfit") for key in ("x" * 151, '""', '"', '"x', '"x"y"', "a b", "é")),
+    ],
 )
 def test_a_request_without_a_fit_key_creates_nothing(portal, body, key, code):
     answer = portal.post("payouts/", body, key=key)
@@ -160,6 +163,21 @@ def test_d1_only_plain_digits_in_a_string_are_an_amount(portal, body, amount):
 def test_d2_what_is_stored_is_what_was_written(portal, body, amount):
     answer = portal.post("payouts/", body | {"amount": amount}, key="1")
     assert answer.json()["amount"] == "12.5"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("pay_from", moment) for moment in ("0001-01-01T00:00:00+14:00", "2026-01-31T09:00:00")),
+        *(("wallet", wallet) for wallet in (1, None, True, "1")),
+        *(("purpose", text) for text in ("two\nlines", "\t", " ", "")),
+    ],
+)
+def test_e7_a_member_that_cannot_be_read_is_named(portal, body, name, value):
+    answer = portal.post("payouts/", body | {name: value}, key="1")
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
+    assert [each["field"] for each in answer.json()["errors"]] == [name]
+    assert not Payout.objects.exists()
 
 
 MEMBERS = [field.name for field in Payout._meta.concrete_fields]
@@ -320,6 +338,13 @@ def test_a_list_goes_on_by_its_cursor_and_skips_nothing(portal, wallet):
         ({"cursor": "%%%"}, "cursor"),
         ({"wallet": "1"}, "wallet"),
         ({"requested_from": "yesterday"}, "requested_from"),
+        ({"requested_from": "2026-01-31T09:00:00"}, "requested_from"),
+        ({"requested_before": "0001-01-01T00:00:00+14:00"}, "requested_before"),
+        ({"status": ""}, "status"),
+        ({"reference": " "}, "reference"),
+        ({"idempotency_key": "a\n"}, "idempotency_key"),
+        ({"idempotency_key": "a" * 150 + " "}, "idempotency_key"),
+        ({"reference": ["a", "b"]}, "reference"),
         ({"amount__gt": "1"}, "amount__gt"),
         ({"client__email": "a"}, "client__email"),
     ],
@@ -361,6 +386,19 @@ def test_a_method_that_is_none_is_answered_in_json(portal):
     answer = portal.put("payouts/", {})
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
     assert answer["Allow"]
+
+
+def test_what_is_accepted_changes_nothing_about_an_answer_in_json(portal):
+    for accepted in ("text/html", "application/xml", "image/*", "nonsense"):
+        answer = portal.client.get("/api/v1/payouts/", headers=portal.headers(Accept=accepted))
+        assert (answer.status_code, answer["Content-Type"]) == (200, "application/json")
+
+
+def test_the_methods_that_nobody_asked_for_do_nothing(client, owner):
+    developer = Developer(client, issue(client=owner, scopes=["events:read"])[1])
+    for method, status in [("OPTIONS", 405), ("TRACE", 405), ("HEAD", 403)]:
+        answer = client.generic(method, "/api/v1/payouts/", headers=developer.headers())
+        assert answer.status_code == status, method
 
 
 def test_what_breaks_is_answered_in_json_and_leaves_no_key(portal, body, monkeypatch):

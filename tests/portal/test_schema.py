@@ -1,0 +1,99 @@
+"""The description of the API is valid, complete, and what the API does."""
+
+import re
+
+import jsonschema
+import pytest
+from django.urls import URLPattern
+from drf_spectacular.drainage import GENERATOR_STATS
+from openapi_spec_validator import OpenAPIV31SpecValidator
+
+from payouts.client_sentences import ClientStatus
+from payouts.portal import openapi, urls
+from payouts.portal.schema import OPERATIONS
+from payouts.portal.views import PortalView
+
+
+@pytest.fixture(scope="module")
+def document():
+    return openapi.document()
+
+
+def endpoints():
+    """Yield each endpoint of the API as the table names it, with its view."""
+    for pattern in urls.urlpatterns:
+        view = getattr(pattern.callback, "view_class", None)
+        if isinstance(pattern, URLPattern) and view and issubclass(view, PortalView):
+            path = re.sub(r"<\w+:(\w+)>", r"{\1}", str(pattern.pattern)).removeprefix("v1/")
+            for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} & set(view().allowed_methods):
+                yield f"{method} {path}", view
+
+
+def operations(document):
+    for path, item in document["paths"].items():
+        for method, operation in item.items():
+            yield f"{method.upper()} {path.removeprefix('/api/v1/')}", operation
+
+
+def test_every_endpoint_is_described_and_nothing_else(document):
+    there, described = dict(endpoints()), dict(operations(document))
+    assert sorted(there.keys() - described.keys()) == [], "give these an entry in OPERATIONS"
+    assert sorted(described) == sorted(there) == sorted(OPERATIONS)
+
+
+def test_the_document_is_public_and_valid(client, document):  # and takes no database
+    answer = client.get("/api/schema/")
+    assert answer["Content-Type"] == "application/vnd.oai.openapi+json"
+    assert answer.json() == document
+    assert document["openapi"] == "3.1.1"
+    assert list(OpenAPIV31SpecValidator(document).iter_errors()) == []
+
+
+def test_nothing_is_guessed_and_the_document_is_always_the_same(document, capsys):
+    again = openapi.Generator().get_schema(public=True)
+    assert again == document
+    assert not GENERATOR_STATS
+    assert capsys.readouterr().err == ""
+
+
+def test_another_method_is_refused_in_json(client):
+    answer = client.post("/api/schema/", {})
+    assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
+
+
+def test_each_list_takes_the_filters_that_are_described(document):
+    views = dict(endpoints())
+    for name, operation in operations(document):
+        query = {each["name"] for each in operation["parameters"] if each["in"] == "query"}
+        assert query == set(views[name].filters) or not name.startswith("GET"), name
+
+
+def test_every_example_is_as_its_schema_says(document):
+    contents = list(contents_of(document))
+    assert len(contents) > 100
+    for content in contents:
+        for example in content["examples"].values():
+            validator(document, content["schema"]).validate(example["value"])
+
+
+def contents_of(node):
+    if isinstance(node, dict):
+        if "examples" in node and "schema" in node:
+            yield node
+        for each in node.values():
+            yield from contents_of(each)
+    elif isinstance(node, list):
+        for each in node:
+            yield from contents_of(each)
+
+
+def validator(document, schema):
+    whole = {"components": document["components"], **schema}
+    return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
+
+
+def test_each_status_of_a_payout_is_a_webhook(document):
+    assert document["webhooks"].keys() == {f"payout.{status}" for status in ClientStatus}
+    for name, item in document["webhooks"].items():
+        [content] = item["post"]["requestBody"]["content"].values()
+        assert content["examples"]["usual"]["value"]["type"] == name

@@ -1,0 +1,154 @@
+"""Schemathesis: requests of every kind, well-formed and not, held against the API's description."""
+
+import os
+from base64 import b64encode
+from copy import deepcopy
+
+import jsonschema
+import pytest
+from django.core.handlers.wsgi import WSGIHandler
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections
+
+from payouts.gateway import sandbox
+from payouts.models import Payout
+from payouts.portal import feed, openapi, throttle
+from payouts.portal.models import Delivery, WebhookEndpoint
+from payouts.portal.schema import EXTERNAL_ID, OPERATIONS
+from tests.factories import AttemptFactory, DiscrepancyFactory, PayoutFactory, WalletFactory
+from tests.portal.conftest import issue
+
+# Its coverage phase alone takes seconds; `make torture` runs it on PostgreSQL too.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt"), pytest.mark.long]
+
+EXAMPLES = int(os.environ.get("SCHEMA_EXAMPLES", "3"))  # besides those of the coverage phase
+# Well-formed, and refused for what the desk knows: coins that are not paid, payouts that ended.
+KNOWN_BETTER = ["2xx", "403", "404", "409", "410", "422"]
+
+
+@pytest.fixture(autouse=True)
+def _unhurried(monkeypatch):
+    """Hundreds of requests come in one moment, some with wrong keys; and no sandbox is there."""
+    monkeypatch.setattr(sandbox, "simulate", lambda _fault, _order_id: None)
+    monkeypatch.setattr(throttle, "REQUESTS", 10**9)
+    monkeypatch.setattr(throttle, "WRONG_KEYS", 10**9)
+
+
+@pytest.fixture(autouse=True)
+def _one_connection():
+    """A request of a real server ends with its connection, here the one of the test."""
+    signals = [request_started, request_finished]
+    for signal in signals:
+        signal.disconnect(close_old_connections)
+    yield
+    for signal in signals:
+        signal.connect(close_old_connections)
+
+
+@pytest.fixture
+def there(owner, wallet, clock):
+    """What there is: by the name of a parameter, the values with which something is found."""
+    statuses = [value for value, _label in Payout._meta.get_field("status").choices]
+    asked = {"client": owner, "wallet": wallet, "origin": "api"}
+    rows = [
+        PayoutFactory(**asked, status=status, idempotency_key=f"api:{status}")
+        for status in statuses
+    ]
+    for row in rows:
+        if row.status in ("submitting", "broadcast", "confirmed", "failed"):
+            AttemptFactory(payout=row, calls=1)
+    DiscrepancyFactory(payout=rows[-1])
+    endpoint = WebhookEndpoint.objects.create(
+        client=owner, url="http://127.0.0.1/", created_at=clock()
+    )
+    feed.take_up()
+    heard = Delivery.objects.filter(endpoint=endpoint).values_list("event", flat=True)
+    wallets = [wallet, WalletFactory(client=owner, address="TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf")]
+    return {
+        "external_id": [owner.external_id],
+        "wallet_id": [str(each.public_id) for each in wallets],
+        "payout_id": [str(row.pk) for row in rows],
+        "url": ["http://127.0.0.1/", "https://127.0.0.1:8443/hooks?key=1"],
+        "event_types": [[], ["payout.paid"]],
+        "fault": ["stuck", "failed"],
+        "endpoint_id": [str(endpoint.pk)],
+        "event_id": [feed.id_of(number, feed.feed()) for number in heard],
+        "after": [feed.write_cursor(number, feed.feed()) for number in (0, 3)],
+        "cursor": [b64encode(f"p={rows[4].number}".encode()).decode()],
+    }
+
+
+IN_BODIES = {"wallet": "wallet_id", "url": "url", "fault": "fault", "event_types": "event_types"}
+
+
+class Developer:
+    """Sends what is generated with the portal's key and the client's own in turn. Ids and cursors
+    that are well-formed are mostly changed for some that exist, or all would end in 404."""
+
+    def __init__(self, owner, there):
+        self.owner, self.there = owner, there
+        self.portal_key, self.own_key = issue()[1], issue(client=owner)[1]
+        self.count, self.statuses = 0, set()
+
+    def one_of(self, name):
+        return self.there[name][self.count % len(self.there[name])]
+
+    def send(self, case):
+        self.count += 1
+        places = [place for place in case.meta.components if case.meta.is_negative_at(place)]
+        odd = {place.value for place in places}
+        self.find(case, odd)
+        headers = self.headers(case, "header" in odd)
+        self.statuses.add(case.call_and_validate(headers=headers).status_code)
+
+    def headers(self, case, are_odd):
+        if are_odd or self.count % 2:
+            named = case.headers.get("Desk-Client")
+            is_fit = named is None or jsonschema.Draft202012Validator(EXTERNAL_ID).is_valid(named)
+            acts_for = {"Desk-Client": self.owner.external_id} if is_fit else {}
+            return {"Authorization": f"Bearer {self.portal_key}", **acts_for}
+        case.headers.pop("Desk-Client", None)
+        return {"Authorization": f"Bearer {self.own_key}"}
+
+    def find(self, case, odd):
+        if "path" not in odd and self.count % 4:
+            case.path_parameters = {name: self.one_of(name) for name in case.path_parameters}
+        if "query" not in odd:
+            for name in case.query.keys() & {"after", "cursor"}:
+                case.query[name] = self.one_of(name)
+        if "header" not in odd and "Idempotency-Key" in case.headers and self.count % 4:
+            case.headers["Idempotency-Key"] = f"request-{self.count}"
+        if "body" not in odd and isinstance(case.body, dict):
+            for member in case.body.keys() & IN_BODIES.keys():
+                case.body[member] = self.one_of(IN_BODIES[member])
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+def test_schemathesis_finds_nothing(name, owner, there):
+    # Imported here, and its plugin is off: it would cost each process of each run a second.
+    import schemathesis
+    from schemathesis.generation.feedback import NO_FEEDBACK
+    from schemathesis.pytest._test_builder import build_operation_test
+
+    method, path = name.split(" ")
+    schema = schemathesis.openapi.from_dict(deepcopy(openapi.document()))
+    schema.app = served
+    config = schema.config
+    config.update(base_url="http://testserver/")
+    config.generation.update(deterministic=True, max_examples=EXAMPLES, database="none")
+    config.checks.positive_data_acceptance.expected_statuses = KNOWN_BETTER
+    developer = Developer(owner, there)
+    build_operation_test(
+        config=config,
+        operation=schema[openapi.PREFIX + path][method],
+        test_func=lambda case: developer.send(case),
+        given_kwargs={},
+        feedback=NO_FEEDBACK,
+    )()
+    assert developer.statuses & {200, 201, 202, 204}, "it never got through"
+    assert 405 in developer.statuses
+    assert developer.statuses & {400, 404}
+
+
+def served(environ, start_response):
+    return WSGIHandler()(environ | {"REMOTE_ADDR": "127.0.0.1"}, start_response)
