@@ -21,7 +21,7 @@ from payouts.eligibility import refusal_of_coin
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
-from payouts.portal.bodies import StrictJson
+from payouts.portal.bodies import AlwaysJson, StrictJson
 from payouts.portal.codes import PortalCode
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_unknown
 from payouts.portal.idempotent import Made, create_once
@@ -44,6 +44,7 @@ class PortalView(APIView):
     permission_classes = []
     parser_classes = [StrictJson]
     renderer_classes = [JSONRenderer]
+    content_negotiation_class = AlwaysJson
     scopes: ClassVar[dict[str, Scope]] = {}
     filters: ClassVar[frozenset[str]] = frozenset()  # what its address may ask for
     count: throttle.Count | None = None

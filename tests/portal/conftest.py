@@ -2,6 +2,7 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from django.core.cache import cache
 
 from audit.actor import Actor, Channel
 from payouts.portal.keys import issue_key
@@ -55,6 +56,12 @@ def issue(*, client=None, scopes=None, issuer=None, **more):
         **more,
     )
     return key, text
+
+
+@pytest.fixture(autouse=True)
+def _no_requests_of_other_tests():
+    """In a minute that never ends they would be counted."""
+    cache.clear()
 
 
 @pytest.fixture

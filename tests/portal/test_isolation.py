@@ -274,8 +274,8 @@ def test_i16_another_client_s_key_of_idempotency_is_as_good_as_a_new_one(sides, 
     def made(each, key):
         body = ASKED_PAYOUT | {"wallet": each.things["wallet"]}
         answer, cost = counted(each.developer.post, "payouts/", body, key=key)
-        told = answer.json() | {"id": "", "number": "", "idempotency_key": ""}
-        return answer.status_code, answer.headers.keys(), told, cost
+        body = answer.json() | {"id": "", "number": "", "idempotency_key": ""}
+        return answer.status_code, answer.headers.keys(), body, cost
 
     before = stored()
     for each, other in (sides, sides[::-1]):
