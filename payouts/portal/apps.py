@@ -8,6 +8,8 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.portal.feed import FeedJob  # models are there from here on
+        from payouts import backlogs
+        from payouts.portal.feed import BACKLOG, FeedJob  # models are there from here on
 
         register(FeedJob)
+        backlogs.register(BACKLOG)

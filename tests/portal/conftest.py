@@ -58,6 +58,18 @@ def issue(*, client=None, scopes=None, issuer=None, **more):
     return key, text
 
 
+def read_all(developer, size=2):
+    """Return all events that the feed has for a developer, and the cursor after them."""
+    found, after = [], None
+    while True:
+        page = developer.get(
+            "events/", page_size=size, **({"after": after} if after else {})
+        ).json()
+        found, after = [*found, *page["results"]], page["next"]
+        if not page["has_more"]:
+            return found, after
+
+
 @pytest.fixture(autouse=True)
 def _no_requests_of_other_tests():
     """In a minute that never ends they would be counted."""
