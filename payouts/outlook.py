@@ -1,7 +1,7 @@
 """What holds up the whole desk at this moment, and when a payout that is approved now is sent."""
 
 from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -10,6 +10,7 @@ from django.utils.translation import ngettext_lazy
 
 from audit.directions import isolated
 from audit.texts import day_and_hour
+from payouts import backlogs
 from payouts.discrepancies import in_doubt
 from payouts.eligibility import ApprovalFacts, approvers_of, refusal_of_service
 from payouts.gateway.models import Pause
@@ -38,7 +39,15 @@ def standstills(states: States) -> list[Standstill]:
     found += [of_pause(each, is_tried=is_at_work) for each in states.pauses]
     if states.rate_limit.is_backing_off:
         found.append(Standstill(_("Calls to Heleket wait."), calls_go_on(states.rate_limit)))
-    return found
+    return [*found, *late_ones()] if states.has_worker else found
+
+
+def late_ones() -> Iterator[Standstill]:
+    """Say what a worker that is there does not keep up with."""
+    for each in backlogs.REGISTERED:
+        if at := each.late_since():
+            text = _("What has happened since %s is still to be done.") % at_time(at)
+            yield Standstill(str(each.trouble), text)
 
 
 def paused(states: States) -> Standstill:

@@ -23,9 +23,10 @@ from audit.actor import Actor
 from audit.events import links
 from audit.operations import Change
 from payouts import wakeups
-from payouts.models import Payout, PayoutEvent, PayoutStatus
+from payouts.models import EventType, Payout, PayoutEvent, PayoutStatus
 
 COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
+NO_NEWS = {EventType.CLAIM, EventType.UNSENT, EventType.WAIT}  # the feed's trigger passes over them
 
 
 @contextmanager
@@ -43,7 +44,7 @@ def change(ids: Iterable[UUID], *, actor: Actor) -> Iterator[list[Change[Payout]
             events = events_of(changes, actor)
             wake_for(each.row for each in changes)
         save_changed(changes, before)
-        PayoutEvent.objects.bulk_create(events)
+        store(events)
 
 
 def add(changes: Sequence[Change[Payout]], *, actor: Actor) -> None:
@@ -51,7 +52,14 @@ def add(changes: Sequence[Change[Payout]], *, actor: Actor) -> None:
     with transaction.atomic():
         events = events_of(changes, actor)
         Payout.objects.bulk_create(each.row for each in changes)
-        PayoutEvent.objects.bulk_create(events)
+        store(events)
+
+
+def store(events: Sequence[PayoutEvent]) -> None:
+    """Add events, and have the clients' feed look at those that may be news to them."""
+    PayoutEvent.objects.bulk_create(events)
+    if any(each.event_type not in NO_NEWS for each in events):
+        wakeups.wake("feed")
 
 
 def wake_for(payouts: Iterable[Payout]) -> None:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.actor import Actor
-from payouts import heartbeats, submission
+from payouts import backlogs, heartbeats, submission
 from payouts.admin import balances
 from payouts.admin.forms import SwitchForm
 from payouts.admin.lists import DeskAdmin
@@ -44,6 +44,7 @@ class SwitchAdmin(DeskAdmin):
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
             "waits": what_waits(states),
+            "backlogs": backlogs.REGISTERED,
             **(balances.of_the_desk(states) if may(balances.RIGHT) else {}),
             "worker": worker_seen(),
         }

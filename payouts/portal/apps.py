@@ -8,8 +8,8 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.portal.deliveries import Deliver  # models are there from here on
-        from payouts.portal.feed import FeedJob
-        from payouts.portal.idempotent import ShortenAnswers
+        from payouts import backlogs
+        from payouts.portal import deliveries, feed, idempotent  # models are there from here on
 
-        register(FeedJob, Deliver, ShortenAnswers)
+        register(feed.FeedJob, deliveries.Deliver, idempotent.ShortenAnswers)
+        backlogs.register(feed.BACKLOG, deliveries.BACKLOG)

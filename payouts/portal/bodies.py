@@ -12,7 +12,9 @@ from django.http.request import RawPostDataException
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 from rest_framework import serializers
+from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.parsers import BaseParser
+from rest_framework.renderers import BaseRenderer
 
 from audit.refusals import Refusal, Refused
 from payouts.portal.codes import PortalCode
@@ -64,6 +66,16 @@ def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def refuse_constant(name: str) -> Any:
     raise ValueError(_("%s is no value of JSON") % name)
+
+
+class AlwaysJson(DefaultContentNegotiation):
+    """Answers in JSON whatever is accepted, and knows no `?format=`."""
+
+    def select_renderer(
+        self, request: Any, renderers: Any, format_suffix: Any = None
+    ) -> tuple[BaseRenderer, str]:
+        [json_renderer] = renderers
+        return json_renderer, json_renderer.media_type
 
 
 class Text(serializers.CharField):

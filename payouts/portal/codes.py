@@ -12,6 +12,7 @@ class PortalCode(Code):
     KEY_UNKNOWN = "key_unknown", _("This API key is not valid.")
     KEY_REVOKED = "key_revoked", _("This API key was revoked.")
     KEY_EXPIRED = "key_expired", _("This API key has expired.")
+    KEY_OF_CLOSED = "key_of_closed", _("The client of this API key is closed.")
     KEY_ELSEWHERE = "key_elsewhere", _("This API key may not be used from %(address)s.")
     KEY_IN_URL = (
         "key_in_url",

@@ -16,6 +16,7 @@ from uuid import UUID
 
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.utils.translation import gettext_lazy as _
 from standardwebhooks import Webhook
 
 from audit import clock
@@ -23,6 +24,7 @@ from audit.actor import Actor, Channel
 from audit.codes import Reason
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
+from payouts.backlogs import Backlog
 from payouts.portal import endpoints, feed
 from payouts.portal.codes import PortalCode
 from payouts.portal.models import Delivery, Feed, WebhookEndpoint
@@ -129,6 +131,22 @@ def due(now: datetime) -> QuerySet[Delivery]:
         endpoint__stopped_at=None,
         endpoint__removed_at=None,
     )
+
+
+def count_due() -> int:
+    return due(clock.now()).count()
+
+
+def oldest_due() -> datetime | None:
+    return due(clock.now()).order_by("due_at").values_list("due_at", flat=True).first()
+
+
+BACKLOG = Backlog(
+    title=_("Webhooks to clients that are due"),
+    trouble=_("Webhooks to clients are behind."),
+    count=count_due,
+    oldest=oldest_due,
+)
 
 
 def parcel_of(delivery: Delivery, ours: Feed) -> Parcel:

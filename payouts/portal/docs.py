@@ -7,9 +7,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from payouts.portal.bodies import AlwaysJson
 from payouts.portal.openapi import document
 from payouts.portal.problems import respond
-from payouts.portal.views import OnlyJson
 
 
 class OpenApi(APIView):
@@ -17,7 +17,7 @@ class OpenApi(APIView):
     authentication_classes = []
     permission_classes = []
     renderer_classes = [JSONRenderer]
-    content_negotiation_class = OnlyJson
+    content_negotiation_class = AlwaysJson
 
     def get_exception_handler(self) -> Any:
         return respond

@@ -126,6 +126,8 @@ def key_shown(text: str, address: str) -> ApiKey:
         raise Refused(PortalCode.KEY_REVOKED)
     if key.is_expired:
         raise Refused(PortalCode.KEY_EXPIRED)
+    if key.client is not None and not key.client.is_active:
+        raise Refused(PortalCode.KEY_OF_CLOSED)
     if not key.is_used_from(address):
         raise Refused(PortalCode.KEY_ELSEWHERE, address=address)
     note_use(key)

@@ -8,7 +8,6 @@ from django.db import transaction
 from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import get_object_or_404
-from rest_framework.negotiation import DefaultContentNegotiation
 from rest_framework.renderers import JSONRenderer
 from rest_framework.request import Request
 from rest_framework.response import Response
@@ -24,7 +23,7 @@ from payouts.gateway import sandbox
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
-from payouts.portal.bodies import Asked, StrictJson
+from payouts.portal.bodies import AlwaysJson, Asked, StrictJson
 from payouts.portal.codes import PortalCode
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_odd
 from payouts.portal.idempotent import Made, create_once
@@ -41,13 +40,6 @@ from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 CANCELLED_BY_CLIENT = "The client cancelled it through the API."
 
 
-class OnlyJson(DefaultContentNegotiation):
-    """Answers in JSON, whatever is asked for: there is nothing else."""
-
-    def select_renderer(self, _request: Any, renderers: Any, _suffix: Any = None) -> Any:
-        return renderers[0], renderers[0].media_type
-
-
 class PortalView(APIView):
     """`scopes` has what each method needs; a method without any is for every key."""
 
@@ -56,7 +48,7 @@ class PortalView(APIView):
     permission_classes = []
     parser_classes = [StrictJson]
     renderer_classes = [JSONRenderer]
-    content_negotiation_class = OnlyJson
+    content_negotiation_class = AlwaysJson
     scopes: ClassVar[dict[str, Scope]] = {}
     filters: ClassVar[frozenset[str]] = frozenset()  # what its address may ask for
     count: throttle.Count | None = None

@@ -21,6 +21,7 @@ from config import environment
 from config.demo import history, incidents, seed
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
+from payouts.client_sentences import ClientStatus
 from payouts.gateway.models import Binding
 from payouts.models import (
     Attempt,
@@ -32,7 +33,10 @@ from payouts.models import (
     WaitingFor,
     WebhookDelivery,
 )
+from payouts.portal import feed
+from payouts.transitions import NO_NEWS
 from tests.payouts import invariants
+from tests.portal.conftest import Developer, issue, read_all
 from wallets.addresses import check_address
 from wallets.models import Client, Wallet, WalletEvent
 
@@ -64,7 +68,23 @@ def test_a_seeded_desk_is_one_that_has_lived(client, monkeypatch):
         assert Attempt.objects.filter(order_id=webhook["order_id"]).exists()
     assert Discrepancy.objects.filter(closed_at=None, attempt__payout__waiting_for="discrepancy")
     assert_pages_show(client)
+    assert_the_feed_gives_every_state(client)
     assert PayoutNumber.objects.create().pk > Payout.objects.latest("number").number
+
+
+def assert_the_feed_gives_every_state(client):
+    """Played from its start it says of each payout what its client is shown in the end."""
+    assert feed.count_unfed() == PayoutEvent.objects.exclude(event_type__in=NO_NEWS).count()
+    while feed.take_up(40):
+        pass
+    portal, listed = Developer(client, issue()[1]), {}
+    played = {each["data"]["payout"]: each["data"]["status"] for each in read_all(portal, 200)[0]}
+    for portal.acts_for in Client.objects.values_list("external_id", flat=True):
+        rows = portal.get("payouts/", page_size=200).json()["results"]
+        listed |= {row["id"]: row["status"] for row in rows}
+    assert len(listed) == Payout.objects.count()
+    assert played == listed
+    assert set(played.values()) == set(ClientStatus.values)
 
 
 def gateways_made(monkeypatch):

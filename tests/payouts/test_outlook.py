@@ -1,5 +1,6 @@
 """What pages say of the desk and of money: what stands still, when it goes, what came back."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
@@ -16,6 +17,7 @@ from payouts.gateway import accounts, balance, breaker
 from payouts.gateway.models import Pause
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.models import Payout, PayoutStatus, WaitingFor
+from payouts.portal import feed
 from payouts.seen import see
 from tests.every_page import unmarked
 from tests.factories import (
@@ -31,6 +33,7 @@ from wallets.models import PayoutMethod
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
 LIST = reverse("admin:payouts_payout_changelist")
+DESK = reverse("admin:payouts_controls_switch_changelist")
 
 
 @pytest.fixture(autouse=True)
@@ -106,6 +109,20 @@ def test_every_page_names_a_pause_with_heleket_s_words_and_the_next_try(read, at
 
     assert "<strong>Not enough funds at Heleket: USDT.</strong>" in page
     assert "Since 09:00:00: “You are forbidden”. One payout is tried at 09:01:00" in page
+
+
+def test_every_page_says_that_the_clients_feed_is_behind(read, at_work, clock):
+    PayoutFactory()
+    clock.forward(seconds=60)
+    at_work()
+    assert "feed is behind" not in read(LIST)
+    clock.forward(seconds=1)
+    shown = "<strong>The clients’ feed is behind.</strong> What has happened since 09:00:00 is"
+    assert shown in read(LIST)
+    assert re.search(r"Events not in the clients’ feed yet</td><td[^>]*>1<", read(DESK, "Operator"))
+    feed.take_up()
+    assert "feed is behind" not in read(LIST)
+    assert re.search(r"Events not in the clients’ feed yet</td><td[^>]*>0<", read(DESK, "Operator"))
 
 
 def test_a_worker_that_is_not_seen_for_30_s_is_missed_on_every_page(read, at_work, clock):

@@ -16,11 +16,13 @@ from audit.actor import Actor, Channel
 from audit.operations import perform
 from config import environment
 from heleket.webhooks import sign_webhook
-from payouts import operations, wakeups
+from payouts import operations, submission, wakeups
 from payouts.controls import switch
 from payouts.engine import tasks
 from payouts.gateway import rate_limit
 from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.portal import feed
+from payouts.portal.models import FeedEvent, UnfedEvent
 from payouts.seen import see
 from tests.factories import PayoutFactory
 
@@ -88,7 +90,7 @@ def test_an_approval_of_many_wakes_once(office, broker, commit):
         )
         assert broker() == []
 
-    assert broker() == ["payouts.submit"]
+    assert broker() == ["payouts.feed", "payouts.submit"]
 
 
 def test_f10_a_wakeup_without_work_ends_and_causes_no_other_when_the_rate_is_used_up(
@@ -103,13 +105,39 @@ def test_f10_a_wakeup_without_work_ends_and_causes_no_other_when_the_rate_is_use
     assert broker() == []
 
 
-def test_what_is_not_due_wakes_nobody(office, broker, commit):
+def test_what_is_not_due_wakes_the_feed_alone(office, broker, commit):
     with commit():
         payout = PayoutFactory()
         office.act("HOLD", payout, role="Approver", reason="Wait")
         approved = PayoutFactory(status=PayoutStatus.APPROVED)
         office.act("CANCEL", approved, role="Operator", reason="Twice")
 
+    assert broker() == ["payouts.feed"]
+
+
+def test_a_call_that_begins_is_no_news_and_its_answer_is(office, broker, commit):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    feed.take_up()
+    with commit():
+        calls = submission.claim(1, office.account).items
+    assert broker() == []
+    assert not UnfedEvent.objects.exists()
+    with commit():
+        answers = [submission.send(call, office.client, timeout=5) for call in calls]
+        submission.record(answers, office.account)
+    assert "payouts.feed" in broker()
+    assert UnfedEvent.objects.exists()
+
+
+def test_the_feed_follows_a_commit_at_once_and_then_ends(office, broker, commit, monkeypatch):
+    monkeypatch.setattr(tasks, "signed_in", lambda: (office.client, office.account))
+    with commit():
+        office.act("HOLD", PayoutFactory(), role="Approver", reason="Wait")
+    assert broker() == ["payouts.feed"]
+    with commit():
+        tasks.TASKS["feed"]()
+    assert [each.status for each in FeedEvent.objects.all()] == ["in_review"]
+    assert not UnfedEvent.objects.exists()
     assert broker() == []
 
 
@@ -117,7 +145,7 @@ def test_what_a_person_makes_due_wakes_its_own_job(office, broker, commit):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     with commit():
         office.act("EXPEDITE", payout, role="Operator")
-    assert broker() == ["payouts.submit"]
+    assert broker() == ["payouts.feed", "payouts.submit"]
 
     office.sandbox.set_fate("stuck")
     with commit():
@@ -180,7 +208,7 @@ def test_f7_what_is_rolled_back_wakes_nobody(office, broker, commit):
 
     with commit():  # nor does it keep the next one from waking
         perform(operations.APPROVE, see([second]), **approver)
-    assert broker() == ["payouts.submit"]
+    assert broker() == ["payouts.feed", "payouts.submit"]
 
 
 @pytest.mark.django_db(transaction=True)
@@ -203,7 +231,7 @@ def test_f7_a_broker_that_does_not_answer_is_left_alone_for_a_while(
 
     monkeypatch.setattr(wakeups, "_backoff_until", 0.0)  # the while is over
     office.approve(payouts[2])
-    assert broker() == ["payouts.submit"]
+    assert broker() == ["payouts.feed", "payouts.submit"]
 
 
 def test_without_a_broker_celery_is_not_even_read():

@@ -38,12 +38,21 @@ class Developer:
         )
 
     def put(self, path, body):
-        return self.client.put(
+        return self.send("put", path, body)
+
+    def patch(self, path, body):
+        return self.send("patch", path, body)
+
+    def send(self, method, path, body):
+        return getattr(self.client, method)(
             f"/api/v1/{path}",
             json.dumps(body),
             content_type="application/json",
             headers=self.headers(),
         )
+
+    def delete(self, path):
+        return self.client.delete(f"/api/v1/{path}", headers=self.headers())
 
 
 def issue(*, client=None, scopes=None, issuer=None, **more):
@@ -56,6 +65,18 @@ def issue(*, client=None, scopes=None, issuer=None, **more):
         **more,
     )
     return key, text
+
+
+def read_all(developer, size=2):
+    """Return all events that the feed has for a developer, and the cursor after them."""
+    found, after = [], None
+    while True:
+        page = developer.get(
+            "events/", page_size=size, **({"after": after} if after else {})
+        ).json()
+        found, after = [*found, *page["results"]], page["next"]
+        if not page["has_more"]:
+            return found, after
 
 
 @pytest.fixture(autouse=True)

@@ -10,7 +10,7 @@ from payouts.portal import feed
 from payouts.portal.models import FeedEvent, UnfedEvent
 from payouts.seen import see
 from tests.factories import StaffFactory, WalletFactory
-from tests.portal.conftest import Developer, issue
+from tests.portal.conftest import Developer, issue, read_all
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt")]
 
@@ -32,17 +32,6 @@ def act(name, payout, role, **more):
     [outcome] = perform(getattr(operations, name), see([payout]), actor=actor, **more)
     assert outcome.done, outcome.text
     return Payout.objects.get(pk=payout.pk)
-
-
-def read_all(developer, size=2):
-    found, after = [], None
-    while True:
-        page = developer.get(
-            "events/", page_size=size, **({"after": after} if after else {})
-        ).json()
-        found, after = [*found, *page["results"]], page["next"]
-        if not page["has_more"]:
-            return found, after
 
 
 def test_what_changed_is_read_in_order_and_once(portal, wallet):
@@ -125,6 +114,25 @@ def test_g65_a_cursor_from_before_a_restore_is_gone(portal, wallet):
     [again], _after = read_all(portal)
     assert again["id"] != event["id"]
     assert again["data"] == event["data"]
+
+
+def test_g65_whoever_reads_all_anew_after_a_restore_goes_on_and_misses_nothing(portal, wallet):
+    payouts = [ask(portal, wallet, str(number)) for number in range(3)]
+    feed.take_up()
+    before, after = read_all(portal)
+    feed.renew_epoch()
+    act("HOLD", payouts[0], "Approver", reason="Look")
+    feed.take_up()
+
+    assert portal.get("events/", after=after).status_code == 410
+    listed = {row["id"]: row["status"] for row in portal.get("payouts/").json()["results"]}
+    found, after = read_all(portal)
+    assert {each["data"]["payout"]: each["data"]["status"] for each in found} == listed
+    assert not {each["id"] for each in found} & {each["id"] for each in before}
+    act("REJECT", payouts[1], "Approver", reason="No")
+    feed.take_up()
+    [last] = portal.get("events/", after=after).json()["results"]
+    assert (last["type"], last["data"]["payout"]) == ("payout.cancelled", str(payouts[1].pk))
 
 
 def test_g65_a_cursor_of_what_was_lost_is_gone(portal, wallet):

@@ -1,7 +1,5 @@
 """Payouts through the API: asked for once, followed, cancelled, and each client's alone."""
 
-import uuid
-
 import pytest
 from django.conf import settings
 
@@ -19,7 +17,7 @@ from tests.factories import (
     StaffFactory,
     WalletFactory,
 )
-from tests.portal.conftest import OWN, Developer, issue
+from tests.portal.conftest import Developer, issue
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt")]
 
@@ -180,19 +178,6 @@ def test_e7_a_member_that_cannot_be_read_is_named(portal, body, name, value):
     assert not Payout.objects.exists()
 
 
-MEMBERS = [field.name for field in Payout._meta.concrete_fields]
-
-
-@pytest.mark.parametrize("name", sorted({*MEMBERS, "approved_by", "fee", "order_id"}))
-def test_e2_a_member_that_is_not_asked_for_is_refused_by_name(portal, body, name):
-    if name in {*body, "reference", "category", "pay_from"}:
-        return
-    answer = portal.post("payouts/", body | {name: "1"}, key="1")
-    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_request")
-    assert [(e["field"], e["code"]) for e in answer.json()["errors"]] == [(name, "unknown_member")]
-    assert not Payout.objects.exists()
-
-
 @pytest.mark.parametrize(
     ("raw", "status"),
     [
@@ -255,62 +240,6 @@ def test_g69_a_hold_and_its_reason_read_being_reviewed(portal, body):
     assert "Mallory" not in answer.content.decode()
     assert approver.login not in answer.content.decode()
     assert [step["status"] for step in answer.json()["timeline"]] == ["requested", "in_review"]
-
-
-# Each client's alone
-
-
-def test_e1_i16_nothing_of_another_client_is_found_or_differs_from_what_does_not_exist(
-    portal, own_key
-):
-    other = WalletFactory(client__external_id="K-2")
-    row = PayoutFactory(client=other.client, wallet=other)
-    for developer in (portal, own_key):
-        for path, unknown in [
-            (f"payouts/{row.pk}/", f"payouts/{uuid.uuid4()}/"),
-            (f"wallets/{other.public_id}/", f"wallets/{uuid.uuid4()}/"),
-        ]:
-            found, missing = developer.get(path), developer.get(unknown)
-            assert found.status_code == missing.status_code == 404
-            assert found.json() == missing.json()
-        for path, unknown in [
-            (f"payouts/{row.pk}/cancel/", f"payouts/{uuid.uuid4()}/cancel/"),
-            (f"wallets/{other.public_id}/archive/", f"wallets/{uuid.uuid4()}/archive/"),
-        ]:
-            found, missing = developer.post(path, {}), developer.post(unknown, {})
-            assert found.status_code == missing.status_code == 404
-            assert found.json() == missing.json()
-        asked = {"currency": "USDT", "amount": "5", "purpose": "Prize"}
-        found = developer.post("payouts/", asked | {"wallet": str(other.public_id)}, key="1")
-        missing = developer.post("payouts/", asked | {"wallet": str(uuid.uuid4())}, key="1")
-        assert found.json() == missing.json()
-        assert found.json()["code"] == "not_found"
-        assert developer.get("payouts/").json()["results"] == []
-        assert developer.get("wallets/").json()["results"] == []
-        assert developer.get("payouts/", wallet=str(other.public_id)).json()["results"] == []
-    assert Payout.objects.get().status == "pending"
-
-
-@pytest.mark.parametrize("scope", OWN)
-def test_i16_a_key_does_what_its_scopes_say_and_nothing_else(client, owner, wallet, scope):
-    developer = Developer(client, issue(client=owner, scopes=[scope])[1])
-    row = PayoutFactory(client=owner, wallet=wallet)
-    acts = [
-        ("wallets:read", lambda: developer.get("wallets/")),
-        ("wallets:read", lambda: developer.get(f"wallets/{wallet.public_id}/")),
-        ("wallets:write", lambda: developer.post("wallets/", {}, key="1")),
-        ("wallets:write", lambda: developer.post(f"wallets/{wallet.public_id}/archive/", {})),
-        ("payouts:read", lambda: developer.get("payouts/")),
-        ("payouts:read", lambda: developer.get(f"payouts/{row.pk}/")),
-        ("payouts:read", lambda: developer.post("payouts/estimate/", {})),
-        ("payouts:request", lambda: developer.post("payouts/", {}, key="1")),
-        ("payouts:cancel", lambda: developer.post(f"payouts/{row.pk}/cancel/", {})),
-    ]
-    for needed, act in acts:
-        answer = act()
-        assert (answer.json().get("code") == "scope_missing") == (needed != scope), needed
-    assert developer.get("services/").status_code == 200
-    assert developer.get("clients/").status_code == 403
 
 
 # Lists

@@ -54,12 +54,7 @@ def state_of(developer, endpoint):
 
 
 def patch(developer, endpoint, **body):
-    return developer.client.patch(
-        f"/api/v1/webhook-endpoints/{endpoint['id']}/",
-        body,
-        content_type="application/json",
-        headers=developer.headers(),
-    )
+    return developer.patch(f"webhook-endpoints/{endpoint['id']}/", body)
 
 
 # What is sent
@@ -389,10 +384,10 @@ def test_a_change_touches_what_is_named_and_says_so(own_key, receiver):
 def test_a_removed_endpoint_is_sent_nothing_and_found_no_more(own_key, wallet, receiver):
     endpoint = add(own_key, receiver)
     ask(own_key, wallet, "1")
-    path = f"/api/v1/webhook-endpoints/{endpoint['id']}/"
-    assert own_key.client.delete(path, headers=own_key.headers()).status_code == 204
+    path = f"webhook-endpoints/{endpoint['id']}/"
+    assert own_key.delete(path).status_code == 204
     assert turns() == 0
-    assert own_key.client.delete(path, headers=own_key.headers()).status_code == 404
+    assert own_key.delete(path).status_code == 404
     assert own_key.get("webhook-endpoints/").json()["results"] == []
 
 
