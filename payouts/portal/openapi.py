@@ -149,9 +149,9 @@ class Described(AutoSchema):
 
     def _get_response_bodies(self, direction: str = "response") -> Json:
         shapes = Shapes(self.registry)
-        headers = shapes.headers(["X-Request-Id", "RateLimit", "RateLimit-Policy"])
+        headers = shapes.headers("X-Request-Id", *COUNTED)
         if self.operation.creates:
-            headers |= shapes.headers(["Idempotent-Replayed"])
+            headers |= shapes.headers("Idempotent-Replayed", are_sure=False)
         given = {
             "schema": shapes.described(self.operation.gives),
             "examples": {"usual": {"value": self.operation.example}},
@@ -218,8 +218,14 @@ class Shapes:
         self.registry.register_on_missing(made)
         return {"$ref": f"#/components/{kind}/{name}"}
 
-    def headers(self, names: list[str]) -> Json:
-        return {name: self.registered("headers", name, HEADERS[name]) for name in names}
+    def headers(self, *names: str, are_sure: bool = True) -> Json:
+        found = {}
+        for name in names:
+            said, schema = HEADERS[name]
+            made = {"description": said, "schema": schema, "required": are_sure}
+            key = name if are_sure else f"{name}-at-times"
+            found[name] = self.registered("headers", key, made)
+        return found
 
     def refusals(self, codes: list[Code]) -> Json:
         """Return the answers that refuse, by their status, each with its codes."""
@@ -241,7 +247,8 @@ class Shapes:
             "description": " ".join(
                 [f"{status.phrase}:", ", ".join(f"`{code}`" for code in codes)]
             ),
-            "headers": self.headers(["X-Request-Id", *MORE_HEADERS.get(status, [])]),
+            "headers": self.headers("X-Request-Id", *MORE_HEADERS.get(status, []))
+            | self.headers(*COUNTED, are_sure=False),  # once the key is known
             "content": {
                 problems.CONTENT_TYPE: {
                     "schema": {"allOf": [problem, {"properties": narrowed}]},
@@ -309,33 +316,24 @@ def taken(one: Any) -> Json:
     return {"type": "string", "maxLength": one.extra["max_length"], "pattern": Text.FILLED}
 
 
-HEADERS: dict[str, Json] = {
-    name: {"description": said, "schema": schema, "required": is_always}
-    for name, (said, schema, is_always) in {
-        "X-Request-Id": (
-            "The id of this request: yours, or one made for it.",
-            {"type": "string"},
-            True,
-        ),
-        "RateLimit": (
-            "How many requests are left, and the seconds until there are more.",
-            {"type": "string", "examples": ['"requests";r=599;t=60']},
-            True,
-        ),
-        "RateLimit-Policy": (
-            "How many requests a key may make in how many seconds.",
-            {"type": "string", "examples": ['"requests";q=600;w=60']},
-            True,
-        ),
-        "Idempotent-Replayed": (
-            "On a repeat: nothing was created again.",
-            {"type": "string", "enum": ["true"]},
-            False,
-        ),
-        "Retry-After": ("The seconds until you may ask again.", {"type": "integer"}, True),
-        "WWW-Authenticate": ("How a key is sent.", {"type": "string", "enum": ["Bearer"]}, True),
-    }.items()
+HEADERS: Parameters = {
+    "X-Request-Id": ("The id of this request: yours, or one made for it.", {"type": "string"}),
+    "RateLimit": (
+        "How many requests are left, and the seconds until there are more.",
+        {"type": "string", "examples": ['"requests";r=599;t=60']},
+    ),
+    "RateLimit-Policy": (
+        "How many requests a key may make in how many seconds.",
+        {"type": "string", "examples": ['"requests";q=600;w=60']},
+    ),
+    "Idempotent-Replayed": (
+        "On a repeat: nothing was created again.",
+        {"type": "string", "enum": ["true"]},
+    ),
+    "Retry-After": ("The seconds until you may ask again.", {"type": "integer"}),
+    "WWW-Authenticate": ("How a key is sent.", {"type": "string", "enum": ["Bearer"]}),
 }
+COUNTED = ["RateLimit", "RateLimit-Policy"]
 MORE_HEADERS = {
     HTTPStatus.UNAUTHORIZED: ["WWW-Authenticate"],
     HTTPStatus.TOO_MANY_REQUESTS: ["Retry-After"],

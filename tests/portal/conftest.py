@@ -2,11 +2,13 @@ import json
 from dataclasses import dataclass
 
 import pytest
+from django.test import Client
 
 from audit.actor import Actor, Channel
 from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope
 from tests.factories import ClientFactory, StaffFactory, WalletFactory
+from tests.portal import description
 
 ALL = list(Scope.values)
 OWN = [scope for scope in ALL if scope != "clients:write"]
@@ -55,6 +57,19 @@ def issue(*, client=None, scopes=None, issuer=None, **more):
         **more,
     )
     return key, text
+
+
+@pytest.fixture(autouse=True)
+def _as_described(monkeypatch):
+    """Hold each answer to a test of the API against what its description says of it."""
+    plain = Client.request
+
+    def request(client, **environ):
+        answer = plain(client, **environ)
+        description.check(answer, environ["REQUEST_METHOD"])
+        return answer
+
+    monkeypatch.setattr(Client, "request", request)
 
 
 @pytest.fixture
