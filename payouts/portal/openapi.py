@@ -35,6 +35,7 @@ from payouts.portal.examples import FACTS, WHY
 from payouts.portal.filters import MomentFilter, Strict
 from payouts.portal.idempotent import FORM, HEADER
 from payouts.portal.schema import (
+    ABOUT,
     EVERYWHERE,
     EXTERNAL_ID,
     OPERATIONS,
@@ -62,6 +63,7 @@ class Generator(SchemaGenerator):
     def get_schema(self, *args: Any, **kwargs: Any) -> Json:
         made: Json = super().get_schema(*args, **kwargs)
         shapes = Shapes(self.registry)
+        made["info"]["description"] = ABOUT
         made["webhooks"] = {name: shapes.webhook(name, words) for name, words in WEBHOOKS.items()}
         made["components"] = self.registry.build({})
         return made
@@ -142,7 +144,10 @@ class Described(AutoSchema):
             )
         ]
         if self.operation.creates:
-            said = "Your own name for what is to be created: a repeat is answered as the first was."
+            said = (
+                "Your own name for what is to be created, of 1 to 150 visible characters, quoted "
+                "or not: a repeat is answered as the first was."
+            )
             shape = {"type": "string", "pattern": f"^(?:{FORM})$"}
             found.append(parameter(HEADER, "header", said, shape, required=True, example="may-17"))
         return found

@@ -5,6 +5,7 @@ from payouts.portal import docs, problems, views
 app_name = "portal"
 urlpatterns = [
     path("schema/", docs.OpenApi.as_view(), name="schema"),
+    path("docs/", docs.Docs.as_view(), name="docs"),
     path("v1/services/", views.Services.as_view(), name="services"),
     path("v1/clients/", views.Clients.as_view(), name="clients"),
     path("v1/clients/<str:external_id>/", views.OneClient.as_view(), name="client"),
