@@ -139,6 +139,7 @@ OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "services": ("rosa", list_of("wallets/payoutmethod/")),
     "people": ("uma", list_of("auth/user/")),
     "roles": ("uma", list_of("auth/group/")),
+    "api": ("uma", list_of("/api/docs/")),
     "keys": ("uma", list_of("payouts_portal/apikey/")),
     "approvals": ("aiko", list_of("payouts/payout/approvals/")),
     "events": ("aiko", list_of("audit/deskevent/")),

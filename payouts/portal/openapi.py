@@ -35,6 +35,7 @@ from payouts.portal.examples import FACTS, WHY
 from payouts.portal.filters import MomentFilter, Strict
 from payouts.portal.idempotent import FORM, HEADER
 from payouts.portal.schema import (
+    ABOUT,
     EVERYWHERE,
     EXTERNAL_ID,
     OPERATIONS,
@@ -62,6 +63,7 @@ class Generator(SchemaGenerator):
     def get_schema(self, *args: Any, **kwargs: Any) -> Json:
         made: Json = super().get_schema(*args, **kwargs)
         shapes = Shapes(self.registry)
+        made["info"]["description"] = ABOUT
         made["webhooks"] = {name: shapes.webhook(name, words) for name, words in WEBHOOKS.items()}
         made["components"] = self.registry.build({})
         return made
@@ -142,19 +144,25 @@ class Described(AutoSchema):
             )
         ]
         if self.operation.creates:
-            said = "Your own name for what is to be created: a repeat is answered as the first was."
+            said = (
+                "Your own name for what is to be created, of 1 to 150 visible characters, quoted "
+                "or not: a repeat is answered as the first was."
+            )
             shape = {"type": "string", "pattern": f"^(?:{FORM})$"}
             found.append(parameter(HEADER, "header", said, shape, required=True, example="may-17"))
         return found
 
     def _get_response_bodies(self, direction: str = "response") -> Json:
         shapes = Shapes(self.registry)
-        headers = shapes.headers(["X-Request-Id", "RateLimit", "RateLimit-Policy"])
+        headers = shapes.headers("X-Request-Id", *COUNTED)
         if self.operation.creates:
-            headers |= shapes.headers(["Idempotent-Replayed"])
+            headers |= shapes.headers("Idempotent-Replayed", are_sure=False)
+        statuses = dict(self.operation.statuses)
+        if self.operation.creates:
+            statuses[200] = "A repeat, more than 30 days later: what was created, as it is now."
         good = {
             str(status): {"description": words, "headers": headers, **self.content(shapes)}
-            for status, words in self.operation.statuses.items()
+            for status, words in statuses.items()
         }
         return good | shapes.refusals(self.codes())
 
@@ -219,8 +227,14 @@ class Shapes:
         self.registry.register_on_missing(made)
         return {"$ref": f"#/components/{kind}/{name}"}
 
-    def headers(self, names: list[str]) -> Json:
-        return {name: self.registered("headers", name, HEADERS[name]) for name in names}
+    def headers(self, *names: str, are_sure: bool = True) -> Json:
+        found = {}
+        for name in names:
+            said, schema = HEADERS[name]
+            made = {"description": said, "schema": schema, "required": are_sure}
+            key = name if are_sure else f"{name}-at-times"
+            found[name] = self.registered("headers", key, made)
+        return found
 
     def refusals(self, codes: list[Code]) -> Json:
         """Return the answers that refuse, by their status, each with its codes."""
@@ -242,7 +256,8 @@ class Shapes:
             "description": " ".join(
                 [f"{status.phrase}:", ", ".join(f"`{code}`" for code in codes)]
             ),
-            "headers": self.headers(["X-Request-Id", *MORE_HEADERS.get(status, [])]),
+            "headers": self.headers("X-Request-Id", *MORE_HEADERS.get(status, []))
+            | self.headers(*COUNTED, are_sure=False),  # once the key is known
             "content": {
                 problems.CONTENT_TYPE: {
                     "schema": {"allOf": [problem, {"properties": narrowed}]},
@@ -310,33 +325,24 @@ def taken(one: Any) -> Json:
     return {"type": "string", "maxLength": one.extra["max_length"], "pattern": Text.FILLED}
 
 
-HEADERS: dict[str, Json] = {
-    name: {"description": said, "schema": schema, "required": is_always}
-    for name, (said, schema, is_always) in {
-        "X-Request-Id": (
-            "The id of this request: yours, or one made for it.",
-            {"type": "string"},
-            True,
-        ),
-        "RateLimit": (
-            "How many requests are left, and the seconds until there are more.",
-            {"type": "string", "examples": ['"requests";r=599;t=60']},
-            True,
-        ),
-        "RateLimit-Policy": (
-            "How many requests a key may make in how many seconds.",
-            {"type": "string", "examples": ['"requests";q=600;w=60']},
-            True,
-        ),
-        "Idempotent-Replayed": (
-            "On a repeat: nothing was created again.",
-            {"type": "string", "enum": ["true"]},
-            False,
-        ),
-        "Retry-After": ("The seconds until you may ask again.", {"type": "integer"}, True),
-        "WWW-Authenticate": ("How a key is sent.", {"type": "string", "enum": ["Bearer"]}, True),
-    }.items()
+HEADERS: Parameters = {
+    "X-Request-Id": ("The id of this request: yours, or one made for it.", {"type": "string"}),
+    "RateLimit": (
+        "How many requests are left, and the seconds until there are more.",
+        {"type": "string", "examples": ['"requests";r=599;t=60']},
+    ),
+    "RateLimit-Policy": (
+        "How many requests a key may make in how many seconds.",
+        {"type": "string", "examples": ['"requests";q=600;w=60']},
+    ),
+    "Idempotent-Replayed": (
+        "On a repeat: nothing was created again.",
+        {"type": "string", "enum": ["true"]},
+    ),
+    "Retry-After": ("The seconds until you may ask again.", {"type": "integer"}),
+    "WWW-Authenticate": ("How a key is sent.", {"type": "string", "enum": ["Bearer"]}),
 }
+COUNTED = ["RateLimit", "RateLimit-Policy"]
 MORE_HEADERS = {
     HTTPStatus.UNAUTHORIZED: ["WWW-Authenticate"],
     HTTPStatus.TOO_MANY_REQUESTS: ["Retry-After"],

@@ -27,6 +27,28 @@ from wallets.codes import WalletCode
 
 Parameters = dict[str, tuple[str, Json]]  # by name: what is said of it, and its schema
 
+ABOUT = """\
+The back end of your portal asks for payouts here, from server to server. A wallet is approved \
+by a person of the desk before anything is paid to it, and each payout before it is sent.
+
+Send your key with each request: `Authorization: Bearer desk_…`. A key of the portal's own names \
+the client it acts for in `Desk-Client`, by the external id; a client's own key acts for that \
+client and leaves the header out.
+
+Amounts are strings of plain digits, moments are in UTC, ids are opaque. Members and filters \
+that are not known are refused by name. What belongs to another client is answered as if it did \
+not exist.
+
+A POST that creates takes an `Idempotency-Key` of your choice. The same key with the same \
+content is answered as it was first, with `Idempotent-Replayed: true`; with other content it is \
+refused. A request that was refused, or broke, has used no key: send it again.
+
+Every error is `application/problem+json` by RFC 9457, with a `code` for programs and a `detail` \
+for people: also 405 for a method that is not here, and 500 for a fault of the desk, of which \
+nothing is stored. Each answer has an `X-Request-Id`: give it to the desk's people when \
+something is odd.
+"""
+
 # What an endpoint may refuse besides its own
 
 EVERYWHERE = [
@@ -34,7 +56,8 @@ EVERYWHERE = [
     PortalCode.CLIENT_UNREADABLE,
     *(PortalCode.KEY_ABSENT, PortalCode.KEY_UNKNOWN),
     *(PortalCode.KEY_REVOKED, PortalCode.KEY_EXPIRED),
-    *(PortalCode.KEY_ELSEWHERE, PortalCode.NOT_FOUND, PortalCode.THROTTLED),
+    *(PortalCode.KEY_ELSEWHERE, PortalCode.KEY_OF_CLOSED),
+    *(PortalCode.NOT_FOUND, PortalCode.THROTTLED),
 ]
 WITH_SCOPE = [PortalCode.SCOPE_MISSING]
 WITH_BODY = [

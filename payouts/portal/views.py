@@ -60,6 +60,7 @@ class PortalView(APIView):
     def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
         super().initial(request, *args, **kwargs)
         self.count = throttle.count_request(self.caller.key.prefix)
+        throttle.refuse_if_over(self.count)
         method = "GET" if request.method == "HEAD" else str(request.method)
         if scope := self.scopes.get(method):
             self.caller.require(scope)

@@ -3,11 +3,13 @@ from dataclasses import dataclass
 
 import pytest
 from django.core.cache import cache
+from django.test import Client
 
 from audit.actor import Actor, Channel
 from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope
 from tests.factories import ClientFactory, StaffFactory, WalletFactory
+from tests.portal import description
 
 ALL = list(Scope.values)
 OWN = [scope for scope in ALL if scope != "clients:write"]
@@ -83,6 +85,19 @@ def read_all(developer, size=2):
 def _nothing_counted_before():
     """The clock stands still in tests, so what one counts would throttle the next one."""
     cache.clear()
+
+
+@pytest.fixture(autouse=True)
+def _as_described(monkeypatch):
+    """Hold each answer to a test of the API against what its description says of it."""
+    plain = Client.request
+
+    def request(client, **environ):
+        answer = plain(client, **environ)
+        description.check(answer, environ["REQUEST_METHOD"])
+        return answer
+
+    monkeypatch.setattr(Client, "request", request)
 
 
 @pytest.fixture

@@ -97,3 +97,14 @@ def test_each_status_of_a_payout_is_a_webhook(document):
     for name, item in document["webhooks"].items():
         [content] = item["post"]["requestBody"]["content"].values()
         assert content["examples"]["usual"]["value"]["type"] == name
+
+
+def test_the_page_for_people_has_no_script_and_loads_nothing_from_elsewhere(client, document):
+    answer = client.get("/api/docs/")
+    text = answer.content.decode()
+    assert answer["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
+    assert "<script" not in text
+    assert re.findall(r'(?:src|href)="((?:https?:)?//[^"]*)', text) == []
+    for name, operation in operations(document):
+        assert f'id="{operation["operationId"]}"' in text, name
+    assert client.post("/api/docs/").json()["code"] == "method_not_allowed"

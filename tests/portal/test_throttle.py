@@ -25,7 +25,7 @@ def test_e4_a_key_asks_so_often_in_a_minute_and_learns_when_to_come_back(client,
     clock.forward(seconds=20)
     answer = one.get("services/")
     assert (answer.status_code, answer.json()["code"]) == (429, "throttled")
-    assert answer["Retry-After"] == "40"
+    assert (answer["Retry-After"], answer["RateLimit"]) == ("40", '"requests";r=0;t=40')
     assert other.get("services/").status_code == 200
     clock.forward(seconds=40)
     assert one.get("services/")["RateLimit-Policy"] == '"requests";q=3;w=60'
