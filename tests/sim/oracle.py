@@ -9,6 +9,7 @@ from collections import Counter, defaultdict
 from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
+from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -20,6 +21,7 @@ from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
 
 if TYPE_CHECKING:
+    from tests.sim.portals import Portal
     from tests.sim.world import World
 
 UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
@@ -220,7 +222,21 @@ class Oracle:
             self.last_event = event.id
         for payout in self.payouts.values():
             self.replay(before.get(payout.id), payout, events[payout.id])
+        if self.world.portals:
+            self.judge_answers()
         return True
+
+    def judge_answers(self) -> None:
+        """I13: what the API made is stored together with its answer, one for each key."""
+        made = rows(
+            "SELECT client_id, idempotency_key, id FROM payouts_payout WHERE origin = 'api'"
+        )
+        answered = rows(
+            "SELECT client_id, 'api:' || key, payout_id FROM payouts_portal_apianswer "
+            "WHERE payout_id IS NOT NULL"
+        )
+        if sorted(map(str, made)) != sorted(map(str, answered)):
+            raise Broken(f"I13 the API made {made}, and answered {answered}")
 
     def read_tries(self) -> None:
         for each in rows(
@@ -260,7 +276,7 @@ class Oracle:
         if event.event_type in APPROVAL_ENDS:
             self.approved.pop(payout.id, None)
         if event.event_type in ("request", "edit"):
-            self.makers[payout.id] |= {event.person, self.adder(payout)}
+            self.makers[payout.id] |= {event.person or self.world.issuer, self.adder(payout)}
         if event.event_type == "retry":
             self.makers[payout.id].add(event.person)
         if event.event_type == "approve":
@@ -310,7 +326,7 @@ class Oracle:
 
     def adder(self, payout: Row) -> int:
         [(person,)] = rows("SELECT added_by_id FROM wallets_wallet WHERE id = %s", payout.wallet)
-        return person
+        return person or self.world.issuer
 
     def judge_release(self, payout: Row) -> None:
         """I6: what Heleket does not know ends when no call of it can arrive any more. What the
@@ -399,6 +415,8 @@ class Oracle:
         for attempt in self.tries.values():
             self.judge_end_of(attempt)
         self.judge_sums()
+        if self.world.portals:
+            self.judge_feed()
 
     def judge_end_of(self, attempt: Try) -> None:
         """I9, I10: what Heleket has is known or shown, and its last facts are ours."""
@@ -439,3 +457,30 @@ class Oracle:
                 )
         if {coin: amount for coin, amount in taken.items() if amount} != dict(ours):
             raise Broken(f"I10 Heleket took {dict(taken)}, our attempts cost {dict(ours)}")
+
+    # Of clients
+
+    def judge_feed(self) -> None:
+        """G41, I16: each event once and without a gap, in one order, of its own client alone; in
+        the end they say where every payout stands."""
+        fed = rows("SELECT number, client_id FROM payouts_portal_feedevent ORDER BY number")
+        if [number for number, _client in fed] != list(range(1, len(fed) + 1)):
+            raise Broken(f"G41 the feed has the numbers {fed}")
+        if rows("SELECT 1 FROM payouts_portal_unfedevent"):
+            raise Broken("G41 something is never in the feed")
+        for portal in self.world.portals:
+            read = [int(each["id"].rpartition("_")[2]) for each in portal.read]
+            if {each["client"] for each in portal.read} - {portal.client.external_id}:
+                raise Broken(f"I16 the {portal.name} has read of others")
+            if read != [number for number, client in fed if client == portal.client.pk]:
+                raise Broken(f"G41 the {portal.name} has read {read} of {fed}")
+            self.judge_view(portal)
+
+    def judge_view(self, portal: "Portal") -> None:
+        played = {each["data"]["payout"]: each["data"]["status"] for each in portal.read}
+        if played != (shown := portal.shown()):
+            raise Broken(f"G41 the {portal.name} has read {played}, and is shown {shown}")
+        for payout in self.payouts.values():
+            id_shown = str(UUID(str(payout.id)))
+            if (payout.client == portal.client.pk) != (id_shown in shown):
+                raise Broken(f"I16 the {portal.name} is shown {shown}, P-{payout.number} apart")

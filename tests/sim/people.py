@@ -92,7 +92,7 @@ def do(act_name: str, *statuses: str, **options: str) -> Act:
 
 def request(world: "World", name: str) -> None:
     """Ask for a payout; sometimes again with the same key, sometimes for another one with it."""
-    known = list(Payout.objects.order_by("number"))
+    known = list(Payout.objects.filter(origin=Origin.MANUAL).order_by("number"))
     wallet = world.chance.choice(list(Wallet.objects.order_by("pk")))
     coin = COINS[wallet.network]
     content = {

@@ -22,7 +22,8 @@ from payouts.controls.models import Switch
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
-from tests.sim import machines, people
+from payouts.portal import feed
+from tests.sim import machines, people, portals
 from tests.sim.oracle import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
@@ -132,7 +133,9 @@ def cast(world: World) -> list[Player]:
         scripts["rosa"] += [people.answer, people.answer]
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
-    return [*workers, *staff, *others]
+    clients = [Player(each.name, each.run, 2) for each in world.portals]
+    feeders = [Player("feeder", portals.feeder)] if clients else []
+    return [*workers, *staff, *others, *clients, *feeders]
 
 
 def storm(world: World, steps: int) -> None:
@@ -168,6 +171,8 @@ def calm(world: World) -> None:
         actor.kill()
     world.clock.jump(timedelta())
     world.note("calm")
+    for portal in world.portals:
+        portal.hear_the_rest()
     put_right(world)
     courier = machines.Courier(world)
     end = world.clock.now() + CALM
@@ -182,6 +187,10 @@ def calm(world: World) -> None:
         if world.clock.now() > end or (is_settled(world) and not end_discrepancies(world)):
             break
         world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
+    for portal in world.portals:
+        feed.take_up()
+        while portal.read_on():
+            pass
     world.oracle.check_end()
     for entry in world.gateway.ledger:
         if entry.order_id:

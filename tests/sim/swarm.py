@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
 TALKING = 0.25  # of the seeds; the others stay as they are known
+WITH_PORTALS = 0.2  # of the seeds, likewise
+PORTAL_LOSS_RATES = (0.1, 0.4)
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -62,6 +64,8 @@ class Swarm:
     rates: dict[str, float] = field(init=False)
     luck: dict[str, random.Random] = field(init=False)
     talks: bool = field(init=False)  # whether its people ask, answer and set dates
+    has_portals: bool = field(init=False)  # whether clients ask through the API
+    portals_lose: float = field(init=False)  # so many of their requests and answers
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -73,6 +77,9 @@ class Swarm:
         self.luck = {name: random.Random(f"{name} {self.seed}") for name in ALL}
         self.luck["talks"] = random.Random(f"do people talk {self.seed}")
         self.talks = self.luck["talks"].random() < TALKING
+        of_portals = self.luck["portals"] = random.Random(f"does a portal ask {self.seed}")
+        self.has_portals = of_portals.random() < WITH_PORTALS
+        self.portals_lose = of_portals.choice(PORTAL_LOSS_RATES)
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]

@@ -6,11 +6,13 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
 from datetime import timedelta
+from functools import cached_property
 from typing import TypeVar
 from unittest.mock import patch
 
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.cache import cache
 from django.db import InterfaceError, OperationalError
 from django.test import Client as Browser
 from django.test import override_settings
@@ -21,6 +23,7 @@ from tests.sim import database, machines
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
 from tests.sim.oracle import Broken, Oracle
+from tests.sim.portals import ISSUER, Portal, open_portals
 from tests.sim.seams import Killed, Thread, around_transactions, reach
 from tests.sim.swarm import Swarm
 
@@ -84,6 +87,8 @@ class World:
         self.oracle = Oracle(self)
         self.client = Phone(self, **account, base_url=settings.HELEKET_PROJECT_URL)
         self.browser = Browser(raise_request_exception=False)
+        self.luck_of_portals = self.swarm.luck["portals"]
+        self.portals: list[Portal] = []
         self.actors: list[Player] = []
         self.acting: Player | None = None
         self.trace: list[str] = []
@@ -113,6 +118,9 @@ class World:
             )
             stack.enter_context(patch.object(accounts, "heleket_client", self.lend_client))
             let_faults_strike(self.gateway)
+            if self.swarm.has_portals:
+                cache.clear()  # requests are counted, and every run has the same minutes
+                self.portals = open_portals(self)
             try:
                 yield
             finally:
@@ -130,6 +138,11 @@ class World:
 
     def person(self, name: str) -> User:
         return User.objects.get(username=name)
+
+    @cached_property
+    def issuer(self) -> int:
+        """Who issued the keys of the portals, and so is a maker of all that these ask for."""
+        return self.person(ISSUER).pk
 
     def wait(self, seconds: float) -> None:
         """Have the one who acts sleep for so long."""
