@@ -16,7 +16,7 @@ from rest_framework.views import APIView
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
-from payouts import idempotency, operations
+from payouts import destinations, idempotency, operations
 from payouts.eligibility import refusal_of_coin
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
@@ -171,7 +171,7 @@ class ArchiveWallet(PortalView):
         row = wallet_of(self.own, wallet_id)
         if row.status != WalletStatus.ARCHIVED:
             seen = wallet_operations.see([row.pk])
-            [outcome] = perform(wallet_operations.ARCHIVE, seen, actor=self.caller.actor)
+            [outcome] = perform(destinations.ARCHIVE, seen, actor=self.caller.actor)
             if outcome.refusal:
                 raise Refused.by(outcome.refusal)
             row = wallet_of(self.own, wallet_id)

@@ -20,10 +20,10 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from audit.refusals import Refused
-from payouts import endings, operations, outcomes, polling, send_backs, submission
+from payouts import destinations, endings, operations, outcomes, polling, send_backs, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.models import Discrepancy, Origin, Payout, PayoutStatus
+from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
@@ -126,6 +126,8 @@ def request(world: "World", name: str) -> None:
     if asked != content:
         raise Broken(f"I13 {content} was asked for, and {payout} came back, which was {asked}")
     world.note(f"{name}: requests {payout} of {payout.money}")
+    if payout.waiting_for == WaitingFor.WALLET:
+        world.note(f"{payout} waits for its wallet")
     if payout.pay_from:
         world.note(f"{payout} has a date: {payout.pay_from:%d %H:%M:%S}")
 
@@ -286,11 +288,12 @@ def freeze_wallet(world: "World", name: str) -> None:
             actor=Actor.staff(world.person(name), Channel.ADMIN),
         )
     elif wallet.status == "new":
-        perform(
-            wallet_operations.APPROVE,
+        [outcome] = perform(
+            destinations.APPROVE,
             wallet_operations.see([wallet.pk]),
             actor=Actor.staff(world.person(name), Channel.ADMIN),
         )
+        world.note(f"{name}: approve {wallet}: {outcome.text}")
     elif world.swarm.strikes("wallet_frozen"):
         perform(
             wallet_operations.FREEZE,

@@ -19,6 +19,7 @@ from audit.refusals import Refused
 from payouts import polling
 from payouts.controls import switch
 from payouts.controls.models import Switch
+from payouts.destinations import APPROVE
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
@@ -26,7 +27,7 @@ from tests.sim import machines, people
 from tests.sim.oracle import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
-from wallets.operations import APPROVE, RELEASE, see
+from wallets.operations import RELEASE, see
 
 STEPS = 300
 LOOK_AT_ALL_EVERY = 50
