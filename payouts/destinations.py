@@ -14,7 +14,7 @@ from audit.codes import NO_REASON, Reason
 from audit.operations import CHUNK, Change
 from payouts import transitions
 from payouts.models import EventType, Payout, WaitingFor
-from wallets import operations
+from wallets import operations, stops
 from wallets.codes import WalletCode
 from wallets.models import ON_ITS_WAY, Wallet, WalletStatus
 from wallets.operations import Facts, WalletOperation
@@ -32,11 +32,16 @@ def wait_if_on_its_way(payout: Payout, held: Mapping[int, WalletStatus]) -> None
 
 
 class Decision(WalletOperation[Facts]):
-    """An act after which nothing waits for these wallets any more."""
+    """An act after which nothing waits for these wallets any more.
+
+    No claim runs meanwhile: one that waited for a wallet would hold the pauses, for which whoever
+    holds a payout that is to go on may wait.
+    """
 
     @contextmanager
     def changes(self, ids: Collection[int], actor: Actor) -> Iterator[Sequence[Change[Wallet]]]:
         with transaction.atomic():
+            stops.overtake_claims()
             with super().changes(ids, actor) as changes:
                 yield changes
             go_on([change.row for change in changes if change.events], actor)

@@ -138,7 +138,7 @@ def wallet(payout: Payout, states: States) -> Sentences:
     if payout.wallet.status == WalletStatus.FROZEN:
         text = _("It waits for its wallet, which is frozen.")
         who = _("An approver can release the wallet. It then has to be approved again.")
-    return text, who, _("Nothing until the wallet is approved; then it waits for approval itself.")
+    return text, who, _("Nothing until the wallet is approved. Then it waits for its own approval.")
 
 
 def who_approves_wallet(wallet: Wallet) -> str:

@@ -33,7 +33,7 @@ class WalletCode(Code):
     )
     WALLET_NOT_ACTIVE = (
         "wallet_not_active",
-        _("The wallet is not active yet: it waits for approval itself."),
+        _("The wallet is not active yet: the payout waits for that."),
     )
     WALLET_FROZEN = "wallet_frozen", _("The wallet is frozen.")
     WALLET_ARCHIVED = "wallet_archived", _("The wallet is archived.")

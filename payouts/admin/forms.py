@@ -44,7 +44,7 @@ class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic 
             memo,
             coin if obj.preferred_currency else "",
         )
-        waits = format_html("<br>{}", _("It waits for approval, and the payout for it."))
+        waits = format_html("<br>{}", _("Not approved yet: the payout waits for that."))
         is_active = obj.status == WalletStatus.ACTIVE
         return format_html("{}<br>{}{}", head, in_groups(obj.address), "" if is_active else waits)
 
@@ -113,7 +113,8 @@ class PayoutForm(forms.Form):
         self.fields["pay_from"].help_text = help_text % zone
         self.wallets = Wallet.objects.for_client(client)
         if self.known is None:
-            self.wallets = self.wallets.in_use()
+            # Those that can be paid now come first, as “active” does in the alphabet.
+            self.wallets = self.wallets.in_use().order_by("status", "-created_at", "-pk")
         self.fields["wallet"].queryset = self.wallets  # type: ignore[attr-defined]
         self.fields["currency"].choices = [  # type: ignore[attr-defined]
             ("", _("Choose")),

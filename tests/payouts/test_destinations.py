@@ -87,8 +87,9 @@ def test_the_form_offers_a_wallet_on_its_way_and_says_that_the_payout_waits(clie
     active = WalletFactory(client=wallet.client, address=OTHER)
     shown = client.get(url).context["form"]
     labels = {choice.data["value"].value: str(choice.choice_label) for choice in shown["wallet"]}
-    assert "It waits for approval, and the payout for it." in labels[wallet.pk]
+    assert "Not approved yet: the payout waits for that." in labels[wallet.pk]
     assert "waits" not in labels[active.pk]
+    assert list(labels) == [active.pk, wallet.pk]
 
     asked = form(wallet)
     assert "The wallet is not active yet" in unmarked(client.post(url, asked))
@@ -96,6 +97,8 @@ def test_the_form_offers_a_wallet_on_its_way_and_says_that_the_payout_waits(clie
     page = unmarked(client.post(url, asked | {"confirmed": "yes"}, follow=True))
     assert "was requested. It waits for the approval of its wallet." in page
     assert "Nothing until the wallet is approved" in page
+    wallet_page = reverse("admin:wallets_wallet_change", args=[wallet.pk])
+    assert f'href="{wallet_page}">Open its wallet</a>' in page
     stored = Payout.objects.get()
     assert (stored.status, stored.waiting_for) == (PayoutStatus.PENDING, WaitingFor.WALLET)
 
@@ -278,7 +281,7 @@ def test_it_says_what_it_waits_for_who_can_act_and_what_happens_next(wallet):
     )
     assert explained.who == f"An approver of wallets: not {wallet.adder}, who added it."
     assert explained.next == (
-        "Nothing until the wallet is approved; then it waits for approval itself."
+        "Nothing until the wallet is approved. Then it waits for its own approval."
     )  # and no word of a worker, though none runs
     printed = StringIO()
     call_command("explain_payout", str(payout), "--format", "json", stdout=printed)

@@ -154,7 +154,7 @@ def test_a_closed_client_is_refused_whatever_the_wallet(portal, owner, body):
     assert not ApiAnswer.objects.exists()
 
 
-def test_g69_a_freeze_meanwhile_is_not_told_and_the_payout_goes_on_after_it(
+def test_g69_a_freeze_meanwhile_is_not_shown_and_the_payout_goes_on_after_it(
     portal, approver, wallet, body
 ):
     made = portal.post("payouts/", body, key="1").json()

@@ -213,6 +213,14 @@ FOUND_BY_RUNS = [
         "        PayoutEvent.objects.bulk_create(events)\n",
         "    PayoutEvent.objects.bulk_create(events)\n",
     ),
+    Bug(
+        "wallet approved and what waits for it forgotten",
+        "I11",
+        "payouts.destinations.go_on",
+        "                payout.go_on()\n",
+        "                pass\n",
+        seed=7,
+    ),
 ]
 
 # No run writes to the tables past the desk: a test that does finds this one.

@@ -288,12 +288,7 @@ def freeze_wallet(world: "World", name: str) -> None:
             actor=Actor.staff(world.person(name), Channel.ADMIN),
         )
     elif wallet.status == "new":
-        [outcome] = perform(
-            destinations.APPROVE,
-            wallet_operations.see([wallet.pk]),
-            actor=Actor.staff(world.person(name), Channel.ADMIN),
-        )
-        world.note(f"{name}: approve {wallet}: {outcome.text}")
+        decide(world, name, destinations.APPROVE, wallet)
     elif world.swarm.strikes("wallet_frozen"):
         perform(
             wallet_operations.FREEZE,
@@ -302,6 +297,27 @@ def freeze_wallet(world: "World", name: str) -> None:
             reason="Looks wrong",
         )
         world.note(f"{name}: freezes {wallet}")
+
+
+def approve_wallet(world: "World", name: str) -> None:
+    if wallet := Wallet.objects.waiting().order_by("pk").first():
+        decide(world, name, destinations.APPROVE, wallet)
+
+
+def archive_wallet(world: "World", name: str) -> None:
+    """Find, rarely, that a wallet which is not approved yet is wrong."""
+    wallet = Wallet.objects.waiting().order_by("pk").last()
+    if wallet and world.swarm.luck["wallets"].random() < 0.1:
+        decide(world, name, destinations.ARCHIVE, wallet)
+
+
+def decide(
+    world: "World", name: str, operation: wallet_operations.WalletOperation, wallet: Wallet
+) -> None:
+    seen = wallet_operations.see([wallet.pk])
+    reach("has looked")
+    [outcome] = perform(operation, seen, actor=Actor.staff(world.person(name), Channel.ADMIN))
+    world.note(f"{name}: {wallet}: {outcome.text}")
 
 
 def withdraw_service(world: "World", name: str) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 
 RATES = (0.02, 0.05, 0.1, 0.25)
 TALKING = 0.25  # of the seeds; the others stay as they are known
+ADDING = 0.25
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -62,6 +63,7 @@ class Swarm:
     rates: dict[str, float] = field(init=False)
     luck: dict[str, random.Random] = field(init=False)
     talks: bool = field(init=False)  # whether its people ask, answer and set dates
+    has_new_wallets: bool = field(init=False)  # some wait for approval when the run begins
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -73,6 +75,8 @@ class Swarm:
         self.luck = {name: random.Random(f"{name} {self.seed}") for name in ALL}
         self.luck["talks"] = random.Random(f"do people talk {self.seed}")
         self.talks = self.luck["talks"].random() < TALKING
+        self.luck["wallets"] = random.Random(f"are wallets new {self.seed}")
+        self.has_new_wallets = self.luck["wallets"].random() < ADDING
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]
