@@ -34,6 +34,12 @@ class ClientCode(Code):
         "client_checked",
         gettext_lazy("Your payout of %(money)s was received and is being checked."),
     )
+    WALLET_CHECKED = (
+        "client_wallet_checked",
+        gettext_lazy(
+            "Your payout of %(money)s was received and waits until your wallet is approved."
+        ),
+    )
     REVIEWED = (
         "client_reviewed",
         gettext_lazy("Your payout of %(money)s is being reviewed. We will let you know."),
@@ -78,6 +84,7 @@ class ClientCode(Code):
 
 STATUSES = {
     ClientCode.CHECKED: ClientStatus.REQUESTED,
+    ClientCode.WALLET_CHECKED: ClientStatus.REQUESTED,
     ClientCode.REVIEWED: ClientStatus.IN_REVIEW,
     ClientCode.PREPARED: ClientStatus.SENDING,
     ClientCode.DATED: ClientStatus.SENDING,
@@ -156,6 +163,8 @@ def code_for_client(payout: Payout, *, differs: bool) -> ClientCode:
     if payout.cancel_asked_at or payout.status == PayoutStatus.HELD:
         return ClientCode.REVIEWED
     waiting_for = WaitingFor(payout.waiting_for)
+    if payout.status == PayoutStatus.PENDING and waiting_for == WaitingFor.WALLET:
+        return ClientCode.WALLET_CHECKED
     if payout.status == PayoutStatus.SUBMITTING and waiting_for != WaitingFor.DISCREPANCY:
         waiting_for = WaitingFor.ANSWER
     if waiting_for == WaitingFor.DATE and not payout.is_early:

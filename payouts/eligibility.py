@@ -77,12 +77,13 @@ PASSES = Verdict(Says.PASS)
 def refusal_of_request(
     client: Client, wallet: Wallet, currency: str, amount: Decimal
 ) -> Refusal | None:
-    """Return why this cannot be asked for as it stands."""
+    """Return why this cannot be asked for as it stands. A wallet on its way is waited for."""
     if wallet.client_id != client.pk:
         return Refusal(PayoutCode.OTHER_CLIENT)
-    return refusal_of_destination(client.is_active, WalletStatus(wallet.status)) or refusal_of_coin(
-        wallet.network, currency, amount
-    )
+    refusal = refusal_of_destination(client.is_active, WalletStatus(wallet.status))
+    if refusal and refusal.code != WalletCode.WALLET_NOT_ACTIVE:
+        return refusal
+    return refusal_of_coin(wallet.network, currency, amount)
 
 
 def refusal_of_destination(client_is_active: bool, status: WalletStatus) -> Refusal | None:

@@ -48,7 +48,8 @@ def explain(payout: Payout, states: States | None = None) -> Explanation:
         return ended(payout, states)
     waiting_for = what_it_waits_for(payout, states)
     sentence, who, then = EXPLAINERS[waiting_for](payout, states)
-    if waiting_for in BY_THE_WORKER and not states.has_worker:
+    is_for_people = payout.status == PayoutStatus.PENDING
+    if waiting_for in BY_THE_WORKER and not is_for_people and not states.has_worker:
         then = f"{no_worker(states)} {then}"
     return Explanation(waiting_for, sentence, since(payout, waiting_for, states), who, then)
 

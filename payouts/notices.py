@@ -137,7 +137,9 @@ def destinations(payouts: Sequence[Payout]) -> Found:
     standing, same_address = destinations_of(payouts), SameAddress(payouts)
     for payout in payouts:
         if refusal := refusal_of_destination(*standing[payout.wallet_id]):
-            yield payout.pk, Notice(Level.BAD, refusal.code, refusal.sentence)
+            is_awaited = refusal.code == WalletCode.WALLET_NOT_ACTIVE
+            level = Level.WARN if is_awaited else Level.BAD
+            yield payout.pk, Notice(level, refusal.code, refusal.sentence)
         for each in about_address(payout, same_address):
             yield payout.pk, each
 

@@ -1,13 +1,14 @@
 """What people do to payouts: one class per act, performed on exactly what was seen."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeVar
 from uuid import UUID
 
+from django.db import transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
 
@@ -20,6 +21,7 @@ from audit.texts import day_and_hour, needed, optional
 from payouts import transitions, wakeups
 from payouts.codes import PayoutCode
 from payouts.controls import policy
+from payouts.destinations import wait_if_on_its_way
 from payouts.eligibility import (
     ApprovalFacts,
     approval_facts,
@@ -45,6 +47,7 @@ from payouts.models import (
 )
 from payouts.requests import dated, exact_amount, refusal_of_terms
 from payouts.seen import Seen, stale
+from wallets import changes as wallets
 from wallets.models import Wallet
 
 Facts = TypeVar("Facts")
@@ -80,6 +83,24 @@ class PayoutOperation(Operation[Payout, Seen, Facts]):
         if payout.status in self.statuses:
             return None
         return Refusal(PayoutCode.PAYOUT_STATUS, status=payout.get_status_display())
+
+
+class AsksForApproval(PayoutOperation[Facts]):
+    """An act that brings payouts before their approvers, once their wallets are active."""
+
+    @contextmanager
+    def changes(self, ids: Collection[UUID], actor: Actor) -> Iterator[Sequence[Change[Payout]]]:
+        with transaction.atomic():
+            held = wallets.hold(self.wallets_of(ids))
+            with super().changes(ids, actor) as changes:
+                yield changes
+                for change in changes:
+                    if change.events:
+                        wait_if_on_its_way(change.row, held)
+
+    def wallets_of(self, ids: Collection[UUID]) -> Collection[int]:
+        rows = Payout.objects.filter(pk__in=ids)
+        return set(rows.order_by().values_list("wallet_id", flat=True))
 
 
 def refusal_of_stopped(payout: Payout) -> Refusal | None:
@@ -172,7 +193,7 @@ class Hold(PayoutOperation[None]):
         void_approvals(rows, EventType.HOLD)
 
 
-class Release(PayoutOperation[Mapping[UUID, str]]):
+class Release(AsksForApproval[Mapping[UUID, str]]):
     """Bring held payouts back to the approvers, or to the requester who was asked something."""
 
     permission = "payouts.release_payout"
@@ -267,7 +288,7 @@ class Tried:
     vanished: Collection[UUID]  # of which Heleket had a try, and never said its final word
 
 
-class Retry(PayoutOperation[Tried]):
+class Retry(AsksForApproval[Tried]):
     """Bring payouts that were not paid back to the approvers, under a new `order_id`.
 
     Who retries is a maker from then on: one person alone never has money sent again.
@@ -345,7 +366,7 @@ class RequestCheck(PayoutOperation[None]):
 
 
 @dataclass(frozen=True)
-class Edit(PayoutOperation[None]):
+class Edit(AsksForApproval[None]):
     """Change what is paid where, before it is sent. Who edits is a maker; approvals are void.
 
     What is on hold stays on hold. An edit that changes nothing is refused: it would void them too.
@@ -363,6 +384,9 @@ class Edit(PayoutOperation[None]):
     takes_reason = True
     needs_reason = True
     statuses = sources(Payout.edit)
+
+    def wallets_of(self, ids: Collection[UUID]) -> Collection[int]:
+        return {self.wallet.pk}
 
     def refusal(self, row: Payout, facts: None, actor: Actor) -> Refusal | None:
         return super().refusal(row, facts, actor) or self.refusal_of_content(row)

@@ -16,9 +16,11 @@ from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import idempotency, transitions
 from payouts.codes import PayoutCode
+from payouts.destinations import wait_if_on_its_way
 from payouts.eligibility import refusal_of_request
 from payouts.makers import Maker, add_makers
 from payouts.models import Category, EventType, MakerRole, Origin, Payout, PayoutNumber
+from wallets import changes as wallets
 from wallets.amounts import exact, format_amount
 from wallets.codes import WalletCode
 from wallets.models import Client, Wallet
@@ -94,6 +96,7 @@ def request_payout(
     )
     try:
         with transaction.atomic():
+            wait_if_on_its_way(payout, wallets.hold([wallet.pk]))
             payout.number = PayoutNumber.objects.create().pk
             transitions.add([change], actor=actor)
             add_makers(payout, all_makers)

@@ -12,7 +12,7 @@ from audit.operations import Change, sources
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
 from payouts.models import EventType, Payout, PayoutEvent
-from payouts.operations import PayoutOperation
+from payouts.operations import AsksForApproval, PayoutOperation
 
 
 class SendBack(PayoutOperation[None]):
@@ -36,7 +36,7 @@ class SendBack(PayoutOperation[None]):
         return _("Sent back. It waits for the requester's answer.")
 
 
-class Answer(PayoutOperation[Mapping[UUID, int | None]]):
+class Answer(AsksForApproval[Mapping[UUID, int | None]]):
     """Answer the question, and bring the payout back to the approvers as it was. Nobody answers
     themselves."""
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from django.db import connection, transaction
+from django.db import transaction
 
 import heleket
 from audit import clock
@@ -33,8 +33,8 @@ from payouts.models import Attempt, EventType, Payout, PayoutQuerySet, PayoutSta
 from payouts.schedule import may_arrive_until
 from payouts.seen import Seen
 from payouts.settling import Case, record_batch, save_attempts, settle
+from wallets import changes as wallets
 from wallets import stops
-from wallets.models import Wallet
 
 logger = logging.getLogger(__name__)
 
@@ -155,22 +155,12 @@ def lock_oldest(lines: Sequence[tuple[PayoutQuerySet, int]]) -> list[list[UUID]]
         dict(line.order_by("due_at", "number").values_list("pk", "wallet_id")[: most * CLAIMERS])
         for line, most in lines
     ]
-    hold_wallets({wallet for some in oldest for wallet in some.values()})
+    wallets.hold({wallet for some in oldest for wallet in some.values()})
     found = []
     for (line, most), some in zip(lines, oldest, strict=True):
         free = line.filter(pk__in=some).select_for_update(skip_locked=True) if some else line.none()
         found.append(list(free.order_by("due_at", "number").values_list("pk", flat=True)[:most]))
     return found
-
-
-def hold_wallets(ids: set[int]) -> None:
-    """Keep wallets as they are until the claim is committed; others may read and claim."""
-    if connection.vendor == "postgresql" and ids:
-        with connection.cursor() as cursor:  # FOR SHARE, which the ORM does not know
-            cursor.execute(
-                f"SELECT 1 FROM {Wallet._meta.db_table} WHERE id = ANY(%s) ORDER BY id FOR SHARE",  # noqa: S608
-                [sorted(ids)],
-            )
 
 
 def take(

@@ -19,6 +19,7 @@ from payouts.staff import two_people
 from payouts.staff.models import JointAct
 from payouts.states import States
 from payouts.times import at_day, at_time
+from wallets.models import Wallet, WalletStatus
 
 Sentences = tuple[str, str, str]
 NOBODY = ""
@@ -128,6 +129,22 @@ def backoff(states: States) -> Sentences:
 def calls_go_on(rate_limit: RateLimit) -> str:
     text = _("Heleket asks us to call less often; calls go on at %s.")
     return text % at_time(rate_limit.backoff_until)
+
+
+def wallet(payout: Payout, states: States) -> Sentences:
+    if payout.status == PayoutStatus.SUBMITTING:
+        return parked(payout, states)
+    text, who = _("It waits for the approval of its wallet."), who_approves_wallet(payout.wallet)
+    if payout.wallet.status == WalletStatus.FROZEN:
+        text = _("It waits for its wallet, which is frozen.")
+        who = _("An approver can release the wallet. It then has to be approved again.")
+    return text, who, _("Nothing until the wallet is approved. Then it waits for its own approval.")
+
+
+def who_approves_wallet(wallet: Wallet) -> str:
+    if wallet.adder:
+        return _("An approver of wallets: not %s, who added it.") % wallet.adder
+    return _("An approver of wallets.")
 
 
 def parked(payout: Payout, _states: States) -> Sentences:
@@ -253,7 +270,7 @@ EXPLAINERS = {
     WaitingFor.FUNDS: pause,
     WaitingFor.GATEWAY: pause,
     WaitingFor.SERVICE: parked,
-    WaitingFor.WALLET: parked,
+    WaitingFor.WALLET: wallet,
     WaitingFor.LIMIT: parked,
     WaitingFor.RATE: parked,
     WaitingFor.ANSWER: answer,

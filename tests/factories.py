@@ -62,7 +62,7 @@ class WalletFactory(DjangoModelFactory):
     status = WalletStatus.ACTIVE
     added_by = factory.SubFactory(UserFactory)
     approved_by = factory.SubFactory(UserFactory)
-    approved_at = factory.LazyFunction(timezone.now)
+    approved_at = factory.LazyFunction(clock.now)
 
 
 class PayoutMethodFactory(DjangoModelFactory):

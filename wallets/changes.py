@@ -1,9 +1,9 @@
 """The one place that saves a wallet's status: lock, change, save with its events, or none of it."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
-from django.db import transaction
+from django.db import connection, transaction
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
 from audit import clock
@@ -11,7 +11,7 @@ from audit.actor import Actor
 from audit.events import links
 from audit.operations import Change
 from wallets import stops
-from wallets.models import Wallet, WalletEvent
+from wallets.models import Wallet, WalletEvent, WalletStatus
 
 COLUMNS = ["status", "approved_by", "approved_at", "last_event"]
 
@@ -35,6 +35,26 @@ def change(
         changed = [each.row for each in changes if each.events]
         bulk_update_with_history(changed, Wallet, COLUMNS, default_user=actor.person)
         WalletEvent.objects.bulk_create(events)
+
+
+def hold(ids: Collection[int]) -> Mapping[int, WalletStatus]:
+    """Keep wallets as they are until this transaction ends, and return their statuses. Others may
+    read and hold them as well.
+
+    Lock order: before payouts.
+    """
+    if connection.vendor != "postgresql":  # one transaction writes at a time
+        rows = Wallet.objects.filter(pk__in=ids).values_list("pk", "status")
+        return {pk: WalletStatus(status) for pk, status in rows}
+    if not ids:
+        return {}
+    with connection.cursor() as cursor:  # FOR SHARE, which the ORM does not know
+        cursor.execute(
+            f"SELECT id, status FROM {Wallet._meta.db_table} WHERE id = ANY(%s) "  # noqa: S608
+            "ORDER BY id FOR SHARE",
+            [sorted(ids)],
+        )
+        return {pk: WalletStatus(status) for pk, status in cursor.fetchall()}
 
 
 def add(changes: Sequence[Change[Wallet]], *, actor: Actor) -> None:

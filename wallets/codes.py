@@ -31,7 +31,10 @@ class WalletCode(Code):
         "wallet_added_by_you",
         _("You have added it; another person has to approve it."),
     )
-    WALLET_NOT_ACTIVE = "wallet_not_active", _("The wallet is not active yet.")
+    WALLET_NOT_ACTIVE = (
+        "wallet_not_active",
+        _("The wallet is not active yet: the payout waits for that."),
+    )
     WALLET_FROZEN = "wallet_frozen", _("The wallet is frozen.")
     WALLET_ARCHIVED = "wallet_archived", _("The wallet is archived.")
     ADDRESS = "address", _("%(why)s")  # what the check of its network says

@@ -190,12 +190,17 @@ class WalletStatus(models.TextChoices):
 
 
 WAITING = [WalletStatus.NEW, WalletStatus.CONFIRMED]
-IN_USE = [*WAITING, WalletStatus.APPROVED, WalletStatus.ACTIVE]
+ON_ITS_WAY = [*WAITING, WalletStatus.APPROVED]  # it may become active
+IN_USE = [*ON_ITS_WAY, WalletStatus.ACTIVE]
 
 
 class WalletQuerySet(models.QuerySet["Wallet"]):
     def active(self) -> "WalletQuerySet":
         return self.filter(status=WalletStatus.ACTIVE)
+
+    def in_use(self) -> "WalletQuerySet":
+        """Wallets that are active, or on their way to be."""
+        return self.filter(status__in=IN_USE)
 
     def waiting(self) -> "WalletQuerySet":
         """Wallets that wait for a second person's approval."""

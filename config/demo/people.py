@@ -10,10 +10,11 @@ from audit.actor import Actor, Channel
 from audit.operations import perform
 from config.demo.clock import Clock
 from payouts.categories import add_category
+from payouts.destinations import APPROVE, ARCHIVE
 from payouts.staff.roles import ROLES
 from wallets import services
 from wallets.models import Client, Wallet, WalletStatus
-from wallets.operations import APPROVE, ARCHIVE, FREEZE, see
+from wallets.operations import FREEZE, see
 
 PASSWORD = "demo-desk"  # noqa: S105  # of everybody, printed at every start
 

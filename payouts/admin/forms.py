@@ -26,7 +26,7 @@ from wallets.amounts import UNIT, AmountFormField
 from wallets.codes import WalletCode
 from wallets.coins import network_name
 from wallets.display import in_groups
-from wallets.models import Client, PayoutMethod, Wallet
+from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 MOST_EVENTS = 2**31 - 1
 BY_MINUTE = "%Y-%m-%dT%H:%M"  # as browsers write a day and an hour
@@ -44,7 +44,9 @@ class WalletField(forms.ModelChoiceField):  # type: ignore[type-arg]  # generic 
             memo,
             coin if obj.preferred_currency else "",
         )
-        return format_html("{}<br>{}", head, in_groups(obj.address))
+        waits = format_html("<br>{}", _("Not approved yet: the payout waits for that."))
+        is_active = obj.status == WalletStatus.ACTIVE
+        return format_html("{}<br>{}{}", head, in_groups(obj.address), "" if is_active else waits)
 
 
 # Which refusals no other amount would mend.
@@ -61,7 +63,7 @@ class PayoutForm(forms.Form):
         empty_label=None,
         error_messages={
             "required": gettext_lazy("Choose a wallet."),
-            "invalid_choice": gettext_lazy("This is not an active wallet of this client."),
+            "invalid_choice": gettext_lazy("Nothing can be paid to this wallet of the client."),
         },
     )
     currency = forms.ChoiceField(
@@ -111,7 +113,8 @@ class PayoutForm(forms.Form):
         self.fields["pay_from"].help_text = help_text % zone
         self.wallets = Wallet.objects.for_client(client)
         if self.known is None:
-            self.wallets = self.wallets.active()
+            # Those that can be paid now come first, as “active” does in the alphabet.
+            self.wallets = self.wallets.in_use().order_by("status", "-created_at", "-pk")
         self.fields["wallet"].queryset = self.wallets  # type: ignore[attr-defined]
         self.fields["currency"].choices = [  # type: ignore[attr-defined]
             ("", _("Choose")),

@@ -42,7 +42,7 @@ from payouts.admin.live import LivePages
 from payouts.admin.moment import moment_of
 from payouts.admin.search import search
 from payouts.admin.templatetags.payouts import ago, money
-from payouts.models import Payout, PayoutQuerySet, PayoutStatus
+from payouts.models import Payout, PayoutQuerySet, PayoutStatus, WaitingFor
 from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 from payouts.states import States
@@ -274,7 +274,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         except Refused as exc:
             form.add_error(None, str(exc))
             return None
-        messages.success(request, _("%s was requested. It waits for approval.") % payout)
+        messages.success(request, f"{_('%s was requested.') % payout} {what_it_awaits(payout)}")
         return payout
 
     def estimate(self, request: StaffRequest) -> JsonResponse:
@@ -307,4 +307,10 @@ def save_edit(payout: Payout, actor: Actor, seen: str, reason: str, **data: Any)
     changed = operations.edit_payout(shown, operations.Edit(**data), reason=reason, actor=actor)
     if changed.status == PayoutStatus.HELD:
         return _("%s was changed. It stays on hold.") % payout
-    return _("%s was changed. It waits for approval.") % payout
+    return f"{_('%s was changed.') % payout} {what_it_awaits(changed)}"
+
+
+def what_it_awaits(payout: Payout) -> str:
+    if payout.waiting_for == WaitingFor.WALLET:
+        return _("It waits for the approval of its wallet.")
+    return _("It waits for approval.")

@@ -195,6 +195,8 @@ def whom_it_waits_for(payout: Payout, moment: Moment) -> str:
     waits_for = what_it_waits_for(payout, moment.states)
     if waits_for == WaitingFor.APPROVALS and payout.status != Status.PENDING:
         return _("an operator")  # its records are not what people did
+    if waits_for == WaitingFor.WALLET and payout.status == Status.PENDING:
+        return _("an approver of its wallet")
     if waits_for == WaitingFor.WORKER and not moment.states.has_worker:
         return _("whoever runs the worker")
     if waits_for == WaitingFor.GATEWAY:

@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from audit.actor import Actor
 from audit.operations import Operation, Outcome, perform
+from payouts import destinations
 from payouts.admin import overview
 from payouts.admin.clients import choice_of_client
 from payouts.admin.lasting import LastingAdmin
@@ -35,7 +36,7 @@ from payouts.staff.pages import ID, StaffRequest, actor_of
 from wallets import operations, services
 from wallets.addresses import canonical_spellings
 from wallets.display import in_groups
-from wallets.models import Client, Wallet, WalletStatus
+from wallets.models import IN_USE, Client, Wallet
 from wallets.operations import Seen
 from wallets.sharing import SameAddress
 
@@ -48,7 +49,7 @@ ACTIONS = {
             "approve",
             gettext_lazy("Approve"),
             gettext_lazy("Payouts can go to a wallet as soon as it is approved."),
-            operations.APPROVE,
+            destinations.APPROVE,
             "check_circle",
             tone="primary",
             goes_on=True,
@@ -74,7 +75,7 @@ ACTIONS = {
             "archive",
             gettext_lazy("Archive"),
             gettext_lazy("An archived wallet is never used again. It cannot be brought back."),
-            operations.ARCHIVE,
+            destinations.ARCHIVE,
             "archive",
             tone="danger",
         ),
@@ -87,7 +88,7 @@ def certain(
 ) -> Operation[Wallet, Seen, Any]:
     """Return the action's operation for somebody who is certain of these wallets."""
     if action.name == "approve":
-        return operations.Approve(certain_of=ids, has_reason=has_reason)
+        return destinations.Approve(certain_of=ids, has_reason=has_reason)
     return action.operation
 
 
@@ -197,7 +198,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
 
     def facts(self, request: StaffRequest, wallet: Wallet) -> dict[str, Any]:
         actor = actor_of(request)
-        can_be_paid = wallet.status == WalletStatus.ACTIVE and wallet.client.is_active
+        can_be_paid = wallet.status in IN_USE and wallet.client.is_active
         sees_payouts = request.user.has_perm("payouts.view_payout")
         why_not = self.why_not("approve", wallet, actor)
         notices = notices_for_wallets([wallet])[wallet.pk]

@@ -72,6 +72,7 @@ class EventType(models.TextChoices):
     RELEASE = "release", _("Released")
     SEND_BACK = "send_back", _("Sent back with a question")
     ANSWER = "answer", _("Answered")
+    GO_ON = "go_on", _("Waits no longer for its wallet")
     ADD_DOCUMENT = "add_document", _("Document added")
     CANCEL = "cancel", _("Cancelled")
     REQUEST_CANCEL = "request_cancel", _("Cancellation asked for")

@@ -27,6 +27,7 @@ from payouts.models.choices import (
     WaitingFor,
 )
 from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
+from wallets.codes import WalletCode
 from wallets.models import Client, ReadAgain, Wallet
 
 PAYOUT_IDS = uuid.UUID("6f1c1f4e-2f0b-5b52-9a5b-7d7f6f3b7a10")
@@ -55,7 +56,12 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
     def awaiting_approval(self) -> "PayoutQuerySet":
         """Those that an approver can decide about now."""
-        return self.pending().exclude(waiting_for=WaitingFor.ANSWER_OF_REQUESTER)
+        others = [WaitingFor.ANSWER_OF_REQUESTER, WaitingFor.WALLET]
+        return self.pending().exclude(waiting_for__in=others)
+
+    def awaiting_wallet(self) -> "PayoutQuerySet":
+        """Those that nobody can approve before their wallet is active."""
+        return self.pending().filter(waiting_for=WaitingFor.WALLET)
 
     def sent_back(self) -> "PayoutQuerySet":
         """Those with a question that the requester has not answered yet."""
@@ -315,6 +321,12 @@ class Payout(ReadAgain):
             self.wait_for(WaitingFor.DATE, due_at=self.pay_from)
         else:
             self.wait_for(WaitingFor.WORKER, due_at=clock.now())
+
+    def wait_for_wallet(self) -> None:
+        """Wait until its wallet is active, before anybody can approve it."""
+        if not self.reason_code:
+            self.why = Reason(WalletCode.WALLET_NOT_ACTIVE)
+        self.wait_for(WaitingFor.WALLET)
 
     @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
     def approve(self) -> None:

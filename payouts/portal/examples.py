@@ -88,6 +88,7 @@ NEW_PAYOUT: PayoutShape = {
     "reference": "may-17",
     "category": "",
     "pay_from": None,
+    "payable_from": MORNING,
     "txid": None,
     "idempotency_key": "may-17",
     "requested_at": MORNING,
@@ -99,6 +100,7 @@ PAID: PayoutShape = {
     "code": "client_paid",
     "detail": f"{ClientCode.PAID.sentence(**MONEY)} The transaction is {TXID}.",
     "txid": TXID,
+    "payable_from": None,
     "paid_at": NOON,
 }
 REQUESTED_IN_FULL: PayoutInFullShape = {
@@ -118,6 +120,7 @@ PAID_IN_FULL: PayoutInFullShape = {
 ASKED_CANCEL = {"reason": "It was asked for twice."}
 CANCELLED_IN_FULL: PayoutInFullShape = {
     **NEW_PAYOUT,
+    "payable_from": None,
     "status": "cancelled",
     "code": "client_cancelled",
     "detail": ClientCode.CANCELLED.sentence(**MONEY),

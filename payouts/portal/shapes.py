@@ -180,6 +180,7 @@ class PayoutShape(TypedDict):
     reference: str
     category: str
     pay_from: Instant | None
+    payable_from: Annotated[Instant | None, Says("It is not paid before; null if not known yet.")]
     txid: Annotated[str | None, Says("The transaction, once it is certain.")]
     idempotency_key: Annotated[
         str | None, Says("With which it was asked for; null if the desk did.")
@@ -209,11 +210,21 @@ def payout(row: Payout, *, differs: bool) -> PayoutShape:
         "reference": row.reference,
         "category": row.category,
         "pay_from": stamp(row.pay_from) if row.pay_from else None,
+        "payable_from": payable_from(row),
         "txid": txid or None,
         "idempotency_key": key_of(row),
         "requested_at": stamp(row.requested_at),
         "paid_at": paid_at(row) if status == ClientStatus.PAID else None,
     }
+
+
+def payable_from(row: Payout) -> str | None:
+    """Return from when its wallet and its own date let it be paid: not known while the wallet is on
+    its way, and of no meaning once it has ended."""
+    if row.is_ended or row.wallet.status != WalletStatus.ACTIVE:
+        return None
+    moments = (row.requested_at, row.wallet.approved_at, row.pay_from)
+    return stamp(max(each for each in moments if each))
 
 
 def key_of(row: Payout) -> str | None:
@@ -229,6 +240,7 @@ def paid_at(row: Payout) -> str | None:
 
 NEXT = {
     ClientCode.CHECKED: "approval",
+    ClientCode.WALLET_CHECKED: "wallet_approval",
     ClientCode.REVIEWED: "decision",
     ClientCode.PREPARED: "sending",
     ClientCode.DATED: "sending",

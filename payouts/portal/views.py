@@ -17,7 +17,7 @@ from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refusal, Refused
 from heleket.sandbox.simulations import SIMULATIONS
-from payouts import idempotency, operations
+from payouts import destinations, idempotency, operations
 from payouts.eligibility import refusal_of_coin
 from payouts.gateway import sandbox
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
@@ -183,7 +183,7 @@ class ArchiveWallet(PortalView):
         row = wallet_of(self.own, wallet_id)
         if row.status != WalletStatus.ARCHIVED:
             seen = wallet_operations.see([row.pk])
-            [outcome] = perform(wallet_operations.ARCHIVE, seen, actor=self.caller.actor)
+            [outcome] = perform(destinations.ARCHIVE, seen, actor=self.caller.actor)
             if outcome.refusal:
                 raise Refused.by(outcome.refusal)
             row = wallet_of(self.own, wallet_id)

@@ -16,7 +16,7 @@ from audit import chain
 from audit.models import DeskEvent
 from heleket.sandbox.lives import FAILURES
 from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutMaker, PayoutStatus
-from wallets.models import Wallet
+from wallets.models import Wallet, WalletStatus
 
 ARROWS = {
     "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}
@@ -219,6 +219,9 @@ def nothing_is_forgotten(_sandbox):
             yield f"I11 nobody asks whether {payout} may be cancelled"
         if is_ours_to_move and is_asked_about and not is_stopped and payout.due_at is None:
             yield f"I11 {payout} is never looked at again"
+    decided = [WalletStatus.ACTIVE, WalletStatus.ARCHIVED]
+    for payout in Payout.objects.awaiting_wallet().filter(wallet__status__in=decided):
+        yield f"I11 {payout} waits for a wallet that people have decided about"
 
 
 def desk_chain_closes(_sandbox):

@@ -123,9 +123,6 @@ def test_an_amount_outside_the_service_s_limits_is_refused(request_one, amount, 
 
 def test_what_cannot_be_paid_as_it_stands_is_refused(request_one, wallet):
     assert_refused(request_one, client=ClientFactory(), match="another client")
-    for status in ("new", "confirmed", "approved"):
-        another = WalletFactory(client=wallet.client, network="tron", status=status, memo=status)
-        assert_refused(request_one, wallet=another, match="not active yet")
     for status in ("frozen", "archived"):
         another = WalletFactory(client=wallet.client, network="tron", status=status, memo=status)
         assert_refused(request_one, wallet=another, match=f"is {status}")

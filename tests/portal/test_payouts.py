@@ -54,6 +54,7 @@ def test_a_payout_is_asked_for_and_followed(portal, body, wallet):
         "reference": "",
         "category": "",
         "pay_from": None,
+        "payable_from": "2026-03-02T09:00:00.000Z",
         "txid": None,
         "idempotency_key": "may-1",
         "requested_at": "2026-03-02T09:00:00.000Z",

@@ -253,6 +253,14 @@ FOUND_BY_RUNS = [
         "Payout.objects.all()",
         seed=4,
     ),
+    Bug(
+        "wallet approved and what waits for it forgotten",
+        "I11",
+        "payouts.destinations.go_on",
+        "                payout.go_on()\n",
+        "                pass\n",
+        seed=7,
+    ),
 ]
 
 # No run writes to the tables past the desk: a test that does finds this one.

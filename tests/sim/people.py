@@ -20,10 +20,10 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from audit.refusals import Refused
-from payouts import endings, operations, outcomes, polling, send_backs, submission
+from payouts import destinations, endings, operations, outcomes, polling, send_backs, submission
 from payouts.controls import switch
 from payouts.controls.models import Switch
-from payouts.models import Discrepancy, Origin, Payout, PayoutStatus
+from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
@@ -126,6 +126,8 @@ def request(world: "World", name: str) -> None:
     if asked != content:
         raise Broken(f"I13 {content} was asked for, and {payout} came back, which was {asked}")
     world.note(f"{name}: requests {payout} of {payout.money}")
+    if payout.waiting_for == WaitingFor.WALLET:
+        world.note(f"{payout} waits for its wallet")
     if payout.pay_from:
         world.note(f"{payout} has a date: {payout.pay_from:%d %H:%M:%S}")
 
@@ -286,11 +288,7 @@ def freeze_wallet(world: "World", name: str) -> None:
             actor=Actor.staff(world.person(name), Channel.ADMIN),
         )
     elif wallet.status == "new":
-        perform(
-            wallet_operations.APPROVE,
-            wallet_operations.see([wallet.pk]),
-            actor=Actor.staff(world.person(name), Channel.ADMIN),
-        )
+        decide(world, name, destinations.APPROVE, wallet)
     elif world.swarm.strikes("wallet_frozen"):
         perform(
             wallet_operations.FREEZE,
@@ -299,6 +297,27 @@ def freeze_wallet(world: "World", name: str) -> None:
             reason="Looks wrong",
         )
         world.note(f"{name}: freezes {wallet}")
+
+
+def approve_wallet(world: "World", name: str) -> None:
+    if wallet := Wallet.objects.waiting().order_by("pk").first():
+        decide(world, name, destinations.APPROVE, wallet)
+
+
+def archive_wallet(world: "World", name: str) -> None:
+    """Find, rarely, that a wallet which is not approved yet is wrong."""
+    wallet = Wallet.objects.waiting().order_by("pk").last()
+    if wallet and world.swarm.luck["wallets"].random() < 0.1:
+        decide(world, name, destinations.ARCHIVE, wallet)
+
+
+def decide(
+    world: "World", name: str, operation: wallet_operations.WalletOperation, wallet: Wallet
+) -> None:
+    seen = wallet_operations.see([wallet.pk])
+    reach("has looked")
+    [outcome] = perform(operation, seen, actor=Actor.staff(world.person(name), Channel.ADMIN))
+    world.note(f"{name}: {wallet}: {outcome.text}")
 
 
 def withdraw_service(world: "World", name: str) -> None:

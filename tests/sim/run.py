@@ -19,6 +19,7 @@ from audit.refusals import Refused
 from payouts import polling
 from payouts.controls import switch
 from payouts.controls.models import Switch
+from payouts.destinations import APPROVE
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
@@ -27,7 +28,7 @@ from tests.sim import machines, people, portals
 from tests.sim.oracle import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
-from wallets.operations import APPROVE, RELEASE, see
+from wallets.operations import RELEASE, see
 
 STEPS = 300
 LOOK_AT_ALL_EVERY = 50
@@ -131,6 +132,9 @@ def cast(world: World) -> list[Player]:
     if world.swarm.talks:
         scripts["amira"].append(people.send_back)
         scripts["rosa"] += [people.answer, people.answer]
+    if world.swarm.has_new_wallets:
+        scripts["anton"].append(people.approve_wallet)
+        scripts["rosa"].append(people.archive_wallet)
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
@@ -151,6 +155,10 @@ def storm(world: World, steps: int) -> None:
 
 def begin(world: World) -> None:
     """Let some payouts be there from the start, most of them approved."""
+    if world.swarm.has_new_wallets:
+        wallets = list(Wallet.objects.order_by("pk").values_list("pk", flat=True))
+        new = Wallet.objects.filter(pk__in=world.swarm.luck["wallets"].sample(wallets, 3))
+        new.update(status="new", approved_by=None, approved_at=None)
     for number in range(world.chance.randint(3, 7)):
         world.step = -number  # a key of its own for each
         with suppress(Refused):  # the same key again, with other content

@@ -11,6 +11,7 @@ RATES = (0.02, 0.05, 0.1, 0.25)
 TALKING = 0.25  # of the seeds; the others stay as they are known
 WITH_PORTALS = 0.2  # of the seeds, likewise
 PORTAL_LOSS_RATES = (0.1, 0.4)
+ADDING = 0.25
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -66,6 +67,7 @@ class Swarm:
     talks: bool = field(init=False)  # whether its people ask, answer and set dates
     has_portals: bool = field(init=False)  # whether clients ask through the API
     portals_lose: float = field(init=False)  # so many of their requests and answers
+    has_new_wallets: bool = field(init=False)  # some wait for approval when the run begins
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -80,6 +82,8 @@ class Swarm:
         of_portals = self.luck["portals"] = random.Random(f"does a portal ask {self.seed}")
         self.has_portals = of_portals.random() < WITH_PORTALS
         self.portals_lose = of_portals.choice(PORTAL_LOSS_RATES)
+        self.luck["wallets"] = random.Random(f"are wallets new {self.seed}")
+        self.has_new_wallets = self.luck["wallets"].random() < ADDING
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]

@@ -23,6 +23,7 @@ WORDS = [
     *["SEND_BACK .* Sent back", "ANSWER .* Answered", "has a date"],
     *["asks with key .: 201", "asks with key .: lost", "for something else: 422"],
     *["cancels: 200", r"reads \['payout"],
+    *["waits for its wallet", r"\(TRON\): Approved", r"\): Archived"],
 ]
 TOGETHER = [4, 9, 16, 36, 39, 45, 77, 87, 88]  # seeds that are known to bring all of them about
 

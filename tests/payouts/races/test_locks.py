@@ -11,12 +11,12 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.codes import Reason
 from audit.operations import perform
-from payouts import endings, operations, outcomes, polling, submission
+from payouts import destinations, endings, operations, outcomes, polling, submission
 from payouts.codes import PayoutCode
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.gateway.models import Pause
-from payouts.models import Discrepancy, PayoutStatus
+from payouts.models import Discrepancy, Payout, PayoutStatus
 from payouts.outcomes import LEFT
 from payouts.seen import see
 from tests.factories import (
@@ -64,9 +64,10 @@ def make(transactional_db):
 
 
 def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, racers, rounds):
-    chance, everybody = random.Random(11), racers(8)
+    chance, everybody = random.Random(11), racers(10)
     approver, operator = StaffFactory(roles=["Approver"]), StaffFactory(roles=["Operator"])
     by_approver = {"actor": Actor.staff(approver, Channel.ADMIN)}
+    by_requester = Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN)
     by_operator = {"reason": "Stop", "actor": Actor.staff(operator, Channel.ADMIN)}
 
     def end(found, person):
@@ -94,6 +95,7 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
         Pause.objects.all().delete()
         Switch.objects.update(is_on=True)
         wallets, payouts = make()
+        Payout.objects.filter(pk=payouts[0].pk).update(waiting_for="wallet")
         seen = see(payouts)
         mixed = chance.sample(seen, len(seen))
         acts = [
@@ -107,6 +109,13 @@ def test_g11_acts_on_the_same_rows_in_any_order_never_deadlock(make, account, ra
                 wallet_operations.see(each.pk for each in wallets[::-1]),
                 reason="Stop",
                 **by_approver,
+            ),
+            partial(perform, operations.RELEASE, mixed[::-1], **by_approver),
+            partial(
+                perform,
+                destinations.ARCHIVE,
+                wallet_operations.see(each.pk for each in wallets),
+                actor=by_requester,
             ),
             turn,
             *[partial(work, chance.choice(ANSWERS), number) for _ in range(2)],
