@@ -8,6 +8,7 @@ class PortalConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.portal.feed import FeedJob  # models are there from here on
+        from payouts.portal.deliveries import Deliver  # models are there from here on
+        from payouts.portal.feed import FeedJob
 
-        register(FeedJob)
+        register(FeedJob, Deliver)

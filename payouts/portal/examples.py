@@ -4,15 +4,17 @@ from typing import Any
 
 from payouts.client_sentences import ClientCode
 from payouts.portal.codes import PortalCode
+from payouts.portal.deliveries import WebhookShape
 from payouts.portal.feed import FeedShape
 from payouts.portal.shapes import (
     ClientShape,
+    DeliveryShape,
     EstimateShape,
     PayoutInFullShape,
     PayoutShape,
     ServiceShape,
     WalletShape,
-    WebhookShape,
+    WebhookEndpointShape,
 )
 from payouts.portal.values import Json
 from wallets.codes import WalletCode
@@ -151,6 +153,42 @@ FEED: FeedShape = {
 }
 
 
+ASKED_ENDPOINT = {"url": "https://portal.example/webhooks", "event_types": ["payout.paid"]}
+ENDPOINT: WebhookEndpointShape = {
+    "id": "e1f1a0de-6a5e-4a43-8c0e-0d5b1b9a7c55",
+    "url": "https://portal.example/webhooks",
+    "name": "",
+    "event_types": ["payout.paid"],
+    "status": "active",
+    "detail": "",
+    "failing_since": None,
+    "created_at": MORNING,
+}
+STOPPED_ENDPOINT: WebhookEndpointShape = {
+    **ENDPOINT,
+    "status": "stopped",
+    "detail": PortalCode.STOPPED_BY_OWNER.sentence(),
+}
+SECRET = {"secret": "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"}
+DELIVERED: DeliveryShape = {
+    "event": EVENT_ID,
+    "type": "payout.paid",
+    "payout": PAYOUT_ID,
+    "at": NOON,
+    "state": "delivered",
+    "tries": 1,
+    "answer": 204,
+    "trouble": "",
+    "last_tried_at": "2026-03-02T12:00:01.000Z",
+    "next_try_at": None,
+}
+SENT_AGAIN: DeliveryShape = {
+    **DELIVERED,
+    "state": "waiting",
+    "next_try_at": "2026-03-02T15:00:00.000Z",
+}
+
+
 def page_of(example: Any) -> Json:
     return {"next": None, "previous": None, "results": [example]}
 
@@ -177,6 +215,8 @@ FACTS: dict[str, object] = {
     "category": "Prizes",
     "days": 366,
     "place": 3,
+    "host": "portal.example",
+    "event_type": "payout.lost",
     "name": "RIGHT-TO-LEFT OVERRIDE",
 }
 WHY = {

@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -23,6 +24,7 @@ from payouts.client_sentences import ClientStatus
 from payouts.models import Payout
 from payouts.portal.bodies import Text, moment_in
 from payouts.portal.codes import PortalCode
+from payouts.portal.models import Delivery
 from payouts.portal.problems import Invalid
 from payouts.portal.statuses import of_status
 from payouts.portal.values import Says
@@ -43,7 +45,7 @@ def refuse_odd(given: QueryDict, known: Collection[str]) -> None:
 
 
 def in_one_line(text: str) -> None:
-    if not re.fullmatch(Text.FILLED, text):
+    if not (re.fullmatch(Text.ANY, text) and text.strip()):
         raise forms.ValidationError(_("Write it in one line, without tabs and the like."))
 
 
@@ -133,6 +135,15 @@ class PayoutFilters(Strict):
         return rows.filter(idempotency_key=idempotency.api(key))
 
 
+class DeliveryFilters(Strict):
+    state = django_filters.ChoiceFilter(choices=Delivery.State.choices, help_text="In this state.")
+    payout = django_filters.UUIDFilter(field_name="payout_id", help_text="Of this payout.")
+
+    class Meta:
+        model = Delivery
+        fields: list[str] = []
+
+
 class Page(TypedDict, Generic[Shape]):
     """Some of a list, and where the rest of it is."""
 
@@ -161,7 +172,7 @@ class Pages(CursorPagination):
         refuse_cursor(view.request.query_params.get(self.cursor_query_param))
         try:
             page = self.paginate_queryset(rows, view.request, view)
-        except NotFound as exc:
+        except (NotFound, ValueError, ValidationError) as exc:  # the place is of another kind
             raise Invalid([("cursor", Refusal(PortalCode.CURSOR))]) from exc
         answer: Page[Shape] = {
             "next": self.get_next_link(),

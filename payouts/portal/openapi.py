@@ -157,16 +157,13 @@ class Described(AutoSchema):
         headers = shapes.headers("X-Request-Id", *COUNTED)
         if self.operation.creates:
             headers |= shapes.headers("Idempotent-Replayed", are_sure=False)
-        given = {
-            "schema": shapes.described(self.operation.gives),
-            "examples": {"usual": {"value": self.operation.example}},
-        }
+        content = {}
+        if self.operation.gives is not None:
+            schema = shapes.described(self.operation.gives)
+            examples = {"usual": {"value": self.operation.example}}
+            content = {"content": {"application/json": {"schema": schema, "examples": examples}}}
         good = {
-            str(status): {
-                "description": words,
-                "headers": headers,
-                "content": {"application/json": given},
-            }
+            str(status): {"description": words, "headers": headers, **content}
             for status, words in self.operation.statuses.items()
         }
         return good | shapes.refusals(self.codes())
@@ -175,7 +172,7 @@ class Described(AutoSchema):
         """All that it may be refused with."""
         found = [*EVERYWHERE, *self.operation.refuses]
         found += WITH_SCOPE if self.scope else []
-        found += WITH_BODY if self.method in ("POST", "PUT") else []
+        found += WITH_BODY if self.method in ("POST", "PUT", "PATCH") else []
         found += WITH_KEY if self.operation.creates else []
         return list(dict.fromkeys(found))
 
@@ -216,10 +213,11 @@ class Shapes:
             "required": [key for key in hints if key in shape.__required_keys__],
         }
         schema = {key: said for key, said in schema.items() if said}
-        return self.registered("schemas", name, schema)
+        return self.registered("schemas", name, schema, shape)
 
-    def registered(self, kind: str, name: str, schema: Json) -> Json:
-        made = ResolvedComponent(name=name, type=kind, schema=schema, object=Shapes)
+    def registered(self, kind: str, name: str, schema: Json, of: type) -> Json:
+        """Keep a component. Two of one name are warned of, unless they are of the same class."""
+        made = ResolvedComponent(name=name, type=kind, schema=schema, object=of)
         self.registry.register_on_missing(made)
         return {"$ref": f"#/components/{kind}/{name}"}
 
@@ -229,7 +227,7 @@ class Shapes:
             said, schema = HEADERS[name]
             made = {"description": said, "schema": schema, "required": are_sure}
             key = name if are_sure else f"{name}-at-times"
-            found[name] = self.registered("headers", key, made)
+            found[name] = self.registered("headers", key, made, Shapes)
         return found
 
     def refusals(self, codes: list[Code]) -> Json:

@@ -10,11 +10,18 @@ from typing import Any
 
 from audit.codes import AuditCode, Code
 from payouts.codes import PayoutCode
-from payouts.portal import examples, feed, shapes
+from payouts.portal import deliveries, examples, feed, shapes
 from payouts.portal.bodies import Asked, Text
 from payouts.portal.codes import PortalCode
 from payouts.portal.event_types import EVENT_TYPES
-from payouts.portal.filters import Page, Pages, PayoutFilters, Strict, WalletFilters
+from payouts.portal.filters import (
+    DeliveryFilters,
+    Page,
+    Pages,
+    PayoutFilters,
+    Strict,
+    WalletFilters,
+)
 from payouts.portal.values import Json
 from wallets.codes import WalletCode
 
@@ -60,6 +67,10 @@ WITH_KEY = [
 ]
 OF_CLIENT = (PortalCode.CLIENT_ABSENT,)
 OF_PORTAL = (PortalCode.PORTAL_ONLY,)
+OF_RECEIVER = (
+    *(PortalCode.URL_UNFIT, PortalCode.URL_INSECURE, PortalCode.URL_UNKNOWN),
+    *(PortalCode.URL_INSIDE, PortalCode.EVENT_TYPE_UNKNOWN, AuditCode.UNSEEN),
+)
 OF_COIN = (
     *(WalletCode.METHOD_UNKNOWN, WalletCode.METHOD_UNAVAILABLE, WalletCode.AMOUNT),
     *(WalletCode.BELOW_MINIMUM, WalletCode.ABOVE_MAXIMUM),
@@ -68,9 +79,12 @@ OF_COIN = (
 
 UUID = {"type": "string", "format": "uuid"}
 EXTERNAL_ID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": Text.FILLED}
+EVENT_ID = {"type": "string", "pattern": "^evt_[0-9a-f]{12}_[1-9][0-9]{0,17}$"}
 PATHS: Parameters = {
     "external_id": ("The client's number in your own system.", EXTERNAL_ID),
     "wallet_id": ("The wallet's id.", UUID),
+    "endpoint_id": ("The webhook endpoint's id.", UUID),
+    "event_id": ("The event's id, as the feed and the webhook have it.", EVENT_ID),
     "payout_id": ("The payout's id; its `number` is for people.", UUID),
 }
 SIZE = {"type": "integer", "minimum": 1, "maximum": Pages.max_page_size, "default": Pages.page_size}
@@ -85,8 +99,8 @@ class Operation:
     name: str
     summary: str
     description: str
-    gives: Any  # its shape
-    example: Any  # of what it gives
+    gives: Any = None  # its shape, if it gives anything
+    example: Any = None  # of what it gives
     statuses: Mapping[int, str] = field(default_factory=lambda: {200: "As it is now."})
     asks: type[Asked] | None = None
     asked: Mapping[str, Any] = field(default_factory=dict)  # an example
@@ -96,6 +110,10 @@ class Operation:
     refuses: tuple[Code, ...] = ()
 
 
+WHOSE = (
+    "A key of the portal's own that names no client has those that hear of all clients; else they "
+    "are the client's."
+)
 OPERATIONS = {
     "GET services/": Operation(
         name="list_services",
@@ -266,8 +284,85 @@ OPERATIONS = {
             *(PortalCode.NOT_ASKED_HERE, AuditCode.UNSEEN),
         ),
     ),
+    "GET webhook-endpoints/": Operation(
+        name="list_webhook_endpoints",
+        summary="List webhook endpoints",
+        description=f"Where webhooks are sent. {WHOSE}",
+        gives=Page[shapes.WebhookEndpointShape],
+        example=examples.page_of(examples.ENDPOINT),
+        query=PAGING,
+    ),
+    "POST webhook-endpoints/": Operation(
+        name="add_webhook_endpoint",
+        summary="Add a webhook endpoint",
+        description=f"Have webhooks sent of what happens from now on. {WHOSE}",
+        asks=shapes.AskedEndpoint,
+        asked=examples.ASKED_ENDPOINT,
+        gives=shapes.WebhookEndpointShape,
+        example=examples.ENDPOINT,
+        statuses={201: "Webhooks are sent there; read what signs them at `secret/`."},
+        creates=True,
+        refuses=(*OF_RECEIVER, PortalCode.TOO_MANY_ENDPOINTS),
+    ),
+    "GET webhook-endpoints/{endpoint_id}/": Operation(
+        name="get_webhook_endpoint",
+        summary="Get a webhook endpoint",
+        description="Where webhooks are sent, and how it stands with that.",
+        gives=shapes.WebhookEndpointShape,
+        example=examples.ENDPOINT,
+    ),
+    "PATCH webhook-endpoints/{endpoint_id}/": Operation(
+        name="change_webhook_endpoint",
+        summary="Change a webhook endpoint",
+        description="What is left out stays as it is.",
+        asks=shapes.AskedChange,
+        asked={"active": False},
+        gives=shapes.WebhookEndpointShape,
+        example=examples.STOPPED_ENDPOINT,
+        refuses=OF_RECEIVER,
+    ),
+    "DELETE webhook-endpoints/{endpoint_id}/": Operation(
+        name="remove_webhook_endpoint",
+        summary="Remove a webhook endpoint",
+        description="Nothing is sent there any more.",
+        statuses={204: "It is removed."},
+    ),
+    "GET webhook-endpoints/{endpoint_id}/secret/": Operation(
+        name="get_webhook_secret",
+        summary="Get the secret of webhooks",
+        description="What the endpoint's webhooks are signed with.",
+        gives=shapes.SecretShape,
+        example=examples.SECRET,
+    ),
+    "POST webhook-endpoints/{endpoint_id}/rotate-secret/": Operation(
+        name="rotate_webhook_secret",
+        summary="Renew the secret of webhooks",
+        description="Sign with a new secret from now on, and with the old one too for a day.",
+        gives=shapes.SecretShape,
+        example=examples.SECRET,
+        statuses={200: "The new secret."},
+        refuses=(PortalCode.SECRET_JUST_RENEWED,),
+    ),
+    "GET webhook-endpoints/{endpoint_id}/deliveries/": Operation(
+        name="list_deliveries",
+        summary="List what was sent",
+        description="What was sent to the endpoint or waits to be, the newest event first.",
+        gives=Page[shapes.DeliveryShape],
+        example=examples.page_of(examples.DELIVERED),
+        filters=DeliveryFilters,
+        query=PAGING,
+    ),
+    "POST webhook-endpoints/{endpoint_id}/deliveries/{event_id}/redeliver/": Operation(
+        name="redeliver",
+        summary="Send a webhook again",
+        description="Send it once more, under the same id.",
+        gives=shapes.DeliveryShape,
+        example=examples.SENT_AGAIN,
+        statuses={202: "It will be sent."},
+        refuses=(PortalCode.ENDPOINT_STOPPED,),
+    ),
 }
 WEBHOOKS = {
-    name: (words, shapes.WebhookShape, examples.webhook(name))
+    name: (words, deliveries.WebhookShape, examples.webhook(name))
     for name, words in EVENT_TYPES.items()
 }

@@ -6,7 +6,9 @@ They are the API's description as well: `openapi` reads them, with what is said 
 from typing import Annotated, Any, TypedDict
 
 from django.utils.translation import gettext as _
+from rest_framework import serializers
 
+from audit.codes import Reason
 from payouts.client_sentences import (
     STATUSES,
     ClientCode,
@@ -17,14 +19,17 @@ from payouts.client_sentences import (
 )
 from payouts.models import Payout, PayoutEvent, PayoutStatus
 from payouts.portal.bodies import Amount, Asked, Flag, Id, Moment, Text, stamp
-from payouts.portal.event_types import EVENT_TYPES
-from payouts.portal.values import AmountText, IdText, Instant, Says
+from payouts.portal.event_types import EVENT_TYPES, type_of
+from payouts.portal.feed import id_of
+from payouts.portal.models import Delivery, Feed, WebhookEndpoint
+from payouts.portal.values import AmountText, IdText, Instant, Json, Says
 from payouts.portal.wallet_steps import STATUSES_OF_STEP, STEPS
 from wallets.amounts import format_amount
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 NETWORK = "A network like `tron`; those that are paid on are in `services/`."
 CURRENCY = "A coin like `USDT`, in capitals or small letters."
+RECEIVER = "Where webhooks are sent: by https, to an address that anybody can reach."
 MEMO = "The memo or tag that some networks and exchanges need beside the address."
 
 # What is asked
@@ -77,6 +82,39 @@ class AskedPayout(Asked):
 
 class AskedCancel(Asked):
     reason = Text(max_length=500, required=False, help_text="Why; only the desk reads it.")
+
+
+class EventType(Text):
+    @property
+    def schema(self) -> Json:
+        return {"type": "string", "enum": list(EVENT_TYPES)}
+
+
+class EventTypes(serializers.ListField):
+    """Some of them; none means all."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        said = "The events to send; none, or left out: all."
+        super().__init__(
+            child=EventType(max_length=100), max_length=50, help_text=said, required=False, **kwargs
+        )
+
+
+class AskedEndpoint(Asked):
+    url = Text(max_length=500, help_text=RECEIVER)
+    name = Text(max_length=64, allow_blank=True, required=False, help_text="What you call it.")
+    event_types = EventTypes()
+
+
+class AskedChange(Asked):
+    url = Text(max_length=500, required=False, help_text=RECEIVER)
+    name = Text(max_length=64, allow_blank=True, required=False, help_text="What you call it.")
+    event_types = EventTypes()
+    active = Flag(required=False, help_text="False stops it; true sends what it missed since.")
+
+
+class AskedNothing(Asked):
+    pass
 
 
 # What is given
@@ -301,16 +339,77 @@ def estimate(method: PayoutMethod, asked: dict[str, Any]) -> EstimateShape:
     }
 
 
-class ReferenceShape(TypedDict):
+# Webhooks
+
+
+EventTypeText = Annotated[str, Says(enum=list(EVENT_TYPES))]
+
+
+class WebhookEndpointShape(TypedDict):
+    """Where webhooks are sent, and how it stands with that."""
+
+    id: IdText
+    url: str
+    name: str
+    event_types: list[EventTypeText]
+    status: Annotated[str, Says(enum=["active", "failing", "stopped"])]
+    detail: Annotated[str, Says("Why it is stopped.")]
+    failing_since: Instant | None
+    created_at: Instant
+
+
+class SecretShape(TypedDict):
+    secret: Annotated[str, Says("What webhooks are signed with, `whsec_…`.")]
+
+
+def endpoint(row: WebhookEndpoint) -> WebhookEndpointShape:
+    state = state_of(row)
+    return {
+        "id": str(row.pk),
+        "url": row.url,
+        "name": row.name,
+        "event_types": row.event_types or list(EVENT_TYPES),
+        "status": state,
+        "detail": Reason(row.stop_code).sentence if state == "stopped" else "",
+        "failing_since": stamp(row.failing_since) if row.failing_since else None,
+        "created_at": stamp(row.created_at),
+    }
+
+
+def state_of(row: WebhookEndpoint) -> str:
+    if row.stopped_at is not None:
+        return "stopped"
+    return "failing" if row.failing_since else "active"
+
+
+class DeliveryShape(TypedDict):
+    """An event that was sent to an endpoint, or waits to be."""
+
+    event: Annotated[str, Says("The id of the event in the feed.")]
+    type: EventTypeText
     payout: IdText
-    number: str
+    at: Annotated[Instant, Says("When it happened.")]
+    state: Annotated[str, Says(enum=Delivery.State.values)]
+    tries: int
+    answer: Annotated[int | None, Says("The status that the receiver answered with last.")]
+    trouble: Annotated[str, Says("Why there was no answer.")]
+    last_tried_at: Instant | None
+    next_try_at: Instant | None
 
 
-class WebhookShape(TypedDict):
-    """What a webhook says: that there is something to read."""
-
-    id: Annotated[str, Says("The id of the event in the feed.")]
-    type: Annotated[str, Says(enum=list(EVENT_TYPES))]
-    at: Instant
-    client: Annotated[str, Says("Whose payout it is, by the external id.")]
-    data: ReferenceShape
+def delivery(row: Delivery, ours: Feed) -> DeliveryShape:
+    """`row` has its event."""
+    said = row.event
+    is_waiting = row.state == Delivery.State.WAITING
+    return {
+        "event": id_of(said.number, ours),
+        "type": type_of(said.status),
+        "payout": str(row.payout_id),
+        "at": stamp(said.at),
+        "state": row.state,
+        "tries": row.tries,
+        "answer": row.answer,
+        "trouble": row.trouble,
+        "last_tried_at": stamp(row.last_tried_at) if row.last_tried_at else None,
+        "next_try_at": stamp(row.due_at) if is_waiting else None,
+    }

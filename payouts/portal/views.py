@@ -22,7 +22,7 @@ from payouts.eligibility import refusal_of_coin
 from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
-from payouts.portal.bodies import Asked, StrictJson
+from payouts.portal.bodies import StrictJson
 from payouts.portal.codes import PortalCode
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_odd
 from payouts.portal.idempotent import Made, create_once
@@ -182,7 +182,7 @@ class ArchiveWallet(PortalView):
 
     def post(self, request: Request, wallet_id: UUID) -> Response:
         """Put a wallet out of use for good; one that is already stays so."""
-        Asked.read(request.data)
+        shapes.AskedNothing.read(request.data)
         row = wallet_of(self.own, wallet_id)
         if row.status != WalletStatus.ARCHIVED:
             seen = wallet_operations.see([row.pk])
