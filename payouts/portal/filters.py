@@ -8,6 +8,7 @@ from urllib.parse import parse_qs
 
 import django_filters
 from django import forms
+from django.core.exceptions import ValidationError
 from django.db import models
 from django.db.models import QuerySet
 from django.http import QueryDict
@@ -44,7 +45,7 @@ def refuse_odd(given: QueryDict, known: Collection[str]) -> None:
 
 
 def in_one_line(text: str) -> None:
-    if not re.fullmatch(Text.FILLED, text):
+    if not (re.fullmatch(Text.ANY, text) and text.strip()):
         raise forms.ValidationError(_("Write it in one line, without tabs and the like."))
 
 
@@ -173,7 +174,7 @@ class Pages(CursorPagination):
         refuse_cursor(view.request.query_params.get(self.cursor_query_param))
         try:
             page = self.paginate_queryset(rows, view.request, view)
-        except NotFound as exc:
+        except (NotFound, ValueError, ValidationError) as exc:  # the place is of another kind
             raise Invalid([("cursor", Refusal(PortalCode.CURSOR))]) from exc
         answer: Page[Shape] = {
             "next": self.get_next_link(),

@@ -69,16 +69,16 @@ WITH_KEY = [
 ]
 OF_CLIENT = (PortalCode.CLIENT_ABSENT,)
 OF_PORTAL = (PortalCode.PORTAL_ONLY,)
+OF_RECEIVER = (
+    *(PortalCode.URL_UNFIT, PortalCode.URL_INSECURE, PortalCode.URL_UNKNOWN),
+    *(PortalCode.URL_INSIDE, PortalCode.EVENT_TYPE_UNKNOWN, AuditCode.UNSEEN),
+)
 OF_COIN = (
     *(WalletCode.METHOD_UNKNOWN, WalletCode.METHOD_UNAVAILABLE, WalletCode.AMOUNT),
     *(WalletCode.BELOW_MINIMUM, WalletCode.ABOVE_MAXIMUM),
 )
 
 
-OF_URL = (
-    *(PortalCode.URL_UNFIT, PortalCode.URL_INSECURE, PortalCode.URL_UNKNOWN),
-    *(PortalCode.URL_INSIDE, PortalCode.EVENT_TYPE_UNKNOWN),
-)
 OWN_ENDPOINTS = (
     "With a key of the portal's own that names no client it is the portal's, and hears of all "
     "clients; else it is the client's, and hears of that one."
@@ -86,12 +86,13 @@ OWN_ENDPOINTS = (
 
 UUID = {"type": "string", "format": "uuid"}
 EXTERNAL_ID = {"type": "string", "minLength": 1, "maxLength": 64, "pattern": Text.FILLED}
+EVENT_ID = {"type": "string", "pattern": "^evt_[0-9a-f]{12}_[1-9][0-9]{0,17}$"}
 PATHS: Parameters = {
     "external_id": ("The client's number in your own system.", EXTERNAL_ID),
     "wallet_id": ("The wallet's id.", UUID),
-    "payout_id": ("The payout's id; its `number` is for people.", UUID),
     "endpoint_id": ("The webhook endpoint's id.", UUID),
-    "event_id": ("The event's id.", {"type": "string", "minLength": 1, "maxLength": 64}),
+    "event_id": ("The event's id, as the feed and the webhook have it.", EVENT_ID),
+    "payout_id": ("The payout's id; its `number` is for people.", UUID),
 }
 SIZE = {"type": "integer", "minimum": 1, "maximum": Pages.max_page_size, "default": Pages.page_size}
 PAGING: Parameters = {
@@ -317,7 +318,7 @@ OPERATIONS = {
         example=examples.ENDPOINT,
         statuses={201: "Webhooks are sent there. Read the secret that they are signed with."},
         creates=True,
-        refuses=(*OF_URL, PortalCode.TOO_MANY_ENDPOINTS, AuditCode.UNSEEN),
+        refuses=(*OF_RECEIVER, PortalCode.TOO_MANY_ENDPOINTS),
     ),
     "GET webhook-endpoints/{endpoint_id}/": Operation(
         name="get_webhook_endpoint",
@@ -337,7 +338,7 @@ OPERATIONS = {
         asked={"active": False},
         gives=webhook_shapes.EndpointShape,
         example=examples.STOPPED_ENDPOINT,
-        refuses=(*OF_URL, AuditCode.UNSEEN),
+        refuses=OF_RECEIVER,
     ),
     "DELETE webhook-endpoints/{endpoint_id}/": Operation(
         name="remove_webhook_endpoint",

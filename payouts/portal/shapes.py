@@ -24,6 +24,7 @@ from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 NETWORK = "A network like `tron`; those that are paid on are in `services/`."
 CURRENCY = "A coin like `USDT`, in capitals or small letters."
+RECEIVER = "Where webhooks are sent: by https, to an address that anybody can reach."
 MEMO = "The memo or tag that some networks and exchanges need beside the address."
 
 # What is asked

@@ -16,20 +16,24 @@ URL = "Where webhooks are posted, by https."
 WANTED = "Which types of events it hears; none or left out: all of them."
 
 
+class EventTypes(serializers.ListField):
+    schema = {"type": "array", "maxItems": 50, "items": {"enum": list(EVENT_TYPES)}}
+
+    def __init__(self) -> None:
+        child = Text(max_length=100)
+        super().__init__(child=child, max_length=50, required=False, help_text=WANTED)
+
+
 class AskedEndpoint(Asked):
     url = Text(max_length=LONGEST_URL, help_text=URL)
-    name = Text(max_length=64, allow_blank=True, required=False)
-    event_types = serializers.ListField(
-        child=Text(max_length=32), required=False, max_length=50, help_text=WANTED
-    )
+    name = Text(max_length=64, allow_blank=True, required=False, help_text="What you call it.")
+    event_types = EventTypes()
 
 
 class AskedChange(Asked):
     url = Text(max_length=LONGEST_URL, required=False, help_text=URL)
-    name = Text(max_length=64, allow_blank=True, required=False)
-    event_types = serializers.ListField(
-        child=Text(max_length=32), required=False, max_length=50, help_text=WANTED
-    )
+    name = Text(max_length=64, allow_blank=True, required=False, help_text="What you call it.")
+    event_types = EventTypes()
     active = Flag(required=False, help_text="False stops it, true sends what it missed.")
 
 

@@ -1,5 +1,7 @@
 """Payouts through the API: asked for once, followed, cancelled, and each client's alone."""
 
+from base64 import b64encode
+
 import pytest
 from django.conf import settings
 
@@ -266,6 +268,7 @@ def test_a_list_goes_on_by_its_cursor_and_skips_nothing(portal, wallet):
         ({"page_size": "1000000000"}, "page_size"),
         ({"page_size": "x"}, "page_size"),
         ({"cursor": "%%%"}, "cursor"),
+        ({"cursor": "cD1hYmM="}, "cursor"),  # p=abc
         ({"wallet": "1"}, "wallet"),
         ({"requested_from": "yesterday"}, "requested_from"),
         ({"requested_from": "2026-01-31T09:00:00"}, "requested_from"),
@@ -283,6 +286,13 @@ def test_e7_what_a_list_does_not_know_is_refused_by_name(portal, query, field):
     answer = portal.get("payouts/", **query)
     assert answer.status_code == 400, answer.content
     assert [each["field"] for each in answer.json()["errors"]] == [field]
+
+
+def test_a_cursor_beyond_all_numbers_leads_to_what_is_there(portal, wallet):
+    row = PayoutFactory(client=wallet.client, wallet=wallet)
+    cursor = b64encode(b"p=" + b"9" * 30).decode()
+    [found] = portal.get("payouts/", cursor=cursor).json()["results"]
+    assert found["id"] == str(row.pk)
 
 
 def test_the_list_is_asked_by_key_and_status(portal, body):

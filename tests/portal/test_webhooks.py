@@ -557,3 +557,10 @@ def test_the_table_of_event_types_is_the_one_that_is_documented():
     page = (BASE_DIR / "docs/api.md").read_text()
     rows = [f"| `{name}` | {words} |" for name, words in EVENT_TYPES.items()]
     assert "| `type` | |\n|---|---|\n" + "\n".join(rows) in page
+
+
+@pytest.mark.parametrize("cursor", ["cD1hYmM=", "cD0yMDI2LTEzLTAx"])  # p=abc, p=2026-13-01
+def test_a_cursor_of_another_list_is_refused(own_key, receiver, cursor):
+    path = f"webhook-endpoints/{add(own_key, receiver)['id']}/deliveries/"
+    answer = own_key.get(path, cursor=cursor)
+    assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "cursor")
