@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import IO, TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ class Moment(Field):
             raise serializers.ValidationError(
                 _("Write a moment like 2026-01-31T09:00:00Z, with its offset.")
             )
-        return moment
+        return moment.astimezone(UTC)
 
     def to_representation(self, value: datetime) -> str:
         return stamp(value)

@@ -13,12 +13,13 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit import clock
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
 from payouts import idempotency, operations
 from payouts.eligibility import refusal_of_coin
-from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
+from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
 from payouts.portal.bodies import AlwaysJson, StrictJson
@@ -208,15 +209,17 @@ class Payouts(PortalView):
         asked = shapes.AskedPayout.read(request.data)
 
         def make(key: str) -> Made:
-            row = request_payout(
-                **asked | {"wallet": asked_wallet(self.own, asked["wallet"])},
-                client=self.own,
-                idempotency_key=idempotency.api(key),
-                origin=Origin.API,
-                actor=self.caller.actor,
-                installation=settings.INSTALLATION,
-            )
-            return Made(detail(self.own, row.pk), str(row), row)
+            with clock.one_moment() as moment:
+                row = request_payout(
+                    **asked | {"wallet": asked_wallet(self.own, asked["wallet"])},
+                    client=self.own,
+                    idempotency_key=idempotency.api(key),
+                    origin=Origin.API,
+                    actor=self.caller.actor,
+                    installation=settings.INSTALLATION,
+                )
+            is_new = row.requested_at == moment
+            return Made(detail_of_new(row) if is_new else detail(self.own, row.pk), str(row), row)
 
         return create_once(request, self.own, make)
 
@@ -279,3 +282,9 @@ def detail(client: Client, payout_id: UUID) -> dict[str, Any]:
     row: Any = get_object_or_404(shown(client), pk=payout_id)
     events = list(row.events.order_by("number"))
     return as_listed(row) | shapes.timeline(row, events, differs=row.differs)
+
+
+def detail_of_new(row: Payout) -> dict[str, Any]:
+    """Return the detail of a payout that was stored this moment, without reading it again."""
+    requested = PayoutEvent(to_status=row.status, at=row.requested_at)
+    return shapes.payout(row, differs=False) | shapes.timeline(row, [requested], differs=False)
