@@ -143,6 +143,12 @@ class DeskEvent(Event):
         CHANGE_CATEGORY = "change_category", _("Category changed")
         ISSUE_KEY = "issue_key", _("API key issued")
         REVOKE_KEY = "revoke_key", _("API key revoked")
+        ADD_ENDPOINT = "add_endpoint", _("Webhook endpoint added")
+        CHANGE_ENDPOINT = "change_endpoint", _("Webhook endpoint changed")
+        ROTATE_SECRET = "rotate_secret", _("Secret of a webhook endpoint renewed")
+        STOP_ENDPOINT = "stop_endpoint", _("Webhook endpoint stopped")
+        RESUME_ENDPOINT = "resume_endpoint", _("Webhook endpoint resumed")
+        REMOVE_ENDPOINT = "remove_endpoint", _("Webhook endpoint removed")
 
     objects = DeskEventQuerySet.as_manager()
 

@@ -130,10 +130,14 @@ if bool(HELEKET_MERCHANT_ID) != bool(HELEKET_API_KEY):  # a desk may begin with 
 # One call ends after the timeout. A lease covers the wait for a free thread and the call; the quiet
 # time is how long a call could still be under way somewhere after we gave it up, and no call to a
 # sandbox on this machine is under way for two minutes.
-on_this_machine = urlsplit(HELEKET_PROJECT_URL).hostname in ("localhost", "127.0.0.1", "::1")
+GATEWAY_ON_THIS_MACHINE = urlsplit(HELEKET_PROJECT_URL).hostname in (
+    "localhost",
+    "127.0.0.1",
+    "::1",
+)
 HELEKET_TIMEOUT_SECONDS = env.value("HELEKET_TIMEOUT_SECONDS")
 LEASE_SECONDS = HELEKET_TIMEOUT_SECONDS * 8 / 3
-QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120.0)
+QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if GATEWAY_ON_THIS_MACHINE else 120.0)
 RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
 HELEKET_CALLS_PER_SECOND = env.value("HELEKET_CALLS_PER_SECOND") or None

@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -117,8 +117,12 @@ def _read_body(raw: Any) -> bytes:
     return body
 
 
+class NotConnected(OSError):
+    """No connection came about, so nothing was sent; its text says why."""
+
+
 def _failure(exc: Exception) -> Unavailable | OutcomeUnknown:
-    if isinstance(exc, requests.ConnectTimeout) or _never_connected(exc):
+    if isinstance(exc, requests.ConnectTimeout | NotConnected) or _never_connected(exc):
         return _unreachable(exc)
     # Also if a kept-alive connection was closed while we wrote: they may have read it before.
     late = isinstance(exc, requests.Timeout | TimeoutError | urllib3.exceptions.TimeoutError)
@@ -136,9 +140,16 @@ def _never_connected(exc: Exception) -> bool:
 
 
 def _unreachable(exc: Exception) -> Unavailable:
-    cause = exc.__cause__ or exc
-    reason = getattr(cause, "strerror", None) or cause
+    reason = _reason(exc.__cause__ or exc)
     return Unavailable(f"Heleket cannot be reached, so nothing was sent: {reason}.")
+
+
+def _reason(exc: BaseException) -> object:
+    return getattr(exc, "strerror", None) or exc
+
+
+def anywhere(addresses: Sequence[str]) -> Sequence[str]:
+    return addresses
 
 
 class GatewayAdapter(BaseAdapter):
@@ -147,10 +158,19 @@ class GatewayAdapter(BaseAdapter):
     The second number of `timeout` counts from the start of the call to its last byte. A connection
     serves a next call only after a whole answer that ended cleanly, and only if nothing has come on
     it since: whatever else is read from it could be taken for the answer to another call.
+
+    Of the addresses that the host's name has at the moment, only those are dialled that `allowed`
+    leaves. Raises NotConnected, and what http.client raises of an answer that cannot be read.
     """
 
-    def __init__(self, origin: str, ca_file: str | None = None) -> None:
+    def __init__(
+        self,
+        origin: str,
+        ca_file: str | None = None,
+        allowed: Callable[[Sequence[str]], Sequence[str]] = anywhere,
+    ) -> None:
         super().__init__()
+        self._allowed = allowed
         parts = urlsplit(origin)
         self._host, self._port = str(parts.hostname), parts.port or DEFAULT_PORTS[parts.scheme]
         self._tls = _verifying(ca_file) if parts.scheme == "https" else None
@@ -199,16 +219,18 @@ class GatewayAdapter(BaseAdapter):
             idle.append(connection)
 
     def _connect(self, seconds: float) -> "_Connection":
-        """Connect to the first address that answers. Raises Unavailable if none does in time."""
+        """Connect to the first address that answers. Raises NotConnected if none does in time."""
         try:
             return _Connection(self._host, self._port, self._reach(time.monotonic() + seconds))
         except (OSError, ValueError) as exc:
-            failure = _unreachable(exc)
+            failure = NotConnected(str(_reason(exc)))
         raise failure
 
     def _reach(self, latest: float) -> socket.socket:
         """Try each address in its share of the time: packets to the first ones may just vanish."""
         found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
+        allowed = self._allowed([str(address[0]) for *_, address in found])
+        found = [each for each in found if each[4][0] in allowed]
         found.sort(key=lambda each: each[4] != self._last_reached)
         failure: OSError | None = None
         for tried, (family, kind, protocol, _, address) in enumerate(found):

@@ -9,7 +9,8 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from audit.jobs import register
         from payouts import backlogs
-        from payouts.portal.feed import BACKLOG, FeedJob  # models are there from here on
+        from payouts.portal.deliveries import Deliver  # models are there from here on
+        from payouts.portal.feed import BACKLOG, FeedJob
 
-        register(FeedJob)
+        register(FeedJob, Deliver)
         backlogs.register(BACKLOG)

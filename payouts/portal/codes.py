@@ -84,6 +84,44 @@ class PortalCode(Code):
     )
     ADDRESS_NEEDS_MEMO = "address_needs_memo", _("This address needs a memo; ask its owner for it.")
 
+    # Webhooks
+    URL_UNFIT = (
+        "url_unfit",
+        _(
+            "Write an address like https://portal.example/webhooks, of at most %(most)d "
+            "characters, without a name and password in it."
+        ),
+    )
+    URL_INSECURE = (
+        "url_insecure",
+        _("Webhooks go by https alone, so that nobody between reads them."),
+    )
+    URL_UNKNOWN = "url_unknown", _("The name “%(host)s” leads to no address.")
+    URL_INSIDE = (
+        "url_inside",
+        _("Its name leads into a private network, where no webhook is sent."),
+    )
+    EVENT_TYPE_UNKNOWN = "event_type_unknown", _("There is no event type “%(event_type)s”.")
+    TOO_MANY_ENDPOINTS = (
+        "too_many_endpoints",
+        _("There are %(most)d webhook endpoints already: remove one first."),
+    )
+    RECEIVER_GONE = (
+        "receiver_gone",
+        _("Its receiver answered 410: it wants no webhooks any more."),
+    )
+    RECEIVER_UNREACHED = "receiver_unreached", _("Nothing got through to it for three days.")
+    STOPPED_BY_OWNER = "stopped_by_owner", _("It was stopped by whoever looks after it.")
+    ENDPOINT_STOPPED = (
+        "endpoint_stopped",
+        _("The webhook endpoint is stopped: let it be active first."),
+    )
+
+    SECRET_JUST_RENEWED = (
+        "secret_just_renewed",
+        _("The secret was renewed less than a day ago: read it, and let the old one end first."),
+    )
+
     # Keys, in the Admin
     NO_SCOPE = "no_scope", _("Choose at least one scope.")
     SCOPE_UNKNOWN = "scope_unknown", _("There is no scope “%(scope)s”.")

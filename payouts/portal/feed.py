@@ -21,12 +21,15 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
+from payouts import wakeups
 from payouts.backlogs import Backlog
 from payouts.client_sentences import STATUSES, code_for_client, txid_for_client
 from payouts.models import Attempt, Payout, PayoutEvent
 from payouts.portal.bodies import stamp
 from payouts.portal.codes import PortalCode
+from payouts.portal.event_types import type_of
 from payouts.portal.models import Feed, FeedEvent, UnfedEvent
+from payouts.portal.planning import plan
 from payouts.portal.statuses import with_differs
 from wallets.amounts import format_amount
 from wallets.models import Client
@@ -88,15 +91,20 @@ def feed() -> Feed:
 def renew_epoch() -> None:
     """Begin anew after a restore: whoever goes on from a cursor of before is told to read all."""
     with transaction.atomic():
-        feed()
-        Feed.objects.select_for_update().filter(pk=1).update(epoch=uuid4())
+        locked_feed()
+        Feed.objects.filter(pk=1).update(epoch=uuid4())
+
+
+def locked_feed() -> Feed:
+    """Return the feed, which grows no more until this transaction ends."""
+    feed()
+    return Feed.objects.select_for_update().get(pk=1)
 
 
 def take_up(limit: int = CHUNK) -> int:
     """Number what changed by the next `limit` events; return how many events those were."""
     with transaction.atomic():
-        feed()
-        ours = Feed.objects.select_for_update().get(pk=1)
+        ours = locked_feed()
         # In a statement after the one that locks: what the last holder took is gone from it.
         unfed = list(UnfedEvent.objects.order_by("event_id")[:limit])
         payouts = list(dict.fromkeys(each.payout_id for each in unfed))
@@ -104,6 +112,8 @@ def take_up(limit: int = CHUNK) -> int:
         for number, made in enumerate(news, ours.last_number + 1):
             made.number = number
         FeedEvent.objects.bulk_create(news)
+        if news and plan(news):
+            wakeups.wake("deliver")
         Feed.objects.filter(pk=1).update(last_number=ours.last_number + len(news))
         UnfedEvent.objects.filter(pk__in=[each.pk for each in unfed]).delete()
     return len(unfed)
@@ -179,12 +189,23 @@ def page(after: str | None, size: int, client: Client | None) -> dict[str, Any]:
 
 def shape(event: FeedEvent, ours: Feed) -> dict[str, Any]:
     return {
-        "id": f"evt_{ours.epoch.hex[:12]}_{event.number}",
-        "type": f"payout.{event.status}",
+        "id": id_of(event.number, ours),
+        "type": type_of(event.status),
         "client": event.client.external_id,
         "at": stamp(event.at),
         "data": json.loads(event.data),
     }
+
+
+def id_of(number: int, ours: Feed) -> str:
+    return f"evt_{ours.epoch.hex[:12]}_{number}"
+
+
+def number_of(event_id: str, ours: Feed) -> int | None:
+    """Return the number of an event, unless it is of another epoch or none."""
+    number = event_id.rpartition("_")[2]
+    is_id = number.isascii() and number.isdigit() and len(number) < 19
+    return int(number) if is_id and id_of(int(number), ours) == event_id else None
 
 
 def write_cursor(number: int, ours: Feed) -> str:

@@ -18,6 +18,7 @@ from payouts import idempotency
 from payouts.client_sentences import ClientStatus
 from payouts.models import Payout
 from payouts.portal.codes import PortalCode
+from payouts.portal.models import Delivery
 from payouts.portal.problems import Invalid
 from payouts.portal.statuses import of_status
 from payouts.portal.wallet_steps import STATUSES_OF_STEP
@@ -87,6 +88,15 @@ class PayoutFilters(Strict):
 
     def with_key(self, rows: QuerySet[Payout], _name: str, key: str) -> QuerySet[Payout]:
         return rows.filter(idempotency_key=idempotency.api(key))
+
+
+class DeliveryFilters(Strict):
+    state = django_filters.ChoiceFilter(choices=Delivery.State.choices)
+    payout = django_filters.UUIDFilter(field_name="payout_id")
+
+    class Meta:
+        model = Delivery
+        fields: list[str] = []
 
 
 class Pages(CursorPagination):

@@ -42,10 +42,11 @@ def key_of(request: Request) -> str:
     return text
 
 
-def create_once(request: Request, client: Client, make: Callable[[str], Made]) -> Response:
+def create_once(request: Request, client: Client | None, make: Callable[[str], Made]) -> Response:
     """Create by `make`, which gets the key, or answer as before. All of it is one transaction.
 
-    Raises Refused for a key that was used for something else, or that is being answered.
+    Without a client it is the portal's own. Raises Refused for a key that was used for something
+    else, or that is being answered.
     """
     key = key_of(request)
     asked = fingerprint(request)
@@ -75,11 +76,11 @@ def fingerprint(request: Request) -> str:
     return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()
 
 
-def take_turn(client: Client, key: str) -> None:
+def take_turn(client: Client | None, key: str) -> None:
     """Let no other request with this key run until this one has ended. Raises Refused."""
     if connection.vendor != "postgresql":
         return  # one transaction writes at a time
-    digest = hashlib.sha256(f"{client.pk} {key}".encode()).digest()
+    digest = hashlib.sha256(f"{client.pk if client else '-'} {key}".encode()).digest()
     number = int.from_bytes(digest[:4], signed=True)
     with connection.cursor() as cursor:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [LOCKS, number])

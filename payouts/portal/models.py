@@ -27,6 +27,7 @@ class Scope(models.TextChoices):
     PAYOUTS_REQUEST = "payouts:request", _("ask for payouts")
     PAYOUTS_CANCEL = "payouts:cancel", _("cancel payouts that were not sent")
     EVENTS_READ = "events:read", _("follow what changes")
+    WEBHOOKS_WRITE = "webhooks:write", _("have webhooks sent")
 
 
 OF_PORTAL = {Scope.CLIENTS_WRITE}  # never of a client's own key
@@ -36,6 +37,7 @@ RIGHTS = {  # of the core, that each scope gives
     Scope.WALLETS_WRITE: {"wallets.add_wallet", "wallets.change_wallet"},
     Scope.PAYOUTS_REQUEST: {"payouts.add_payout"},
     Scope.PAYOUTS_CANCEL: {"payouts.cancel_own_payout"},
+    Scope.WEBHOOKS_WRITE: {"payouts_portal.set_webhookendpoint"},
 }
 
 
@@ -106,12 +108,12 @@ class ApiAnswer(models.Model):
     """What a request with an `Idempotency-Key` was answered, so that its repeat is answered alike.
 
     It is written in the transaction of what the request made. The key stays for ever; the answer is
-    kept for `KEPT_DAYS`.
+    kept for `KEPT_DAYS`. Without a client it is of the portal itself.
     """
 
     KEPT_DAYS = 30
 
-    client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="+")
+    client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="+")
     key = models.CharField(max_length=150)
     fingerprint = models.CharField(max_length=64)  # of method, path and body
     status = models.PositiveSmallIntegerField()
@@ -123,7 +125,10 @@ class ApiAnswer(models.Model):
     class Meta:
         default_permissions = ()
         constraints = [
-            models.UniqueConstraint("client", "key", name="one_answer_per_client_and_key")
+            models.UniqueConstraint("client", "key", name="one_answer_per_client_and_key"),
+            models.UniqueConstraint(
+                "key", condition=Q(client=None), name="one_answer_per_key_of_portal"
+            ),
         ]
 
     def __str__(self) -> str:
@@ -179,3 +184,106 @@ class FeedEvent(models.Model):
 
     def __str__(self) -> str:
         return f"{self.number}: {self.payout} {self.status}"
+
+
+# Webhooks
+
+
+class WebhookEndpoint(models.Model):
+    """Where the desk reports what the feed says: to the portal of all its clients, or to one client
+    of its own.
+
+    Its secret is stored nowhere: it follows from the id, `secret_version` and AUDIT_KEY. The one
+    before is signed with too until `old_secret_until`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    client = models.ForeignKey(
+        Client,
+        on_delete=models.PROTECT,
+        null=True,
+        related_name="webhook_endpoints",
+        verbose_name=_("client"),
+    )
+    name = models.CharField(_("name"), max_length=64, blank=True, validators=[one_line])
+    url = models.CharField(_("address"), max_length=500)
+    event_types = models.JSONField(_("event types"), default=list)  # none: all
+    secret_version = models.PositiveIntegerField(default=1)
+    old_secret_until = models.DateTimeField(null=True)
+    created_at = models.DateTimeField(_("added"))
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    failing_since = models.DateTimeField(null=True)
+    rests_until = models.DateTimeField(null=True)  # then one webhook tries whether it is back
+    stopped_at = models.DateTimeField(null=True)
+    stop_code = CodeField()
+    stopped_after = models.PositiveBigIntegerField(null=True)  # the feed's last number then
+    removed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        verbose_name = _("webhook endpoint")
+        verbose_name_plural = _("webhook endpoints")
+        ordering = ["-created_at", "-pk"]
+        default_permissions = ("view",)
+        permissions = [("set_webhookendpoint", "Can add, change and stop webhook endpoints")]
+        constraints = [
+            models.CheckConstraint(
+                name="stopped_has_a_place_in_the_feed",
+                condition=Q(stopped_at=None, stopped_after=None)
+                | Q(stopped_at__isnull=False, stopped_after__isnull=False),
+            )
+        ]
+        indexes = [
+            models.Index(
+                fields=["client"], condition=Q(stopped_at=None, removed_at=None), name="hears"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return self.name or self.url
+
+
+class Delivery(models.Model):
+    """An event of the feed that an endpoint is to be told of, until it has answered that it was."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        GIVEN_UP = "given_up", _("given up")
+
+    endpoint = models.ForeignKey(
+        WebhookEndpoint, on_delete=models.PROTECT, db_index=False, related_name="deliveries"
+    )
+    event = models.ForeignKey(FeedEvent, on_delete=models.PROTECT, db_index=False, related_name="+")
+    payout = models.ForeignKey(Payout, on_delete=models.PROTECT, db_index=False, related_name="+")
+    state = models.CharField(
+        _("state"), max_length=10, choices=State, default=State.WAITING, editable=False
+    )
+    due_at = models.DateTimeField(_("due"))
+    lease_until = models.DateTimeField(null=True)  # somebody is delivering it
+    tries = models.PositiveIntegerField(_("tries"), default=0)
+    first_tried_at = models.DateTimeField(null=True)
+    last_tried_at = models.DateTimeField(_("last tried"), null=True)
+    answer = models.PositiveSmallIntegerField(
+        _("answer"), null=True
+    )  # the status, if there was one
+    trouble = models.CharField(max_length=200, blank=True)
+
+    class Meta:
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks sent")
+        ordering = ["-event", "-pk"]
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint("endpoint", "event", name="one_delivery_per_endpoint_and_event")
+        ]
+        indexes = [
+            models.Index(fields=["due_at"], condition=Q(state="waiting"), name="deliveries_due"),
+            models.Index(
+                fields=["endpoint", "payout", "event"],
+                condition=Q(state="waiting"),
+                name="deliveries_in_line",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} → {self.endpoint}"

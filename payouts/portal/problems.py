@@ -77,8 +77,19 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.TOO_LATE: HTTPStatus.CONFLICT,
     PortalCode.BEING_REVIEWED: HTTPStatus.CONFLICT,
     PortalCode.CLOSED_BY_DESK: HTTPStatus.CONFLICT,
+    PortalCode.TOO_MANY_ENDPOINTS: HTTPStatus.CONFLICT,
+    PortalCode.ENDPOINT_STOPPED: HTTPStatus.CONFLICT,
+    PortalCode.SECRET_JUST_RENEWED: HTTPStatus.CONFLICT,
     PortalCode.NOT_POSSIBLE: HTTPStatus.CONFLICT,
     WalletCode.JUST_ADDED: HTTPStatus.CONFLICT,
+}
+# The member of a request that a refusal is about, where its code says it.
+MEMBER_OF: dict[Code, str] = {
+    PortalCode.URL_UNFIT: "url",
+    PortalCode.URL_INSECURE: "url",
+    PortalCode.URL_UNKNOWN: "url",
+    PortalCode.URL_INSIDE: "url",
+    PortalCode.EVENT_TYPE_UNKNOWN: "event_types",
 }
 
 
@@ -125,7 +136,8 @@ def respond(exc: Exception, context: dict[str, Any]) -> Response | None:
         return responded(Refusal(PortalCode.INVALID_REQUEST), errors=list(map(error, exc.errors)))
     if (refusal := refusal_in(exc)) is None:
         return None
-    response = responded(refusal, **({"field": exc.field} if isinstance(exc, AboutMember) else {}))
+    field = exc.field if isinstance(exc, AboutMember) else MEMBER_OF.get(refusal.code)
+    response = responded(refusal, **({"field": field} if field else {}))
     if refusal.code == PortalCode.THROTTLED:
         response["Retry-After"] = str(refusal.facts["seconds"])
     if isinstance(exc, exceptions.MethodNotAllowed):

@@ -5,6 +5,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 from rest_framework import serializers
 
+from audit.codes import Reason
 from payouts.client_sentences import (
     STATUSES,
     ClientCode,
@@ -15,6 +16,9 @@ from payouts.client_sentences import (
 )
 from payouts.models import Payout, PayoutEvent, PayoutStatus
 from payouts.portal.bodies import Amount, Asked, Moment, Text, stamp
+from payouts.portal.event_types import EVENT_TYPES, type_of
+from payouts.portal.feed import id_of
+from payouts.portal.models import Delivery, Feed, WebhookEndpoint
 from payouts.portal.wallet_steps import STEPS
 from wallets.amounts import format_amount
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
@@ -56,6 +60,23 @@ class AskedPayout(Asked):
 
 class AskedCancel(Asked):
     reason = Text(max_length=500, required=False)
+
+
+class AskedEndpoint(Asked):
+    url = Text(max_length=500)
+    name = Text(max_length=64, allow_blank=True, required=False)
+    event_types = serializers.ListField(child=Text(max_length=100), required=False, max_length=50)
+
+
+class AskedChange(Asked):
+    url = Text(max_length=500, required=False)
+    name = Text(max_length=64, allow_blank=True, required=False)
+    event_types = serializers.ListField(child=Text(max_length=100), required=False, max_length=50)
+    active = serializers.BooleanField(required=False)
+
+
+class AskedNothing(Asked):
+    pass
 
 
 # What is given
@@ -178,4 +199,45 @@ def estimate(method: PayoutMethod, asked: dict[str, Any]) -> dict[str, Any]:
         "detail": _("The client receives all of it: the fee is paid by the desk."),
         "minimum": format_amount(method.min_amount),
         "maximum": format_amount(method.max_amount),
+    }
+
+
+# Webhooks
+
+
+def endpoint(row: WebhookEndpoint) -> dict[str, Any]:
+    state = state_of(row)
+    return {
+        "id": str(row.pk),
+        "url": row.url,
+        "name": row.name,
+        "event_types": row.event_types or list(EVENT_TYPES),
+        "status": state,
+        "detail": Reason(row.stop_code).sentence if state == "stopped" else "",
+        "failing_since": stamp(row.failing_since) if row.failing_since else None,
+        "created_at": stamp(row.created_at),
+    }
+
+
+def state_of(row: WebhookEndpoint) -> str:
+    if row.stopped_at is not None:
+        return "stopped"
+    return "failing" if row.failing_since else "active"
+
+
+def delivery(row: Delivery, ours: Feed) -> dict[str, Any]:
+    """`row` has its event."""
+    said = row.event
+    is_waiting = row.state == Delivery.State.WAITING
+    return {
+        "event": id_of(said.number, ours),
+        "type": type_of(said.status),
+        "payout": str(row.payout_id),
+        "at": stamp(said.at),
+        "state": row.state,
+        "tries": row.tries,
+        "answer": row.answer,
+        "trouble": row.trouble,
+        "last_tried_at": stamp(row.last_tried_at) if row.last_tried_at else None,
+        "next_try_at": stamp(row.due_at) if is_waiting else None,
     }

@@ -1,6 +1,8 @@
 from django.urls import path, re_path
 
-from payouts.portal import problems, views
+from payouts.portal import problems, views, webhook_views
+
+ENDPOINT = "v1/webhook-endpoints/<uuid:endpoint_id>"
 
 app_name = "portal"
 urlpatterns = [
@@ -17,5 +19,15 @@ urlpatterns = [
     path("v1/payouts/", views.Payouts.as_view(), name="payouts"),
     path("v1/payouts/<uuid:payout_id>/", views.OnePayout.as_view(), name="payout"),
     path("v1/payouts/<uuid:payout_id>/cancel/", views.CancelPayout.as_view(), name="cancel"),
+    path("v1/webhook-endpoints/", webhook_views.Endpoints.as_view(), name="endpoints"),
+    path(f"{ENDPOINT}/", webhook_views.OneEndpoint.as_view(), name="endpoint"),
+    path(f"{ENDPOINT}/secret/", webhook_views.Secret.as_view(), name="secret"),
+    path(f"{ENDPOINT}/rotate-secret/", webhook_views.RotateSecret.as_view(), name="rotate_secret"),
+    path(f"{ENDPOINT}/deliveries/", webhook_views.Deliveries.as_view(), name="deliveries"),
+    path(
+        f"{ENDPOINT}/deliveries/<str:event_id>/redeliver/",
+        webhook_views.Redeliver.as_view(),
+        name="redeliver",
+    ),
     re_path("", problems.not_found),
 ]

@@ -35,6 +35,7 @@ ACTS = {
     "wallets.approve_wallet": gettext_lazy("approve wallets that others added"),
     "wallets.freeze_wallet": gettext_lazy("freeze and release wallets"),
     "payouts_portal.issue_apikey": gettext_lazy("issue and revoke API keys"),
+    "payouts_portal.set_webhookendpoint": gettext_lazy("add, change and stop webhook endpoints"),
     "auth.add_user": gettext_lazy("add people"),
     "auth.change_user": gettext_lazy("change and stop people"),
     "auth.delete_user": gettext_lazy("delete people (which the desk never does)"),
@@ -60,6 +61,7 @@ SIGHTS = {
     "payouts.view_webhookdelivery": gettext_lazy("webhooks"),
     "audit.view_deskevent": gettext_lazy("desk events"),
     "payouts_portal.view_apikey": gettext_lazy("API keys"),
+    "payouts_portal.view_webhookendpoint": gettext_lazy("webhook endpoints"),
     "auth.view_user": gettext_lazy("people"),
     "auth.view_group": gettext_lazy("roles"),
 }

@@ -61,6 +61,7 @@ ROLES: dict[str, list[str]] = {
         "payouts_gateway.view_pause",
         "payouts_controls.view_switch",
         "payouts_controls.set_sending",
+        "payouts_portal.view_webhookendpoint",
         "wallets.view_client",
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
@@ -86,6 +87,8 @@ ROLES: dict[str, list[str]] = {
         "auth.view_group",
         "payouts_portal.view_apikey",
         "payouts_portal.issue_apikey",
+        "payouts_portal.view_webhookendpoint",
+        "payouts_portal.set_webhookendpoint",
     ],
     # Answers clients: sees neither balances nor warnings, policy or exports.
     "Support": [
@@ -114,6 +117,7 @@ ROLES: dict[str, list[str]] = {
         "auth.view_user",
         "auth.view_group",
         "payouts_portal.view_apikey",
+        "payouts_portal.view_webhookendpoint",
     ],
 }
 

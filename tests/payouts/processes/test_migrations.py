@@ -28,8 +28,8 @@ FIRST_RELEASE = {
     "payouts_gateway": "0003_balance",
     "payouts_controls": "0002_row",
     "payouts": "0016_taken_for",
-    "payouts_staff": "0012_keys",
-    "payouts_portal": "0003_feed_trigger",
+    "payouts_staff": "0013_webhooks",
+    "payouts_portal": "0005_webhooks",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]

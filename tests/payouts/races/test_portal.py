@@ -1,19 +1,23 @@
-"""Requests with one key at once, and readers of the feed while transactions commit late."""
+"""Requests with one key at once, readers of the feed while transactions commit late, and workers
+that send webhooks beside each other."""
 
+import json
 import random
 import time
 from functools import partial
 
 import pytest
 from django.db import transaction
+from django.db.models import Sum
 from django.test import Client as Browser
 
+from audit import clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
 from payouts.models import Payout
-from payouts.portal import feed
-from payouts.portal.models import FeedEvent, UnfedEvent
+from payouts.portal import deliveries, feed
+from payouts.portal.models import Delivery, FeedEvent, UnfedEvent, WebhookEndpoint
 from payouts.seen import see
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import returned
@@ -96,3 +100,53 @@ def test_g41_no_reader_of_the_feed_skips_or_repeats_what_is_committed_late(racer
     assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
     assert not UnfedEvent.objects.exists()
     assert FeedEvent.objects.count() == numbers[-1]
+
+
+def test_workers_at_once_bring_each_webhook_once_and_in_order(racers, rounds, monkeypatch):
+    owner = ClientFactory()
+    endpoint = WebhookEndpoint.objects.create(
+        client=owner, url="https://portal.example/", created_at=clock.now()
+    )
+    wallet = WalletFactory(client=owner)
+    payouts = [PayoutFactory(wallet=wallet) for _ in range(3)]
+    approver = Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN)
+    while feed.take_up():
+        pass
+    Delivery.objects.all().delete()
+    arrived, uneven = [], random.Random(6)
+
+    def post(_url, body, _headers):
+        arrived.append(json.loads(body))
+        time.sleep(uneven.uniform(0, 0.002))
+        return 500 if uneven.random() < 0.2 else 200
+
+    monkeypatch.setattr(deliveries, "post", post)
+
+    def work():
+        while Delivery.objects.filter(state="waiting").exists():
+            parcels = deliveries.claim(2)
+            deliveries.record([deliveries.send(each) for each in parcels])
+            WebhookEndpoint.objects.update(rests_until=None)
+            Delivery.objects.filter(lease_until=None).update(due_at=clock.now())
+
+    four = racers(4)
+    for _round in rounds[: len(rounds) // 10]:
+        for act, reason in [(operations.HOLD, {"reason": "Look"}), (operations.RELEASE, {})] * 2:
+            for payout in payouts:
+                seen = see([Payout.objects.get(pk=payout.pk)])
+                assert perform(act, seen, actor=approver, **reason)[0].done
+            feed.take_up()
+        returned(four.run(*[work] * 4))
+    for payout in payouts:
+        expected = [feed.id_of(each.number, feed.feed()) for each in heard_of(payout, endpoint)]
+        came = [each["id"] for each in arrived if each["data"]["payout"] == str(payout.pk)]
+        assert list(dict.fromkeys(came)) == expected  # a refused one came again, before the next
+        assert came == sorted(came, key=expected.index)
+    tries = Delivery.objects.aggregate(all=Sum("tries"))["all"]
+    assert len(arrived) == tries
+
+
+def heard_of(payout, endpoint):
+    return FeedEvent.objects.filter(
+        pk__in=endpoint.deliveries.filter(payout=payout).values("event")
+    ).order_by("number")

@@ -1,0 +1,110 @@
+"""Where webhooks go: to addresses that anybody could reach, whatever their name says later.
+
+A client chooses the address, and the desk stands inside the company's network: so nothing of that
+network is reached, nor the machine itself but for a desk that tries things out with the sandbox.
+"""
+
+import socket
+from collections.abc import Sequence
+from http.client import HTTPException
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
+from urllib.parse import SplitResult, urlsplit
+
+import requests
+from django.conf import settings
+
+from audit.refusals import Refused
+from heleket.errors import HeleketError
+from heleket.transport import GatewayAdapter, NotConnected
+from payouts.portal.codes import PortalCode
+
+CONNECT_SECONDS, ALL_SECONDS = 5.0, 15.0
+LONGEST_URL = 500
+# All that is given out of IPv6; the rest has ways into IPv4, which lead anywhere.
+GIVEN_OUT = IPv6Network("2000::/3")
+TUNNELS = [IPv6Network("2002::/16"), IPv6Network("2001::/32")]
+
+
+class Unreached(Exception):
+    """No answer that can be read; the text says why."""
+
+
+def checked_url(text: str) -> str:
+    """Return an address to which webhooks may be sent. Raises Refused."""
+    parts = read(text)
+    if parts.scheme == "http" and not settings.GATEWAY_ON_THIS_MACHINE:
+        raise Refused(PortalCode.URL_INSECURE)
+    try:
+        found = socket.getaddrinfo(parts.hostname, parts.port or 443, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as exc:
+        raise Refused(PortalCode.URL_UNKNOWN, host=parts.hostname) from exc
+    addresses = [str(address[0]) for *_, address in found]
+    if not all(map(may_be_reached, addresses)):
+        raise Refused(PortalCode.URL_INSIDE)
+    if parts.scheme == "http" and not all(map(is_loopback, addresses)):
+        raise Refused(PortalCode.URL_INSECURE)
+    return text
+
+
+def read(text: str) -> SplitResult:
+    try:
+        parts = urlsplit(text)
+        is_usable = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_usable = False
+    if (
+        not is_usable
+        or len(text) > LONGEST_URL
+        or parts.scheme not in ("https", "http")
+        or parts.username is not None
+        or parts.fragment
+        or not all("!" <= each <= "~" for each in text)
+    ):
+        raise Refused(PortalCode.URL_UNFIT, most=LONGEST_URL)
+    return parts
+
+
+def allowed(addresses: Sequence[str]) -> list[str]:
+    """Return those that may be reached. Raises NotConnected without any."""
+    if found := [each for each in addresses if may_be_reached(each)]:
+        return found
+    raise NotConnected("its name leads to an address inside a network")
+
+
+def may_be_reached(address: str) -> bool:
+    is_own_machine = settings.GATEWAY_ON_THIS_MACHINE and is_loopback(address)
+    return is_own_machine or is_public(ip_address(address))
+
+
+def is_public(address: IPv4Address | IPv6Address) -> bool:
+    if isinstance(address, IPv6Address):
+        if address.ipv4_mapped:
+            return is_public(address.ipv4_mapped)
+        if address not in GIVEN_OUT or any(address in tunnel for tunnel in TUNNELS):
+            return False
+    return address.is_global and not address.is_multicast
+
+
+def is_loopback(address: str) -> bool:
+    return ip_address(address).is_loopback
+
+
+def post(url: str, body: str, headers: dict[str, str]) -> int:
+    """Post once and return the status of the answer, which is not read further. A redirect is an
+    answer like others.
+
+    Raises Unreached.
+    """
+    request = requests.Request("POST", url, data=body.encode(), headers=headers).prepare()
+    parts = urlsplit(url)
+    adapter = GatewayAdapter(f"{parts.scheme}://{parts.netloc}", allowed=allowed)
+    try:
+        answer = adapter.send(request, timeout=(CONNECT_SECONDS, ALL_SECONDS))
+        answer.raw.close()
+    except TimeoutError as exc:
+        raise Unreached("it took too long") from exc
+    except (OSError, HTTPException, HeleketError, ValueError) as exc:
+        raise Unreached(str(exc) or type(exc).__name__) from exc
+    finally:
+        adapter.close()
+    return answer.status_code
