@@ -6,17 +6,13 @@ the first page or with the search for a number there.
 ROWS=20000 in the environment is for a quick look.
 """
 
-import os
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
-from statistics import quantiles
 from urllib.parse import urlencode
 
 from django.contrib.auth.models import User
-from django.db import connection
 from django.test import Client, override_settings
 from django.urls import include, path
 from django.utils import timezone
@@ -24,11 +20,11 @@ from unfold.admin import ModelAdmin
 from unfold.sites import UnfoldAdminSite
 
 from benchmarks import copies
-from benchmarks.figures import Figure, in_turn, ratios
+from benchmarks.copies import at_database
+from benchmarks.figures import Figure, in_turn, p95_of, ratios
 from config.demo import people
 from payouts.models import Approval, Payout
 
-SMALL, LARGE = 1000, int(os.environ.get("ROWS", "1000000"))
 PER_PAGE = 50
 REQUESTS, STOCK_REQUESTS = 25, 3
 EXACT = {"one number", "one reference"}
@@ -64,11 +60,9 @@ urlpatterns = [path("stock/", stock.urls), path("", include("config.urls"))]
 
 
 def run(rounds: int) -> list[Figure]:
-    small = connection.settings_dict["NAME"]
-    copies.fill(SMALL)
-    with large_database() as large:
+    with copies.databases() as (small, large):
         at_database(small)
-        own = pages(SMALL)
+        own = pages(copies.SMALL)
         at_database(large)
         asked = pages(Payout.objects.count())
         against = {
@@ -92,7 +86,6 @@ def run(rounds: int) -> list[Figure]:
             )
         with override_settings(ROOT_URLCONF=__name__):
             measured = in_turn(contenders, rounds)
-        at_database(small)
     figures = []
     for name in asked:
         found = ratios(measured, name, against[name])
@@ -201,33 +194,4 @@ def p95(database: str, url: str, requests: int, rows: int | None = None) -> floa
     found = shown(page.content)
     if page.status_code != 200 or rows not in (None, found):
         raise RuntimeError(f"{url} answers {page.status_code} with {found} rows, not {rows}")
-    return quantiles(times[1:], n=20, method="inclusive")[-1]
-
-
-# Databases
-
-
-@contextmanager
-def large_database() -> Iterator[str]:
-    """Yield the name of a database with LARGE payouts."""
-    small = connection.settings_dict["NAME"]
-    name = f"{small}_large"
-    execute(f"DROP DATABASE IF EXISTS {name}", f"CREATE DATABASE {name}")
-    try:
-        at_database(name)
-        copies.fill(LARGE)
-        yield name
-    finally:
-        at_database(small)
-        execute(f"DROP DATABASE {name} WITH (FORCE)")
-
-
-def execute(*statements: str) -> None:
-    with connection.cursor() as cursor:
-        for statement in statements:
-            cursor.execute(statement)
-
-
-def at_database(name: str) -> None:
-    connection.close()
-    connection.settings_dict["NAME"] = name
+    return p95_of(times[1:])

@@ -3,8 +3,13 @@
 A copy has all rows of its original but webhooks, with numbers, references and times of its own, and
 goes to a wallet of a large crowd. Its chain and its bytes are the original's, so no chain closes
 and nothing of it could be sent.
+
+ROWS=20000 in the environment is for a quick look.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from random import Random
 
@@ -14,6 +19,7 @@ from django.db import connection, transaction
 from django.db.models import AutoField, DateTimeField
 
 from audit import clock
+from benchmarks import stage
 from config.demo import history
 from payouts.models import (
     USUAL_WAIT,
@@ -25,7 +31,9 @@ from payouts.models import (
     PayoutMaker,
     PayoutNumber,
 )
+from payouts.portal.models import UnfedEvent
 
+SMALL, LARGE = 1000, int(os.environ.get("ROWS", "1000000"))
 YEARS = timedelta(days=3 * 365)
 FEWEST_CLIENTS, MOST_CLIENTS = 400, 4000
 
@@ -108,6 +116,7 @@ def multiply(rows: int, start: datetime) -> None:
         for model, own in OWN.items():
             copy(cursor, model, own)
         store_numbers(cursor)
+        cursor.execute(f"TRUNCATE {UnfedEvent._meta.db_table}")  # the feed has had years for them
 
 
 def plan(cursor, rows: int, start: datetime) -> None:
@@ -145,3 +154,31 @@ def store_numbers(cursor) -> None:
     cursor.execute(f"INSERT INTO {numbers} (id) SELECT number FROM copy")
     for statement in connection.ops.sequence_reset_sql(no_style(), [PayoutNumber]):
         cursor.execute(statement)
+
+
+# Databases
+
+
+@contextmanager
+def databases() -> Iterator[tuple[str, str]]:
+    """Yield the names of two, with SMALL payouts and with LARGE ones. The first benchmark that
+    needs the large one makes it, and it stays until the end of the run."""
+    small = connection.settings_dict["NAME"]
+    large = stage.LARGE_DATABASE
+    fill(SMALL)
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_database WHERE datname = %s", [large])
+        if is_new := cursor.fetchone() is None:
+            cursor.execute(f"CREATE DATABASE {large}")
+    try:
+        at_database(large)
+        if is_new:
+            fill(LARGE)
+        yield small, large
+    finally:
+        at_database(small)
+
+
+def at_database(name: str) -> None:
+    connection.close()
+    connection.settings_dict["NAME"] = name

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from statistics import median
+from statistics import median, quantiles
 from typing import Any
 
 from rich.table import Table
@@ -80,6 +80,11 @@ def in_turn(contenders: Mapping[str, Callable[[], float]], rounds: int) -> list[
 
 def ratios(rounds: Sequence[Round], what: str, against: str) -> list[float]:
     return [each[what] / each[against] for each in rounds]
+
+
+def p95_of(times: Sequence[float]) -> float:
+    """What 19 of 20 take at most."""
+    return quantiles(times, n=20, method="inclusive")[-1]
 
 
 def number(value: float) -> str:

@@ -23,7 +23,7 @@ from config import environment
 ROOT = Path(__file__).resolve().parent.parent
 TLS = ROOT / "tests" / "heleket" / "tls"
 CA_FILE, CERTIFICATE = TLS / "ca.pem", TLS / "loopback.pem"
-DATABASE = "desk_bench"
+DATABASE, LARGE_DATABASE = "desk_bench", "desk_bench_large"
 CLIENTS = 50
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -37,7 +37,8 @@ def database() -> Iterator[None]:
 
         given = start_postgres()
     url = f"{given.rpartition('/')[0]}/{DATABASE}"
-    on_server(given, f"DROP DATABASE IF EXISTS {DATABASE}", f"CREATE DATABASE {DATABASE}")
+    gone = [f"DROP DATABASE IF EXISTS {name} WITH (FORCE)" for name in (DATABASE, LARGE_DATABASE)]
+    on_server(given, *gone, f"CREATE DATABASE {DATABASE}")
     environment.use_made_up_values(DATABASE_URL=url, INSTALLATION="b", PLAIN_HTTP="true")
     os.environ["HELEKET_CALLBACK_URL"] = ""  # nobody listens for webhooks here
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
@@ -49,7 +50,7 @@ def database() -> Iterator[None]:
         yield
     finally:
         connection.close()
-        on_server(given, f"DROP DATABASE {DATABASE} WITH (FORCE)")
+        on_server(given, *gone)
 
 
 def empty() -> None:

@@ -49,7 +49,7 @@ def change(ids: Iterable[UUID], *, actor: Actor) -> Iterator[list[Change[Payout]
 
 def add(changes: Sequence[Change[Payout]], *, actor: Actor) -> None:
     """Store new payouts with their events. Raises IntegrityError for a known id."""
-    with transaction.atomic():
+    with transaction.atomic(savepoint=False):  # the caller's block is undone, if there is one
         events = events_of(changes, actor)
         Payout.objects.bulk_create(each.row for each in changes)
         store(events)

@@ -156,7 +156,7 @@ class Moment(Field):
             raise serializers.ValidationError(
                 _("Write a moment like 2026-01-31T09:00:00Z, with its offset.")
             )
-        return moment
+        return moment.astimezone(UTC)
 
     def to_representation(self, value: datetime) -> str:
         return stamp(value)

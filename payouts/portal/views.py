@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
+from audit import clock
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refusal, Refused
@@ -20,7 +21,7 @@ from heleket.sandbox.simulations import SIMULATIONS
 from payouts import destinations, idempotency, operations
 from payouts.eligibility import refusal_of_coin
 from payouts.gateway import sandbox
-from payouts.models import Attempt, Origin, Payout, PayoutQuerySet
+from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutQuerySet
 from payouts.portal import feed, shapes, throttle
 from payouts.portal.access import Caller, KeyAuthentication
 from payouts.portal.bodies import AlwaysJson, Asked, StrictJson
@@ -219,15 +220,17 @@ class Payouts(PortalView):
         asked = shapes.AskedPayout.read(request.data)
 
         def make(key: str) -> Made:
-            row = request_payout(
-                **asked | {"wallet": asked_wallet(self.own, asked["wallet"])},
-                client=self.own,
-                idempotency_key=idempotency.api(key),
-                origin=Origin.API,
-                actor=self.caller.actor,
-                installation=settings.INSTALLATION,
-            )
-            return Made(detail(self.own, row.pk), str(row), row)
+            with clock.one_moment() as moment:
+                row = request_payout(
+                    **asked | {"wallet": asked_wallet(self.own, asked["wallet"])},
+                    client=self.own,
+                    idempotency_key=idempotency.api(key),
+                    origin=Origin.API,
+                    actor=self.caller.actor,
+                    installation=settings.INSTALLATION,
+                )
+            is_new = row.requested_at == moment
+            return Made(detail_of_new(row) if is_new else detail(self.own, row.pk), str(row), row)
 
         def show(payout_id: str) -> shapes.PayoutInFullShape:
             return detail(self.own, UUID(payout_id))
@@ -326,3 +329,10 @@ def detail(client: Client, payout_id: UUID) -> shapes.PayoutInFullShape:
     row: Any = get_object_or_404(shown(client), pk=payout_id)
     events = list(row.events.order_by("number"))
     return {**as_listed(row), **shapes.timeline(row, events, differs=row.differs)}
+
+
+def detail_of_new(row: Payout) -> shapes.PayoutInFullShape:
+    """Return the detail of a payout that was stored this moment, without reading it again."""
+    requested = PayoutEvent(to_status=row.status, at=row.requested_at)
+    timeline = shapes.timeline(row, [requested], differs=False)
+    return {**shapes.payout(row, differs=False), **timeline}

@@ -12,19 +12,20 @@ from audit.actor import Actor, Channel
 from payouts.models import Payout
 from payouts.portal import keys
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters
-from payouts.portal.models import ApiKey
+from payouts.portal.models import ApiKey, WebhookEndpoint
 from tests.factories import PayoutFactory, StaffFactory
 from tests.portal.conftest import Developer, issue
 from wallets.amounts import InvalidAmount, format_amount, parse_amount
 from wallets.models import Client, Wallet
 from wallets.services import close_client, reopen_client
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt")]
+# `long`: it is the API that is tried here and not the database; `make torture` tries it on both.
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt"), pytest.mark.long]
 
 # Members of rows, by both of their names, and what others have called them.
 FIELDS = {
     name
-    for model in (Payout, Wallet, Client)
+    for model in (Payout, Wallet, Client, WebhookEndpoint)
     for each in model._meta.get_fields()
     for name in (each.name, getattr(each, "attname", each.name))
 }
@@ -36,17 +37,22 @@ WANTED = {
     "payouts/": {"wallet", "currency", "amount", "purpose", "reference", "category", "pay_from"},
     "payouts/estimate/": {"network", "currency", "amount"},
     "payouts/{payout}/cancel/": {"reason"},
+    "webhook-endpoints/": {"url", "name", "event_types"},
 }
 SOUND = {
     "clients/K-1/": {"name": "Anna"},
     "wallets/": {"network": "tron", "address": "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"},
     "payouts/": {"wallet": "{wallet}", "currency": "USDT", "amount": "5", "purpose": "Prize"},
     "payouts/estimate/": {"network": "tron", "currency": "USDT", "amount": "5"},
+    "webhook-endpoints/": {"url": "https://192.5.6.30/hook"},
 }
 
 
 def rows():
-    return [list(model.objects.order_by("pk").values()) for model in (Payout, Wallet, Client)]
+    return [
+        list(model.objects.order_by("pk").values())
+        for model in (Payout, Wallet, Client, WebhookEndpoint)
+    ]
 
 
 @pytest.mark.parametrize("path", WANTED)

@@ -1,10 +1,13 @@
 """Payouts through the API: asked for once, followed, cancelled, and each client's alone."""
 
+import itertools
 from base64 import b64encode
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from django.conf import settings
 
+from audit import clock as money_clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
@@ -67,6 +70,18 @@ def test_a_payout_is_asked_for_and_followed(portal, body, wallet):
     assert answer.json()["timeline"] == [{"status": "requested", "at": "2026-03-02T09:00:00.000Z"}]
     [listed] = portal.get("payouts/").json()["results"]
     assert listed == {k: v for k, v in answer.json().items() if k not in ("timeline", "next")}
+
+
+def test_what_is_answered_at_first_is_what_is_read_later(portal, body):
+    """It is not read again for the answer."""
+    moments = itertools.count(1)
+    start = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    more = {"pay_from": "2026-03-09T10:30:00.123456+02:00", "reference": "A-1", "amount": "007.50"}
+    with money_clock.replaced(lambda: start + timedelta(seconds=next(moments))):
+        answer = portal.post("payouts/", body | more, key="1")
+    assert answer.status_code == 201, answer.content
+    assert answer.json() == portal.get(f"payouts/{answer.json()['id']}/").json()
+    assert answer.json()["pay_from"] == "2026-03-09T08:30:00.123Z"
 
 
 def test_who_issued_the_key_is_a_maker_and_does_not_approve(client, owner, wallet, body):
@@ -347,7 +362,7 @@ def test_what_breaks_is_answered_in_json_and_leaves_no_key(portal, body, monkeyp
 
     portal.client.raise_request_exception = False
     with monkeypatch.context() as patch:
-        patch.setattr("payouts.portal.views.detail", broken)
+        patch.setattr("payouts.portal.views.detail_of_new", broken)
         answer = portal.post("payouts/", body, key="1")
     assert (answer.status_code, answer.json()["code"]) == (500, "server_error")
     assert "desk_secret" not in answer.content.decode()
