@@ -263,11 +263,3 @@ def redeliver(endpoint_id: UUID, event: int, *, actor: Actor) -> Delivery:
         delivery.first_tried_at = None
         delivery.save()
     return delivery
-
-
-def forget(before: datetime, limit: int) -> int:
-    """Delete what arrived, or was given up, before a moment; return how many those were."""
-    old = Delivery.objects.exclude(state=Delivery.State.WAITING).filter(last_tried_at__lt=before)
-    found = list(old.order_by("pk").values_list("pk", flat=True)[:limit])
-    Delivery.objects.filter(pk__in=found).delete()
-    return len(found)

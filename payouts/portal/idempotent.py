@@ -6,18 +6,15 @@ After a month a repeat is shown what was made as it is by then: the key is never
 import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Any, ClassVar
+from typing import Any
 
 from django.db import IntegrityError, connection, transaction
-from django.db.models import QuerySet
 from rest_framework.request import Request
 from rest_framework.response import Response
 
 from audit import clock
-from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts.models import Payout
 from payouts.portal.codes import PortalCode
@@ -26,7 +23,6 @@ from wallets.models import Client
 
 HEADER = "Idempotency-Key"
 FORM = r'[!#-~][!-~]{0,149}|"(?:[!#-\[\]-~]|\\["\\]){1,150}"'  # plain, or a quoted string
-CHUNK = 500
 LOCKS = 0x61706931  # "api1": a space of its own among the advisory locks
 
 
@@ -113,42 +109,3 @@ def replayed(known: ApiAnswer, asked: str, show: Callable[[str], Mapping[str, An
     if known.status == ApiAnswer.SHORTENED:
         body = show(body["id"])
     return Response(body, status=known.status, headers={"Idempotent-Replayed": "true"})
-
-
-# The end of what is kept
-
-
-class ShortenAnswers(Job):
-    """Keeps of old answers the id of what they made."""
-
-    name: ClassVar[str] = "shorten_answers"
-    every: ClassVar[timedelta | None] = timedelta(hours=1)
-
-    def __init__(self, _client: Any, _account: Any, _threads: int) -> None:
-        self.threads = 1
-
-    def claim(self, _limit: int) -> Claimed[datetime]:
-        until = clock.now() - timedelta(days=ApiAnswer.KEPT_DAYS)
-        return Claimed([until] if old_answers(until).exists() else [])
-
-    def call(self, until: datetime) -> datetime:
-        return until
-
-    def record(self, moments: Sequence[datetime]) -> None:
-        for until in moments:
-            while shorten(until) == CHUNK:
-                pass
-
-
-def old_answers(until: datetime) -> QuerySet[ApiAnswer]:
-    return ApiAnswer.objects.filter(status=ApiAnswer.MADE, at__lte=until)
-
-
-def shorten(until: datetime) -> int:
-    """Shorten the answers of up to this moment, a chunk of them; return how many those were."""
-    answers = list(old_answers(until).order_by("at")[:CHUNK])
-    for each in answers:
-        each.body = json.dumps({"id": json.loads(each.body)["id"]})
-        each.status = ApiAnswer.SHORTENED
-    ApiAnswer.objects.bulk_update(answers, ["body", "status"])
-    return len(answers)

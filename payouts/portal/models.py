@@ -108,11 +108,10 @@ class ApiAnswer(models.Model):
     """What a request with an `Idempotency-Key` was answered, so that its repeat is answered alike.
 
     It is written in the transaction of what the request made. The key stays for ever. The answer is
-    kept for `KEPT_DAYS` and then shortened to the id of what was made, see `idempotent.shorten`: a
-    repeat shows that as it is by then. Without a client it is of the portal itself.
+    kept for a while and then shortened to the id of what was made, see `keeping`: a repeat shows
+    that as it is by then. Without a client it is of the portal itself.
     """
 
-    KEPT_DAYS = 30
     MADE, SHORTENED = 201, 200  # what a repeat is answered with
 
     client = models.ForeignKey(Client, on_delete=models.PROTECT, null=True, related_name="+")

@@ -6,8 +6,8 @@ import pytest
 
 from payouts.engine import schedule
 from payouts.models import Payout
-from payouts.portal import idempotent
-from payouts.portal.idempotent import ShortenAnswers
+from payouts.portal import keeping
+from payouts.portal.keeping import Forget
 from payouts.portal.models import ApiAnswer
 from wallets.models import Wallet
 
@@ -26,7 +26,7 @@ def body(wallet):
 
 def take_turn():
     """Do what the worker does when the job's turn has come; return whether there was anything."""
-    job = ShortenAnswers(None, None, 1)
+    job = Forget(None, None, 1)
     claimed = schedule.claim(job, 1).items
     schedule.record(job, [job.call(each) for each in claimed])
     return bool(claimed)
@@ -82,7 +82,7 @@ def test_e3_a_wallet_is_shown_as_it_is_as_well(portal, owner, clock):
 def test_all_that_is_old_is_shortened_in_one_turn_and_nothing_else(
     portal, body, clock, monkeypatch
 ):
-    monkeypatch.setattr(idempotent, "CHUNK", 2)
+    monkeypatch.setattr(keeping, "CHUNK", 2)
     for key in "12345":
         portal.post("payouts/", body, key=key)
     clock.forward(days=30)

@@ -14,6 +14,7 @@ from tests.factories import ClientFactory, WalletFactory
 from tests.portal.conftest import Developer, issue
 from tests.portal.receiving import Receiver, turn, turns
 from tests.portal.test_feed import act, ask
+from tests.portal.test_kept_answers import take_turn
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt")]
 
@@ -332,8 +333,10 @@ def test_what_arrived_long_ago_is_forgotten(own_key, wallet, receiver, clock):
     receiver.answers = lambda _body: 500
     ask(own_key, wallet, "2", "6")
     turns()
-    clock.forward(days=31)
-    assert deliveries.forget(clock(), limit=10) == 1
+    clock.forward(days=29)
+    assert not take_turn()
+    clock.forward(days=1)
+    assert take_turn()
     assert [each["state"] for each in log_of(own_key, endpoint)] == ["waiting"]
 
 
