@@ -144,6 +144,11 @@ NAVIGATION: list[dict[str, Any]] = [
                 "admin:auth_group_changelist",
                 "auth.view_group",
             ),
+        ],
+    },
+    {
+        "title": gettext_lazy("Client API"),
+        "items": [
             link(
                 gettext_lazy("API keys"),
                 "key",

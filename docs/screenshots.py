@@ -141,6 +141,7 @@ OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "roles": ("uma", list_of("auth/group/")),
     "api": ("uma", list_of("/api/docs/")),
     "keys": ("uma", list_of("payouts_portal/apikey/")),
+    "webhooks": ("uma", first_of("payouts_portal/webhookendpoint/")),
     "approvals": ("aiko", list_of("payouts/payout/approvals/")),
     "events": ("aiko", list_of("audit/deskevent/")),
 }

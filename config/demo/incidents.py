@@ -8,6 +8,7 @@ from config.demo.story import INFO, Story
 from payouts import operations, send_backs
 from payouts.models import Discrepancy, Payout
 from payouts.seen import see
+from wallets.models import Wallet
 from wallets.services import sync_services
 
 QUARTER = 90  # days
@@ -268,6 +269,13 @@ def waits_for_its_wallet(story: Story) -> None:
     story.send()
 
 
+def waits_for_a_new_wallet(story: Story) -> None:
+    """Its wallet was added a moment ago, and nobody has approved that yet."""
+    wallet = Wallet.objects.waiting().filter(client__is_active=True).order_by("pk").first()
+    assert wallet is not None  # noqa: S101  # some were added a while ago
+    story.request(wallet.preferred_currency, dollars=210, by="rosa", wallet=wallet)
+
+
 def is_sent_back(story: Story) -> None:
     payout = story.request("USDC", dollars=690, by="rosa")
     story.wait(seconds=50)
@@ -289,6 +297,7 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(hours=3): waits_for_funds,
     timedelta(hours=2): wallets_are_added,
     timedelta(minutes=95): is_requested("USDC", 1200, by="rafael"),
+    timedelta(minutes=80): waits_for_a_new_wallet,
     timedelta(minutes=70): waits_for_its_wallet,
     timedelta(minutes=41): is_requested("BTC", 2300, by="rosa"),
     timedelta(minutes=17): is_requested("USDT", 480, by="rosa"),

@@ -12,7 +12,7 @@ DOCUMENTS = FOLDER / "documents"
 STATE = FOLDER / "sandbox.json"  # written last: with it the example data is complete
 PORT_KEPT = FOLDER / "sandbox-port"
 
-WEB_PORT, SANDBOX_PORT = 8000, 8010
+WEB_PORT, SANDBOX_PORT, PORTAL_PORT = 8000, 8010, 8020
 PORTS_TRIED = 100
 
 

@@ -76,10 +76,11 @@ class Story:
         purpose: str = "",
         by: str = "",
         pay_from: datetime | None = None,
+        wallet: Wallet | None = None,
     ) -> Payout:
         """Request a payout; what is not given is left to chance."""
         coin = coin or self.chance.choice(self.usual_coins())
-        wallet = self.chance.choice(self.wallets[coin])
+        wallet = wallet or self.chance.choice(self.wallets[coin])
         words, reference, category = self.words(purpose)
         return request_payout(
             client=wallet.client,

@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError
 from rich.console import Console
 from rich.table import Table
 
-from config.demo import people, place
+from config.demo import people, place, portal
 from config.demo.api import key_for_a_day, line_to_try
 from config.demo.feed import Feed
 from config.demo.fill import fill_once, refuse_another_desk
@@ -35,9 +35,10 @@ class Command(BaseCommand):
             fill_once()
             with Processes(place.FOLDER) as processes:
                 start(processes)
-                console.print(welcome())
-                show_addresses(console)
-                follow(processes, console)
+                with portal.listening() as hears_at:
+                    console.print(welcome())
+                    show_addresses(console, hears_at)
+                    follow(processes, console)
         except Died as exc:
             raise CommandError(str(exc)) from exc
         except KeyboardInterrupt:
@@ -100,8 +101,9 @@ def welcome() -> Table:
     return table
 
 
-def show_addresses(console: Console) -> None:
-    console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}\n")
+def show_addresses(console: Console, hears_at: str) -> None:
+    console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}")
+    console.print(f"Portal   {hears_at}, which hears each webhook\n")
     api, key = urljoin(admin_page(), "/api/v1"), key_for_a_day()
     console.print("The client API, with a key for a day; docs/quick-start.md goes on from here:")
     console.print(f"KEY={key}\nAPI={api}\n", markup=False)
