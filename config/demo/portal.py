@@ -11,9 +11,9 @@ from standardwebhooks import Webhook, WebhookVerificationError
 
 from audit.actor import Actor, Channel
 from config.demo import place
-from payouts.portal import endpoints
 from payouts.portal.models import WebhookEndpoint
-from payouts.portal.receivers import checked_url
+from payouts.portal.webhooks import endpoints
+from payouts.portal.webhooks.receivers import checked_url
 
 NAME = "Portal of the demo"
 

@@ -9,7 +9,8 @@ class PortalConfig(AppConfig):
     def ready(self) -> None:
         from audit.jobs import register
         from payouts import backlogs
-        from payouts.portal import deliveries, feed, keeping  # models are there from here on
+        from payouts.portal import feed, keeping  # models are there from here on
+        from payouts.portal.webhooks import deliveries
 
         register(feed.FeedJob, deliveries.Deliver, keeping.Forget)
         backlogs.register(feed.BACKLOG, deliveries.BACKLOG)

@@ -1,13 +1,14 @@
 from django.urls import path, re_path
 
-from payouts.portal import docs, problems, views, webhook_views
+from payouts.portal import problems, views, webhook_views
+from payouts.portal.openapi import page
 
 ENDPOINT = "v1/webhook-endpoints/<uuid:endpoint_id>"
 
 app_name = "portal"
 urlpatterns = [
-    path("schema/", docs.OpenApi.as_view(), name="schema"),
-    path("docs/", docs.Docs.as_view(), name="docs"),
+    path("schema/", page.OpenApi.as_view(), name="schema"),
+    path("docs/", page.Docs.as_view(), name="docs"),
     path("v1/services/", views.Services.as_view(), name="services"),
     path("v1/clients/", views.Clients.as_view(), name="clients"),
     # An external id may have slashes, which are decoded before they come here.

@@ -29,7 +29,7 @@ from payouts.portal.codes import PortalCode
 from payouts.portal.filters import Pages, PayoutFilters, WalletFilters, refuse_odd
 from payouts.portal.idempotent import Made, create_once
 from payouts.portal.models import Scope
-from payouts.portal.openapi import Described
+from payouts.portal.openapi.document import Described
 from payouts.portal.problems import AboutMember, Invalid, not_found, respond
 from payouts.portal.statuses import with_differs
 from payouts.requests import request_payout

@@ -10,14 +10,14 @@ from django.shortcuts import get_object_or_404
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from payouts.portal import deliveries, endpoints, feed
-from payouts.portal import webhook_shapes as shapes
+from payouts.portal import feed
 from payouts.portal.bodies import Asked
 from payouts.portal.filters import DeliveryFilters, Pages
 from payouts.portal.idempotent import Made, create_once, is_answered
 from payouts.portal.models import Scope, WebhookEndpoint
-from payouts.portal.receivers import checked_url
 from payouts.portal.views import PortalView
+from payouts.portal.webhooks import deliveries, endpoints, shapes
+from payouts.portal.webhooks.receivers import checked_url
 
 
 class WebhookView(PortalView):

@@ -3,7 +3,7 @@
 import pytest
 from axe_playwright_python.base import AXE_SCRIPT
 
-from payouts.portal import openapi
+from payouts.portal.openapi.document import document
 from tests.browser.test_pages import PHONE, VIOLATIONS, WIDE
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -20,7 +20,7 @@ def test_the_api_s_page_names_every_endpoint_and_asks_for_nothing_elsewhere(visi
         developer = visitor(color_scheme=scheme, viewport=viewport, bypass_csp=looks_for_more)
         developer.go("/api/docs/")
         page = developer.page
-        for path, item in openapi.document()["paths"].items():
+        for path, item in document()["paths"].items():
             for operation in item.values():
                 shown = page.inner_text(f"article#{operation['operationId']}")
                 assert path in shown

@@ -6,7 +6,7 @@ from functools import cache
 
 import jsonschema
 
-from payouts.portal import openapi
+from payouts.portal.openapi.document import document
 
 BROKEN = {405, 500}  # a method that is not described, and a fault
 
@@ -35,15 +35,15 @@ def check(answer, method):
 @cache
 def description():
     """The description, in which nothing has a member that is not named."""
-    document = deepcopy(openapi.document())
-    for schema in document["components"]["schemas"].values():
+    made = deepcopy(document())
+    for schema in made["components"]["schemas"].values():
         schema["additionalProperties"] = False
-    return document
+    return made
 
 
 @cache
 def validator(path, method, status, kind):
-    document = description()
-    content = document["paths"][path][method]["responses"][status]["content"][kind]
-    whole = {"components": document["components"], **content["schema"]}
+    described = description()
+    content = described["paths"][path][method]["responses"][status]["content"][kind]
+    whole = {"components": described["components"], **content["schema"]}
     return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())

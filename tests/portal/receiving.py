@@ -5,7 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 from standardwebhooks import Webhook
 
-from payouts.portal import deliveries, feed
+from payouts.portal import feed
+from payouts.portal.webhooks import deliveries
 
 
 class Receiver:

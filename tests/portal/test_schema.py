@@ -9,14 +9,16 @@ from drf_spectacular.drainage import GENERATOR_STATS
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
 from payouts.client_sentences import ClientStatus
-from payouts.portal import openapi, urls
-from payouts.portal.schema import OPERATIONS
+from payouts.portal import urls
+from payouts.portal.openapi.document import Generator
+from payouts.portal.openapi.document import document as described
+from payouts.portal.openapi.operations import OPERATIONS
 from payouts.portal.views import PortalView
 
 
 @pytest.fixture(scope="module")
 def document():
-    return openapi.document()
+    return described()
 
 
 def endpoints():
@@ -50,7 +52,7 @@ def test_the_document_is_public_and_valid(client, document):  # and takes no dat
 
 
 def test_nothing_is_guessed_and_the_document_is_always_the_same(document, capsys):
-    again = openapi.Generator().get_schema(public=True)
+    again = Generator().get_schema(public=True)
     assert again == document
     assert not GENERATOR_STATS
     assert capsys.readouterr().err == ""

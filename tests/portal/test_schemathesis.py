@@ -16,9 +16,10 @@ from django.db import close_old_connections
 
 from payouts.gateway import sandbox
 from payouts.models import Payout
-from payouts.portal import feed, openapi, throttle
+from payouts.portal import feed, throttle
 from payouts.portal.models import Delivery, WebhookEndpoint
-from payouts.portal.schema import EXTERNAL_ID, OPERATIONS
+from payouts.portal.openapi.document import PREFIX, document
+from payouts.portal.openapi.operations import EXTERNAL_ID, OPERATIONS
 from tests.factories import AttemptFactory, DiscrepancyFactory, PayoutFactory, WalletFactory
 from tests.portal.conftest import issue
 
@@ -168,7 +169,7 @@ def test_schemathesis_finds_nothing(name, owner, there):
     from schemathesis.pytest._test_builder import build_operation_test
 
     method, path = name.split(" ")
-    schema = schemathesis.openapi.from_dict(deepcopy(openapi.document()))
+    schema = schemathesis.openapi.from_dict(deepcopy(document()))
     schema.app = served
     config = schema.config
     config.update(base_url="http://testserver/")
@@ -182,7 +183,7 @@ def test_schemathesis_finds_nothing(name, owner, there):
     developer = Developer(owner, there)
     build_operation_test(
         config=config,
-        operation=schema[openapi.PREFIX + path][method],
+        operation=schema[PREFIX + path][method],
         test_func=lambda case: developer.send(case),
         given_kwargs={},
         feedback=NO_FEEDBACK,

@@ -7,9 +7,10 @@ from standardwebhooks import WebhookVerificationError
 
 from audit.models import DeskEvent
 from config.environment import BASE_DIR
-from payouts.portal import deliveries, feed
+from payouts.portal import feed
 from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.models import Delivery, WebhookEndpoint
+from payouts.portal.webhooks import deliveries
 from tests.factories import ClientFactory, WalletFactory
 from tests.portal.conftest import Developer, issue
 from tests.portal.receiving import Receiver, turn, turns

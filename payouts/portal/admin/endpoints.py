@@ -19,12 +19,12 @@ from unfold.decorators import display
 from audit.codes import Reason
 from audit.refusals import Refused
 from payouts.admin.lists import DeskAdmin
-from payouts.portal import deliveries, endpoints
 from payouts.portal.admin.clients import ClientField
-from payouts.portal.endpoints import RIGHT
 from payouts.portal.event_types import EVENT_TYPES, type_of
 from payouts.portal.models import Delivery, WebhookEndpoint
-from payouts.portal.receivers import checked_url
+from payouts.portal.webhooks import deliveries, endpoints
+from payouts.portal.webhooks.endpoints import RIGHT
+from payouts.portal.webhooks.receivers import checked_url
 from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import StaffRequest, actor_of, require
 

@@ -16,8 +16,9 @@ from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
 from payouts.models import Payout
-from payouts.portal import deliveries, feed
+from payouts.portal import feed
 from payouts.portal.models import Delivery, FeedEvent, UnfedEvent, WebhookEndpoint
+from payouts.portal.webhooks import deliveries
 from payouts.seen import see
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import returned

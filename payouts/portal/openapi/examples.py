@@ -15,7 +15,7 @@ from payouts.portal.shapes import (
     WalletShape,
 )
 from payouts.portal.values import Json
-from payouts.portal.webhook_shapes import DeliveryShape, EndpointShape, SecretShape, WebhookShape
+from payouts.portal.webhooks.shapes import DeliveryShape, EndpointShape, SecretShape, WebhookShape
 from wallets.codes import WalletCode
 
 ADDRESS = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"

@@ -1,7 +1,7 @@
 """The endpoints of the client API, as its OpenAPI document describes them.
 
 A new one needs an entry in OPERATIONS; what it takes and gives is read from its `Asked` and its
-shape, what every endpoint has is added by `openapi`.
+shape, what every endpoint has is added by `document`.
 """
 
 from collections.abc import Mapping
@@ -10,7 +10,7 @@ from typing import Any
 
 from audit.codes import AuditCode, Code
 from payouts.codes import PayoutCode
-from payouts.portal import examples, feed, shapes, webhook_shapes
+from payouts.portal import feed, shapes
 from payouts.portal.bodies import Asked, Text
 from payouts.portal.codes import PortalCode
 from payouts.portal.event_types import EVENT_TYPES
@@ -22,7 +22,9 @@ from payouts.portal.filters import (
     Strict,
     WalletFilters,
 )
+from payouts.portal.openapi import examples
 from payouts.portal.values import Json
+from payouts.portal.webhooks import shapes as webhook_shapes
 from wallets.codes import WalletCode
 
 Parameters = dict[str, tuple[str, Json]]  # by name: what is said of it, and its schema

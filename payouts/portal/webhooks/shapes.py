@@ -9,8 +9,8 @@ from payouts.portal.bodies import Asked, Flag, Text, stamp
 from payouts.portal.event_types import EVENT_TYPES, type_of
 from payouts.portal.feed import id_of
 from payouts.portal.models import Delivery, Feed, WebhookEndpoint
-from payouts.portal.receivers import LONGEST_URL
 from payouts.portal.values import IdText, Instant, Says
+from payouts.portal.webhooks.receivers import LONGEST_URL
 
 URL = "Where webhooks are posted, by https."
 WANTED = "Which types of events it hears; none or left out: all of them."

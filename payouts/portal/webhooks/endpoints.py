@@ -26,7 +26,7 @@ from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.feed import locked_feed
 from payouts.portal.models import Delivery, WebhookEndpoint
 from payouts.portal.planning import catch_up
-from payouts.portal.receivers import CheckedUrl
+from payouts.portal.webhooks.receivers import CheckedUrl
 from wallets.models import Client
 
 RIGHT = "payouts_portal.set_webhookendpoint"

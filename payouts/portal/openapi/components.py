@@ -23,8 +23,8 @@ from audit.codes import Code
 from audit.refusals import Refusal
 from payouts.portal import problems
 from payouts.portal.codes import PortalCode
-from payouts.portal.examples import FACTS, WHY
-from payouts.portal.schema import Parameters
+from payouts.portal.openapi.examples import FACTS, WHY
+from payouts.portal.openapi.operations import Parameters
 from payouts.portal.values import Json, Says
 
 PLAIN = {str: "string", bool: "boolean", int: "integer"}

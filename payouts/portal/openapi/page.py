@@ -20,7 +20,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from payouts.portal.bodies import AlwaysJson
-from payouts.portal.openapi import document
+from payouts.portal.openapi.document import document
 from payouts.portal.problems import respond
 from payouts.portal.values import Json
 

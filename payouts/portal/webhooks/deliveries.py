@@ -25,11 +25,12 @@ from audit.codes import Reason
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts.backlogs import Backlog
-from payouts.portal import endpoints, feed
+from payouts.portal import feed
 from payouts.portal.codes import PortalCode
 from payouts.portal.models import Delivery, Feed, WebhookEndpoint
-from payouts.portal.receivers import ALL_SECONDS, Unreached, post
-from payouts.portal.webhook_shapes import WebhookShape
+from payouts.portal.webhooks import endpoints
+from payouts.portal.webhooks.receivers import ALL_SECONDS, Unreached, post
+from payouts.portal.webhooks.shapes import WebhookShape
 
 AT_ONCE = 2  # to one endpoint, so that a slow one leaves threads to the others
 LEASE = timedelta(seconds=4 * ALL_SECONDS)

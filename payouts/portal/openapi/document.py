@@ -1,4 +1,4 @@
-"""How the table of `schema` becomes an OpenAPI document."""
+"""How the table of `operations` becomes an OpenAPI document."""
 
 import re
 from functools import cache
@@ -12,10 +12,10 @@ from drf_spectacular.openapi import AutoSchema
 from audit.codes import Code
 from payouts.portal.access import FOR_CLIENT
 from payouts.portal.bodies import Asked, Text
-from payouts.portal.components import COUNTED, Components, or_null, parameter
 from payouts.portal.filters import MomentFilter, Strict
 from payouts.portal.idempotent import FORM, HEADER
-from payouts.portal.schema import (
+from payouts.portal.openapi.components import COUNTED, Components, or_null, parameter
+from payouts.portal.openapi.operations import (
     ABOUT,
     EVERYWHERE,
     EXTERNAL_ID,

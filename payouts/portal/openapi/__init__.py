@@ -1,0 +1,1 @@
+"""The description of the client API: its table, the document for programs, the page for people."""
