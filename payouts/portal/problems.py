@@ -92,8 +92,7 @@ STATUS: dict[Code, HTTPStatus] = {
 MEMBER_OF: dict[Code, str] = {
     PortalCode.URL_UNFIT: "url",
     PortalCode.URL_INSECURE: "url",
-    PortalCode.URL_UNKNOWN: "url",
-    PortalCode.URL_INSIDE: "url",
+    PortalCode.URL_NOWHERE: "url",
     PortalCode.EVENT_TYPE_UNKNOWN: "event_types",
 }
 

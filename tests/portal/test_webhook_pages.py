@@ -95,7 +95,7 @@ def test_it_is_removed_with_a_reason(client, endpoint):
 def test_what_cannot_be_is_said_on_the_form(client, manager):
     for asked, sentence in [
         ({"url": "ftp://portal.example/"}, "Write an address like"),
-        ({"url": "http://10.0.0.1/"}, "leads into a private network"),
+        ({"url": "http://10.0.0.1/"}, "leads to no public address"),
         ({"url": "http://127.0.0.1/", "client": "nobody"}, "There is no client with this"),
         ({"url": ""}, "This field is required."),
     ]:

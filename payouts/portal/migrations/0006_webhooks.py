@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ("failures", models.PositiveIntegerField(default=0)),
                 ("failing_since", models.DateTimeField(null=True)),
                 ("rests_until", models.DateTimeField(null=True)),
+                ("served_at", models.DateTimeField(null=True)),
                 ("stopped_at", models.DateTimeField(null=True)),
                 ("stop_code", audit.codes.CodeField()),
                 ("stopped_after", models.PositiveBigIntegerField(null=True)),
@@ -150,7 +151,7 @@ class Migration(migrations.Migration):
                 "default_permissions": (),
                 "indexes": [
                     models.Index(
-                        fields=["due_at"],
+                        fields=["endpoint", "due_at"],
                         condition=models.Q(("state", "waiting")),
                         name="deliveries_due",
                     ),
