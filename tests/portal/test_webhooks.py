@@ -602,6 +602,27 @@ def test_g69_an_answer_that_is_none_is_said_in_our_words_and_stops_nothing(two, 
     assert len(receiver.received) == 1
 
 
+def test_a_result_that_cannot_be_recorded_keeps_no_other_back(two, receiver, monkeypatch, caplog):
+    (evil, their_wallet), (good, wallet) = two
+    endpoint, other = add(evil, receiver), add(good, receiver)
+    ask(evil, their_wallet, "1")
+    ask(good, wallet, "1")
+    while feed.take_up():
+        pass
+    note = deliveries.note
+
+    def broken(report, delivery, of):
+        if str(of.pk) == endpoint["id"]:
+            raise ValueError("whatever it is")
+        note(report, delivery, of)
+
+    monkeypatch.setattr(deliveries, "note", broken)
+    Worker([deliveries.Deliver(None, None, 8)]).run(once=True)
+    assert [each["state"] for each in log_of(good, other)] == ["delivered"]
+    assert [(each["state"], each["tries"]) for each in log_of(evil, endpoint)] == [("waiting", 0)]
+    assert "deliver: a result could not be recorded" in caplog.text
+
+
 def test_e6_an_address_that_requests_would_not_take_is_refused(own_key, names, real_gateway):
     names["*.portal.example"] = names["2606:4700:4700::1111"] = ["93.184.215.14"]
     for url in ("https://[2606:4700:4700::1111]x/", "https://*.portal.example/"):

@@ -73,6 +73,7 @@ class Report:
 class Deliver(Job):
     name: ClassVar[str] = "deliver"
     claims_ahead = False
+    goes_on = True  # others have a say in what is recorded
 
     def __init__(self, _client: Any, _account: Any, _threads: int) -> None:
         self.threads = 4 * AT_ONCE
