@@ -212,6 +212,9 @@ class WebhookEndpoint(models.Model):
         related_name="webhook_endpoints",
         verbose_name=_("client"),
     )
+    added_with = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, related_name="webhook_endpoints"
+    )
     name = models.CharField(_("name"), max_length=64, blank=True, validators=[one_line])
     url = models.CharField(_("address"), max_length=500)
     event_types = models.JSONField(_("event types"), default=list)  # none: all

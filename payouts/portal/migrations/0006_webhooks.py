@@ -56,6 +56,15 @@ class Migration(migrations.Migration):
                         verbose_name="client",
                     ),
                 ),
+                (
+                    "added_with",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="webhook_endpoints",
+                        to="payouts_portal.apikey",
+                    ),
+                ),
             ],
             options={
                 "verbose_name": "webhook endpoint",

@@ -46,6 +46,7 @@ def add_endpoint(
     actor.require(RIGHT)
     endpoint = WebhookEndpoint(
         client=client,
+        added_with_id=actor.api_key_id,
         url=url,
         name=optional(name, at_most=64),
         event_types=checked_types(event_types),
