@@ -98,7 +98,7 @@ class Deliveries(WebhookView):
 
     def get(self, request: Request, endpoint_id: UUID) -> Response:
         """What was sent or waits to be, the newest event first."""
-        rows = self.found(endpoint_id).deliveries.select_related("event")
+        rows = self.found(endpoint_id).deliveries.select_related("event", "endpoint")
         rows = DeliveryFilters.applied(request.query_params, rows)
         ours = feed.feed()
 

@@ -246,7 +246,7 @@ def test_one_that_answers_410_is_stopped_at_once(own_key, wallet, receiver, cloc
     )
     assert len(receiver.headers) == 1
     [tried] = log_of(own_key, endpoint)
-    assert (tried["state"], tried["answer"]) == ("waiting", 410)
+    assert (tried["state"], tried["answer"], tried["next_try_at"]) == ("waiting", 410, None)
 
 
 def test_a_lost_process_leaves_a_webhook_to_the_next_one(own_key, wallet, receiver, clock):

@@ -94,9 +94,9 @@ class DeliveryShape(TypedDict):
 
 
 def delivery(row: Delivery, ours: Feed) -> DeliveryShape:
-    """`row` has its event."""
+    """`row` has its event and its endpoint."""
     said = row.event
-    is_waiting = row.state == Delivery.State.WAITING
+    is_waiting = row.state == Delivery.State.WAITING and row.endpoint.stopped_at is None
     return {
         "event": id_of(said.number, ours),
         "type": type_of(said.status),
