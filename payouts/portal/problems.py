@@ -20,7 +20,7 @@ from audit.codes import AuditCode, Code
 from audit.refusals import NotAllowed, Refusal, Refused
 from payouts.codes import PayoutCode
 from payouts.portal.codes import PortalCode
-from payouts.portal.values import Says
+from payouts.portal.values import Says, known
 from wallets.codes import WalletCode
 from wallets.errors import InvalidAddress
 
@@ -96,6 +96,11 @@ MEMBER_OF: dict[Code, str] = {
     PortalCode.URL_INSIDE: "url",
     PortalCode.EVENT_TYPE_UNKNOWN: "event_types",
 }
+# What stands in `errors`, of a member or filter.
+OF_ONE_MEMBER = [
+    *(PortalCode.UNKNOWN_MEMBER, PortalCode.UNKNOWN_FILTER, PortalCode.MEMBER),
+    *(PortalCode.PAGE_SIZE, PortalCode.CURSOR, PortalCode.FAULT_UNKNOWN),
+]
 
 
 class Invalid(Exception):
@@ -110,7 +115,7 @@ class FaultShape(TypedDict):
     """What is wrong with one member."""
 
     field: str
-    code: str
+    code: Annotated[str, Says(**known(map(str, OF_ONE_MEMBER)))]
     detail: str
 
 
