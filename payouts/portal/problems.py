@@ -88,8 +88,19 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.SANDBOX_SILENT: HTTPStatus.SERVICE_UNAVAILABLE,
     WalletCode.JUST_ADDED: HTTPStatus.CONFLICT,
 }
-# The member of a request that a refusal is about, where its code says it.
+# The member of a request that a refusal is about, where the code that the core gives says it.
 MEMBER_OF: dict[Code, str] = {
+    WalletCode.AMOUNT: "amount",
+    WalletCode.BELOW_MINIMUM: "amount",
+    WalletCode.ABOVE_MAXIMUM: "amount",
+    WalletCode.METHOD_UNKNOWN: "currency",
+    WalletCode.METHOD_UNAVAILABLE: "currency",
+    WalletCode.ADDRESS: "address",
+    WalletCode.DOUBTFUL_ADDRESS: "address",
+    WalletCode.MEMO_NEEDED: "memo",
+    PayoutCode.PURPOSE_MISSING: "purpose",
+    PayoutCode.CATEGORY_UNKNOWN: "category",
+    PayoutCode.DATE_TOO_FAR: "pay_from",
     PortalCode.URL_UNFIT: "url",
     PortalCode.URL_INSECURE: "url",
     PortalCode.URL_UNKNOWN: "url",
@@ -180,15 +191,11 @@ def respond(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 class AboutMember(Refused):
-    """A refusal of the core that is about one member of the request."""
+    """A refusal that is about a member of the request which its code does not say."""
 
-    field = ""
-
-    @classmethod
-    def named(cls, refusal: Refusal, field: str) -> "AboutMember":
-        made = cls.by(refusal)
-        made.field = field
-        return made
+    def __init__(self, field: str, code: Code, **facts: object) -> None:
+        self.field = field
+        super().__init__(code, **facts)
 
 
 def error(found: tuple[str, Refusal]) -> FaultShape:
