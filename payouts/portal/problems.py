@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import resolve
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -66,6 +67,7 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.CURSOR: HTTPStatus.BAD_REQUEST,
     PortalCode.FEED_RENEWED: HTTPStatus.GONE,
     PortalCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    PortalCode.SLASH_MISSING: HTTPStatus.NOT_FOUND,
     PortalCode.METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
     PortalCode.THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,
     PortalCode.FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -101,6 +103,7 @@ MEMBER_OF: dict[Code, str] = {
     PayoutCode.PURPOSE_MISSING: "purpose",
     PayoutCode.CATEGORY_UNKNOWN: "category",
     PayoutCode.DATE_TOO_FAR: "pay_from",
+    PortalCode.NAME_MISSING: "name",
     PortalCode.URL_UNFIT: "url",
     PortalCode.URL_INSECURE: "url",
     PortalCode.URL_UNKNOWN: "url",
@@ -231,7 +234,8 @@ def is_of_api(request: HttpRequest) -> bool:
 @csrf_exempt  # else a POST to it would be answered with a page about cookies
 def not_found(request: HttpRequest, *_args: Any, **_kwargs: Any) -> JsonResponse:
     """Answer any address under /api/ that is none."""
-    return as_json(Refusal(PortalCode.NOT_FOUND))
+    is_near = resolve(f"{request.path_info}/").func is not not_found
+    return as_json(Refusal(PortalCode.SLASH_MISSING if is_near else PortalCode.NOT_FOUND))
 
 
 def as_json(refusal: Refusal) -> JsonResponse:

@@ -31,7 +31,11 @@ MEMO = "The memo or tag that some networks and exchanges need beside the address
 
 
 class AskedClient(Asked):
-    name = Text(max_length=200, help_text="The name of the person or company.")
+    name = Text(
+        max_length=200,
+        required=False,
+        help_text="The name of the person or company. Only a new client needs it.",
+    )
     email = Text(
         max_length=254, allow_blank=True, required=False, help_text="Where they are written to."
     )

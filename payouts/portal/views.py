@@ -115,6 +115,8 @@ class OneClient(PortalView):
         actor = self.caller.actor
         with transaction.atomic():
             known = Client.objects.filter(external_id=external_id).first()
+            if known is None and "name" not in asked:
+                raise Refused(PortalCode.NAME_MISSING)
             row = (
                 services.change_client(known.pk, **asked, actor=actor)
                 if known

@@ -80,6 +80,21 @@ def test_a_client_is_reached_by_any_external_id(portal, name):
         assert len(portal.get("wallets/").json()["results"]) == 1
 
 
+def test_what_is_left_out_of_a_client_stays_as_it_is(portal, owner):
+    answer = portal.put("clients/K-1/", {"email": "anna@example.com"})
+    assert (answer.status_code, answer.json()["name"]) == (200, owner.name)
+    owner.refresh_from_db()
+    assert owner.email == "anna@example.com"
+    assert portal.put("clients/K-1/", {}).json() == answer.json()
+
+
+def test_a_new_client_needs_a_name(portal, owner):
+    answer = portal.put("clients/K-7/", {"email": "anna@example.com"})
+    found = answer.json()
+    assert (answer.status_code, found["code"], found["field"]) == (422, "name_missing", "name")
+    assert list(Client.objects.all()) == [owner]
+
+
 UNCLEAR = ["Müller-7", "UTF-8''%FF", "utf-8''%C3", "UTF-8''Müller", "utf-8''%00"]
 
 
