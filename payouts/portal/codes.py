@@ -35,6 +35,7 @@ class PortalCode(Code):
 
     # What is asked for
     NOT_FOUND = "not_found", _("There is nothing here by this name.")
+    SLASH_MISSING = "slash_missing", _("Addresses of the API end with a slash.")
     METHOD = "method_not_allowed", _("This cannot be done here.")
     NOT_JSON = "not_json", _("Send the body as JSON: “Content-Type: application/json”.")
     UNREADABLE = "unreadable", _("The body is not JSON that can be read: %(why)s.")
@@ -42,6 +43,7 @@ class PortalCode(Code):
     TOO_DEEP = "too_deep", _("The body is nested too deeply.")
     INVALID_REQUEST = "invalid_request", _("Some of the request is not as it has to be.")
     UNKNOWN_MEMBER = "unknown_member", _("There is no such member.")
+    NAME_MISSING = "name_missing", _("Say the name of the new client.")
     PAGE_SIZE = "page_size", _("A page has 1 to %(most)d entries.")
     CURSOR = "cursor", _("This is no cursor of a page: take “next” as it is.")
     FEED_RENEWED = (

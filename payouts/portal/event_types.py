@@ -1,8 +1,11 @@
 """The types of events, in the feed and in webhooks: what a payout has become for its client."""
 
+from typing import Annotated
+
 from django.utils.translation import gettext_lazy as _
 
 from payouts.client_sentences import ClientStatus
+from payouts.portal.values import Says, known
 
 EVENT_TYPES = {
     f"payout.{status}": words
@@ -15,6 +18,7 @@ EVENT_TYPES = {
         ClientStatus.CANCELLED: _("It has ended and will never be paid."),
     }.items()
 }
+EventType = Annotated[str, Says(**known(EVENT_TYPES))]
 
 
 def type_of(status: str) -> str:

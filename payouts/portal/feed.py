@@ -33,11 +33,11 @@ from payouts.client_sentences import (
 from payouts.models import Attempt, Payout, PayoutEvent
 from payouts.portal.bodies import stamp
 from payouts.portal.codes import PortalCode
-from payouts.portal.event_types import EVENT_TYPES, type_of
+from payouts.portal.event_types import EventType, type_of
 from payouts.portal.models import Feed, FeedEvent, UnfedEvent
 from payouts.portal.planning import plan
 from payouts.portal.statuses import with_differs
-from payouts.portal.values import AmountText, IdText, Instant, Says
+from payouts.portal.values import AmountText, IdText, Instant, Says, known
 from wallets.amounts import format_amount
 from wallets.models import Client
 
@@ -179,7 +179,7 @@ class NewsShape(TypedDict):
     payout: IdText
     number: str
     status: Annotated[str, Says(enum=ClientStatus.values)]
-    code: Annotated[str, Says(enum=ClientCode.values)]
+    code: Annotated[str, Says(**known(ClientCode.values))]
     currency: str
     amount: AmountText
     reference: str
@@ -190,7 +190,7 @@ class EventShape(TypedDict):
     """A payout stands elsewhere for its client."""
 
     id: Annotated[str, Says("Opaque, and never used twice.")]
-    type: Annotated[str, Says(enum=list(EVENT_TYPES))]
+    type: EventType
     client: Annotated[str, Says("Whose payout it is, by the external id.")]
     at: Instant
     data: NewsShape

@@ -10,6 +10,7 @@ from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 
 from django.http import Http404, HttpRequest, JsonResponse
+from django.urls import resolve
 from django.utils.translation import gettext as _
 from django.views.decorators.csrf import csrf_exempt
 from rest_framework import exceptions
@@ -20,7 +21,7 @@ from audit.codes import AuditCode, Code
 from audit.refusals import NotAllowed, Refusal, Refused
 from payouts.codes import PayoutCode
 from payouts.portal.codes import PortalCode
-from payouts.portal.values import Says
+from payouts.portal.values import Says, known
 from wallets.codes import WalletCode
 from wallets.errors import InvalidAddress
 
@@ -66,6 +67,7 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.CURSOR: HTTPStatus.BAD_REQUEST,
     PortalCode.FEED_RENEWED: HTTPStatus.GONE,
     PortalCode.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    PortalCode.SLASH_MISSING: HTTPStatus.NOT_FOUND,
     PortalCode.METHOD: HTTPStatus.METHOD_NOT_ALLOWED,
     PortalCode.THROTTLED: HTTPStatus.TOO_MANY_REQUESTS,
     PortalCode.FAILED: HTTPStatus.INTERNAL_SERVER_ERROR,
@@ -88,13 +90,30 @@ STATUS: dict[Code, HTTPStatus] = {
     PortalCode.SANDBOX_SILENT: HTTPStatus.SERVICE_UNAVAILABLE,
     WalletCode.JUST_ADDED: HTTPStatus.CONFLICT,
 }
-# The member of a request that a refusal is about, where its code says it.
+# The member of a request that a refusal is about, where the code that the core gives says it.
 MEMBER_OF: dict[Code, str] = {
+    WalletCode.AMOUNT: "amount",
+    WalletCode.BELOW_MINIMUM: "amount",
+    WalletCode.ABOVE_MAXIMUM: "amount",
+    WalletCode.METHOD_UNKNOWN: "currency",
+    WalletCode.METHOD_UNAVAILABLE: "currency",
+    WalletCode.ADDRESS: "address",
+    WalletCode.DOUBTFUL_ADDRESS: "address",
+    WalletCode.MEMO_NEEDED: "memo",
+    PayoutCode.PURPOSE_MISSING: "purpose",
+    PayoutCode.CATEGORY_UNKNOWN: "category",
+    PayoutCode.DATE_TOO_FAR: "pay_from",
+    PortalCode.NAME_MISSING: "name",
     PortalCode.URL_UNFIT: "url",
     PortalCode.URL_INSECURE: "url",
     PortalCode.URL_NOWHERE: "url",
     PortalCode.EVENT_TYPE_UNKNOWN: "event_types",
 }
+# What stands in `errors`, of a member or filter.
+OF_ONE_MEMBER = [
+    *(PortalCode.UNKNOWN_MEMBER, PortalCode.UNKNOWN_FILTER, PortalCode.MEMBER),
+    *(PortalCode.PAGE_SIZE, PortalCode.CURSOR, PortalCode.FAULT_UNKNOWN),
+]
 
 
 class Invalid(Exception):
@@ -109,7 +128,7 @@ class FaultShape(TypedDict):
     """What is wrong with one member."""
 
     field: str
-    code: str
+    code: Annotated[str, Says(**known(map(str, OF_ONE_MEMBER)))]
     detail: str
 
 
@@ -174,15 +193,11 @@ def respond(exc: Exception, context: dict[str, Any]) -> Response | None:
 
 
 class AboutMember(Refused):
-    """A refusal of the core that is about one member of the request."""
+    """A refusal that is about a member of the request which its code does not say."""
 
-    field = ""
-
-    @classmethod
-    def named(cls, refusal: Refusal, field: str) -> "AboutMember":
-        made = cls.by(refusal)
-        made.field = field
-        return made
+    def __init__(self, field: str, code: Code, **facts: object) -> None:
+        self.field = field
+        super().__init__(code, **facts)
 
 
 def error(found: tuple[str, Refusal]) -> FaultShape:
@@ -218,7 +233,8 @@ def is_of_api(request: HttpRequest) -> bool:
 @csrf_exempt  # else a POST to it would be answered with a page about cookies
 def not_found(request: HttpRequest, *_args: Any, **_kwargs: Any) -> JsonResponse:
     """Answer any address under /api/ that is none."""
-    return as_json(Refusal(PortalCode.NOT_FOUND))
+    is_near = resolve(f"{request.path_info}/").func is not not_found
+    return as_json(Refusal(PortalCode.SLASH_MISSING if is_near else PortalCode.NOT_FOUND))
 
 
 def as_json(refusal: Refusal) -> JsonResponse:

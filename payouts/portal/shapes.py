@@ -17,7 +17,7 @@ from payouts.client_sentences import (
 )
 from payouts.models import Payout, PayoutEvent, PayoutStatus
 from payouts.portal.bodies import Amount, Asked, Flag, Id, Moment, Text, stamp
-from payouts.portal.values import AmountText, IdText, Instant, Says
+from payouts.portal.values import AmountText, IdText, Instant, Says, known
 from payouts.portal.wallet_steps import STATUSES_OF_STEP, STEPS
 from wallets.amounts import format_amount
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
@@ -31,7 +31,11 @@ MEMO = "The memo or tag that some networks and exchanges need beside the address
 
 
 class AskedClient(Asked):
-    name = Text(max_length=200, help_text="The name of the person or company.")
+    name = Text(
+        max_length=200,
+        required=False,
+        help_text="The name of the person or company. Only a new client needs it.",
+    )
     email = Text(
         max_length=254, allow_blank=True, required=False, help_text="Where they are written to."
     )
@@ -169,7 +173,7 @@ class PayoutShape(TypedDict):
     id: IdText
     number: Annotated[str, Says("By which the desk's people know it, such as P-340.")]
     status: Status
-    code: Annotated[str, Says("More, in one word.", enum=ClientCode.values)]
+    code: Annotated[str, Says("More, in one word.", **known(ClientCode.values))]
     detail: Said
     wallet: IdText
     network: Network
@@ -269,10 +273,7 @@ class Step(TypedDict):
 
 class TimelineShape(TypedDict):
     timeline: Annotated[list[Step], Says("The steps so far, the oldest first.")]
-    next: Annotated[
-        str | None,
-        Says("What comes now.", enum=[*dict.fromkeys(NEXT.values()), None]),
-    ]
+    next: Annotated[str | None, Says("What comes now.", **known(dict.fromkeys(NEXT.values())))]
 
 
 class PayoutInFullShape(PayoutShape, TimelineShape):

@@ -1,5 +1,6 @@
 """What answers are made of, with what the API's description says of it."""
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 Json = dict[str, Any]
@@ -10,6 +11,18 @@ class Says:
 
     def __init__(self, words: str = "", **keywords: Any) -> None:
         self.schema: Json = ({"description": words} if words else {}) | keywords
+
+
+OPEN = "x-extensible-enum"
+
+
+def known(values: Iterable[str]) -> Json:
+    """Describe a list that is open: the values of today, of which there may be more tomorrow.
+
+    An `enum` would have programs that are generated from the description fail on a new one.
+    Source: https://opensource.zalando.com/restful-api-guidelines/#112
+    """
+    return {OPEN: list(values)}
 
 
 IdText = Annotated[str, Says(format="uuid")]

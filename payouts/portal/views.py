@@ -116,6 +116,8 @@ class OneClient(PortalView):
         actor = self.caller.actor
         with transaction.atomic():
             known = Client.objects.filter(external_id=external_id).first()
+            if known is None and "name" not in asked:
+                raise Refused(PortalCode.NAME_MISSING)
             row = (
                 services.change_client(known.pk, **asked, actor=actor)
                 if known
@@ -204,7 +206,7 @@ class Estimate(PortalView):
         asked = shapes.AskedEstimate.read(request.data)
         network, currency = asked["network"], asked["currency"].upper()
         if refusal := refusal_of_coin(network, currency, asked["amount"]):
-            raise AboutMember.named(refusal, "amount")
+            raise Refused.by(refusal)
         method = PayoutMethod.objects.get(network=network, currency=currency)
         return Response(shapes.estimate(method, asked))
 
@@ -243,7 +245,7 @@ def asked_wallet(client: Client, wallet_id: UUID) -> Wallet:
     try:
         return wallet_of(client, wallet_id)
     except Http404 as exc:
-        raise Refused(PortalCode.NOT_FOUND) from exc
+        raise AboutMember("wallet", PortalCode.NOT_FOUND) from exc
 
 
 class OnePayout(PortalView):

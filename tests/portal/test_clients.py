@@ -80,6 +80,21 @@ def test_a_client_is_reached_by_any_external_id(portal, name):
         assert len(portal.get("wallets/").json()["results"]) == 1
 
 
+def test_what_is_left_out_of_a_client_stays_as_it_is(portal, owner):
+    answer = portal.put("clients/K-1/", {"email": "anna@example.com"})
+    assert (answer.status_code, answer.json()["name"]) == (200, owner.name)
+    owner.refresh_from_db()
+    assert owner.email == "anna@example.com"
+    assert portal.put("clients/K-1/", {}).json() == answer.json()
+
+
+def test_a_new_client_needs_a_name(portal, owner):
+    answer = portal.put("clients/K-7/", {"email": "anna@example.com"})
+    found = answer.json()
+    assert (answer.status_code, found["code"], found["field"]) == (422, "name_missing", "name")
+    assert list(Client.objects.all()) == [owner]
+
+
 UNCLEAR = ["Müller-7", "UTF-8''%FF", "utf-8''%C3", "UTF-8''Müller", "utf-8''%00"]
 
 
@@ -149,7 +164,20 @@ def test_an_address_that_cannot_be_is_refused_with_the_reason(portal):
     answer = portal.post("wallets/", asked, key="1")
     assert (answer.status_code, answer.json()["code"]) == (422, "address")
     assert answer.json()["detail"]
+    assert answer.json()["field"] == "address"
     assert not Wallet.objects.exists()
+
+
+def test_an_address_that_needs_a_memo_is_refused_by_that_member(portal):
+    WalletFactory(address=ADDRESS, memo="12")
+    answer = portal.post("wallets/", {"network": "tron", "address": ADDRESS}, key="1")
+    found = answer.json()
+    assert (answer.status_code, found["code"], found["field"]) == (
+        422,
+        "address_needs_memo",
+        "memo",
+    )
+    assert Wallet.objects.count() == 1
 
 
 def test_g69_a_frozen_wallet_reads_in_review(portal, wallet):
@@ -187,9 +215,18 @@ def test_what_can_be_paid_is_listed(portal):
     assert service["currency"] == "USDT"
     asked = {"network": "tron", "currency": "usdt", "amount": "100"}
     assert portal.post("payouts/estimate/", asked).json()["receives"] == "100"
-    low = portal.post("payouts/estimate/", asked | {"amount": "0.001"})
-    assert (low.status_code, low.json()["code"], low.json()["field"]) == (
-        422,
-        "below_minimum",
-        "amount",
-    )
+
+
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"amount": "0.001"}, "below_minimum", "amount"),
+        ({"amount": "99999999"}, "above_maximum", "amount"),
+        ({"currency": "PEPE"}, "method_unknown", "currency"),
+    ],
+)
+def test_an_estimate_is_refused_with_the_member_that_is_wrong(portal, wrong, code, field):
+    asked = {"network": "tron", "currency": "usdt", "amount": "100"}
+    answer = portal.post("payouts/estimate/", asked | wrong)
+    found = answer.json()
+    assert (answer.status_code, found["code"], found["field"]) == (422, code, field)

@@ -7,7 +7,7 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
-from payouts.portal.models import ApiKey
+from payouts.portal.models import ApiKey, Scope
 from tests.factories import StaffFactory
 from tests.portal.conftest import Developer, issue
 
@@ -46,6 +46,13 @@ def test_a_key_is_issued_on_a_page_that_shows_it_once(client, manager, owner):
     for shown in (reverse(LIST), reverse("admin:payouts_portal_apikey_change", args=[key.pk])):
         assert key.prefix in client.get(shown).content.decode()
         assert text not in client.get(shown).content.decode()
+
+
+def test_each_scope_is_chosen_by_words_that_have_its_name_beside_them(client, manager):
+    form = client.get(reverse(ADD)).content.decode()
+    for scope in Scope:
+        beside = f'{scope.label} <span class="quiet" translate="no">{scope.value}</span>'
+        assert beside in form, scope
 
 
 def test_a_reload_issues_no_second_key(client, manager):

@@ -138,6 +138,22 @@ def test_e5_a_key_anywhere_in_an_address_is_refused_though_the_header_is_right(o
         assert own_key.key not in answer.content.decode()
 
 
+@pytest.mark.parametrize("method", ["get", "post"])
+@pytest.mark.parametrize(
+    "path", ["v1/payouts", "v1/clients/K-1", "v1/payouts/estimate", "docs", "schema"]
+)
+def test_an_address_without_its_last_slash_is_refused_with_what_is_missing(portal, method, path):
+    answer = getattr(portal.client, method)(f"/api/{path}", headers=portal.headers())
+    assert (answer.status_code, answer.json()["code"]) == (404, "slash_missing")
+    assert answer["Content-Type"] == "application/problem+json"
+
+
+@pytest.mark.parametrize("path", ["v1/payments", "v1/payments/", "v1", "v1/payouts/P-340", ""])
+def test_what_is_no_address_with_a_slash_either_is_not_found(portal, path):
+    answer = portal.client.get(f"/api/{path}", headers=portal.headers())
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+
+
 # What is asked of lists
 
 SQL = ["' OR 1=1 --", "1; DROP TABLE payouts_payout", "%' AND pg_sleep(9)--", "\\", '"', "`", "%"]

@@ -175,6 +175,32 @@ def test_d1_only_plain_digits_in_a_string_are_an_amount(portal, body, amount):
         assert answer.json()["errors"][0]["field"] == "amount"
 
 
+@pytest.mark.parametrize(
+    ("wrong", "code", "field"),
+    [
+        ({"amount": "0.01"}, "below_minimum", "amount"),
+        ({"currency": "PEPE"}, "method_unknown", "currency"),
+        ({"category": "Bribes"}, "category_unknown", "category"),
+        ({"pay_from": "2099-01-01T00:00:00Z"}, "date_too_far", "pay_from"),
+    ],
+)
+def test_a_refusal_that_is_about_one_member_names_it(portal, body, wrong, code, field):
+    answer = portal.post("payouts/", body | wrong, key="1")
+    found = answer.json()
+    assert (answer.status_code, found["code"], found["field"]) == (422, code, field)
+    assert not Payout.objects.exists()
+
+
+def test_e1_a_foreign_wallet_is_refused_like_a_missing_one_by_that_member(portal, body):
+    foreign = WalletFactory(client__external_id="K-2", address="TXYZopYRdj2D9XRtbG411XZZ3kM5VkAeBf")
+    asked = [str(foreign.public_id), "7a0c1a86-51f2-4d0b-8a53-0f3a7c1d2e90"]
+    first, second = (portal.post("payouts/", body | {"wallet": each}, key="1") for each in asked)
+    assert first.content == second.content
+    found = first.json()
+    assert (first.status_code, found["code"], found["field"]) == (404, "not_found", "wallet")
+    assert not Payout.objects.exists()
+
+
 @pytest.mark.parametrize("amount", ["12.50000000", "0012.5", "12.5"])
 def test_d2_what_is_stored_is_what_was_written(portal, body, amount):
     answer = portal.post("payouts/", body | {"amount": amount}, key="1")

@@ -13,7 +13,9 @@ from payouts.portal import urls
 from payouts.portal.openapi.document import Generator
 from payouts.portal.openapi.document import document as described
 from payouts.portal.openapi.operations import OPERATIONS
+from payouts.portal.values import OPEN
 from payouts.portal.views import PortalView
+from tests.portal.description import closed
 
 
 @pytest.fixture(scope="module")
@@ -90,8 +92,35 @@ def contents_of(node):
 
 
 def validator(document, schema):
-    whole = {"components": document["components"], **schema}
+    whole = closed({"components": document["components"], **schema})
     return jsonschema.Draft202012Validator(whole, format_checker=jsonschema.FormatChecker())
+
+
+def test_only_lists_that_stay_as_they_are_are_enums(document):
+    """A client that is generated from the description fails on a value that no enum has."""
+    schemas = document["components"]["schemas"]
+    open_lists = {
+        ("PayoutInFull", "code"),
+        ("PayoutInFull", "next"),
+        ("Payout", "code"),
+        ("News", "code"),
+        ("Event", "type"),
+        ("Fault", "code"),
+    }
+    for name, member in open_lists:
+        schema = schemas[name]["properties"][member]
+        assert OPEN in schema, (name, member)
+        assert "enum" not in schema
+    for name in ("Payout", "PayoutInFull", "News"):
+        assert schemas[name]["properties"]["status"]["enum"] == list(ClientStatus)
+    for _name, operation in operations(document):
+        for answer in operation["responses"].values():
+            for content in answer.get("content", {}).values():
+                for narrowed in content["schema"].get("allOf", [])[1:]:
+                    code = narrowed["properties"]["code"]
+                    assert code.keys() == {"type", OPEN}
+    asked = schemas["AskedEndpoint"]["properties"]["event_types"]["items"]
+    assert asked == {"enum": [f"payout.{status}" for status in ClientStatus]}
 
 
 def test_each_status_of_a_payout_is_a_webhook(document):
@@ -106,6 +135,8 @@ def test_the_page_for_people_has_no_script_and_loads_nothing_from_elsewhere(clie
     text = answer.content.decode()
     assert answer["Content-Security-Policy"].startswith("default-src 'none'; style-src 'self'")
     assert "<script" not in text
+    assert "client_sent_now" in text
+    assert "wallet_approval, decision, sending, confirmation or null; there may be more" in text
     assert re.findall(r'(?:src|href)="((?:https?:)?//[^"]*)', text) == []
     for name, operation in operations(document):
         assert f'id="{operation["operationId"]}"' in text, name

@@ -4,7 +4,6 @@ import functools
 import os
 import socket
 from base64 import b64encode
-from copy import deepcopy
 from urllib.parse import quote
 
 import jsonschema
@@ -22,6 +21,7 @@ from payouts.portal.openapi.document import PREFIX, document
 from payouts.portal.openapi.operations import EXTERNAL_ID, OPERATIONS
 from tests.factories import AttemptFactory, DiscrepancyFactory, PayoutFactory, WalletFactory
 from tests.portal.conftest import issue
+from tests.portal.description import closed
 
 # Its coverage phase alone takes seconds; `make torture` runs it on PostgreSQL too.
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock", "usdt"), pytest.mark.long]
@@ -169,7 +169,7 @@ def test_schemathesis_finds_nothing(name, owner, there):
     from schemathesis.pytest._test_builder import build_operation_test
 
     method, path = name.split(" ")
-    schema = schemathesis.openapi.from_dict(deepcopy(document()))
+    schema = schemathesis.openapi.from_dict(closed(document()))
     schema.app = served
     config = schema.config
     config.update(base_url="http://testserver/")

@@ -2,8 +2,10 @@
 
 import pytest
 from django.urls import reverse
+from django.utils.html import escape
 
 from audit.models import DeskEvent
+from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.models import ApiKey, Delivery, WebhookEndpoint
 from tests.factories import StaffFactory
 from tests.portal.receiving import Receiver, turns
@@ -33,8 +35,10 @@ def receiver():
 def endpoint(client, manager, receiver):
     asked = {"url": receiver.url, "name": "Live", "event_types": []}
     page = client.post(page_of("add"), asked, follow=True)
+    row = WebhookEndpoint.objects.get()
+    assert page.request["PATH_INFO"] == page_of("change", row.pk)
     assert "Webhooks are sent to Live from now on." in page.content.decode()
-    return WebhookEndpoint.objects.get()
+    return row
 
 
 def text_of(browser, *page, method="get", **more):
@@ -44,7 +48,9 @@ def text_of(browser, *page, method="get", **more):
 def test_an_endpoint_is_added_and_its_page_says_what_came_of_each_webhook(
     client, endpoint, receiver, own_key, wallet
 ):
-    assert "Nothing yet" in text_of(client, "change", endpoint.pk)
+    before = text_of(client, "change", endpoint.pk)
+    assert "Nothing yet" in before
+    assert "every event" in before
     payout = ask(own_key, wallet, "1")
     receiver.answers = lambda _body: 500
     turns()
@@ -73,17 +79,40 @@ def test_it_is_stopped_with_a_reason_and_resumed(client, endpoint, receiver, own
     assert turns() == 1
 
 
-def test_the_secret_is_shown_when_asked_and_renewed(client, endpoint, receiver, own_key, wallet):
+def test_the_secret_is_shown_when_asked_and_renewed(
+    client, endpoint, receiver, own_key, wallet, clock
+):
     page = client.post(page_of("secret", endpoint.pk))
     secret = page.context["text"]
     assert "no-store" in page["Cache-Control"]
     assert secret not in text_of(client, "change", endpoint.pk)
-    assert "There is a new secret." in text_of(client, "rotate", endpoint.pk, method="post")
+    assert "New secret" in text_of(client, "change", endpoint.pk)
+    renewed = text_of(client, "rotate", endpoint.pk, method="post")
+    assert "There is a new secret." in renewed
+    assert "signs too until 3 Mar 2026" in renewed
+    assert "New secret" not in renewed
     assert client.post(page_of("secret", endpoint.pk)).context["text"] != secret
     assert "less than a day ago" in text_of(client, "rotate", endpoint.pk, method="post")
     ask(own_key, wallet, "1")
     turns()
     assert len(receiver.read(secret)) == 1
+    clock.forward(days=2)
+    later = text_of(client, "change", endpoint.pk)
+    assert "New secret" in later
+    assert "signs too until" not in later
+
+
+def test_an_endpoint_hears_what_was_chosen_by_words_that_have_its_name_beside_them(
+    client, manager, receiver
+):
+    form = text_of(client, "add")
+    for name, words in EVENT_TYPES.items():
+        beside = f'{escape(words)} <span class="quiet" translate="no">{name}</span>'
+        assert beside in form, name
+    asked = {"url": receiver.url, "event_types": ["payout.paid", "payout.failed"]}
+    page = text_of(client, "add", method="post", **asked)
+    shown = page.partition("<dt>Hears</dt>")[2].partition("</dd>")[0]
+    assert [name for name in EVENT_TYPES if name in shown] == ["payout.paid", "payout.failed"]
 
 
 def test_it_is_removed_with_a_reason(client, endpoint):

@@ -19,6 +19,7 @@ from unfold.decorators import display
 from audit.codes import Reason
 from audit.refusals import Refused
 from payouts.admin.lists import DeskAdmin
+from payouts.portal.admin.choices import with_names
 from payouts.portal.admin.clients import ClientField
 from payouts.portal.event_types import EVENT_TYPES, type_of
 from payouts.portal.models import Delivery, WebhookEndpoint
@@ -29,6 +30,7 @@ from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import StaffRequest, actor_of, require
 
 SHOWN = 50  # of the log; the API leads through all of it
+TONES = {"active": "success", "failing": "warning", "stopped": "danger"}
 
 
 class EndpointForm(forms.Form):
@@ -46,7 +48,7 @@ class EndpointForm(forms.Form):
     )
     event_types = forms.MultipleChoiceField(
         label=gettext_lazy("What it hears of a payout"),
-        choices=[(name, words) for name, words in EVENT_TYPES.items()],
+        choices=with_names(EVENT_TYPES.items()),
         required=False,
         widget=forms.CheckboxSelectMultiple,
         help_text=gettext_lazy("None chosen: all of it."),
@@ -93,19 +95,17 @@ class WebhookEndpointAdmin(DeskAdmin):
 
     def add_view(self, request: Any, *_args: Any, **_kwargs: Any) -> HttpResponse:
         require(request, RIGHT)
-
-        def add(url: str, **asked: Any) -> str:
-            row = endpoints.add_endpoint(url=checked_url(url), **asked, actor=actor_of(request))
-            return str(_("Webhooks are sent to %s from now on.") % row)
-
-        return self.ask(
-            request,
-            EndpointForm(request.POST or None),
-            add,
-            template="portal/add_endpoint.html",
-            title=_("Add a webhook endpoint"),
-            back=self.url("changelist"),
-        )
+        form = EndpointForm(request.POST or None)
+        if request.method == "POST" and form.is_valid():
+            try:
+                row = add(**form.cleaned_data, actor=actor_of(request))
+            except Refused as exc:
+                form.add_error(None, str(exc))
+            else:
+                messages.success(request, _("Webhooks are sent to %s from now on.") % row)
+                return redirect(self.url("change", row.pk))
+        back, title = self.url("changelist"), _("Add a webhook endpoint")
+        return self.page(request, "portal/add_endpoint.html", title, form=form, back=back)
 
     def change_view(
         self, request: Any, object_id: str, form_url: str = "", extra_context: Any = None
@@ -122,8 +122,10 @@ class WebhookEndpointAdmin(DeskAdmin):
             str(row),
             endpoint=row,
             state=state_of(row),
+            tone=TONES[row.state],
             stopped_why=Reason(row.stop_code).sentence,
-            event_types=[EVENT_TYPES[name] for name in row.event_types],
+            event_types=[(name, EVENT_TYPES[name]) for name in row.event_types],
+            is_old_one_good=endpoints.is_old_one_good(row),
             log=[(each, type_of(each.event.status), came_of(each)) for each in log[:SHOWN]],
             waiting=row.deliveries.filter(state=Delivery.State.WAITING).count(),
             shown=SHOWN,
@@ -219,12 +221,13 @@ class WebhookEndpointAdmin(DeskAdmin):
     def whose(self, row: WebhookEndpoint) -> str:
         return str(row.client or _("the portal's"))
 
-    @display(
-        description=gettext_lazy("state"),
-        label={"active": "success", "failing": "warning", "stopped": "danger"},
-    )
+    @display(description=gettext_lazy("state"), label=TONES)
     def shown_state(self, row: WebhookEndpoint) -> tuple[str, str]:
         return row.state, state_of(row)
+
+
+def add(*, url: str, **asked: Any) -> WebhookEndpoint:
+    return endpoints.add_endpoint(url=checked_url(url), **asked)
 
 
 def state_of(row: WebhookEndpoint) -> str:

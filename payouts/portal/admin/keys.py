@@ -16,6 +16,7 @@ from unfold.decorators import display
 
 from audit.refusals import Refused
 from payouts.admin.lists import DeskAdmin
+from payouts.portal.admin.choices import with_names
 from payouts.portal.admin.clients import ClientField
 from payouts.portal.keys import issue_key, revoke_key
 from payouts.portal.models import ApiKey, Scope
@@ -38,7 +39,7 @@ class KeyForm(forms.Form):
     )
     scopes = forms.MultipleChoiceField(
         label=gettext_lazy("What it may do"),
-        choices=[(scope.value, scope.label) for scope in Scope],
+        choices=with_names(Scope.choices),
         widget=forms.CheckboxSelectMultiple,
         error_messages={"required": gettext_lazy("Choose at least one.")},
     )

@@ -25,7 +25,7 @@ from payouts.portal import problems
 from payouts.portal.codes import PortalCode
 from payouts.portal.openapi.examples import FACTS, WHY
 from payouts.portal.openapi.operations import Parameters
-from payouts.portal.values import Json, Says
+from payouts.portal.values import Json, Says, known
 
 PLAIN = {str: "string", bool: "boolean", int: "integer"}
 HEADERS: Parameters = {
@@ -133,7 +133,7 @@ class Components:
     def refusal(self, status: HTTPStatus, codes: list[Code]) -> Json:
         narrowed = {
             "status": {"enum": [int(status)]},
-            "code": {"enum": [str(code) for code in codes]},
+            "code": {"type": "string", **known(str(code) for code in codes)},
         }
         problem = self.described(problems.ProblemShape)
         return {

@@ -148,8 +148,9 @@ OPERATIONS = {
         name="put_client",
         summary="Add or change a client",
         description=(
-            "Add a client, or have it as it is said here; what is left out stays as it is. The "
-            "portal opens again what it has closed, and nothing that the desk's people have."
+            "Add a client, which needs a `name`, or have it as it is said here; what is left out "
+            "stays as it is. The portal opens again what it has closed, and nothing that the "
+            "desk's people have."
         ),
         asks=shapes.AskedClient,
         asked=examples.ASKED_CLIENT,
@@ -158,7 +159,7 @@ OPERATIONS = {
         statuses={200: "The client was known.", 201: "The client is added."},
         refuses=(
             *OF_PORTAL,
-            *(PortalCode.CLOSED_BY_DESK, PortalCode.NOT_POSSIBLE),
+            *(PortalCode.NAME_MISSING, PortalCode.CLOSED_BY_DESK, PortalCode.NOT_POSSIBLE),
             *(WalletCode.JUST_ADDED, WalletCode.INVALID),
         ),
     ),

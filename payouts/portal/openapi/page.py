@@ -22,7 +22,7 @@ from rest_framework.views import APIView
 from payouts.portal.bodies import AlwaysJson
 from payouts.portal.openapi.document import document
 from payouts.portal.problems import respond
-from payouts.portal.values import Json
+from payouts.portal.values import OPEN, Json
 
 POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; "
@@ -142,8 +142,9 @@ def type_in_words(schema: Json) -> str:
     kinds = schema.get("type", "object")
     kind, or_null = (kinds[0], " or null") if isinstance(kinds, list) else (kinds, "")
     if "enum" in schema:
-        values = [each for each in schema["enum"] if each is not None]
-        return f"{', '.join(map(str, values))}{or_null}"
+        return f"{', '.join(map(str, schema['enum']))}{or_null}"
+    if OPEN in schema:
+        return f"{', '.join(schema[OPEN])}{or_null}; there may be more"
     words = {"uuid": "id", "date-time": "moment", "uri": "address"}.get(
         schema.get("format", ""), "list" if kind == "array" else kind
     )
