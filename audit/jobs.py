@@ -32,6 +32,7 @@ class Job(Protocol):
     name: ClassVar[str]
     every: ClassVar[timedelta | None] = None  # or else whenever something is due
     moves_money: ClassVar[bool] = False  # a starting process first asks about calls of before
+    goes_on: ClassVar[bool] = False  # without a result that it fails to record: it has leases
     threads: int  # so many calls are made at once
     claims_ahead: bool = True  # for threads that will be free in a moment
 

@@ -10,7 +10,7 @@ import re
 import socket
 import ssl
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from http import HTTPStatus
@@ -148,8 +148,11 @@ def _reason(exc: BaseException) -> object:
     return getattr(exc, "strerror", None) or exc
 
 
-def anywhere(addresses: Sequence[str]) -> Sequence[str]:
-    return addresses
+Found = tuple[Any, Any, int, str, Any]  # of a name, as `socket.getaddrinfo` says it
+
+
+def look_up(host: str, port: int) -> list[Found]:
+    return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
 
 
 class GatewayAdapter(BaseAdapter):
@@ -159,18 +162,18 @@ class GatewayAdapter(BaseAdapter):
     serves a next call only after a whole answer that ended cleanly, and only if nothing has come on
     it since: whatever else is read from it could be taken for the answer to another call.
 
-    Of the addresses that the host's name has at the moment, only those are dialled that `allowed`
-    leaves. Raises NotConnected, and what http.client raises of an answer that cannot be read.
+    Each new connection goes to an address that `look_up` finds at that moment. Raises NotConnected,
+    and what http.client raises of an answer that cannot be read.
     """
 
     def __init__(
         self,
         origin: str,
         ca_file: str | None = None,
-        allowed: Callable[[Sequence[str]], Sequence[str]] = anywhere,
+        look_up: Callable[[str, int], list[Found]] = look_up,
     ) -> None:
         super().__init__()
-        self._allowed = allowed
+        self._look_up = look_up
         parts = urlsplit(origin)
         self._host, self._port = str(parts.hostname), parts.port or DEFAULT_PORTS[parts.scheme]
         self._tls = _verifying(ca_file) if parts.scheme == "https" else None
@@ -228,9 +231,7 @@ class GatewayAdapter(BaseAdapter):
 
     def _reach(self, latest: float) -> socket.socket:
         """Try each address in its share of the time: packets to the first ones may just vanish."""
-        found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-        allowed = self._allowed([str(address[0]) for *_, address in found])
-        found = [each for each in found if each[4][0] in allowed]
+        found = self._look_up(self._host, self._port)
         found.sort(key=lambda each: each[4] != self._last_reached)
         failure: OSError | None = None
         for tried, (family, kind, protocol, _, address) in enumerate(found):

@@ -11,6 +11,7 @@ from wallets.codes import WalletCode
 from wallets.models import Client, Wallet, WalletStatus
 
 NAMED = 3
+UNPROVEN = {WalletStatus.NEW, WalletStatus.CONFIRMED, WalletStatus.ARCHIVED}
 
 
 class Destination(Protocol):
@@ -55,10 +56,19 @@ class SameAddress:
     def refusal_of_memo(self, destination: Destination) -> Refusal | None:
         """Refuse an address without a memo if it is known to need one.
 
-        An archived wallet says nothing: a memo that was a mistake is archived.
+        An archived wallet says nothing: a memo that was a mistake is archived. Nor does one of
+        another client that nobody has approved: it may have been added to keep this one out.
         """
         if destination.memo:
             return None
-        wallets = self._wallets.get(destination.address, [])
-        has_memo = any(each.memo and each.status != WalletStatus.ARCHIVED for each in wallets)
-        return Refusal(WalletCode.MEMO_NEEDED) if has_memo else None
+        known = self._wallets.get(destination.address, [])
+        return (
+            Refusal(WalletCode.MEMO_NEEDED)
+            if any(each.memo and says_something(each, destination) for each in known)
+            else None
+        )
+
+
+def says_something(wallet: Wallet, destination: Destination) -> bool:
+    is_own = wallet.client_id == destination.client_id
+    return WalletStatus(wallet.status) not in ({WalletStatus.ARCHIVED} if is_own else UNPROVEN)

@@ -30,13 +30,20 @@ def claim(job: Job, limit: int) -> Claimed[Any]:
 
 
 def record(job: Job, results: Sequence[Any]) -> None:
-    """Have a job record its results. If a scheduled one cannot, it comes again in its next turn."""
+    """Have a job record its results. If a scheduled one cannot, it comes again in its next turn; of
+    one that goes on all the same, what cannot be recorded keeps nothing else back."""
     try:
         job.record(results)
     except Exception as exc:
-        if job.every is None or database.has_failed(exc):
+        if database.has_failed(exc) or not (job.every or job.goes_on):
             raise
-        logger.exception("%s failed, its next time is in %s", job.name, job.every)
+        if job.every:
+            logger.exception("%s failed, its next time is in %s", job.name, job.every)
+        elif len(results) > 1:
+            for each in results:
+                record(job, [each])
+        else:
+            logger.exception("%s: a result could not be recorded", job.name)
 
 
 def take_turn(name: str, every: timedelta) -> bool:

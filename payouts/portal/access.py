@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 from urllib.parse import unquote
 
@@ -24,10 +25,19 @@ KEY = re.compile(f"{MARK}[{ALPHABET}]{{{VISIBLE}}}_")
 
 @dataclass(frozen=True)
 class Caller:
-    """A key that was shown, and the client that its request is about, if it named one."""
+    """A key that was shown, and what its request names a client by, if it does."""
 
     key: ApiKey
-    client: Client | None
+    named: str | None
+
+    @cached_property
+    def client(self) -> Client | None:
+        """The client that the request is about, if any. Raises Refused for a name of nobody."""
+        return client_of(self.key, self.named)
+
+    def refuse_nobody(self) -> None:
+        """Raise Refused if the request names a client that there is not, or may not name one."""
+        self.client  # noqa: B018  # finding it is what may raise
 
     @property
     def actor(self) -> Actor:
@@ -59,13 +69,14 @@ class KeyAuthentication(BaseAuthentication):
         if scheme.lower() != "bearer" or not text.strip():
             raise Refused(PortalCode.KEY_ABSENT)
         address = request.META["REMOTE_ADDR"]
-        throttle.refuse_guesser(address)
         try:
             key = key_shown(text.strip(), address)
         except Refused:
+            # Whoever has a key is let in from the address of a guesser, too: it may be a proxy's.
+            throttle.refuse_guesser(address)
             throttle.count_wrong_key(address)
             raise
-        return AnonymousUser(), Caller(key, client_of(key, request.headers.get(FOR_CLIENT)))
+        return AnonymousUser(), Caller(key, request.headers.get(FOR_CLIENT))
 
 
 def refuse_key_in_url(request: Request) -> None:

@@ -102,11 +102,7 @@ class PortalCode(Code):
         "url_insecure",
         _("Webhooks go by https alone, so that nobody between reads them."),
     )
-    URL_UNKNOWN = "url_unknown", _("The name “%(host)s” leads to no address.")
-    URL_INSIDE = (
-        "url_inside",
-        _("Its name leads into a private network, where no webhook is sent."),
-    )
+    URL_NOWHERE = "url_nowhere", _("“%(host)s” leads to no public address.")
     EVENT_TYPE_UNKNOWN = "event_type_unknown", _("There is no event type “%(event_type)s”.")
     TOO_MANY_ENDPOINTS = (
         "too_many_endpoints",

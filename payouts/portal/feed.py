@@ -254,6 +254,8 @@ def read_cursor(text: str, ours: Feed) -> int:
     try:
         padded = text + "=" * (-len(text) % 4)
         epoch, _colon, number = urlsafe_b64decode(padded.encode()).decode().partition(":")
+        if not (number.isascii() and number.isdigit() and len(number) < 19):
+            raise ValueError(number)
         is_ours, place = UUID(epoch) == ours.epoch, int(number)
     except (ValueError, binascii.Error) as exc:
         raise Refused(PortalCode.CURSOR) from exc

@@ -27,7 +27,7 @@ class Scope(models.TextChoices):
     PAYOUTS_REQUEST = "payouts:request", _("ask for payouts")
     PAYOUTS_CANCEL = "payouts:cancel", _("cancel payouts that were not sent")
     EVENTS_READ = "events:read", _("follow what changes")
-    WEBHOOKS_WRITE = "webhooks:write", _("have webhooks sent")
+    WEBHOOKS_WRITE = "webhooks:write", _("have webhooks sent of what changes")
 
 
 OF_PORTAL = {Scope.CLIENTS_WRITE}  # never of a client's own key
@@ -212,6 +212,9 @@ class WebhookEndpoint(models.Model):
         related_name="webhook_endpoints",
         verbose_name=_("client"),
     )
+    added_with = models.ForeignKey(
+        ApiKey, on_delete=models.PROTECT, null=True, related_name="webhook_endpoints"
+    )
     name = models.CharField(_("name"), max_length=64, blank=True, validators=[one_line])
     url = models.CharField(_("address"), max_length=500)
     event_types = models.JSONField(_("event types"), default=list)  # none: all
@@ -221,6 +224,7 @@ class WebhookEndpoint(models.Model):
     failures = models.PositiveIntegerField(default=0)  # in a row
     failing_since = models.DateTimeField(null=True)
     rests_until = models.DateTimeField(null=True)  # then one webhook tries whether it is back
+    served_at = models.DateTimeField(null=True)  # who was served last waits for the others
     stopped_at = models.DateTimeField(null=True)
     stop_code = CodeField()
     stopped_after = models.PositiveBigIntegerField(null=True)  # the feed's last number then
@@ -293,7 +297,9 @@ class Delivery(models.Model):
             models.UniqueConstraint("endpoint", "event", name="one_delivery_per_endpoint_and_event")
         ]
         indexes = [
-            models.Index(fields=["due_at"], condition=Q(state="waiting"), name="deliveries_due"),
+            models.Index(
+                fields=["endpoint", "due_at"], condition=Q(state="waiting"), name="deliveries_due"
+            ),
             models.Index(
                 fields=["endpoint", "payout", "event"],
                 condition=Q(state="waiting"),

@@ -106,8 +106,7 @@ MEMBER_OF: dict[Code, str] = {
     PortalCode.NAME_MISSING: "name",
     PortalCode.URL_UNFIT: "url",
     PortalCode.URL_INSECURE: "url",
-    PortalCode.URL_UNKNOWN: "url",
-    PortalCode.URL_INSIDE: "url",
+    PortalCode.URL_NOWHERE: "url",
     PortalCode.EVENT_TYPE_UNKNOWN: "event_types",
 }
 # What stands in `errors`, of a member or filter.

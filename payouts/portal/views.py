@@ -62,6 +62,7 @@ class PortalView(APIView):
         super().initial(request, *args, **kwargs)
         self.count = throttle.count_request(self.caller.key.prefix)
         throttle.refuse_if_over(self.count)
+        self.caller.refuse_nobody()
         method = "GET" if request.method == "HEAD" else str(request.method)
         if scope := self.scopes.get(method):
             self.caller.require(scope)

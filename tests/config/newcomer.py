@@ -63,7 +63,7 @@ class Newcomer:
 
     def follow(self):
         """Return what each block answered, in their order."""
-        client, wallet, look, ask, wait, feed, script, fault = sh_blocks()
+        client, wallet, look, ask, wait, feed, script, fault, wait_again = sh_blocks()
         self.shell.paste(self.printed)
         answers = [self.answer(client), self.answer(wallet)]
         self.approver.approve_wallet("Ada Byron")
@@ -72,7 +72,9 @@ class Newcomer:
         answers += [self.answer(wait), self.answer(feed)]
         assert [self.answer(each) for each in (client, wallet, ask)] == [*answers[:2], answers[3]]
         answers.append(self.shell.paste(script, self.do_as_it_says).splitlines())
-        return [*answers, self.answer(fault)]
+        answers.append(self.answer(fault))
+        self.approver.approve_payout(answers[-1]["number"])
+        return [*answers, self.answer(wait_again)]
 
     def answer(self, block):
         return json.loads(self.shell.paste(block))

@@ -32,9 +32,9 @@ CLIENT_MAY_READ = {
     *{("mixed_scripts", "alphabets"), ("unseen", "name"), ("key_elsewhere", "address")},
     *{("idempotency_reused", "made"), ("key_used", "payout"), ("scope_missing", "scope")},
     *{("scope_unknown", "scope"), ("scope_of_portal", "scope"), ("network_unreadable", "text")},
-    *{("url_unknown", "host"), ("event_type_unknown", "event_type")},
+    *{("url_nowhere", "host"), ("event_type_unknown", "event_type")},
     *{("method_unavailable", "words"), ("below_minimum", "words"), ("above_maximum", "words")},
-    *{("url_unknown", "host"), ("event_type_unknown", "event_type"), ("fault_unknown", "names")},
+    *{("url_nowhere", "host"), ("event_type_unknown", "event_type"), ("fault_unknown", "names")},
 }
 OF_THE_DESK = re.compile(
     r"frozen|freez|hold\b|on hold|\bheld\b|polic|discrepanc|balance|\bfunds|short of|limit|approv"

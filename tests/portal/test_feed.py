@@ -1,5 +1,7 @@
 """The feed: every change of a payout, in one order, for whoever reads on from a cursor."""
 
+from base64 import urlsafe_b64encode
+
 import pytest
 
 from audit.actor import Actor, Channel
@@ -100,6 +102,15 @@ def test_whoever_has_nothing_new_does_not_read_all_of_it_again(client, owner, po
 @pytest.mark.parametrize("cursor", ["x", "%%%", "MTIz", "ÿ", "=" * 9])
 def test_what_is_no_cursor_is_refused(portal, cursor):
     answer = portal.get("events/", after=cursor)
+    assert (answer.status_code, answer.json()["code"]) == (400, "cursor")
+
+
+@pytest.mark.parametrize("place", ["-1", "1_0", " 1", "\u0663", "9" * 30])
+def test_g65_only_a_cursor_that_was_given_out_is_one(portal, wallet, place):
+    ask(portal, wallet, "1")
+    feed.take_up()
+    made = urlsafe_b64encode(f"{feed.feed().epoch.hex}:{place}".encode()).decode()
+    answer = portal.get("events/", after=made)
     assert (answer.status_code, answer.json()["code"]) == (400, "cursor")
 
 

@@ -6,7 +6,7 @@ from django.utils.html import escape
 
 from audit.models import DeskEvent
 from payouts.portal.event_types import EVENT_TYPES
-from payouts.portal.models import Delivery, WebhookEndpoint
+from payouts.portal.models import ApiKey, Delivery, WebhookEndpoint
 from tests.factories import StaffFactory
 from tests.portal.receiving import Receiver, turns
 from tests.portal.test_feed import ask
@@ -124,7 +124,7 @@ def test_it_is_removed_with_a_reason(client, endpoint):
 def test_what_cannot_be_is_said_on_the_form(client, manager):
     for asked, sentence in [
         ({"url": "ftp://portal.example/"}, "Write an address like"),
-        ({"url": "http://10.0.0.1/"}, "leads into a private network"),
+        ({"url": "http://10.0.0.1/"}, "leads to no public address"),
         ({"url": "http://127.0.0.1/", "client": "nobody"}, "There is no client with this"),
         ({"url": ""}, "This field is required."),
     ]:
@@ -148,3 +148,15 @@ def test_who_has_no_right_sees_none(client, endpoint):
     client.force_login(StaffFactory(roles=["Requester"]))
     for page in (page_of("changelist"), page_of("change", endpoint.pk), page_of("add")):
         assert client.get(page).status_code == 403
+
+
+def test_who_revokes_a_key_is_shown_what_it_has_added(client, manager, own_key, receiver):
+    key = ApiKey.objects.get()
+    revoke = reverse("admin:payouts_portal_apikey_revoke", args=[key.pk])
+    assert "go on hearing" not in client.get(revoke).content.decode()
+    added = own_key.post("webhook-endpoints/", {"url": receiver.url, "name": "Odd"}, key="1").json()
+    shown = client.get(revoke).content.decode()
+    assert "go on hearing" in shown
+    assert page_of("change", added["id"]) in shown
+    own_key.delete(f"webhook-endpoints/{added['id']}/")
+    assert "go on hearing" not in client.get(revoke).content.decode()

@@ -1,19 +1,21 @@
 """Outgoing webhooks: each event once and in order for who hears it, signed, and nowhere inside."""
 
 import socket
+import threading
 
 import pytest
 from standardwebhooks import WebhookVerificationError
 
 from audit.models import DeskEvent
 from config.environment import BASE_DIR
+from payouts.engine.worker import Worker
 from payouts.portal import feed
 from payouts.portal.event_types import EVENT_TYPES
 from payouts.portal.models import Delivery, WebhookEndpoint
-from payouts.portal.webhooks import deliveries
+from payouts.portal.webhooks import deliveries, receivers
 from tests.factories import ClientFactory, WalletFactory
 from tests.portal.conftest import Developer, issue
-from tests.portal.receiving import Receiver, turn, turns
+from tests.portal.receiving import Raw, Receiver, turn, turns
 from tests.portal.test_feed import act, ask
 from tests.portal.test_kept_answers import take_turn
 
@@ -479,7 +481,7 @@ def test_e6_no_endpoint_leads_inside(own_key, names, real_gateway, address):
     literal = f"[{address}]" if ":" in address else address
     for host in ("portal.example", literal):
         answer = own_key.post("webhook-endpoints/", {"url": f"https://{host}/"}, key=host)
-        assert (answer.status_code, answer.json()["code"]) == (422, "url_inside")
+        assert (answer.status_code, answer.json()["code"]) == (422, "url_nowhere")
         assert answer.json()["field"] == "url"
     assert not WebhookEndpoint.objects.exists()
 
@@ -497,7 +499,7 @@ def test_e6_a_name_that_leads_inside_later_is_not_followed(
     [tried] = log_of(own_key, endpoint)
     assert (tried["answer"], tried["trouble"]) == (
         None,
-        "its name leads to an address inside a network",
+        "its name leads to no public address",
     )
 
 
@@ -524,7 +526,7 @@ def test_e6_no_redirect_is_followed(own_key, wallet, receiver):
         ("https://portal.example/#part", "url_unfit"),
         ("https://portal.example/a b", "url_unfit"),
         ("https://portäl.example/", "url_unfit"),
-        ("https://nowhere.example/", "url_unknown"),
+        ("https://nowhere.example/", "url_nowhere"),
         ("https://portal.example\\@127.0.0.1/", "url_unfit"),
     ],
 )
@@ -539,7 +541,7 @@ def test_e6_an_address_that_cannot_be_is_refused(own_key, names, real_gateway, u
 def test_e6_with_a_sandbox_this_machine_is_reached_and_no_other_network(own_key, names):
     assert own_key.post("webhook-endpoints/", {"url": "http://127.0.0.1/"}, key="1")
     answer = own_key.post("webhook-endpoints/", {"url": "http://10.0.0.1/"}, key="2")
-    assert answer.json()["code"] == "url_inside"
+    assert answer.json()["code"] == "url_nowhere"
     names["portal.example"] = ["93.184.215.14"]
     answer = own_key.post("webhook-endpoints/", {"url": "http://portal.example/"}, key="3")
     assert answer.json()["code"] == "url_insecure"
@@ -568,3 +570,139 @@ def test_a_cursor_of_another_list_is_refused(own_key, receiver, cursor):
     path = f"webhook-endpoints/{add(own_key, receiver)['id']}/deliveries/"
     answer = own_key.get(path, cursor=cursor)
     assert (answer.status_code, answer.json()["errors"][0]["code"]) == (400, "cursor")
+
+
+# What a client with a bad receiver can do to others
+
+
+@pytest.fixture
+def two(client):
+    """Two clients, each with a developer and a wallet."""
+    owners = [ClientFactory(external_id=name) for name in ("A-1", "A-2")]
+    return [
+        (Developer(client, issue(client=each)[1]), WalletFactory(client=each)) for each in owners
+    ]
+
+
+@pytest.mark.parametrize("answer", [b"\0\0 garbage\r\n\r\n", b"HTTP/1.1 200\0OK\r\n\r\n", b"\xff"])
+def test_g69_an_answer_that_is_none_is_said_in_our_words_and_stops_nothing(two, receiver, answer):
+    (evil, their_wallet), (good, wallet) = two
+    with Raw(answer) as raw:
+        endpoint, other = add(evil, raw), add(good, receiver)
+        ask(evil, their_wallet, "1")
+        ask(good, wallet, "1")
+        while feed.take_up():
+            pass
+        Worker([deliveries.Deliver(None, None, 8)]).run(once=True)
+    [tried] = log_of(evil, endpoint)
+    assert (tried["state"], tried["tries"], tried["answer"]) == ("waiting", 1, None)
+    assert tried["trouble"].isprintable()
+    assert "garbage" not in tried["trouble"]
+    assert [each["state"] for each in log_of(good, other)] == ["delivered"]
+    assert len(receiver.received) == 1
+
+
+def test_a_result_that_cannot_be_recorded_keeps_no_other_back(two, receiver, monkeypatch, caplog):
+    (evil, their_wallet), (good, wallet) = two
+    endpoint, other = add(evil, receiver), add(good, receiver)
+    ask(evil, their_wallet, "1")
+    ask(good, wallet, "1")
+    while feed.take_up():
+        pass
+    note = deliveries.note
+
+    def broken(report, delivery, of):
+        if str(of.pk) == endpoint["id"]:
+            raise ValueError("whatever it is")
+        note(report, delivery, of)
+
+    monkeypatch.setattr(deliveries, "note", broken)
+    Worker([deliveries.Deliver(None, None, 8)]).run(once=True)
+    assert [each["state"] for each in log_of(good, other)] == ["delivered"]
+    assert [(each["state"], each["tries"]) for each in log_of(evil, endpoint)] == [("waiting", 0)]
+    assert "deliver: a result could not be recorded" in caplog.text
+
+
+def test_e6_an_address_that_requests_would_not_take_is_refused(own_key, names, real_gateway):
+    names["*.portal.example"] = names["2606:4700:4700::1111"] = ["93.184.215.14"]
+    for url in ("https://[2606:4700:4700::1111]x/", "https://*.portal.example/"):
+        answer = own_key.post("webhook-endpoints/", {"url": url}, key="endpoint-1")
+        assert (answer.status_code, answer.json()["code"]) == (422, "url_unfit"), url
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_slow_receivers_of_one_client_keep_nobody_else_waiting(two, receiver):
+    (evil, their_wallet), (good, wallet) = two
+    for number in range(10):
+        add(evil, receiver, key=f"endpoint-{number}")
+    other = add(good, receiver)
+    for number in range(4):
+        ask(evil, their_wallet, str(number), str(5 + number))
+    feed.take_up()
+    ask(good, wallet, "1")
+    feed.take_up()
+    claimed = [str(parcel.endpoint_id) for parcel in deliveries.claim(8)]
+    assert len(claimed) == 3  # two of theirs, and the other's
+    assert other["id"] in claimed
+    assert deliveries.claim(8) == []
+
+
+def test_endpoints_take_turns(two, receiver):
+    (busy, their_wallet), (good, wallet) = two
+    add(busy, receiver)
+    for number in range(9):
+        ask(busy, their_wallet, str(number), str(5 + number))
+    while feed.take_up():
+        pass
+    other = add(good, receiver)
+    ask(good, wallet, "1")
+    feed.take_up()
+    first, second = deliveries.claim(1), deliveries.claim(1)
+    assert other["id"] in {str(parcel.endpoint_id) for parcel in first + second}
+
+
+def test_the_one_that_tries_whether_a_receiver_is_back_keeps_nobody_else_waiting(
+    two, receiver, clock
+):
+    (evil, their_wallet), (good, wallet) = two
+    endpoint, other = add(evil, receiver), add(good, receiver)
+    for number in range(9):
+        ask(evil, their_wallet, str(number), str(5 + number))
+    receiver.answers = lambda _body: 503
+    turns()
+    clock.forward(minutes=11)
+    ask(good, wallet, "1")
+    feed.take_up()
+    probe = deliveries.claim(1) + deliveries.claim(1)
+    assert {str(parcel.endpoint_id) for parcel in probe} == {endpoint["id"], other["id"]}
+    assert deliveries.claim(8) == []
+
+
+def test_a_name_that_is_not_looked_up_in_time_holds_nobody(own_key, monkeypatch):
+    answered = threading.Event()
+
+    def hangs(_host, _port):
+        answered.wait(30)
+        return []
+
+    monkeypatch.setattr(receivers, "look_up", hangs)
+    monkeypatch.setattr(receivers, "LOOK_UP_SECONDS", 0.05)
+    try:
+        url = "https://portal.example/"
+        answer = own_key.post("webhook-endpoints/", {"url": url}, key="endpoint-1")
+        assert (answer.status_code, answer.json()["code"]) == (422, "url_nowhere")
+        with pytest.raises(receivers.Unreached, match="could not be looked up in time"):
+            receivers.post(url, "{}", {})
+    finally:
+        answered.set()
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_what_waits_for_an_endpoint_that_is_removed_is_removed_with_it(own_key, wallet, receiver):
+    endpoint = add(own_key, receiver)
+    ask(own_key, wallet, "1")
+    turns()
+    ask(own_key, wallet, "2", "6")
+    feed.take_up()
+    own_key.delete(f"webhook-endpoints/{endpoint['id']}/")
+    assert [each.state for each in Delivery.objects.all()] == ["delivered"]

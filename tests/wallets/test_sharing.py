@@ -130,11 +130,20 @@ def test_a_wallet_without_its_memo_is_not_approved_and_says_why(client, approver
     assert Wallet.objects.get(pk=wallet.pk).status == "active"
 
 
+def test_a_memo_that_another_client_has_just_added_keeps_nobody_out(client, approver):
+    """It may have been added for that; once somebody has approved it, it says something."""
+    wallet, with_memo = on_ton(status="new"), on_ton(memo="1", status="new")
+    client.post(ACT, {"seen": wallet.pk, "reason": "As agreed"})
+    wallet = Wallet.objects.get(pk=wallet.pk)
+    assert wallet.status == "active"
+    assert Wallet.objects.get(pk=with_memo.pk).status == "new"
+
+
 def test_two_memos_are_two_accounts_at_an_exchange(client, approver):
     wallet = on_ton(memo="1", status="new")
     on_ton(memo="2")
 
-    client.post(ACT, {"seen": wallet.pk})
+    client.post(ACT, {"seen": wallet.pk, "reason": "As agreed"})
 
     assert Wallet.objects.get(pk=wallet.pk).status == "active"
 

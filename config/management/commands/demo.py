@@ -103,6 +103,7 @@ def welcome() -> Table:
 
 def show_addresses(console: Console, hears_at: str) -> None:
     console.print(f"Admin    {admin_page()}\nSandbox  {sandbox_page()}")
+    console.print(f"API docs {urljoin(admin_page(), '/api/docs/')}")
     console.print(f"Portal   {hears_at}, which hears each webhook\n")
     api, key = urljoin(admin_page(), "/api/v1"), key_for_a_day()
     console.print("The client API, with a key for a day; docs/quick-start.md goes on from here:")

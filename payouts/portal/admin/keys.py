@@ -148,6 +148,7 @@ class ApiKeyAdmin(DeskAdmin):
             title=_("Revoke this API key?"),
             back=self.url("change", pk),
             key=key,
+            endpoints=key.webhook_endpoints.present(),
         )
 
     @display(description=gettext_lazy("begins with"))

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                 ("failures", models.PositiveIntegerField(default=0)),
                 ("failing_since", models.DateTimeField(null=True)),
                 ("rests_until", models.DateTimeField(null=True)),
+                ("served_at", models.DateTimeField(null=True)),
                 ("stopped_at", models.DateTimeField(null=True)),
                 ("stop_code", audit.codes.CodeField()),
                 ("stopped_after", models.PositiveBigIntegerField(null=True)),
@@ -53,6 +54,15 @@ class Migration(migrations.Migration):
                         related_name="webhook_endpoints",
                         to="wallets.client",
                         verbose_name="client",
+                    ),
+                ),
+                (
+                    "added_with",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="webhook_endpoints",
+                        to="payouts_portal.apikey",
                     ),
                 ),
             ],
@@ -150,7 +160,7 @@ class Migration(migrations.Migration):
                 "default_permissions": (),
                 "indexes": [
                     models.Index(
-                        fields=["due_at"],
+                        fields=["endpoint", "due_at"],
                         condition=models.Q(("state", "waiting")),
                         name="deliveries_due",
                     ),

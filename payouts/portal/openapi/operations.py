@@ -72,8 +72,8 @@ WITH_KEY = [
 OF_CLIENT = (PortalCode.CLIENT_ABSENT,)
 OF_PORTAL = (PortalCode.PORTAL_ONLY,)
 OF_RECEIVER = (
-    *(PortalCode.URL_UNFIT, PortalCode.URL_INSECURE, PortalCode.URL_UNKNOWN),
-    *(PortalCode.URL_INSIDE, PortalCode.EVENT_TYPE_UNKNOWN, AuditCode.UNSEEN),
+    *(PortalCode.URL_UNFIT, PortalCode.URL_INSECURE, PortalCode.URL_NOWHERE),
+    *(PortalCode.EVENT_TYPE_UNKNOWN, AuditCode.UNSEEN),
 )
 OF_COIN = (
     *(WalletCode.METHOD_UNKNOWN, WalletCode.METHOD_UNAVAILABLE, WalletCode.AMOUNT),

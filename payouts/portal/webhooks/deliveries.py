@@ -15,7 +15,7 @@ from typing import Any, ClassVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 from standardwebhooks import Webhook
 
@@ -32,7 +32,8 @@ from payouts.portal.webhooks import endpoints
 from payouts.portal.webhooks.receivers import ALL_SECONDS, Unreached, post
 from payouts.portal.webhooks.shapes import WebhookShape
 
-AT_ONCE = 2  # to one endpoint, so that a slow one leaves threads to the others
+LOOKED_AT = 100  # endpoints in a claim, of which some may have all they may have
+AT_ONCE = 2  # to one endpoint, and to all of one client: a slow one leaves threads to the others
 LEASE = timedelta(seconds=4 * ALL_SECONDS)
 LASTS = timedelta(days=3)
 WAITS = [  # after so many tries; and the last one from then on
@@ -72,6 +73,7 @@ class Report:
 class Deliver(Job):
     name: ClassVar[str] = "deliver"
     claims_ahead = False
+    goes_on = True  # others have a say in what is recorded
 
     def __init__(self, _client: Any, _account: Any, _threads: int) -> None:
         self.threads = 4 * AT_ONCE
@@ -87,38 +89,59 @@ class Deliver(Job):
 
 
 def claim(limit: int) -> list[Parcel]:
-    """Take webhooks that are due, the first in line of each endpoint and payout."""
+    """Take webhooks that are due, the first in line of each endpoint and payout. Endpoints take
+    turns, and no client keeps more than its share of the threads, however many it has added."""
     now = clock.now()
     if not due(now).exists():
         return []
     with transaction.atomic():
-        under_way = Delivery.objects.filter(state=Delivery.State.WAITING, lease_until__gt=now)
-        free = Free(Counter(under_way.values_list("endpoint", flat=True)))
-        rows = due(now).exclude(endpoint__in=free.busy).order_by("due_at", "pk")
-        rows = rows.select_for_update(of=("self",), skip_locked=True)
-        found = rows.select_related("endpoint", "event__client")[:limit]
-        taken = [each for each in found if free.takes(each.endpoint)]
+        shares, taken = Shares(now), list[Delivery]()
+        rows = with_something_due(now).exclude(pk__in=shares.full)
+        rows = rows.order_by(F("served_at").asc(nulls_first=True), "pk")
+        locked = rows.select_for_update(no_key=True, skip_locked=True, of=("self",))
+        for endpoint in locked[:LOOKED_AT]:
+            most = min(shares.left_for(endpoint), limit - len(taken))
+            found = first_of(endpoint, most, now) if most else []
+            shares.take(endpoint, len(found))
+            taken += found
         Delivery.objects.filter(pk__in=[each.pk for each in taken]).update(lease_until=now + LEASE)
+        served = {each.endpoint_id for each in taken}
+        WebhookEndpoint.objects.filter(pk__in=served).update(served_at=now)
         ours = feed.feed()
         return [parcel_of(each, ours) for each in taken]
 
 
-class Free:
-    """How much more may be under way to each endpoint."""
+def first_of(endpoint: WebhookEndpoint, most: int, now: datetime) -> list[Delivery]:
+    rows = due(now).filter(endpoint=endpoint).order_by("due_at", "pk")
+    rows = rows.select_for_update(skip_locked=True, of=("self",))
+    return list(rows.select_related("endpoint", "event__client")[:most])
 
-    def __init__(self, under_way: Counter[UUID]) -> None:
-        self.under_way = under_way
 
-    @property
-    def busy(self) -> list[UUID]:
-        return [each for each, count in self.under_way.items() if count >= AT_ONCE]
+def with_something_due(now: datetime) -> QuerySet[WebhookEndpoint]:
+    return WebhookEndpoint.objects.filter(Exists(due(now).filter(endpoint=OuterRef("pk"))))
 
-    def takes(self, endpoint: WebhookEndpoint) -> bool:
+
+class Shares:
+    """What is under way to each endpoint and to each client."""
+
+    def __init__(self, now: datetime) -> None:
+        under_way = Delivery.objects.filter(state=Delivery.State.WAITING, lease_until__gt=now)
+        busy = [each.endpoint for each in under_way.select_related("endpoint")]
+        self.of_endpoint, self.of_client = Counter[UUID](), Counter[int | None]()
+        for endpoint in busy:
+            self.take(endpoint, 1)
+        self.full = {each.pk for each in busy if not self.left_for(each)}
+
+    def take(self, endpoint: WebhookEndpoint, count: int) -> None:
+        self.of_endpoint[endpoint.pk] += count
+        if endpoint.client_id is not None:  # the portal's own may each have as much
+            self.of_client[endpoint.client_id] += count
+
+    def left_for(self, endpoint: WebhookEndpoint) -> int:
+        """Return how much more may be sent to it now. One that rests is tried by one webhook."""
         most = AT_ONCE if endpoint.rests_until is None else 1
-        if self.under_way[endpoint.pk] >= most:
-            return False
-        self.under_way[endpoint.pk] += 1
-        return True
+        of_client = self.of_client[endpoint.client_id]
+        return max(min(most - self.of_endpoint[endpoint.pk], AT_ONCE - of_client), 0)
 
 
 def due(now: datetime) -> QuerySet[Delivery]:
@@ -194,8 +217,8 @@ def headers_of(parcel: Parcel) -> dict[str, str]:
 def record(reports: Sequence[Report]) -> None:
     with transaction.atomic():
         wanted = {report.parcel.endpoint_id for report in reports}
-        rows = WebhookEndpoint.objects.select_for_update().filter(pk__in=wanted).order_by("pk")
-        known = {row.pk: row for row in rows}
+        rows = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk__in=wanted)
+        known = {row.pk: row for row in rows.order_by("pk")}
         tried = Delivery.objects.in_bulk([report.parcel.delivery_id for report in reports])
         for report in reports:
             delivery = tried[report.parcel.delivery_id]

@@ -1,7 +1,7 @@
 """Webhook endpoints: adding, changing, stopping and resuming them, and the secrets they know us by.
 
-Whoever may act for a client, or for all, may have webhooks sent of what they could read anyway; so
-one act of one person or key is enough. Each is sealed among the desk's events.
+A key that may have webhooks sent hears of what changes, as one that reads the feed does; one act of
+one person or key is enough. Each is sealed among the desk's events.
 """
 
 import hmac
@@ -46,6 +46,7 @@ def add_endpoint(
     actor.require(RIGHT)
     endpoint = WebhookEndpoint(
         client=client,
+        added_with_id=actor.api_key_id,
         url=url,
         name=optional(name, at_most=64),
         event_types=checked_types(event_types),
@@ -100,7 +101,8 @@ def change_endpoint(
 
 
 def locked(endpoint_id: UUID) -> WebhookEndpoint:
-    rows = WebhookEndpoint.objects.present().select_for_update()
+    # Not its key, which the feed holds for what it plans while this waits for the feed.
+    rows = WebhookEndpoint.objects.present().select_for_update(no_key=True)
     if (endpoint := rows.filter(pk=endpoint_id).first()) is None:
         raise Refused(PortalCode.NOT_FOUND)
     return endpoint
@@ -147,6 +149,7 @@ def remove_endpoint(endpoint_id: UUID, *, reason: str = "", actor: Actor) -> Non
         endpoint = locked(endpoint_id)
         endpoint.removed_at = clock.now()
         endpoint.save(update_fields=["removed_at"])
+        endpoint.deliveries.filter(state=Delivery.State.WAITING).delete()
         why = Reason(words=optional(reason, at_most=LONGEST_REASON))
         log(DeskEvent.Type.REMOVE_ENDPOINT, endpoint, actor, why)
 

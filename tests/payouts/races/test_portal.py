@@ -18,7 +18,7 @@ from payouts import operations
 from payouts.models import Payout
 from payouts.portal import feed
 from payouts.portal.models import Delivery, FeedEvent, UnfedEvent, WebhookEndpoint
-from payouts.portal.webhooks import deliveries
+from payouts.portal.webhooks import deliveries, endpoints
 from payouts.seen import see
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import returned
@@ -145,6 +145,27 @@ def test_workers_at_once_bring_each_webhook_once_and_in_order(racers, rounds, mo
         assert came == sorted(came, key=expected.index)
     tries = Delivery.objects.aggregate(all=Sum("tries"))["all"]
     assert len(arrived) == tries
+
+
+def test_an_endpoint_is_stopped_and_resumed_while_the_feed_plans_for_it(racers, rounds):
+    """Whoever changes it waits for the feed, and the feed for nobody who waits for that."""
+    owner = ClientFactory()
+    endpoint = WebhookEndpoint.objects.create(
+        client=owner, url="https://portal.example/", created_at=clock.now()
+    )
+    payout = PayoutFactory(wallet=WalletFactory(client=owner))
+    manager = Actor.staff(StaffFactory(roles=["User manager"]), Channel.ADMIN)
+    approver = Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN)
+    both = racers(2)
+    for number in rounds:
+        act = (operations.RELEASE, operations.HOLD)[number % 2 == 0]
+        reason = {} if number % 2 else {"reason": "Look"}
+        [outcome] = perform(act, see([Payout.objects.get(pk=payout.pk)]), actor=approver, **reason)
+        assert outcome.done, outcome.text
+        change = partial(endpoints.change_endpoint, endpoint.pk, is_active=bool(number % 2))
+        returned(both.run(feed.take_up, partial(change, actor=manager)))
+    endpoints.change_endpoint(endpoint.pk, is_active=True, actor=manager)
+    assert endpoint.deliveries.count() == FeedEvent.objects.filter(payout=payout).count()
 
 
 def heard_of(payout, endpoint):
