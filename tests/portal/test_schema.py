@@ -106,6 +106,8 @@ def test_only_lists_that_stay_as_they_are_are_enums(document):
         ("News", "code"),
         ("Event", "type"),
         ("Fault", "code"),
+        ("Webhook", "type"),
+        ("Delivery", "type"),
     }
     for name, member in open_lists:
         schema = schemas[name]["properties"][member]
@@ -119,6 +121,9 @@ def test_only_lists_that_stay_as_they_are_are_enums(document):
                 for narrowed in content["schema"].get("allOf", [])[1:]:
                     code = narrowed["properties"]["code"]
                     assert code.keys() == {"type", OPEN}
+    assert OPEN in schemas["Endpoint"]["properties"]["event_types"]["items"]
+    for name, member in [("Endpoint", "status"), ("Delivery", "state")]:
+        assert "enum" in schemas[name]["properties"][member]
     asked = schemas["AskedEndpoint"]["properties"]["event_types"]["items"]
     assert asked == {"enum": [f"payout.{status}" for status in ClientStatus]}
 

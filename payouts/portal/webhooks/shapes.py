@@ -6,7 +6,7 @@ from rest_framework import serializers
 
 from audit.codes import Reason
 from payouts.portal.bodies import Asked, Flag, Text, stamp
-from payouts.portal.event_types import EVENT_TYPES, type_of
+from payouts.portal.event_types import EVENT_TYPES, EventType, type_of
 from payouts.portal.feed import id_of
 from payouts.portal.models import Delivery, Feed, WebhookEndpoint
 from payouts.portal.values import IdText, Instant, Says
@@ -35,9 +35,6 @@ class AskedChange(Asked):
     name = Text(max_length=64, allow_blank=True, required=False, help_text="What you call it.")
     event_types = EventTypes()
     active = Flag(required=False, help_text="False stops it, true sends what it missed.")
-
-
-EventType = Annotated[str, Says(enum=list(EVENT_TYPES))]
 
 
 class EndpointShape(TypedDict):
