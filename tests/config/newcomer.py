@@ -69,12 +69,18 @@ class Newcomer:
         self.approver.approve_wallet("Ada Byron")
         answers += [self.answer(look), self.answer(ask)]
         self.approver.approve_payout(answers[-1]["number"])
-        answers += [self.answer(wait), self.answer(feed)]
+        answers += [self.answer(wait), self.read_on(feed, "payout.paid")]
         assert [self.answer(each) for each in (client, wallet, ask)] == [*answers[:2], answers[3]]
         answers.append(self.shell.paste(script, self.do_as_it_says).splitlines())
         answers.append(self.answer(fault))
         self.approver.approve_payout(answers[-1]["number"])
         return [*answers, self.answer(wait_again)]
+
+    def read_on(self, block, last):
+        """Read the feed until its last event is of this type: it follows within a second."""
+        while (found := self.answer(block))["results"][-1]["type"] != last:
+            pass
+        return found
 
     def answer(self, block):
         return json.loads(self.shell.paste(block))
