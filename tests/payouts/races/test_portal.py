@@ -131,7 +131,7 @@ def test_workers_at_once_bring_each_webhook_once_and_in_order(racers, rounds, mo
             with transaction.atomic():  # as whoever changes what waits for an endpoint does
                 endpoints.locked(endpoint.pk)
                 WebhookEndpoint.objects.update(rests_until=None)
-                Delivery.objects.filter(lease_until=None).update(due_at=clock.now())
+                Delivery.objects.filter(state="waiting").update(due_at=clock.now())
 
     four = racers(4)
     for _round in rounds[: len(rounds) // 10]:
