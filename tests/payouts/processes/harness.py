@@ -67,7 +67,15 @@ class Process:
         return [int(pid) for pid in Path(f"/proc/{me}/task/{me}/children").read_text().split()]
 
     def send(self, number):
+        """Send a signal; one that freezes is waited for, as threads may run on for a moment."""
         self.popen.send_signal(number)
+        if number == signal.SIGSTOP:
+            until(lambda: self.threads_in("T"))
+
+    def threads_in(self, state):
+        """Whether all its threads are in this state, as proc(5) names it."""
+        stats = Path(f"/proc/{self.popen.pid}/task").glob("*/stat")
+        return all(each.read_text().rpartition(")")[2].split()[0] == state for each in stats)
 
     def freeze(self):
         self.send(signal.SIGSTOP)
