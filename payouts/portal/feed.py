@@ -7,6 +7,7 @@ are committed, in one transaction at a time.
 
 import binascii
 import json
+import re
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,6 +43,7 @@ from wallets.amounts import format_amount
 from wallets.models import Client
 
 CHUNK = 500
+NUMBER = re.compile("[0-9]{1,18}")  # of an event
 COLUMNS = [  # of a payout: what decides where it stands for its client, and what is said of it
     *("number", "client_id", "status", "waiting_for", "generation", "pay_from", "cancel_asked_at"),
     *("amount", "currency", "network", "address", "reference"),
@@ -104,8 +106,8 @@ def renew_epoch() -> None:
 
 def locked_feed() -> Feed:
     """Return the feed, which grows no more until this transaction ends."""
-    feed()
-    return Feed.objects.select_for_update().get(pk=1)
+    found, _is_new = Feed.objects.select_for_update().get_or_create(pk=1)
+    return found
 
 
 def take_up(limit: int = CHUNK) -> int:
@@ -242,8 +244,8 @@ def id_of(number: int, ours: Feed) -> str:
 def number_of(event_id: str, ours: Feed) -> int | None:
     """Return the number of an event, unless it is of another epoch or none."""
     number = event_id.rpartition("_")[2]
-    is_id = number.isascii() and number.isdigit() and len(number) < 19
-    return int(number) if is_id and id_of(int(number), ours) == event_id else None
+    is_id = NUMBER.fullmatch(number) and id_of(int(number), ours) == event_id
+    return int(number) if is_id else None
 
 
 def write_cursor(number: int, ours: Feed) -> str:
@@ -254,7 +256,7 @@ def read_cursor(text: str, ours: Feed) -> int:
     try:
         padded = text + "=" * (-len(text) % 4)
         epoch, _colon, number = urlsafe_b64decode(padded.encode()).decode().partition(":")
-        if not (number.isascii() and number.isdigit() and len(number) < 19):
+        if not NUMBER.fullmatch(number):
             raise ValueError(number)
         is_ours, place = UUID(epoch) == ours.epoch, int(number)
     except (ValueError, binascii.Error) as exc:

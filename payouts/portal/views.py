@@ -261,13 +261,14 @@ class CancelPayout(PortalView):
     def post(self, request: Request, payout_id: UUID) -> Response:
         """Cancel a payout that was not sent; one that is cancelled already stays so."""
         asked = shapes.AskedCancel.read(request.data)
-        row = get_object_or_404(Payout.objects.for_client(self.own), pk=payout_id)
-        if detail(self.own, payout_id)["status"] != "cancelled":
-            reason = asked.get("reason") or CANCELLED_BY_CLIENT
-            seen = see([row])
-            [outcome] = perform(operations.CANCEL, seen, actor=self.caller.actor, reason=reason)
-            if outcome.refusal:
-                raise Refused.by(outcome.refusal)
+        found = detail(self.own, payout_id)
+        if found["status"] == "cancelled":
+            return Response(found)
+        reason = asked.get("reason") or CANCELLED_BY_CLIENT
+        seen = see([Payout.objects.get(pk=payout_id)])
+        [outcome] = perform(operations.CANCEL, seen, actor=self.caller.actor, reason=reason)
+        if outcome.refusal:
+            raise Refused.by(outcome.refusal)
         return Response(detail(self.own, payout_id))
 
 

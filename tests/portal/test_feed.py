@@ -159,7 +159,7 @@ def test_a_few_statements_for_any_number(portal, wallet, django_assert_num_queri
     for count in (2, 9):
         for number in range(count):
             ask(portal, wallet, f"{count}-{number}")
-        with django_assert_num_queries(12):
+        with django_assert_num_queries(11):
             feed.take_up()
 
 

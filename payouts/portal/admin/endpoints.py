@@ -27,7 +27,7 @@ from payouts.portal.webhooks import deliveries, endpoints
 from payouts.portal.webhooks.endpoints import RIGHT
 from payouts.portal.webhooks.receivers import checked_url
 from payouts.staff.forms import reason_field, text_field
-from payouts.staff.pages import StaffRequest, actor_of, require
+from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
 SHOWN = 50  # of the log; the API leads through all of it
 TONES = {"active": "success", "failing": "warning", "stopped": "danger"}
@@ -187,7 +187,7 @@ class WebhookEndpointAdmin(DeskAdmin):
     def again_view(self, request: StaffRequest, pk: UUID) -> HttpResponse:
         def send_again() -> Any:
             event = request.POST.get("event", "")
-            if not (event.isascii() and event.isdigit() and len(event) < 19):
+            if not ID.fullmatch(event):
                 raise PermissionDenied
             deliveries.redeliver(pk, int(event), actor=actor_of(request))
             return _("It is sent once more, under the same id.")

@@ -197,7 +197,7 @@ def send(parcel: Parcel) -> Report:
     try:
         answer = post(parcel.url, parcel.body, headers_of(parcel))
     except Unreached as exc:
-        return Report(parcel, None, str(exc)[:200])
+        return Report(parcel, None, str(exc))
     return Report(parcel, answer)
 
 
