@@ -23,7 +23,7 @@ from audit.refusals import Refusal, Refused
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
-from payouts.controls.documents import Values
+from payouts.controls.documents import Limit, Values
 from payouts.controls.rates import Rate, price, sound_rates
 from payouts.controls.rules import Proposal
 from payouts.discrepancies import in_doubt
@@ -71,8 +71,7 @@ class Verdict:
     waiting_for: WaitingFor = WaitingFor.APPROVALS
     is_forged: bool = False
     until: datetime | None = None  # when that is known
-    rate: Decimal | None = None  # of one that passes, in the reference currency
-    priced: Proposal | None = None  # anew, as the rate has moved since the approval
+    judged: Proposal | None = None  # what the policy let pass
 
 
 # A request, an edit, and what their forms say beside a field
@@ -173,6 +172,10 @@ class Eligibility:
         for event in PayoutEvent.objects.filter(payout__in=payouts).order_by("number"):
             self.events[event.payout_id].append(event)
 
+    @property
+    def limits(self) -> Sequence[Limit]:
+        return self.policy.limits if isinstance(self.policy, policy.Policy) else ()
+
     def of(self, payout: Payout) -> Verdict:
         if code := self.forgery(payout):
             return Verdict(Says.WAIT, Reason(code), is_forged=True)
@@ -194,7 +197,7 @@ class Eligibility:
             return Verdict(Says.VOID, refusal.reason)
         if wait := self.wait(payout, now, values):
             return wait
-        return Verdict(Says.PASS, rate=now.rate, priced=None if now is judged else now)
+        return Verdict(Says.PASS, judged=now)
 
     def refusal_of_approvals(self, payout: Payout) -> Refusal | None:
         """Return why one of the approvals that stand does not count."""

@@ -15,6 +15,7 @@ from audit.operations import Change
 from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import idempotency, transitions
+from payouts.client_limits import refuse_above_limit
 from payouts.codes import PayoutCode
 from payouts.destinations import wait_if_on_its_way
 from payouts.eligibility import refusal_of_request
@@ -96,6 +97,8 @@ def request_payout(
     )
     try:
         with transaction.atomic():
+            if actor.api_key_id is not None:  # what the staff asks for waits when it is sent
+                refuse_above_limit(payout)
             wait_if_on_its_way(payout, wallets.hold([wallet.pk]))
             payout.number = PayoutNumber.objects.create().pk
             transitions.add([change], actor=actor)

@@ -21,6 +21,21 @@ class ControlsCode(Code):
         "not_priced",
         _("It was approved before the policy compared amounts. It has to be approved again."),
     )
+    LIMIT_REACHED = (
+        "limit_reached",
+        _("With it more would leave than the policy allows (%(words)s)."),
+    )
+    ABOVE_LIMIT = (
+        "above_limit",
+        _("It is larger than the policy allows at all (%(words)s)."),
+    )
+    CLIENT_LIMIT = (
+        "client_limit",
+        _(
+            "This would pass your limit of %(limit)s %(currency)s in %(hours)d hours: %(used)s is "
+            "used, %(left)s is left."
+        ),
+    )
     UNDO_TIME = "undo_time", _("It can still be taken back by who approved it.")
     FEE_HIGH = "fee_high", _("The fee is higher than the policy allows: %(words)s.")
     FEE_DOUBLED = (
