@@ -79,7 +79,7 @@ def test_what_is_larger_than_the_limit_for_one_payout_says_that_it_never_goes(of
     approved("50.00000001")
     office.submit()
     assert statuses() == ["broadcast", "approved"]
-    assert "larger than the policy allows at all" in Payout.objects.last().why.sentence
+    assert "larger than the policy allows at all" in Payout.objects.latest("number").why.sentence
 
 
 def test_i12_a_limit_is_free_again_once_the_hours_are_over(office, limited):
@@ -165,7 +165,7 @@ def test_a_client_is_refused_what_is_beyond_its_own_limit(office, limited, usdt)
     assert "used, 40 is left" in str(refused.value)
     assert Payout.objects.count() == 1
     ask(wallet, 40, "3")
-    assert ask(wallet, 60, "1") == Payout.objects.first()  # what is known is known
+    assert ask(wallet, 60, "1") == Payout.objects.earliest("number")  # what is known is known
     [own] = client_limits.limits_of(wallet.client)
     assert (own.used, own.left, own.hours) == (Decimal(100), Decimal(0), 24)
 

@@ -420,7 +420,7 @@ def test_payouts_go_out_at_the_run_times_of_the_day(office, in_force):
     assert Payout.objects.get().due_at.isoformat() == "2026-03-02T16:30:00+00:00"
     office.clock.forward(hours=8)
     approve(PayoutFactory(wallet=WalletFactory()), staff("Approver"))
-    assert Payout.objects.last().due_at.isoformat() == "2026-03-03T08:00:00+00:00"
+    assert Payout.objects.latest("number").due_at.isoformat() == "2026-03-03T08:00:00+00:00"
 
 
 def test_g61_a_fee_that_doubled_since_the_approval_waits(office, in_force, usdt):

@@ -146,8 +146,8 @@ FOUND_BY_RUNS = [
     Bug(
         "digest not checked at claim",
         "I3",
-        "payouts.controls.policy.judge",
-        "    if any(each.digest != proposal.digest for each in given):\n",
+        "payouts.eligibility.Eligibility.refusal_of_approvals",
+        "    if any(each.digest != digest for each in given):\n",
         "    if False:\n",
         seed=9,
     ),
@@ -286,6 +286,13 @@ LIMIT_BEFORE_LOCK = Bug(
     "payouts.gateway.rate_limit.available",
     "RateLimit.objects.select_for_update() if rate else RateLimit.objects.all()",
     "RateLimit.objects.all()",
+)
+LIMITS_UNLOCKED = Bug(
+    "limit of the policy checked without its lock",
+    "I12",
+    "payouts.controls.limits.lock",
+    'if connection.vendor == "postgresql":',
+    "if False:",
 )
 # Nor does anybody there speak HTTP: the client's own tests find this one.
 INTERIM_ANSWER = Bug(
