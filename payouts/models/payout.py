@@ -26,7 +26,7 @@ from payouts.models.choices import (
     PayoutStatus,
     WaitingFor,
 )
-from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
+from wallets.amounts import MAX_AMOUNT, AmountField, RateField, format_amount
 from wallets.codes import WalletCode
 from wallets.models import Client, ReadAgain, Wallet
 
@@ -120,7 +120,7 @@ class Payout(ReadAgain):
     idempotency_key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # of the request, as asked
     reference_amount = AmountField(null=True)
-    reference_rate = AmountField(null=True)
+    reference_rate = RateField(null=True)
     searched = Searched(["purpose", "reference"])
 
     status = FSMField(

@@ -44,6 +44,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.freeze_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_exchangerate",
     ],
     "Operator": [
         "payouts.view_payout",
@@ -66,6 +67,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_exchangerate",
     ],
     "Policy manager": [
         "payouts.view_payout",
@@ -79,6 +81,8 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_exchangerate",
+        "payouts_controls.accept_rate",
     ],
     "User manager": [
         "auth.view_user",
@@ -114,6 +118,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_exchangerate",
         "auth.view_user",
         "auth.view_group",
         "payouts_portal.view_apikey",
