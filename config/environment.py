@@ -165,6 +165,13 @@ def folder(name: str, default: str) -> str:
     return value
 
 
+def currency(name: str, default: str) -> str:
+    value = text(name, default).upper()
+    if not re.fullmatch("[A-Z0-9]{2,16}", value):
+        raise refused(name, "must be the code of a currency, like USD or EUR")
+    return value
+
+
 def time_zone(name: str, default: str) -> str:
     value = text(name, default)
     try:
@@ -315,7 +322,7 @@ VARIABLES = {
             "HELEKET_PAYMENT_API_KEY",
             code,
             "",
-            "The payment key, which is the one that may read balances.",
+            "The payment key, which is the one that may read balances and exchange rates.",
             made_up="made-up-payment-key",
         ),
         Variable(
@@ -355,6 +362,12 @@ VARIABLES = {
             cache,
             "",
             "Where all processes count the requests of the API together: Redis. Empty is none.",
+        ),
+        Variable(
+            "REFERENCE_CURRENCY",
+            currency,
+            "USD",
+            "What amounts of different coins are compared in, as Heleket calls it.",
         ),
         Variable("TIME_ZONE", time_zone, "UTC", "The time zone of all pages."),
         Variable(

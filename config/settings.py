@@ -138,6 +138,9 @@ RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
 HELEKET_CALLS_PER_SECOND = env.value("HELEKET_CALLS_PER_SECOND") or None
 
+# What amounts of different coins are compared in.
+REFERENCE_CURRENCY = env.value("REFERENCE_CURRENCY")
+
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
 CELERY_BROKER_URL = env.value("CELERY_BROKER_URL")
 

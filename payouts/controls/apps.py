@@ -5,3 +5,9 @@ class ControlsConfig(AppConfig):
     name = "payouts.controls"
     label = "payouts_controls"
     verbose_name = "Controls"
+
+    def ready(self) -> None:
+        from audit.jobs import register
+        from payouts.controls.jobs import FetchRates  # models are there from here on
+
+        register(FetchRates)

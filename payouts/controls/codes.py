@@ -50,3 +50,34 @@ class ControlsCode(Code):
         "paused_again",
         _("Sending was paused again since you opened this page: %(words)s"),
     )
+    RATE_MISSING = (
+        "rate_missing",
+        _(
+            "There is no exchange rate yet (%(words)s). The worker asks Heleket every 5 minutes; "
+            "its log says why there is none."
+        ),
+    )
+    RATE_OLD = (
+        "rate_old",
+        _(
+            "The exchange rate is too old (%(words)s). The worker asks Heleket every 5 minutes; "
+            "its log says why there is no newer one."
+        ),
+    )
+    RATE_SUSPICIOUS = (
+        "rate_suspicious",
+        _(
+            "The exchange rate has jumped, so it is not used (%(words)s). If Heleket was wrong, "
+            "this ends by itself; if not, two policy managers accept it on the page “Rates”."
+        ),
+    )
+    RATE_UNKNOWN = "rate_unknown", _("There is no such exchange rate.")
+    RATE_NOT_DOUBTED = "rate_not_doubted", _("This rate is in no doubt any more.")
+    RATE_NO_PRICE = (
+        "rate_no_price",
+        _("Nobody can accept this: a coin is worth more than nothing."),
+    )
+    RATE_PROPOSER_GONE = (
+        "rate_proposer_gone",
+        _("%(person)s, who proposed it, may not accept rates any more. Propose it anew."),
+    )

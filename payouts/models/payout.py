@@ -28,7 +28,7 @@ from payouts.models.choices import (
     PayoutStatus,
     WaitingFor,
 )
-from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
+from wallets.amounts import MAX_AMOUNT, AmountField, RateField, format_amount
 from wallets.codes import WalletCode
 from wallets.models import Client, ReadAgain, Wallet
 
@@ -127,7 +127,7 @@ class Payout(ReadAgain):
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # of the request, as asked
-    reference_rate = AmountField(null=True)  # of the coin in the reference currency, at approval
+    reference_rate = RateField(null=True)  # of the coin in the reference currency, at approval
     searched = Searched(["purpose", "reference"])
 
     status = FSMField(

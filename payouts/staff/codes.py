@@ -25,7 +25,7 @@ class StaffCode(Code):
     )
     PROPOSED_ALREADY = (
         "proposed_already",
-        _("%(person)s has proposed an end already. It waits for a second person."),
+        _("%(person)s has proposed this already. It waits for a second person."),
     )
     SECOND_PERSON = (
         "second_person",

@@ -46,6 +46,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
         "payouts_controls.view_policyversion",
+        "payouts_controls.view_exchangerate",
     ],
     "Operator": [
         "payouts.view_payout",
@@ -69,6 +70,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
         "payouts_controls.view_policyversion",
+        "payouts_controls.view_exchangerate",
     ],
     "Policy manager": [
         "payouts.view_payout",
@@ -84,6 +86,8 @@ ROLES: dict[str, list[str]] = {
         "payouts_gateway.view_balance",
         "payouts_controls.change_policy",
         "payouts_controls.view_policyversion",
+        "payouts_controls.view_exchangerate",
+        "payouts_controls.accept_rate",
     ],
     "User manager": [
         "auth.view_user",
@@ -119,6 +123,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_exchangerate",
         "auth.view_user",
         "auth.view_group",
         "payouts_portal.view_apikey",

@@ -189,8 +189,8 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
     assert (
-        "stopped; recorded 1 submit, 1 feed, 1 sync_services, 1 fetch_balances in all"
-        in caplog.text
+        "stopped; recorded 1 submit, 1 feed, 1 fetch_rates, 1 sync_services, "
+        "1 fetch_balances in all" in caplog.text
     )
 
 

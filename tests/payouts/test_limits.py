@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from audit.actor import Actor, Channel
+from audit.actor import Actor
 from audit.refusals import Refused
 from payouts import client_limits, spending
 from payouts.controls import limits
