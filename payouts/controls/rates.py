@@ -157,8 +157,8 @@ def price(amount: Decimal, rate: Decimal) -> Decimal:
     No more than an amount can be, which is beyond every limit.
     """
     with localcontext(prec=DIGITS):
-        worth: Decimal = (amount * rate).quantize(UNIT, ROUND_HALF_EVEN)
-    return min(worth, MAX_AMOUNT)
+        worth: Decimal = min((amount * rate).quantize(UNIT, ROUND_HALF_EVEN), MAX_AMOUNT)
+    return worth
 
 
 # What is asked, and what becomes of the answers
