@@ -17,9 +17,10 @@ from decimal import Decimal
 from enum import Enum, auto
 from uuid import UUID
 
-from audit import chain
+from audit import chain, clock
 from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal
+from payouts import statements
 from payouts.codes import PayoutCode
 from payouts.controls import policy
 from payouts.discrepancies import in_doubt
@@ -35,6 +36,7 @@ from payouts.models import (
     WaitingFor,
 )
 from payouts.staff import roles
+from payouts.statements import Stated
 from wallets.amounts import format_amount, parse_amount
 from wallets.codes import WalletCode
 from wallets.coins import decimals_of
@@ -136,10 +138,8 @@ def approval_facts(payouts: Sequence[Payout]) -> ApprovalFacts:
 
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
     approvers: dict[UUID, set[int]] = defaultdict(set)
-    given = Approval.objects.filter(
-        payout__in=[payout.pk for payout in payouts],
-        voided_at=None,
-        decision=Approval.Decision.APPROVED,
+    given = Approval.objects.standing().filter(
+        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
     )
     for payout_id, person_id in given.values_list("payout_id", "person_id"):
         approvers[payout_id].add(person_id)
@@ -190,6 +190,8 @@ class Eligibility:
         self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
         for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
             self.approvals[approval.payout_id].append(approval)
+        given = [approval for some in self.approvals.values() for approval in some]
+        self.stated = statements.read_all(given)
         self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
@@ -207,7 +209,9 @@ class Eligibility:
         if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
             return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
         if refusal := policy.judge(self.proposal(payout)):
-            return Verdict(Says.VOID, refusal.reason)
+            expired = any(map(self.is_expired, self.approvals[payout.pk]))
+            reason = Reason(PayoutCode.APPROVAL_EXPIRED) if expired else refusal.reason
+            return Verdict(Says.VOID, reason)
         if payout.is_early:
             reason = Reason(PayoutCode.BEFORE_DATE)
             return Verdict(Says.WAIT, reason, WaitingFor.DATE, until=payout.pay_from)
@@ -224,10 +228,16 @@ class Eligibility:
             approvals=[
                 policy.Given(each.person_id, each.digest)
                 for each in self.approvals[payout.pk]
-                if each.decision == Approval.Decision.APPROVED
+                if each.decision == Approval.Decision.APPROVED and not self.is_expired(each)
             ],
             is_in_doubt=payout.pk in self.in_doubt,
         )
+
+    def is_expired(self, approval: Approval) -> bool:
+        """Whether its statement says so; the time that its row names is for pages alone."""
+        stated = self.stated.get(approval.statement_id)
+        said = stated.rows.get(str(approval.payout_id)) if stated else None
+        return said is not None and said.expires_at <= clock.now()
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Return the code of a row that no sealed event backs, if there is one."""
@@ -236,8 +246,12 @@ class Eligibility:
             return PayoutCode.FORGED_HISTORY
         if not last or (last[-1].number, last[-1].to_status) != (payout.last_event, payout.status):
             return PayoutCode.FORGED_STATUS
-        if any(not is_sealed(each, last) for each in self.approvals[payout.pk]):
-            return PayoutCode.FORGED_APPROVAL
+        for each in self.approvals[payout.pk]:
+            stated = self.stated.get(each.statement_id)
+            if each.statement_id and not is_stated(each, stated):
+                return PayoutCode.FORGED_STATEMENT
+            if not is_sealed(each, last, stated.sha256 if stated else ""):
+                return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
             event.event_type == EventType.REQUEST_CANCEL for event in last
         ):
@@ -261,20 +275,36 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 def ends_approvals(event: PayoutEvent) -> bool:
     """Whether the approvals from before this event are over. What happens to a payout that goes on
-    waiting for approval ends none, but for an edit."""
+    waiting for approval ends none, but for an edit; who undoes an approval ends their own alone."""
     is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
-    return event.to_status not in STANDING and not (
-        is_waiting and event.event_type != EventType.EDIT
+    ends_none = is_waiting and event.event_type != EventType.EDIT
+    ends_none |= event.event_type == EventType.UNDO
+    return event.to_status not in STANDING and not ends_none
+
+
+def is_sealed(approval: Approval, events: Sequence[PayoutEvent], statement: str) -> bool:
+    """Whether the last of these events, which hold, by which this person approved or undid that is
+    of this very approval. `statement` is the SHA-256 of what it was given with; events from before
+    there were statements name none."""
+    own = [
+        event
+        for event in events
+        if event.person_id == approval.person_id
+        and event.event_type in (EventType.APPROVE, EventType.UNDO)
+    ]
+    return any(
+        event.event_type == EventType.APPROVE
+        and event.facts.get("digest") == approval.digest
+        and event.facts.get("statement", "") == statement
+        for event in own[-1:]
     )
 
 
-def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
-    """Whether one of these events, which hold, is of this very approval."""
-    return any(
-        event.event_type == EventType.APPROVE
-        and event.person_id == approval.person_id
-        and json.loads(event.data or "{}").get("digest") == approval.digest
-        for event in events
+def is_stated(approval: Approval, stated: Stated | None) -> bool:
+    """Whether a statement is of this person, and this payout stands in it as it was approved."""
+    said = stated.rows.get(str(approval.payout_id)) if stated else None
+    return bool(
+        stated and said and (stated.approver, said.digest) == (approval.person_id, approval.digest)
     )
 
 

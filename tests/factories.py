@@ -14,7 +14,7 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.events import next_links
 from audit.operations import Change
-from payouts import makers, operations, transitions
+from payouts import makers, operations, statements, transitions
 from payouts.controls import policy
 from payouts.engine.models import ScheduledJob
 from payouts.models import (
@@ -136,21 +136,27 @@ class PayoutFactory(DjangoModelFactory):
         requested = Change(payout)
         requested.log_event(EventType.REQUEST)
         events = transitions.events_of([requested], Actor.staff(payout.requested_by, Channel.ADMIN))
-        if is_approved:
-            approver = approved_by or StaffFactory(roles=["Approver"])
-            actor = Actor.staff(approver, Channel.ADMIN)
-            approved, digest = Change(payout), payout.digest()
-            approved.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
-            payout.approve()
-            events += next_links(
-                approved, events[-1].hash, actor, partial(PayoutEvent, payout_id=payout.pk)
-            )
-        with transaction.atomic():
+        with transaction.atomic(), clock.one_moment():
+            if is_approved:
+                approver = approved_by or StaffFactory(roles=["Approver"])
+                actor = Actor.staff(approver, Channel.ADMIN)
+                statement = statements.make([payout], actor, policy.VERSION)
+                statement.save(force_insert=True)
+                approved, digest = Change(payout), payout.digest()
+                approved.log_event(
+                    EventType.APPROVE,
+                    digest=digest,
+                    policy=policy.VERSION,
+                    statement=statement.sha256,
+                )
+                payout.approve()
+                make = partial(PayoutEvent, payout_id=payout.pk)
+                events += next_links(approved, events[-1].hash, actor, make)
             Payout.objects.bulk_create([payout])
             PayoutEvent.objects.bulk_create(events)
             makers.add_makers(payout, [(payout.requested_by_id, MakerRole.REQUESTED)])
             if is_approved:
-                operations.decide([payout], actor, Approval.Decision.APPROVED)
+                operations.decide([payout], actor, Approval.Decision.APPROVED, statement)
         return Payout.objects.get(pk=payout.pk)
 
 

@@ -27,7 +27,7 @@ FIRST_RELEASE = {
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0003_balance",
     "payouts_controls": "0002_row",
-    "payouts": "0016_taken_for",
+    "payouts": "0018_statements_stay",
     "payouts_staff": "0013_webhooks",
     "payouts_portal": "0006_webhooks",
 }
