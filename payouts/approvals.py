@@ -75,10 +75,8 @@ def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> Approval
 
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
     approvers: dict[UUID, set[int]] = defaultdict(set)
-    given = Approval.objects.filter(
-        payout__in=[payout.pk for payout in payouts],
-        voided_at=None,
-        decision=Approval.Decision.APPROVED,
+    given = Approval.objects.standing().filter(
+        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
     )
     for payout_id, person_id in given.values_list("payout_id", "person_id"):
         approvers[payout_id].add(person_id)

@@ -20,6 +20,7 @@ from uuid import UUID
 from audit import chain, clock
 from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal, Refused
+from payouts import statements
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
@@ -38,6 +39,7 @@ from payouts.models import (
     WaitingFor,
 )
 from payouts.staff import roles
+from payouts.statements import Stated
 from wallets.amounts import format_amount, parse_amount
 from wallets.codes import WalletCode
 from wallets.coins import decimals_of
@@ -159,6 +161,8 @@ class Eligibility:
         self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
         for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
             self.approvals[approval.payout_id].append(approval)
+        given = [approval for some in self.approvals.values() for approval in some]
+        self.stated = statements.read_all(given)
         self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
@@ -212,8 +216,11 @@ class Eligibility:
         return None
 
     def given(self, payout: Payout) -> list[Approval]:
-        decisions = self.approvals[payout.pk]
-        return [each for each in decisions if each.decision == Approval.Decision.APPROVED]
+        return [
+            each
+            for each in self.approvals[payout.pk]
+            if each.decision == Approval.Decision.APPROVED and not self.is_expired(each)
+        ]
 
     def refusal_by_policy(
         self, payout: Payout, verdict: rules.Verdict, *, is_released: bool
@@ -223,6 +230,8 @@ class Eligibility:
         required = verdict.required_in(payout.pk in self.in_doubt)
         people = {each.person_id: self.groups[each.person_id] for each in self.given(payout)}
         if missing := rules.missing(required, people):
+            if any(map(self.is_expired, self.approvals[payout.pk])):
+                return Refusal(PayoutCode.APPROVAL_EXPIRED)
             return Refusal(ControlsCode.MORE_APPROVALS, words=rules.in_words(missing))
         return None
 
@@ -247,6 +256,12 @@ class Eligibility:
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
         return None
 
+    def is_expired(self, approval: Approval) -> bool:
+        """Whether its statement says so; the time that its row names is for pages alone."""
+        stated = self.stated.get(approval.statement_id)
+        said = stated.rows.get(str(approval.payout_id)) if stated else None
+        return said is not None and said.expires_at <= clock.now()
+
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Return the code of a row that no sealed event backs, if there is one."""
         last = since_approval(self.events[payout.pk])
@@ -255,8 +270,12 @@ class Eligibility:
         self.sealed[payout.pk] = last
         if not last or (last[-1].number, last[-1].to_status) != (payout.last_event, payout.status):
             return PayoutCode.FORGED_STATUS
-        if any(not is_sealed(each, last) for each in self.approvals[payout.pk]):
-            return PayoutCode.FORGED_APPROVAL
+        for each in self.approvals[payout.pk]:
+            stated = self.stated.get(each.statement_id)
+            if each.statement_id and not is_stated(each, stated):
+                return PayoutCode.FORGED_STATEMENT
+            if not is_sealed(each, last, stated.sha256 if stated else ""):
+                return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
             event.event_type == EventType.REQUEST_CANCEL for event in last
         ):
@@ -330,20 +349,36 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 def ends_approvals(event: PayoutEvent) -> bool:
     """Whether the approvals from before this event are over. What happens to a payout that goes on
-    waiting for approval ends none, but for an edit."""
+    waiting for approval ends none, but for an edit; who undoes an approval ends their own alone."""
     is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
-    return event.to_status not in STANDING and not (
-        is_waiting and event.event_type != EventType.EDIT
+    ends_none = is_waiting and event.event_type != EventType.EDIT
+    ends_none |= event.event_type == EventType.UNDO
+    return event.to_status not in STANDING and not ends_none
+
+
+def is_sealed(approval: Approval, events: Sequence[PayoutEvent], statement: str) -> bool:
+    """Whether the last of these events, which hold, by which this person approved or undid that is
+    of this very approval. `statement` is the SHA-256 of what it was given with; events from before
+    there were statements name none."""
+    own = [
+        event
+        for event in events
+        if event.person_id == approval.person_id
+        and event.event_type in (EventType.APPROVE, EventType.UNDO)
+    ]
+    return any(
+        event.event_type == EventType.APPROVE
+        and event.facts.get("digest") == approval.digest
+        and event.facts.get("statement", "") == statement
+        for event in own[-1:]
     )
 
 
-def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
-    """Whether one of these events, which hold, is of this very approval."""
-    return any(
-        event.event_type == EventType.APPROVE
-        and event.person_id == approval.person_id
-        and json.loads(event.data or "{}").get("digest") == approval.digest
-        for event in events
+def is_stated(approval: Approval, stated: Stated | None) -> bool:
+    """Whether a statement is of this person, and this payout stands in it as it was approved."""
+    said = stated.rows.get(str(approval.payout_id)) if stated else None
+    return bool(
+        stated and said and (stated.approver, said.digest) == (approval.person_id, approval.digest)
     )
 
 

@@ -1,5 +1,6 @@
 """What people do to payouts: one class per act, performed on exactly what was seen."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from audit.codes import Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
-from payouts import transitions, wakeups
+from payouts import statements, transitions, wakeups
 from payouts.approvals import ApprovalFacts, approval_facts, refusal_of_approval
 from payouts.codes import PayoutCode
 from payouts.controls.policy import in_force
@@ -27,6 +28,7 @@ from payouts.destinations import wait_if_on_its_way
 from payouts.eligibility import judged_as, refusal_of_request
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
+    DECIDED_AGAIN,
     FINAL_FAILURES,
     LAST_GENERATION,
     WITHOUT_CALL,
@@ -40,6 +42,7 @@ from payouts.models import (
     Payout,
     PayoutEvent,
     PayoutStatus,
+    Statement,
     WaitingFor,
 )
 from payouts.requests import dated, exact_amount, refusal_of_terms
@@ -116,10 +119,19 @@ def refusal_of_question(payout: Payout) -> Refusal | None:
 
 
 class Approve(PayoutOperation[ApprovalFacts]):
-    """Approve what the actor has seen. Makers never approve, superusers included."""
+    """Approve what the actor has seen. Makers never approve, superusers included.
+
+    One statement says all that is approved; it counts for each payout by itself.
+    """
 
     permission = "payouts.approve_payout"
     statuses = sources(Payout.approve)
+
+    @contextmanager
+    def changes(self, ids: Collection[UUID], actor: Actor) -> Iterator[Sequence[Change[Payout]]]:
+        with super().changes(ids, actor) as changes:
+            yield changes
+            state([change for change in changes if change.events], actor)
 
     def load(self, rows: Sequence[Payout], actor: Actor) -> ApprovalFacts:
         return approval_facts(rows, actor.person_id)
@@ -145,8 +157,47 @@ class Approve(PayoutOperation[ApprovalFacts]):
         payout.approve(not_before=facts.policy.values.goes_out_at(clock.now()))
         return when_it_goes(payout)
 
+
+class Undo(PayoutOperation[Mapping[UUID, Collection[int]]]):
+    """Take back what the actor approved, until it is claimed. Approvals of others stand.
+
+    It is a stop, so nothing but another digest keeps it from what was seen.
+    """
+
+    permission = "payouts.approve_payout"
+    takes_reason = True
+    needs_reason = True
+    statuses = sources(Payout.undo)
+    digest_alone = True
+
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Mapping[UUID, Collection[int]]:
+        """Return who has approved each; an expired approval can be taken back as well."""
+        given = Approval.objects.filter(
+            payout__in=rows, voided_at=None, decision=Approval.Decision.APPROVED
+        )
+        people: dict[UUID, set[int]] = defaultdict(set)
+        for payout_id, person_id in given.values_list("payout_id", "person_id"):
+            people[payout_id].add(person_id)
+        return people
+
+    def refusal(
+        self, row: Payout, facts: Mapping[UUID, Collection[int]], actor: Actor
+    ) -> Refusal | None:
+        if refusal := super().refusal(row, facts, actor):
+            return refusal
+        if actor.person_id in facts.get(row.pk, ()):
+            return None
+        return Refusal(PayoutCode.NO_APPROVAL_OF_YOURS)
+
+    def apply(
+        self, change: Change[Payout], facts: Mapping[UUID, Collection[int]], reason: Reason
+    ) -> str:
+        change.log_event(EventType.UNDO, reason)
+        change.row.undo(Reason(PayoutCode.APPROVAL_UNDONE, reason.words))
+        return _("Your approval is undone. It waits for approval.")
+
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        decide(rows, actor, Approval.Decision.APPROVED)
+        void_approvals(rows, EventType.UNDO, person=actor.person)
 
 
 def when_it_goes(payout: Payout) -> str:
@@ -469,7 +520,7 @@ def content(payout: Payout) -> dict[str, Any]:
     return {name: getattr(payout, name) for name in names}
 
 
-APPROVE, REJECT, HOLD, RELEASE = Approve(), Reject(), Hold(), Release()
+APPROVE, UNDO, REJECT, HOLD, RELEASE = Approve(), Undo(), Reject(), Hold(), Release()
 CANCEL, RETRY, EXPEDITE, REQUEST_CHECK = Cancel(), Retry(), Expedite(), RequestCheck()
 
 
@@ -542,9 +593,28 @@ def request_cancel(change: Change[Payout], reason: Reason) -> str:
 # Approvals
 
 
-def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision) -> None:
-    policy_version = in_force().version
-    now = clock.now()
+def state(changes: Sequence[Change[Payout]], actor: Actor) -> None:
+    """Make one statement of what was approved, have the event of each seal it, and store both."""
+    if not changes:
+        return
+    payouts = [change.row for change in changes]
+    statement = statements.make(payouts, actor, in_force())
+    statement.save(force_insert=True)
+    for change in changes:
+        change.events[-1].fields["statement"] = statement.sha256
+    decide(payouts, actor, Approval.Decision.APPROVED, statement)
+
+
+def decide(
+    payouts: Sequence[Payout],
+    actor: Actor,
+    decision: Approval.Decision,
+    statement: Statement | None = None,
+) -> None:
+    """Store what a person decides, in the place of what they had decided before."""
+    now, current = clock.now(), in_force()
+    before = Approval.objects.filter(payout__in=payouts, person=actor.person, voided_at=None)
+    before.update(voided_at=now, voided_by=DECIDED_AGAIN)
     Approval.objects.bulk_create(
         Approval(
             payout_id=payout.pk,
@@ -552,12 +622,14 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
-            policy_version=policy_version,
+            policy_version=current.version,
+            statement=statement,
+            expires_at=statements.expires_at(payout, current.values) if statement else None,
         )
         for payout in payouts
     )
 
 
-def void_approvals(payouts: Iterable[Payout], act: EventType) -> None:
-    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
+def void_approvals(payouts: Iterable[Payout], act: EventType, **whose: object) -> None:
+    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None, **whose)
     standing.update(voided_at=clock.now(), voided_by=act)

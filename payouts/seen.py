@@ -24,6 +24,7 @@ CHANGES = {
     EventType.RELEASE: gettext_lazy("released"),
     EventType.SEND_BACK: gettext_lazy("sent back"),
     EventType.ANSWER: gettext_lazy("answered"),
+    EventType.UNDO: gettext_lazy("approval undone"),
     EventType.VOID: gettext_lazy("approval void"),
     EventType.RETRY: gettext_lazy("tried again"),
 }

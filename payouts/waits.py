@@ -42,7 +42,7 @@ def approvals(payout: Payout, states: States) -> Sentences:
 
 
 def who_approves(payout: Payout) -> str:
-    given = payout.approvals.filter(voided_at=None).select_related("person").order_by("pk")
+    given = payout.approvals.standing().select_related("person").order_by("pk")
     names = ", ".join(str(approval.person) for approval in given)
     if not names:
         return _("An approver who had no hand in it.")

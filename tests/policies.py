@@ -16,7 +16,7 @@ LENIENT = {
     "values": {
         **starter.VALUES,
         "delay_minutes": 0,
-        "approvals_last_hours": 24 * 90,
+        "approvals_last_hours": 24 * 7,
         "rate_age_minutes": 60 * 24 * 7,
         "fee_percent": "1000000",
         "fee_amount": "1000000",

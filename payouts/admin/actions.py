@@ -22,6 +22,7 @@ SEES_TROUBLES = "payouts.view_flags"
 PLAIN = {
     *(PayoutCode.UNKNOWN_PAYOUT, PayoutCode.PAYOUT_STATUS, PayoutCode.EARLY),
     *(PayoutCode.AT_HELEKET, PayoutCode.NOT_YOURS, PayoutCode.MAKER, PayoutCode.APPROVED_BY_YOU),
+    PayoutCode.NO_APPROVAL_OF_YOURS,
 }
 NOT_NOW = gettext_lazy(
     "This is not possible at the moment. The page of the payout says where it stands."
@@ -50,6 +51,14 @@ ACTIONS = {
             key="a",
             goes_on=True,
             sends=True,
+        ),
+        PayoutAction(
+            "undo",
+            gettext_lazy("Undo my approval"),
+            gettext_lazy("It is not sent before it is approved again. Approvals of others stand."),
+            operations.UNDO,
+            "undo",
+            phrase=gettext_lazy("Undo my approval of {rows}"),
         ),
         PayoutAction(
             "send",

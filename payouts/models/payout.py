@@ -351,6 +351,19 @@ class Payout(ReadAgain):
         self.wait_to_be_sent(not_before)
 
     @transition(
+        status,
+        source=[PayoutStatus.PENDING, PayoutStatus.APPROVED],
+        target=PayoutStatus.PENDING,
+    )
+    def undo(self, reason: Reason) -> None:
+        """Back to the approvers, as one of them takes an approval back. The caller voids that one;
+        those of others stand, and what else it waits for is waited for."""
+        if self.status == PayoutStatus.APPROVED:
+            self._start_over(reason)
+        elif self.waiting_for == WaitingFor.APPROVALS:
+            self.why = reason
+
+    @transition(
         status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED
     )
     def reject(self, reason: Reason) -> None:

@@ -272,6 +272,15 @@ CLAIM_BELIEVES_ROWS = Bug(
     "    return True or any(\n",
 )
 
+# No run makes a statement that is mistaken: a test makes one.
+DIGEST_OF_ANOTHER_ROW = Bug(
+    "digest of another row counts",
+    "I2",
+    "payouts.eligibility.is_stated",
+    "stated.rows.get(str(approval.payout_id)) if stated else None",
+    "next((r for r in stated.rows.values() if r.digest == approval.digest), None)",
+)
+
 # A single thread cannot see a lock that is missing: these are found by races on PostgreSQL.
 NO_ROW_LOCK = Bug(
     "no row lock in change",

@@ -279,6 +279,8 @@ class Oracle:
             self.makers[payout.id] |= {event.person or self.world.issuer, self.adder(payout)}
         if event.event_type == "retry":
             self.makers[payout.id].add(event.person)
+        if event.event_type == "undo" and not self.standing(payout):
+            self.approved.pop(payout.id, None)
         if event.event_type == "approve":
             if event.person in self.makers[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
@@ -292,6 +294,8 @@ class Oracle:
         # The first of two approvals, and what else leaves it waiting: only an edit ends it.
         goes_on = (event.before, event.after) == ("pending", "pending")
         is_half = goes_on and event.event_type != "edit"
+        if event.event_type == "undo":  # it ends the approval of who undoes theirs
+            is_half = event.person not in self.standing(payout)
         if payout.status in ("pending", "held") and not is_half and self.standing(payout):
             raise Broken(
                 f"I3 approvals of P-{payout.number} stand although it is {payout.status}, "

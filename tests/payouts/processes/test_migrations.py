@@ -27,7 +27,7 @@ FIRST_RELEASE = {
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0003_balance",
     "payouts_controls": "0007_past_rates_stay",
-    "payouts": "0018_rate_digits",
+    "payouts": "0020_statements_stay",
     "payouts_staff": "0015_exchange_rates",
     "payouts_portal": "0006_webhooks",
 }
