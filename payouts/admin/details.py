@@ -37,6 +37,7 @@ LABELS = changes.LABELS | {
     "pay_from": gettext_lazy("Pay from"),
     "reference": gettext_lazy("Reference"),
     "digest": gettext_lazy("Fingerprint of what was approved"),
+    "statement": gettext_lazy("Statement (SHA-256)"),
     "policy": gettext_lazy("Policy"),
     "order_id": gettext_lazy("Order id"),
     "call": gettext_lazy("Call"),
