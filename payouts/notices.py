@@ -14,14 +14,13 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import clock
 from audit.codes import Code, register
-from audit.texts import day_and_hour
 from payouts.controls.flags import Flag
 from payouts.discrepancies import are_alike, doubtful_ones
 from payouts.eligibility import destinations_of, refusal_of_destination
 from payouts.models import USUAL_WAIT, Discrepancy, EventType, Payout, PayoutEvent, PayoutQuerySet
+from payouts.seen import edits_in_words
 from wallets.amounts import money
 from wallets.codes import WalletCode
-from wallets.coins import network_name
 from wallets.models import Wallet
 from wallets.sharing import Destination, SameAddress
 
@@ -348,26 +347,7 @@ def past_events(payouts: Sequence[Payout]) -> Found:
 def edited(payout: Payout, edits: Sequence[PayoutEvent]) -> Notice:
     """Say by whom, and what all edits together made of what was requested."""
     who = ", ".join(dict.fromkeys(edit.who for edit in edits))
-    first = {name: fact for edit in reversed(edits) for name, fact in edit.facts.items()}
-    if "old_network" in first:
-        first["old_network"] = network_name(first["old_network"])
-    if old := first.get("old_pay_from"):
-        first["old_pay_from"] = day_and_hour(datetime.fromisoformat(old))
-    now = {
-        "old_money": payout.money,
-        "old_network": network_name(payout.network),
-        "old_address": payout.address,
-        "old_memo": payout.memo,
-        "old_purpose": payout.purpose,
-        "old_reference": payout.reference,
-        "old_category": payout.category,
-        "old_pay_from": day_and_hour(payout.pay_from),
-    }
-    changes = [
-        f"{first[name] or '—'} → {fact or '—'}"
-        for name, fact in now.items()
-        if first.get(name, fact) != fact
-    ]
+    changes = edits_in_words(payout, edits)
     if not changes:
         return notice(Level.WARN, NoticeCode.EDITED_BACK, who=who)
     return notice(Level.WARN, NoticeCode.EDITED, who=who, changes="; ".join(changes))

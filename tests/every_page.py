@@ -18,7 +18,7 @@ from wallets.models import PayoutMethod
 # They answer a form, send a file or lead on; the rest is Django's own, and refused or not shown.
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
-    r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document)"
+    r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document|statement)"
     r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method)).*_add"
 )
 

@@ -40,6 +40,7 @@ LABELS = changes.LABELS | {
     "policy": gettext_lazy("Policy version"),
     "rules": gettext_lazy("Rules of the policy"),
     "released": gettext_lazy("Released in spite of a rule"),
+    "statement": gettext_lazy("Statement (SHA-256)"),
     "order_id": gettext_lazy("Order id"),
     "call": gettext_lazy("Call"),
     "txid": gettext_lazy("Transaction"),

@@ -42,7 +42,7 @@ from payouts.admin.live import LivePages
 from payouts.admin.moment import moment_of
 from payouts.admin.search import search
 from payouts.admin.templatetags.payouts import ago, money
-from payouts.models import Payout, PayoutQuerySet, PayoutStatus, WaitingFor
+from payouts.models import Payout, PayoutQuerySet, PayoutStatus, Statement, WaitingFor
 from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 from payouts.states import States
@@ -81,6 +81,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
             page("add/", self.choose_client, "add"),
             page("add/<int:client_id>/", self.add_for, "add_for"),
             page("estimate/", self.estimate, "estimate"),
+            page("statements/<slug:sha256>/", self.statement, "statement"),
             *self.export_urls(),
             *self.live_urls(),
             page("<uuid:object_id>/", self.show, "change"),
@@ -186,6 +187,20 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         require(request, "payouts.view_payout")
         payouts = Payout.objects.select_related("client", "wallet", "requested_by")
         return get_object_or_404(payouts, pk=object_id)
+
+    def statement(self, request: StaffRequest, sha256: str) -> HttpResponse:
+        """Hand out the bytes by which somebody approved, to who sees what happened to payouts."""
+        require(request, "payouts.view_payout")
+        require(request, "payouts.view_flags")
+        found = get_object_or_404(Statement, sha256=sha256)
+        return HttpResponse(
+            bytes(found.body),
+            content_type="text/plain; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="statement-{found}.json"',
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
 
     # Actions
 

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
@@ -11,6 +11,7 @@ import rfc8785
 from django.conf import settings
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
 
 from audit import clock
 from audit.actor import Actor, Channel
@@ -26,7 +27,14 @@ from payouts.models import (
     Statement,
 )
 from payouts.seen import see
-from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory, WalletFactory
+from payouts.send_backs import SEND_BACK
+from tests.factories import (
+    ClientFactory,
+    DiscrepancyFactory,
+    PayoutFactory,
+    StaffFactory,
+    WalletFactory,
+)
 from tests.payouts.rounds import now
 from tests.sim import bugs
 
@@ -504,8 +512,6 @@ def test_g49_an_undone_approval_that_stands_again_in_its_row_does_not_count(
 def test_g40_a_question_is_waited_for_though_an_approval_is_undone(wallet, amira):
     payout = PayoutFactory(wallet=wallet)
     approve(amira, payout)
-    from payouts.send_backs import SEND_BACK
-
     perform(SEND_BACK, see([now(payout)]), actor=by(amira), reason="Which invoice?")
 
     assert undo(amira, payout)[0].done
@@ -534,3 +540,126 @@ def test_g40_who_approved_and_then_rejects_has_one_decision_and_neighbours_are_d
     standing = Approval.objects.filter(payout=payout, voided_at=None)
     assert [(each.person, each.decision) for each in standing] == [(amira, "rejected")]
     assert now(neighbour).status == PayoutStatus.REJECTED
+
+
+# Its pages
+
+
+@pytest.fixture
+def log_in(client):
+    def log_in(*roles):
+        person = StaffFactory(roles=roles)
+        client.force_login(person)
+        return person
+
+    return log_in
+
+
+def page_of(client, payout):
+    return client.get(reverse("admin:payouts_payout_change", args=[payout.pk]))
+
+
+def test_the_page_of_a_payout_shows_what_each_approval_was_given_with(client, log_in, amira):
+    payout, other = PayoutFactory(), PayoutFactory(amount=Decimal(10))
+    approve(amira, payout, other)
+    approval = payout.approvals.get()
+    log_in("Requester")
+
+    page = page_of(client, payout)
+
+    [(who, shown, stated)] = page.context["approvals"]
+    assert (who, shown.pk) == ("amira", approval.pk)
+    assert (stated.count, stated.sums) == (2, {"USDT": (Decimal(15), 2)})
+    text = page.content.decode()
+    assert f"Statement {approval.statement.sha256[:12]}" in text
+    for words in ("2 payouts were approved together", "expires ", "version "):
+        assert words in text, words
+    assert "Undo my approval" not in text
+    client.force_login(amira)
+    assert "Undo my approval" in page_of(client, payout).content.decode()
+
+
+def test_decisions_that_are_void_or_expired_stay_on_the_page(client, log_in, wallet, amira, anton):
+    payout = PayoutFactory(wallet=wallet)
+    approve(amira, payout)
+    undo(amira, payout)
+    approve(anton, payout)
+    perform(operations.HOLD, see([now(payout)]), actor=by(anton), reason="Wait")
+    perform(operations.RELEASE, see([now(payout)]), actor=by(anton))
+    approve(anton, payout)
+    log_in("Requester")
+    with clock.replaced(lambda: datetime.now(UTC) + LAST):
+        text = page_of(client, payout).content.decode()
+
+    assert "Approval undone" in text
+    assert "Put on hold" in text
+    assert "expired " in text
+    perform(operations.REJECT, see([now(payout)]), actor=by(anton), reason="No invoice")
+    page = page_of(client, payout)
+    decisions = [(who, each.decision) for who, each, _stated in page.context["approvals"]]
+    assert decisions == [
+        ("anton", "rejected"),
+        ("anton", "approved"),
+        ("anton", "approved"),
+        ("amira", "approved"),
+    ]
+
+
+def test_i17_the_statement_is_handed_out_byte_for_byte_to_who_sees_what_happened(
+    client, log_in, amira
+):
+    payout = PayoutFactory()
+    approve(amira, payout)
+    statement = Statement.objects.get()
+    url = reverse("admin:payouts_payout_statement", args=[statement.sha256])
+
+    log_in("Auditor")
+    answer = client.get(url)
+    assert answer.content == bytes(statement.body)
+    assert hashlib.sha256(answer.content).hexdigest() == statement.sha256
+    assert answer["Content-Type"] == "text/plain; charset=utf-8"
+    assert answer["X-Content-Type-Options"] == "nosniff"
+    assert url in page_of(client, payout).content.decode()
+    assert client.get(url[:-2] + "x/").status_code == 404
+    for role in ("Support", "User manager"):
+        log_in(role)
+        assert client.get(url).status_code == 403
+
+
+def test_g49_the_page_says_that_a_statement_is_not_the_sealed_one(client, log_in, amira):
+    payout = PayoutFactory()
+    approve(amira, payout)
+    its_bytes_say_more_time(payout)
+    log_in("Auditor")
+
+    text = page_of(client, payout).content.decode()
+
+    assert "These bytes are not what the history has sealed." in text
+
+
+def test_what_waits_for_approval_stands_on_the_clients_and_the_wallets_page(client, log_in):
+    wallet = WalletFactory()
+    payouts = [PayoutFactory(wallet=wallet, amount=Decimal(each)) for each in (5, 7)]
+    PayoutFactory(wallet=wallet, status=PayoutStatus.HELD)
+    PayoutFactory(wallet=WalletFactory(address="TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"))
+    log_in("Approver")
+
+    for kind, row in (("client", wallet.client), ("wallet", wallet)):
+        page = client.get(reverse(f"admin:wallets_{kind}_change", args=[row.pk]))
+        assert page.context["for_approval"] == [("USDT", Decimal(12), 2)]
+        listed = client.get(page.context["queue_url"]).context["cl"].queryset
+        assert set(listed) == set(payouts)
+    nobody = ClientFactory()
+    page = client.get(reverse("admin:wallets_client_change", args=[nobody.pk]))
+    assert "Waits for approval" not in page.content.decode()
+
+
+def test_an_expired_approval_no_longer_keeps_a_payout_out_of_ones_queue(client, wallet, amira):
+    payout = PayoutFactory(wallet=wallet)
+    approve(amira, payout)
+    client.force_login(amira)
+    mine = f"{reverse('admin:payouts_payout_changelist')}?queue=mine"
+    assert list(client.get(mine).context["cl"].queryset) == []
+
+    with clock.replaced(lambda: datetime.now(UTC) + LAST):
+        assert list(client.get(mine).context["cl"].queryset) == [payout]
