@@ -43,6 +43,15 @@ def discrepancies_to_end(request: HttpRequest) -> int:
     return Discrepancy.objects.open().order_by()[: COUNTED + 1].count()
 
 
+def rates_in_doubt(request: HttpRequest) -> int:
+    """Count rates that have jumped, for those who accept them."""
+    from payouts.controls.models import ExchangeRate
+
+    if not request.user.has_perm("payouts_controls.accept_rate"):
+        return 0
+    return ExchangeRate.objects.filter(doubted_at__isnull=False).count()
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar with the numbers of what waits for the one who looks."""
     return [
@@ -103,6 +112,13 @@ NAVIGATION: list[dict[str, Any]] = [
                 "sell",
                 "admin:wallets_payoutmethod_changelist",
                 "wallets.view_payoutmethod",
+            ),
+            link(
+                gettext_lazy("Rates"),
+                "currency_exchange",
+                "admin:payouts_controls_exchangerate_changelist",
+                "payouts_controls.view_exchangerate",
+                waits=rates_in_doubt,
             ),
         ],
     },

@@ -99,6 +99,8 @@ def live(story: Story, end: datetime, *, days: int = DAYS, times: float = 1) -> 
     for ago, incident in incidents.TODAY.items():
         story.clock.wait_until(end - ago)
         incident(story)
+    story.clock.wait_until(end)
+    story.fetch_rates()
     yield 0
 
 

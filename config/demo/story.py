@@ -23,6 +23,7 @@ from config.demo.clock import Clock
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
 from payouts import endings, idempotency, operations, polling, submission, webhooks
+from payouts.controls.jobs import FetchRates
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation
@@ -120,6 +121,7 @@ class Story:
         return Actor.staff(self.staff[login], Channel.ADMIN)
 
     def approve(self, *payouts: Payout, by: str = "") -> None:
+        self.fetch_rates()
         approver = self.actor(by or self.chance.choice(["amira", "arno"]))
         seen = see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
         expect_done(perform(operations.APPROVE, seen, actor=approver))
@@ -141,6 +143,11 @@ class Story:
         self.wallets[wallet.preferred_currency].remove(wallet)
 
     # What the worker and Heleket do
+
+    def fetch_rates(self) -> None:
+        """Ask what coins are worth, as the worker did all the while."""
+        job = FetchRates(self.client, self.account, threads=1)
+        job.record([job.call(question) for question in job.claim(EVERYTHING).items])
 
     def work(self, rounds: int = 1) -> None:
         """Let the worker send and ask, and Heleket move on and send its webhooks."""

@@ -8,6 +8,7 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
+import heleket
 from audit import jobs
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
@@ -192,8 +193,6 @@ def test_without_a_payment_key_heleket_is_asked_as_its_documents_show(run, make_
 
 @pytest.fixture
 def make_client(settings, sandbox):
-    import heleket
-
     return lambda **keys: heleket.HeleketClient(
         merchant_id=settings.HELEKET_MERCHANT_ID,
         payout_key=settings.HELEKET_API_KEY,
