@@ -103,6 +103,10 @@ class PayoutCode(Code):
         "approved_by_you",
         _("You have approved it already; another person has to approve it, too."),
     )
+    DUPLICATE_UNEXPLAINED = (
+        "duplicate_unexplained",
+        _("Say why it is no duplicate: this client has the same for the same purpose, %(others)s."),
+    )
     NO_MAKER = (
         "no_maker",
         _("No person is known to have requested it, so nobody may approve it."),

@@ -21,8 +21,9 @@ from audit.refusals import Refusal
 from payouts.admin import balances, costs, queues, sums
 from payouts.admin.actions import ACTIONS, SEES_TROUBLES, neutral_sentence, perform_action
 from payouts.admin.tenses import PLANNED
+from payouts.controls.flags import Flag
 from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
-from payouts.notices import Level, Notice, notices_for
+from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
 from payouts.staff import keys
 from payouts.staff.actions import Action, ActionPages, Confirmation
@@ -42,10 +43,13 @@ class Row:
     notices: list[Notice]
 
     @property
+    def level(self) -> Flag:
+        return level_of(self.notices)
+
+    @property
     def mark(self) -> str:
-        """How bad the worst is that is to be known of it; a mere note marks no row."""
-        level = self.notices[0].level if self.notices else Level.NOTE
-        return "" if level == Level.NOTE else f"marked {level.value}"
+        """How a row is marked that people should look at twice."""
+        return f"marked {self.level.word}" if self.level >= Flag.MEDIUM else ""
 
 
 class DecidingPages(ActionPages):
@@ -93,11 +97,12 @@ class DecidingPages(ActionPages):
         }
         payout = confirmation.only
         if payout is None:
-            return context
+            return context | {"odd": odd_ones(context["rows"])}
         coin = (payout.network, payout.currency, payout.amount)
         return context | {
             "payout": payout,
             "notices": context["rows"][0].notices,
+            "is_looked_at": sees_flags(request),
             "order_id": payout.order_id(settings.INSTALLATION),
             "estimate": costs.estimate(*coin),
             "calculated": costs.ask_heleket(*coin, payout.address) if sends else None,
@@ -116,13 +121,14 @@ class DecidingPages(ActionPages):
 
     def deciding_context(self, request: StaffRequest, payout: Payout) -> dict[str, Any]:
         """Return the notices, why it cannot be approved, and the way on in the queue."""
-        actor = actor_of(request)
-        notices = notices_shown(request, [payout])[payout.pk] if payout.status in OPEN else []
+        actor, is_open = actor_of(request), payout.status in OPEN
+        notices = notices_shown(request, [payout])[payout.pk] if is_open else []
         why_not = self.why_not("approve", payout, actor)
         return {
             **self.queue_context(request, payout.pk),
             "actions": self.offered_on(payout, actor),
             "notices": notices,
+            "is_looked_at": is_open and sees_flags(request),
             "why_not": "" if why_not in [each.sentence for each in notices] else why_not,
         }
 
@@ -137,7 +143,8 @@ class DecidingPages(ActionPages):
             requested_at=known.requested_at if known else clock.now(),
         )
         found = costs_of(request, [payout], with_balances=sees_balances(request))
-        return {**found, "notices": found["rows"][0].notices}
+        notices = found["rows"][0].notices
+        return {**found, "notices": notices, "is_looked_at": sees_flags(request)}
 
     # Keys
 
@@ -162,10 +169,21 @@ def sees_balances(request: Any) -> bool:
     return bool(request.user.has_perm(balances.RIGHT))
 
 
+def sees_flags(request: Any) -> bool:
+    return bool(request.user.has_perm(SEES_TROUBLES))
+
+
+def odd_ones(rows: Sequence[Row]) -> list[Row]:
+    """Return those that people should look at twice, the worst first."""
+    odd = [row for row in rows if row.level >= Flag.MEDIUM]
+    return sorted(odd, key=lambda row: -row.level)
+
+
 def notices_shown(request: StaffRequest, payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
     """Return what is to be known of payouts, to those who see warnings."""
-    sees_them = request.user.has_perm(SEES_TROUBLES)
-    return notices_for(payouts) if sees_them else {payout.pk: [] for payout in payouts}
+    if sees_flags(request):
+        return notices_for(payouts)
+    return {payout.pk: [] for payout in payouts}
 
 
 def costs_of(

@@ -309,7 +309,7 @@ def test_a_closed_client_is_offered_no_form(client, requester):
         assert 'name="amount"' not in page
 
 
-def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, wallet, clock):
+def test_c11_the_same_amount_again_is_shown_before_it_is_stored(client, requester, wallet, clock):
     same = PayoutFactory(wallet=wallet, amount=Decimal("12.5"))
     PayoutFactory(wallet=wallet, amount=Decimal("12.51"))
 
@@ -317,13 +317,13 @@ def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, 
 
     shown = client.post(add_url(wallet), form)
     found = {each.code: each for each in shown.context["notices"]}
-    assert found[NoticeCode.LIKELY_DUPLICATE].payouts == (same,)
+    assert found[NoticeCode.SAME_AMOUNT].payouts == (same,)
     assert reverse("admin:payouts_payout_change", args=[same.pk]) in shown.content.decode()
 
     Payout.objects.filter(pk=same.pk).update(status="confirmed", finished_at=clock())
     clock.forward(hours=25)
     notices = client.post(add_url(wallet), form).context["notices"]
-    assert NoticeCode.LIKELY_DUPLICATE not in [each.code for each in notices]
+    assert NoticeCode.SAME_AMOUNT not in [each.code for each in notices]
 
 
 def test_only_active_clients_are_offered_and_found_by_name_or_id(client, requester):
