@@ -11,7 +11,6 @@ from django.db.models import Q
 
 from audit import clock
 from audit.refusals import Refusal
-from audit.texts import folded
 from payouts.codes import PayoutCode
 from payouts.models import USUAL_WAIT, Origin, Payout, PayoutQuerySet
 
@@ -26,7 +25,10 @@ def duplicates_of(payouts: Sequence[Payout]) -> dict[UUID, list[Payout]]:
     if not payouts:
         return {}
     span = timedelta(days=DUPLICATE_DAYS)
-    rows = may_be_paid(payouts, span).filter(client__in={each.client_id for each in payouts})
+    rows = may_be_paid(payouts, span).filter(
+        client__in={each.client_id for each in payouts},
+        purpose__in={each.purpose for each in payouts},
+    )
     alike = by(rows, what_for)
     found = {
         payout.pk: linked(
@@ -40,7 +42,7 @@ def duplicates_of(payouts: Sequence[Payout]) -> dict[UUID, list[Payout]]:
 
 
 def what_for(payout: Payout) -> tuple[int, str]:
-    return payout.client_id, folded(payout.purpose)
+    return payout.client_id, payout.purpose
 
 
 def is_next_period(other: Payout, payout: Payout) -> bool:

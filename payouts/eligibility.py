@@ -23,6 +23,7 @@ from audit.refusals import Refusal
 from payouts.codes import PayoutCode
 from payouts.controls import policy
 from payouts.discrepancies import in_doubt
+from payouts.duplicates import duplicates_of
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import (
     Approval,
@@ -121,6 +122,7 @@ class ApprovalFacts:
     destinations: Mapping[int, tuple[bool, WalletStatus]]
     given: Mapping[UUID, Collection[int]]  # who has approved each as it is
     in_doubt: Collection[UUID]
+    duplicates: Mapping[UUID, Sequence[Payout]]  # what each may be a second one of
 
     def is_enough(self, payout: Payout) -> bool:
         """Whether one more approval is all that is needed."""
@@ -130,7 +132,11 @@ class ApprovalFacts:
 
 def approval_facts(payouts: Sequence[Payout]) -> ApprovalFacts:
     return ApprovalFacts(
-        makers_of(payouts), destinations_of(payouts), approvers_of(payouts), in_doubt(payouts)
+        makers_of(payouts),
+        destinations_of(payouts),
+        approvers_of(payouts),
+        in_doubt(payouts),
+        duplicates_of(payouts),
     )
 
 

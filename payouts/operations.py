@@ -11,10 +11,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import clock, searching
 from audit.actor import Actor
-from audit.codes import Reason
+from audit.codes import NO_REASON, Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
@@ -22,6 +23,7 @@ from payouts import transitions, wakeups
 from payouts.codes import PayoutCode
 from payouts.controls import policy
 from payouts.destinations import wait_if_on_its_way
+from payouts.duplicates import refusal_of_duplicate
 from payouts.eligibility import (
     ApprovalFacts,
     approval_facts,
@@ -117,10 +119,19 @@ def refusal_of_question(payout: Payout) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True)
 class Approve(PayoutOperation[ApprovalFacts]):
-    """Approve what the actor has seen. Makers never approve, superusers included."""
+    """Approve what the actor has seen. Makers never approve, superusers included.
+
+    A likely duplicate takes a reason, which is kept with it alone; `has_reason` says that one is
+    given.
+    """
+
+    has_reason: bool = False
 
     permission = "payouts.approve_payout"
+    takes_reason = True
+    reason_label = gettext_lazy("Why it is no duplicate")
     statuses = sources(Payout.approve)
 
     def load(self, rows: Sequence[Payout]) -> ApprovalFacts:
@@ -128,11 +139,15 @@ class Approve(PayoutOperation[ApprovalFacts]):
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
-        return refusal or refusal_of_approval(row, facts, actor.person_id)
+        refusal = refusal or refusal_of_approval(row, facts, actor.person_id)
+        if refusal or self.has_reason:
+            return refusal
+        return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
         digest = change.row.digest()
-        change.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
+        why = reason if change.row.pk in facts.duplicates else NO_REASON
+        change.log_event(EventType.APPROVE, why, digest=digest, policy=policy.VERSION)
         if not facts.is_enough(change.row):
             change.row.why = Reason(PayoutCode.ANOTHER_APPROVAL)
             return _("Approved by you. It needs another approval.")

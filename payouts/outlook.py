@@ -113,7 +113,9 @@ def when_sent(payouts: Sequence[Payout], states: States, *, by_approval: bool) -
 
 def what_comes_of(payouts: Sequence[Payout], *, by_approval: bool) -> list[tuple[Then, str]]:
     """Return for each what it waits for then, and a sentence that says so of one alone."""
-    facts = ApprovalFacts({}, {}, approvers_of(payouts), in_doubt(payouts)) if by_approval else None
+    facts = (
+        ApprovalFacts({}, {}, approvers_of(payouts), in_doubt(payouts), {}) if by_approval else None
+    )
     services = services_of(payouts)
 
     def then(payout: Payout) -> tuple[Then, str]:

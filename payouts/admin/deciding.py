@@ -1,7 +1,7 @@
 """Deciding about payouts: what a confirmation shows, what comes of it, and which one is next."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,17 +16,27 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.actor import Actor
-from audit.operations import Outcome
+from audit.operations import Operation, Outcome
 from audit.refusals import Refusal
+from payouts import operations
 from payouts.admin import balances, costs, queues, sums
-from payouts.admin.actions import ACTIONS, SEES_TROUBLES, neutral_sentence, perform_action
+from payouts.admin.actions import (
+    ACTIONS,
+    APPROVE,
+    SEES_TROUBLES,
+    PayoutAction,
+    neutral_sentence,
+    perform_action,
+)
 from payouts.admin.tenses import PLANNED
 from payouts.controls.flags import Flag
+from payouts.duplicates import LINKED, duplicates_of
 from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
 from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
 from payouts.staff import keys
 from payouts.staff.actions import Action, ActionPages, Confirmation
+from payouts.staff.forms import ConfirmForm
 from payouts.staff.pages import StaffRequest, actor_of, require
 from wallets.models import Client
 
@@ -79,6 +89,19 @@ class DecidingPages(ActionPages):
 
     # What a confirmation shows
 
+    def operation_shown(self, action: Action, rows: Sequence[Any]) -> Operation[Any, Any, Any]:
+        """Who approves says on the page why it is no duplicate, so that leaves no payout out."""
+        return explained(action.name, has_reason=True).operation
+
+    def form_for(self, action: Action, ids: Collection[UUID], data: Any = None) -> ConfirmForm:
+        """An approval takes a reason where one of these is a likely duplicate, and no other. Of
+        many those alone are refused without one."""
+        form = super().form_for(action, ids, data)
+        if action.name == APPROVE:
+            payouts = list(Payout.objects.filter(pk__in=ids).order_by("number"))
+            ask_why(form, payouts, duplicates_of(payouts))
+        return form
+
     def see(self, rows: Sequence[Payout]) -> list[Seen]:
         return see(rows)
 
@@ -112,7 +135,8 @@ class DecidingPages(ActionPages):
         self, request: StaffRequest, action: Action, seen: Sequence[Seen], reason: str
     ) -> list[Outcome]:
         actor = actor_of(request)
-        return perform_action(ACTIONS[action.name], seen, reason=reason, actor=actor)
+        chosen = explained(action.name, has_reason=bool(reason))
+        return perform_action(chosen, seen, reason=reason, actor=actor)
 
     def sentence_of(self, refusal: Refusal, actor: Actor) -> str:
         return refusal.sentence if actor.may(SEES_TROUBLES) else neutral_sentence(refusal)
@@ -171,6 +195,26 @@ def sees_balances(request: Any) -> bool:
 
 def sees_flags(request: Any) -> bool:
     return bool(request.user.has_perm(SEES_TROUBLES))
+
+
+def explained(name: str, *, has_reason: bool) -> PayoutAction:
+    """Return the action of somebody who says why, or does not."""
+    if name != APPROVE:
+        return ACTIONS[name]
+    return replace(ACTIONS[name], operation=operations.Approve(has_reason=has_reason))
+
+
+def ask_why(form: ConfirmForm, payouts: Sequence[Payout], duplicates: Collection[UUID]) -> None:
+    """Ask for the reason of an approval where one is due, and say of which payouts."""
+    names = [str(payout) for payout in payouts if payout.pk in duplicates]
+    if not names:
+        del form.fields["reason"]
+        return
+    form.fields["reason"].required = len(payouts) == 1
+    if len(payouts) > 1:
+        more = ", …" if len(names) > LINKED else ""
+        left = _("Without one these likely duplicates are left as they are: %s.")
+        form.fields["reason"].help_text = left % (", ".join(names[:LINKED]) + more)
 
 
 def odd_ones(rows: Sequence[Row]) -> list[Row]:

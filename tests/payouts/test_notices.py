@@ -227,7 +227,7 @@ def test_c11_the_same_for_the_same_purpose_within_days_is_a_likely_duplicate(kno
     first, refund = paid_now(), paid_now(purpose="Refund", amount=Decimal(6))
     clock.forward(days=6)
     elsewhere = old_wallet(client=known.client, network="eth", address="0x" + "1" * 40)
-    again = PayoutFactory(wallet=elsewhere, purpose=" prize")
+    again = PayoutFactory(wallet=elsewhere, purpose="Prize")
 
     found = notices_for([again])[again.pk][0]
     assert (str(found.code), found.level, found.payouts) == (
@@ -238,7 +238,7 @@ def test_c11_the_same_for_the_same_purpose_within_days_is_a_likely_duplicate(kno
     assert found.sentence.startswith("Likely a duplicate: ")
     other = PayoutFactory(wallet=known, amount=Decimal(6))
     assert links(other) == {}  # for another purpose
-    Payout.objects.filter(pk=other.pk).update(purpose="refund")
+    Payout.objects.filter(pk=other.pk).update(purpose="Refund")
     assert links(other) == {"likely_duplicate": (refund,)}
     clock.forward(days=1)
     assert links(PayoutFactory(wallet=known, amount=Decimal("5.01"), purpose="Refund")) == {}
