@@ -36,7 +36,7 @@ from wallets.operations import see as see_wallets
 EVERYTHING = 1000  # at once: no day has more
 CREATE, INFO = "/v1/payout", "/v1/payout/info"
 FULL = 250_000  # dollars of each coin
-ANEW = "Another one, the client confirmed it."  # kept with what looks like a duplicate by chance
+ANEW = "The client has sent it as another one."  # kept with what looks like a duplicate by chance
 SCARCE = {"DOGE": 300, "HMSTR": 300}  # two stories of today are about these
 
 PURPOSES = [
@@ -95,6 +95,7 @@ class Story:
             idempotency_key=idempotency.manual(UUID(int=self.chance.getrandbits(64))),
             origin=Origin.MANUAL,
             actor=self.actor(by or self.chance.choice(["rosa", "rosa", "rafael"])),
+            reason=ANEW,
             installation=settings.INSTALLATION,
         )
 

@@ -31,7 +31,7 @@ from payouts.admin.actions import (
 from payouts.admin.tenses import PLANNED
 from payouts.controls.flags import Flag
 from payouts.duplicates import LINKED, duplicates_of
-from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
+from payouts.models import WITHOUT_CALL, Origin, Payout, PayoutStatus
 from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
 from payouts.staff import keys
@@ -42,6 +42,9 @@ from wallets.models import Client
 
 # There is still something to decide about these.
 OPEN = [*WITHOUT_CALL, PayoutStatus.FAILED]
+
+
+NAMES = ("wallet", "currency", "amount", "purpose", "reference", "pay_from")
 
 
 @dataclass(frozen=True)
@@ -163,12 +166,17 @@ class DecidingPages(ActionPages):
             pk=known.pk if known else new["nonce"],
             client=client,
             **{name: getattr(new["wallet"], name) for name in ("network", "address", "memo")},
-            **{name: new[name] for name in ("wallet", "currency", "amount", "reference")},
+            **{name: new[name] for name in NAMES},
+            origin=Origin.MANUAL,
             requested_at=known.requested_at if known else clock.now(),
         )
         found = costs_of(request, [payout], with_balances=sees_balances(request))
-        notices = found["rows"][0].notices
-        return {**found, "notices": notices, "is_looked_at": sees_flags(request)}
+        return {
+            **found,
+            "notices": found["rows"][0].notices,
+            "is_looked_at": sees_flags(request),
+            "asks_why": bool(duplicates_of([payout])),
+        }
 
     # Keys
 

@@ -1,4 +1,4 @@
-"""What a reviewer sees of the demo: five odd payouts by their first line, and little of the rest."""
+"""What a reviewer sees of the demo: five odd payouts by their first line, and few others."""
 
 import re
 from datetime import UTC, datetime, timedelta

@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from payouts.gateway import accounts
 from payouts.models import Payout, PayoutStatus
-from payouts.notices import NoticeCode
+from payouts.notices import NoticeCode, notices_for
 from payouts.staff.roles import ROLES
 from tests.every_page import unmarked
 from tests.factories import (
@@ -324,6 +324,46 @@ def test_c11_the_same_amount_again_is_shown_before_it_is_stored(client, requeste
     clock.forward(hours=25)
     notices = client.post(add_url(wallet), form).context["notices"]
     assert NoticeCode.SAME_AMOUNT not in [each.code for each in notices]
+
+
+def test_c11_a_likely_duplicate_takes_a_reason_before_it_is_stored(client, requester, wallet):
+    form = data(wallet)
+    other = PayoutFactory(
+        wallet=wallet, amount=Decimal(form["amount"]), purpose=form["purpose"], reference="Other"
+    )
+
+    shown = client.post(add_url(wallet), form)
+    assert "Why it is no duplicate" in unmarked(shown)
+    for reason in ["", " ", "x" * 501]:
+        refused = client.post(add_url(wallet), form | {"confirmed": "yes", "reason": reason})
+        assert refused.context["form"].errors.keys() == {"reason"}, reason
+        assert "Why it is no duplicate" in unmarked(refused)
+        assert list(Payout.objects.all()) == [other]
+    assert f"{other} (Waiting for approval)" in unmarked(
+        client.post(add_url(wallet), form | {"confirmed": "yes"})
+    )
+
+    given = form | {"confirmed": "yes", "reason": "Two deliveries"}
+    assert client.post(add_url(wallet), given).status_code == 302
+    payout = Payout.objects.exclude(pk=other.pk).get()
+    assert payout.events.get().why.words == "Two deliveries"
+    found = {each.code: each.sentence for each in notices_for([payout])[payout.pk]}
+    assert found[NoticeCode.REQUESTED_ANYWAY] == (
+        f"{requester} requested it as another one: “Two deliveries”"
+    )
+
+    again = client.post(add_url(wallet), given, follow=True)  # a double click
+    assert f"Already requested as {payout}" in unmarked(again)
+    assert Payout.objects.count() == 2
+
+
+def test_a_reason_of_what_is_no_duplicate_is_not_kept(client, requester, wallet):
+    given = data(wallet) | {"confirmed": "yes", "reason": "Two deliveries"}
+
+    assert "Why it is no duplicate" not in unmarked(client.post(add_url(wallet), data(wallet)))
+    client.post(add_url(wallet), given)
+
+    assert Payout.objects.get().events.get().why.words == ""
 
 
 def test_only_active_clients_are_offered_and_found_by_name_or_id(client, requester):

@@ -123,6 +123,7 @@ def request(world: "World", name: str) -> None:
         origin=Origin.MANUAL,
         actor=Actor.staff(world.person(name), Channel.ADMIN),
         installation=world.account.installation,
+        reason="Another one",
     )
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
     if asked != content:
