@@ -1,6 +1,7 @@
 """Deciding: what a confirmation shows, where its result leads, and the way through a queue."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -86,6 +87,48 @@ def test_a_shared_address_is_shown_wherever_one_decides(client, approver):
     marks = {row.payout: row.mark for row in many.context["rows"]}
     assert marks == {payout: "marked high", neighbour: "marked medium"}
     assert "Of 2 payouts 2 are marked medium or high." in text_of(many)
+
+
+def test_the_page_begins_with_the_worst_and_folds_the_rest(client, approver):
+    payout = shared()
+    other = PayoutFactory(wallet=payout.wallet, reference="INV-7", purpose="Fee")
+    Payout.objects.filter(pk=payout.pk).update(reference="INV-7")
+    PayoutFactory(amount=payout.amount)
+
+    page = text_of(client.get(page_of(payout)))
+
+    places = [
+        page.index(text)
+        for text in [
+            "High",
+            "The same address belongs to another",
+            "<details>",
+            "to a young wallet",
+        ]
+    ]
+    assert places == sorted(places)
+    assert (
+        page.index("3 more to know") < page.index(f"{other}</a>") < page.index("Who is paid what")
+    )
+
+
+def test_of_a_usual_payout_the_page_says_what_was_looked_at(client, approver):
+    long_ago = money_clock.now() - timedelta(days=30)
+    paid = PayoutFactory(status=PayoutStatus.CONFIRMED, purpose="May", requested_at=long_ago)
+    payout = PayoutFactory(wallet=paid.wallet)
+
+    for page in [client.get(page_of(payout)), client.get(confirm_url(payout))]:
+        assert "Nothing unusual." in text_of(page)
+        assert "Looked at: duplicates" in text_of(page)
+
+
+def test_who_may_not_see_warnings_sees_no_brief(client):
+    client.force_login(StaffFactory(roles=["Support"]))
+
+    page = text_of(client.get(page_of(shared())))
+
+    assert "desk-brief" not in page
+    assert "Mallory" not in page
 
 
 def test_a_payout_that_has_ended_says_nothing_of_a_decision(client, approver):
@@ -245,6 +288,8 @@ def test_a_confirmation_of_many_says_what_leaves_and_what_stays(client, approver
     response = choose(client, payouts)
     assert response.context["sums"][0].lacks == 8
     assert "Missing, so some wait" in text_of(response)
+    assert text_of(response).count("Not enough USDT at Heleket:") == 1  # and not in each row
+    assert text_of(response).index("Not enough USDT") < text_of(response).index("<table")
 
 
 def test_what_is_approved_already_takes_its_fees_from_the_balance_as_well(
