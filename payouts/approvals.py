@@ -13,6 +13,7 @@ from payouts.controls.codes import ControlsCode
 from payouts.controls.policy import Policy
 from payouts.controls.rules import Proposal, Verdict
 from payouts.discrepancies import in_doubt
+from payouts.duplicates import duplicates_of
 from payouts.eligibility import destinations_of, refusal_of_destination, refusal_of_verdict
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent
@@ -35,6 +36,7 @@ class ApprovalFacts:
     unpriced: Mapping[UUID, Refusal]  # those whose coin has no sound rate
     proposals: Mapping[UUID, Proposal]  # of the others
     verdicts: Mapping[UUID, Verdict]
+    duplicates: Mapping[UUID, Sequence[Payout]]  # what each may be a second one of
     released: Collection[UUID]  # those that people let go, though a rule sets them aside
     groups: Mapping[int, Collection[str]]  # of all who approved one, and of that person
 
@@ -68,6 +70,7 @@ def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> Approval
         unpriced={pk: each for pk, each in found.items() if isinstance(each, Refusal)},
         proposals=proposals,
         verdicts=verdicts,
+        duplicates=duplicates_of(payouts),
         released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
         groups=policy.groups_of(people | ({person_id} if person_id else set())),
     )

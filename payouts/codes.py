@@ -107,6 +107,10 @@ class PayoutCode(Code):
         "no_approval_of_yours",
         _("No approval of yours stands that could be undone."),
     )
+    DUPLICATE_UNEXPLAINED = (
+        "duplicate_unexplained",
+        _("Say why it is no duplicate: this client has the same for the same purpose, %(others)s."),
+    )
     NO_MAKER = (
         "no_maker",
         _("No person is known to have requested it, so nobody may approve it."),

@@ -12,10 +12,11 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import clock, searching
 from audit.actor import Actor
-from audit.codes import Reason
+from audit.codes import NO_REASON, Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
@@ -25,6 +26,7 @@ from payouts.codes import PayoutCode
 from payouts.controls.policy import in_force
 from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
+from payouts.duplicates import refusal_of_duplicate
 from payouts.eligibility import judged_as, refusal_of_request
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
@@ -118,13 +120,19 @@ def refusal_of_question(payout: Payout) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True)
 class Approve(PayoutOperation[ApprovalFacts]):
     """Approve what the actor has seen. Makers never approve, superusers included.
 
-    One statement says all that is approved; it counts for each payout by itself.
+    One statement says all that is approved; it counts for each payout by itself. A likely duplicate
+    takes a reason, which is kept with it alone; `has_reason` says that one is given.
     """
 
+    has_reason: bool = False
+
     permission = "payouts.approve_payout"
+    takes_reason = True
+    reason_label = gettext_lazy("Why it is no duplicate")
     statuses = sources(Payout.approve)
 
     @contextmanager
@@ -138,13 +146,17 @@ class Approve(PayoutOperation[ApprovalFacts]):
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
-        return refusal or refusal_of_approval(row, facts)
+        refusal = refusal or refusal_of_approval(row, facts)
+        if refusal or self.has_reason:
+            return refusal
+        return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
         payout, verdict = change.row, facts.verdicts[change.row.pk]
         proposal = facts.proposals[payout.pk]
         change.log_event(
             EventType.APPROVE,
+            reason if payout.pk in facts.duplicates else NO_REASON,
             digest=payout.digest(),
             policy=facts.policy.version,
             rules=", ".join(verdict.fired),

@@ -139,13 +139,13 @@ def what_changed(payout: Payout, seen: Seen) -> str:
 
 def edits_since(payout: Payout, events: Sequence[PayoutEvent]) -> list[str]:
     edits = [each for each in events if each.event_type == EventType.EDIT]
-    became = edits_in_words(payout, edits)
-    return [f"{'; '.join(became)}."] if became else []
+    changes = became(payout, edits)
+    return [f"{'; '.join(changes.values())}."] if changes else []
 
 
-def edits_in_words(payout: Payout, edits: Sequence[PayoutEvent]) -> list[str]:
+def became(payout: Payout, edits: Sequence[PayoutEvent]) -> dict[str, str]:
     """Say what these edits together, in their order, made of what was there before, like
-    “5 USDT → 6 USDT”: nothing, if that is as it was."""
+    “5 USDT → 6 USDT”, by the name of each fact: nothing, if that is as it was."""
     first = {name: fact for edit in reversed(edits) for name, fact in edit.facts.items()}
     if "old_network" in first:
         first["old_network"] = network_name(first["old_network"])
@@ -161,8 +161,8 @@ def edits_in_words(payout: Payout, edits: Sequence[PayoutEvent]) -> list[str]:
         "old_category": payout.category,
         "old_pay_from": day_and_hour(payout.pay_from),
     }
-    return [
-        f"{first[name] or '—'} → {fact or '—'}"
+    return {
+        name: f"{first[name] or '—'} → {fact or '—'}"
         for name, fact in now.items()
         if first.get(name, fact) != fact
-    ]
+    }

@@ -37,6 +37,7 @@ from wallets.operations import see as see_wallets
 EVERYTHING = 1000  # at once: no day has more
 CREATE, INFO = "/v1/payout", "/v1/payout/info"
 FULL = 250_000  # dollars of each coin
+ANEW = "The client has sent it as another one."  # kept with what looks like a duplicate by chance
 SCARCE = {"DOGE": 300, "HMSTR": 300}  # two stories of today are about these
 
 PURPOSES = [
@@ -95,6 +96,7 @@ class Story:
             idempotency_key=idempotency.manual(UUID(int=self.chance.getrandbits(64))),
             origin=Origin.MANUAL,
             actor=self.actor(by or self.chance.choice(["rosa", "rosa", "rafael"])),
+            reason=ANEW,
             installation=settings.INSTALLATION,
         )
 
@@ -124,7 +126,7 @@ class Story:
         self.fetch_rates()
         approver = self.actor(by or self.chance.choice(["amira", "arno"]))
         seen = see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
-        expect_done(perform(operations.APPROVE, seen, actor=approver))
+        expect_done(perform(operations.Approve(has_reason=True), seen, actor=approver, reason=ANEW))
 
     def act(self, operation: PayoutOperation[Any], payout: Payout, reason: str, by: str) -> None:
         seen = see([Payout.objects.get(pk=payout.pk)])

@@ -17,6 +17,7 @@ from payouts.staff.actions import Action
 
 OneNow = Callable[..., Outcome]
 
+APPROVE = "approve"
 SEES_TROUBLES = "payouts.view_flags"
 # Refusals that say no more than everybody sees of a payout, or knows of themselves.
 PLAIN = {
@@ -42,7 +43,7 @@ ACTIONS = {
     action.name: action
     for action in [
         PayoutAction(
-            "approve",
+            APPROVE,
             gettext_lazy("Approve"),
             gettext_lazy("What has left cannot come back."),
             operations.APPROVE,

@@ -42,6 +42,7 @@ from payouts.admin.live import LivePages
 from payouts.admin.moment import moment_of
 from payouts.admin.search import search
 from payouts.admin.templatetags.payouts import ago, money
+from payouts.codes import PayoutCode
 from payouts.models import Payout, PayoutQuerySet, PayoutStatus, Statement, WaitingFor
 from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
@@ -266,6 +267,8 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
                 return self.confirm_new(request, client, form)
             if payout := self.save_new(request, client, form):
                 return redirect("admin:payouts_payout_change", payout.pk)
+        if is_sent and form.errors.keys() == {"reason"}:  # which the confirmation asks for
+            return self.confirm_new(request, client, form)
         title = _("Pay %s") % client.name
         return self.page(request, "payouts/add.html", title, client=client, form=form, again=again)
 
@@ -287,7 +290,8 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         try:
             payout = manual.request(client, actor_of(request), **form.cleaned_data)
         except Refused as exc:
-            form.add_error(None, str(exc))
+            is_unexplained = exc.refusal.code == PayoutCode.DUPLICATE_UNEXPLAINED
+            form.add_error("reason" if is_unexplained else None, str(exc))
             return None
         messages.success(request, f"{_('%s was requested.') % payout} {what_it_awaits(payout)}")
         return payout

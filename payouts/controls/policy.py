@@ -60,6 +60,15 @@ def in_force() -> Policy:
     return version(*newest)
 
 
+def values() -> Values:
+    """Return the numbers in force, for what only shows something; those of a fresh desk where the
+    policy was written past the desk, as nothing is decided by it then."""
+    try:
+        return in_force().values
+    except Refused:
+        return Values()
+
+
 @lru_cache(maxsize=8)
 def version(number: int, sealed_as: str) -> Policy:
     """Return a version by its number and hash; what these name never changes."""

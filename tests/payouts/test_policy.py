@@ -329,16 +329,16 @@ def test_g62_many_small_ones_add_up_within_a_day(in_force, measure, clock):
     wallet, requester = WalletFactory(), staff("Requester")
     other = {"client_day": {}, "address_day": {}, "requester_day": {"wallet": WalletFactory()}}
     common = {"wallet": wallet, "amount": Decimal(999), "requested_by": requester}
-    first = PayoutFactory(**common)
+    first = PayoutFactory(**common, purpose="First")
     approver = staff("Approver")
     assert approve(first, approver).text == "Approved. It will be sent."
 
-    second = PayoutFactory(**common | other[measure])
+    second = PayoutFactory(**common | other[measure], purpose="Second")
     assert "1 from Approver" in approve(second, approver).text
     Payout.objects.filter(pk=first.pk).update(
         status=PayoutStatus.CONFIRMED, finished_at=clock() - timedelta(hours=24)
     )
-    third = PayoutFactory(**common)
+    third = PayoutFactory(**common, purpose="Third")
     Payout.objects.filter(pk=second.pk).update(status=PayoutStatus.REJECTED)
     assert approve(third, approver).text == "Approved. It will be sent."
 

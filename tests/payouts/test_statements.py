@@ -131,7 +131,8 @@ def test_any_number_of_payouts_takes_the_same_few_statements_of_sql(amira):
     wallet = WalletFactory()
     sizes = (1, 2, 30)  # with the first their rights are read
     _first, few, many = [
-        count([PayoutFactory(wallet=wallet) for _ in range(size)]) for size in sizes
+        count([PayoutFactory(wallet=wallet, purpose=f"{size}.{n}") for n in range(size)])
+        for size in sizes
     ]
 
     assert few == many <= 20
@@ -165,7 +166,7 @@ def test_g63_approvals_add_up_per_row_whatever_else_each_person_approved(
     office, wallet, amira, anton
 ):
     """The batches of two people differ by a row, and the policy has another version meanwhile."""
-    shared, amiras, antons = (PayoutFactory(wallet=wallet) for _ in range(3))
+    shared, amiras, antons = (PayoutFactory(wallet=wallet, purpose=each) for each in "abc")
 
     approve(amira, shared, amiras)
     approve(anton, antons, shared)
