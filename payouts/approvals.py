@@ -2,7 +2,7 @@
 `eligibility`."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -70,10 +70,19 @@ def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> Approval
         unpriced={pk: each for pk, each in found.items() if isinstance(each, Refusal)},
         proposals=proposals,
         verdicts=verdicts,
-        duplicates=duplicates_of(payouts),
+        duplicates=duplicates_of(payouts, current.values),
         released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
-        groups=policy.groups_of(people | ({person_id} if person_id else set())),
+        groups=groups_asked_for(verdicts.values(), people | ({person_id} if person_id else set())),
     )
+
+
+def groups_asked_for(
+    verdicts: Iterable[Verdict], people: Collection[int]
+) -> Mapping[int, Collection[str]]:
+    """Return the groups of these people, read only where a rule names one."""
+    if any(any(verdict.required) for verdict in verdicts):
+        return policy.groups_of(people)
+    return dict.fromkeys(people, ())
 
 
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:

@@ -13,18 +13,21 @@ from audit import clock
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
 from payouts.controls import policy
+from payouts.controls.documents import Values
 from payouts.models import USUAL_WAIT, Origin, Payout, PayoutQuerySet
 
 LINKED = 5
 NAMED = 3
 
 
-def duplicates_of(payouts: Sequence[Payout]) -> dict[UUID, list[Payout]]:
+def duplicates_of(
+    payouts: Sequence[Payout], current: Values | None = None
+) -> dict[UUID, list[Payout]]:
     """Return of each that is a likely duplicate those that it may be one of, the newest first: the
     same client, coin, amount and purpose within days, and not the next period of a plan."""
     if not payouts:
         return {}
-    span = timedelta(days=policy.values().duplicate_days)
+    span = timedelta(days=(current or policy.values()).duplicate_days)
     rows = may_be_paid(payouts, span).filter(
         client__in={each.client_id for each in payouts},
         purpose__in={each.purpose for each in payouts},

@@ -23,7 +23,7 @@ from audit.texts import day_and_hour, needed, optional
 from payouts import statements, transitions, wakeups
 from payouts.approvals import ApprovalFacts, approval_facts, refusal_of_approval
 from payouts.codes import PayoutCode
-from payouts.controls.policy import in_force
+from payouts.controls.policy import Policy, in_force
 from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
 from payouts.duplicates import refusal_of_duplicate
@@ -609,12 +609,12 @@ def state(changes: Sequence[Change[Payout]], actor: Actor) -> None:
     """Make one statement of what was approved, have the event of each seal it, and store both."""
     if not changes:
         return
-    payouts = [change.row for change in changes]
-    statement = statements.make(payouts, actor, in_force())
+    payouts, current = [change.row for change in changes], in_force()
+    statement = statements.make(payouts, actor, current)
     statement.save(force_insert=True)
     for change in changes:
         change.events[-1].fields["statement"] = statement.sha256
-    decide(payouts, actor, Approval.Decision.APPROVED, statement)
+    decide(payouts, actor, Approval.Decision.APPROVED, statement, current)
 
 
 def decide(
@@ -622,9 +622,11 @@ def decide(
     actor: Actor,
     decision: Approval.Decision,
     statement: Statement | None = None,
+    current: Policy | None = None,
 ) -> None:
-    """Store what a person decides, in the place of what they had decided before."""
-    now, current = clock.now(), in_force()
+    """Store what a person decides, in the place of what they had decided before. An approval names
+    its statement and the policy that it was given under; who rejects asks neither."""
+    now = clock.now()
     before = Approval.objects.filter(payout__in=payouts, person=actor.person, voided_at=None)
     before.update(voided_at=now, voided_by=DECIDED_AGAIN)
     Approval.objects.bulk_create(
@@ -634,9 +636,9 @@ def decide(
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
-            policy_version=current.version,
+            policy_version=current.version if current else 0,
             statement=statement,
-            expires_at=statements.expires_at(payout, current.values) if statement else None,
+            expires_at=statements.expires_at(payout, current.values) if current else None,
         )
         for payout in payouts
     )

@@ -162,7 +162,7 @@ class PayoutFactory(DjangoModelFactory):
             PayoutEvent.objects.bulk_create(events)
             makers.add_makers(payout, [(payout.requested_by_id, MakerRole.REQUESTED)])
             if is_approved:
-                operations.decide([payout], actor, Approval.Decision.APPROVED, statement)
+                operations.decide([payout], actor, Approval.Decision.APPROVED, statement, current)
         return Payout.objects.get(pk=payout.pk)
 
 
