@@ -82,7 +82,7 @@ class PayoutMethodFactory(DjangoModelFactory):
 def put_off_price_list():
     """Have no worker of this test read Heleket's price list and balances by itself."""
     due_at = clock.now() + timedelta(days=365)
-    for name in ("sync_services", "fetch_balances"):
+    for name in ("sync_services", "fetch_balances", "read_history"):
         ScheduledJob.objects.update_or_create(name=name, defaults={"due_at": due_at})
 
 
