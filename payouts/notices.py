@@ -37,6 +37,7 @@ from payouts.duplicates import (
     of_same_amounts,
 )
 from payouts.eligibility import destinations_of, refusal_of_destination
+from payouts.gateway import history
 from payouts.makers import makers_of
 from payouts.models import Discrepancy, EventType, Payout, PayoutEvent
 from payouts.seen import became
@@ -416,10 +417,13 @@ def new_addresses(payouts: Sequence[Payout]) -> Found:
     """Find where a client was never paid, and wallets so young that only one of their payments
     may have been looked at."""
     known, since = paid_since(payouts), clock.now() - YOUNG
+    earlier = history.paid_before({payout.address for payout in payouts})
     wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
     approved = dict(wallets.values_list("pk", "approved_at"))
     for payout in payouts:
-        first_at = known.get((payout.client_id, payout.network, payout.address))
+        place = (payout.network, payout.address)
+        moments = [known.get((payout.client_id, *place)), earlier.get(place)]
+        first_at = min((at for at in moments if at), default=None)
         approved_at = approved[payout.wallet_id]
         if approved_at and approved_at > since and (first_at is None or first_at > since):
             code = NoticeCode.YOUNG_WALLET if first_at else NoticeCode.FIRST_TO_YOUNG_WALLET

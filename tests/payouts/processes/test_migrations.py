@@ -25,7 +25,7 @@ BLOCKED_AT_MOST = "1s"
 FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
-    "payouts_gateway": "0003_balance",
+    "payouts_gateway": "0004_history",
     "payouts_controls": "0007_past_rates_stay",
     "payouts": "0020_statements_stay",
     "payouts_staff": "0015_exchange_rates",
