@@ -127,6 +127,7 @@ class DeskEvent(Event):
         REBIND = "rebind", _("Bound to another account")
         LEARN_NOT_FOUND = "learn_not_found", _("New words for “not found”")
         FORGERY = "forgery", _("Written past the desk")
+        FOREIGN = "foreign", _("A payout at Heleket that is none of ours")
         ADD_PERSON = "add_person", _("Person added")
         CHANGE_PERSON = "change_person", _("Person changed")
         RENAME = "rename", _("Login changed")

@@ -4,7 +4,10 @@ import base64
 import hashlib
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -18,6 +21,7 @@ from audit import chain, clock
 from audit.codes import NO_REASON, CodeField, Reason
 from audit.searching import Searched
 from payouts.codes import PayoutCode
+from payouts.controls.models import Scope
 from payouts.models.choices import (
     USUAL_WAIT,
     WITHOUT_CALL,
@@ -53,6 +57,14 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
     def due(self, at: datetime) -> "PayoutQuerySet":
         return self.filter(due_at__lte=at)
+
+    def within(self, scope: Scope) -> "PayoutQuerySet":
+        return self.filter(**scope.columns)
+
+    def outside(self, scopes: Iterable[Scope]) -> "PayoutQuerySet":
+        """Those that none of these is for."""
+        covered = [Q(**scope.columns) for scope in scopes]
+        return self.exclude(reduce(or_, covered)) if covered else self
 
     def awaiting_approval(self) -> "PayoutQuerySet":
         """Those that an approver can decide about now."""
@@ -220,6 +232,11 @@ class Payout(ReadAgain):
                 fields=["requested_by", "finished_at"],
                 name="payout_came_back",
                 condition=Q(status__in=[PayoutStatus.FAILED, PayoutStatus.REJECTED]),
+            ),
+            models.Index(
+                fields=["status", "finished_at"],
+                name="payout_by_final_word",
+                condition=Q(status__in=[PayoutStatus.CONFIRMED, PayoutStatus.FAILED]),
             ),
             models.Index(
                 fields=["effective"], name="payout_by_effective", condition=~Q(effective="")

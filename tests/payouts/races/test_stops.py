@@ -58,7 +58,9 @@ def press(account, racers, monkeypatch):
     everybody, chance = racers(CLAIMERS + 1), random.Random(71)
     state = {}
 
-    def choose(_limit, _only):  # a claim as long as on a slow line, which finds nothing
+    def choose(
+        _limit, _due, *, by_person
+    ):  # a claim as long as on a slow line, which finds nothing
         with connection.cursor() as cursor:
             cursor.execute(LOOK, [state["pid"]])
             state["late"][get_ident()] += cursor.fetchone()[1]
