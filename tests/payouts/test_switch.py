@@ -1,4 +1,4 @@
-"""Sending is paused of a coin, a network or a client alone: nothing of it is called, all else is."""
+"""Sending is paused of a coin, a network or a client alone: all else is sent."""
 
 import json
 from functools import partial
@@ -107,7 +107,10 @@ def test_a_dry_run_changes_nothing(run, office, stopped, set_sending):
     submission.claim(1, office.account)
     before = state()
     assert run("pause_payouts", "--currency=USDT", "--dry-run") == {
-        **{"paused": False, "is_new": False, "under_way": 1, "left": 1},
+        "paused": False,
+        "is_new": False,
+        "under_way": 1,
+        "left": 1,
         "currency": "USDT",
     }
     assert state() == before
