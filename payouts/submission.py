@@ -26,7 +26,7 @@ from payouts import call_answers, explain, operations, recording, transitions
 from payouts.codes import PayoutCode
 from payouts.controls.documents import Limit
 from payouts.controls.limits import Room, Spender, lock
-from payouts.controls.models import Switch
+from payouts.controls.models import ALL, Scope, Switch
 from payouts.controls.rates import price
 from payouts.controls.rules import Proposal
 from payouts.eligibility import Eligibility, Says, Verdict, judged_as
@@ -96,13 +96,15 @@ def claim(
         if limit < 1:
             return Claimed()
         stops.let_stops_pass()
-        if not Switch.objects.get(pk=1).is_on:
+        sending, *stopped = Switch.objects.that_matter()
+        if not sending.is_on:
             return Claimed()
+        due = due_payouts(only, [each.scope for each in stopped])
         rate = account.calls_per_second
         most = rate_limit.available(limit, rate)
         if not most:
-            return Claimed(look_again=rate_limit.look_again(rate, due_payouts(only).exists))
-        chosen, probes = choose(most, only)
+            return Claimed(look_again=rate_limit.look_again(rate, due.exists))
+        chosen, probes = choose(most, due, by_person=only is not None)
         if not chosen:
             return Claimed()
         with transitions.change(chosen, actor=WORKER) as changes:
@@ -115,25 +117,26 @@ def claim(
         return Claimed(going, look_again=None if going else 0.0)
 
 
-def due_payouts(only: Collection[UUID] | None) -> PayoutQuerySet:
-    due = Payout.objects.sendable()
+def due_payouts(only: Collection[UUID] | None, stopped: Collection[Scope]) -> PayoutQuerySet:
+    """Return those to be sent or sent again, of nothing that is stopped by itself."""
+    due = Payout.objects.sendable().outside(stopped)
     return due.due(clock.now()) if only is None else due.filter(pk__in=only)
 
 
 def choose(
-    limit: int, only: Collection[UUID] | None
+    limit: int, due: PayoutQuerySet, *, by_person: bool
 ) -> tuple[list[UUID], dict[Pause, Collection[UUID]]]:
     """Lock due payouts with their wallets and return their ids, oldest first, as pauses allow; and
     for each pause those that would probe it.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
-    now, due = clock.now(), due_payouts(only)
+    now = clock.now()
     standing = list(Pause.objects.select_for_update())
 
     def lets_one_through(each: Pause) -> bool:
-        by_person = only is not None and each.cause != Pause.Cause.SLOW_DOWN
-        return by_person or each.probe_at <= now
+        may_probe = by_person and each.cause != Pause.Cause.SLOW_DOWN
+        return may_probe or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
         return [], {}
@@ -461,9 +464,12 @@ class Streak:
         return replace(answer, breaks_off=self.failures[cause] >= Pause.ENOUGH[cause])
 
 
-def calls_out() -> int:
-    """Count the calls that may still be made or answered: claimed, no answer, within the lease."""
-    return Attempt.objects.filter(lease_until__gt=clock.now()).exclude(unanswered=[]).count()
+def calls_out(scope: Scope = ALL) -> int:
+    """Count the calls for these payouts that may still be made or answered."""
+    out = Attempt.objects.out()
+    return (
+        out.filter(payout__in=Payout.objects.within(scope)).count() if scope != ALL else out.count()
+    )
 
 
 # All three

@@ -11,10 +11,11 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts.controls import rates, switch
-from payouts.controls.models import ExchangeRate
+from payouts.controls.models import ExchangeRate, Scope, Switch
 from payouts.models import Category, WebhookDelivery
 from payouts.portal.keys import issue_key
-from payouts.portal.models import Scope, WebhookEndpoint
+from payouts.portal.models import Scope as Rights
+from payouts.portal.models import WebhookEndpoint
 from tests.factories import DiscrepancyFactory, StaffFactory
 from wallets.models import PayoutMethod
 
@@ -41,10 +42,13 @@ def every_page(payout):
     person = payout.requested_by
     omar = StaffFactory(username="omar.ohm", roles=["Operator"])
     switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="Audit")
+    coin = Scope(currency=PayoutMethod.objects.first().currency)
+    for scope in (coin, Scope(client_id=payout.client_id)):
+        switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="x", scope=scope)
     event = DeskEvent.objects.first()
     key, _text = issue_key(
         name="Portal",
-        scopes=Scope.values,
+        scopes=Rights.values,
         actor=Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN),
     )
     endpoint = WebhookEndpoint.objects.create(
@@ -59,6 +63,7 @@ def every_page(payout):
         "payouts_note_all": ["client", payout.client_id],
         "payouts_discrepancy_end": [found.pk],
         "payouts_payout_edit": [payout.pk],
+        "payouts_controls_switch_set_one": [Switch.objects.latest("pk").pk],
         "wallets_client_close": [payout.client_id],
         "wallets_wallet_act_on": [payout.wallet_id, "freeze"],
         "payouts_portal_apikey_revoke": [key.pk],

@@ -21,6 +21,7 @@ from audit.actor import Actor
 from payouts.admin import overview
 from payouts.admin.lasting import LastingAdmin, SeenForm
 from payouts.admin.notes import notes_beside
+from payouts.controls.models import Scope, Switch
 from payouts.models import Payout
 from payouts.staff.forms import reason_field
 from payouts.staff.pages import LONGEST_ID, StaffRequest, actor_of
@@ -93,6 +94,12 @@ def closing_for(client: Client) -> Closing:
     return CLOSE if client.is_active else REOPEN
 
 
+def stop_of(client: Client) -> Switch | None:
+    """Return what keeps this client's payouts from being sent, as nobody else's are."""
+    off = Switch.objects.of(Scope(client_id=client.pk)).filter(is_on=False)
+    return off.select_related("client", "changed_by").first()
+
+
 def choice_of_client(request: HttpRequest) -> dict[str, Any]:
     """Return the clients to choose from, of whom somebody may look for one."""
     term = request.GET.get("q", "").strip()
@@ -152,6 +159,7 @@ class ClientAdmin(LastingAdmin):
         payouts = Payout.objects.for_client(client)
         return {
             **notes_beside(client, actor_of(request)),
+            "stop": stop_of(client) if may("payouts.view_flags") else None,
             "closing": closing if may("wallets.change_client") else None,
             "closing_url": self.url(closing.name, client.pk),
             "may_pay": client.is_active and may("payouts.add_payout"),

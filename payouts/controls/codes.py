@@ -1,4 +1,4 @@
-"""The codes of what policy and the sending switch refuse."""
+"""The codes of what policy and the sending switch refuse, and why the guard paused sending."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -80,4 +80,34 @@ class ControlsCode(Code):
     RATE_PROPOSER_GONE = (
         "rate_proposer_gone",
         _("%(person)s, who proposed it, may not accept rates any more. Propose it anew."),
+    )
+    NO_SUCH_COIN = "no_such_coin", _("This desk pays nothing of the kind: %(words)s.")
+    GUARD_KEY = (
+        "guard_key",
+        _("The guard paused it: Heleket has refused our key in %(words)s probes on end."),
+    )
+    GUARD_DIFFERENCES = (
+        "guard_differences",
+        _(
+            "The guard paused it: in %(words)s payouts within an hour Heleket and the desk differ. "
+            "Compare them before sending goes on."
+        ),
+    )
+    GUARD_FAILURES = (
+        "guard_failures",
+        _(
+            "The guard paused it: %(words)s payouts on end were not paid, to different addresses "
+            "and of several clients."
+        ),
+    )
+    GUARD_CLIENT = (
+        "guard_client",
+        _(
+            "The guard paused it: %(words)s payouts of this client on end were not paid. Nobody "
+            "else's wait."
+        ),
+    )
+    GUARD_FOREIGN = (
+        "guard_foreign",
+        _("The guard paused it: Heleket has a payout that is none of ours, %(words)s."),
     )

@@ -4,8 +4,11 @@ import base64
 import hashlib
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +22,7 @@ from audit import chain, clock
 from audit.codes import NO_REASON, CodeField, Reason
 from audit.searching import Searched
 from payouts.codes import PayoutCode
+from payouts.controls.models import Scope
 from payouts.controls.rates import price
 from payouts.models.choices import (
     USUAL_WAIT,
@@ -55,6 +59,14 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
     def due(self, at: datetime) -> "PayoutQuerySet":
         return self.filter(due_at__lte=at)
+
+    def within(self, scope: Scope) -> "PayoutQuerySet":
+        return self.filter(**scope.columns)
+
+    def outside(self, scopes: Iterable[Scope]) -> "PayoutQuerySet":
+        """Those that none of these is for."""
+        covered = [Q(**scope.columns) for scope in scopes]
+        return self.exclude(reduce(or_, covered)) if covered else self
 
     def awaiting_approval(self) -> "PayoutQuerySet":
         """Those that an approver can decide about now."""
@@ -221,17 +233,17 @@ class Payout(ReadAgain):
                 fields=["pay_from"], name="payout_by_date", condition=Q(pay_from__isnull=False)
             ),
             models.Index(fields=["requested_at"], name="payout_by_request"),
-            models.Index(
-                fields=["finished_at"],
-                name="payout_paid_at",
-                condition=Q(status=PayoutStatus.CONFIRMED),
-            ),
             models.Index(fields=["address"], name="payout_by_address"),
             models.Index(fields=["reference"], name="payout_by_reference"),
             models.Index(
                 fields=["requested_by", "finished_at"],
                 name="payout_came_back",
                 condition=Q(status__in=[PayoutStatus.FAILED, PayoutStatus.REJECTED]),
+            ),
+            models.Index(
+                fields=["status", "finished_at"],
+                name="payout_by_final_word",
+                condition=Q(status__in=[PayoutStatus.CONFIRMED, PayoutStatus.FAILED]),
             ),
             models.Index(
                 fields=["effective"], name="payout_by_effective", condition=~Q(effective="")

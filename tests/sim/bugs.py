@@ -261,6 +261,21 @@ FOUND_BY_RUNS = [
         "                pass\n",
         seed=7,
     ),
+    Bug(
+        "a repeat ignores the stop of its coin",
+        "I14",
+        "payouts.submission.due_payouts",
+        "    due = Payout.objects.sendable().outside(stopped)\n",
+        "    due = Payout.objects.sendable()\n"
+        "    due = due.outside(stopped) | due.filter(may_repeat=True)\n",
+    ),
+    Bug(
+        "guard counts what was looked at",
+        "G68",
+        "payouts.guard.of_differences",
+        "later(clock.now() - HOUR, since)",
+        "clock.now() - HOUR",
+    ),
 ]
 
 # No run writes to the tables past the desk: a test that does finds this one.

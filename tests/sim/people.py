@@ -22,14 +22,14 @@ from audit.operations import Outcome, perform
 from audit.refusals import Refused
 from payouts import destinations, endings, operations, outcomes, polling, send_backs, submission
 from payouts.controls import switch
-from payouts.controls.models import Switch
+from payouts.controls.models import Scope, Switch
 from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
 from wallets import operations as wallet_operations
-from wallets.models import PayoutMethod, Wallet
+from wallets.models import Client, PayoutMethod, Wallet
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -213,6 +213,39 @@ def set_sending(world: "World", name: str) -> None:
     world.note(f"{name}: {'pauses' if pauses else 'resumes'} sending")
     if turned and pauses:
         world.oracle.sending_is_paused(submission.calls_out())
+
+
+def some_scope(world: "World") -> Scope:
+    luck = world.swarm.luck["stops"]
+    network = luck.choice(sorted(COINS))
+    client = luck.choice(list(Client.objects.order_by("pk"))).pk
+    return luck.choice(
+        [
+            Scope(currency=COINS[network]),
+            Scope(network=network),
+            Scope(network, COINS[network]),
+            Scope(client_id=client),
+        ]
+    )
+
+
+def pause_some(world: "World", name: str) -> None:
+    """Stop a coin, a network, a coin on a network, or a client."""
+    scope, actor = some_scope(world), Actor.staff(world.person(name), Channel.ADMIN)
+    if switch.set_sending(False, reason="Odd", actor=actor, scope=scope):
+        world.note(f"{name}: pauses {scope.columns}")
+        world.oracle.is_paused(scope, submission.calls_out(scope))
+
+
+def resume_some(world: "World", name: str) -> None:
+    off = list(Switch.objects.filter(is_on=False).order_by("pk"))
+    luck = world.swarm.luck["stops"]
+    if off and luck.random() < 0.3:
+        each = luck.choice(off)
+        actor, seen = Actor.staff(world.person(name), Channel.ADMIN), str(each.changed_at)
+        reach("has looked")
+        switch.set_sending(True, reason="Fine", actor=actor, scope=each.scope, seen=seen)
+        world.note(f"{name}: resumes {each.scope.columns or 'all'}")
 
 
 def end_discrepancy(world: "World", name: str) -> None:

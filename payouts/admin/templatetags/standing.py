@@ -43,7 +43,8 @@ def when_sent(context: dict[str, Any]) -> list[str]:
     person sends is sent while they wait, pauses or not, unless sending is paused."""
     action, confirmation = context["action"], context["confirmation"]
     states = moment_of(context["request"]).states
-    at_once = action.now and confirmation.only and states.switch.is_on
+    only = confirmation.only
+    at_once = action.now and only and not states.stop_of(only)
     if not action.sends or at_once:
         return []
     facts = confirmation.facts if action.name == "approve" else None

@@ -26,8 +26,8 @@ FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0004_history",
-    "payouts_controls": "0007_past_rates_stay",
-    "payouts": "0020_statements_stay",
+    "payouts_controls": "0008_scopes",
+    "payouts": "0021_final_words",
     "payouts_staff": "0015_exchange_rates",
     "payouts_portal": "0006_webhooks",
 }
