@@ -133,6 +133,8 @@ class DeskEvent(Event):
         PASSWORD = "password", _("Password set")
         DISABLE = "disable", _("Person stopped")
         ENABLE = "enable", _("Person let in again")
+        DRAFT_RIGHTS = "draft_rights", _("Rights drafted")
+        WITHDRAW_RIGHTS = "withdraw_rights", _("Draft of rights withdrawn")
         ADD_ROLE = "add_role", _("Role added")
         CHANGE_ROLE = "change_role", _("Role changed")
         CLOSE_CLIENT = "close_client", _("Client closed")

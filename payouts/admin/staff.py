@@ -21,6 +21,7 @@ from unfold.decorators import display
 
 from audit.actor import Actor
 from audit.refusals import Refused
+from payouts.admin.drafts import DraftPages
 from payouts.admin.forms import PersonActForm
 from payouts.admin.lists import CarefulList
 from payouts.admin.staff_forms import (
@@ -31,13 +32,22 @@ from payouts.admin.staff_forms import (
     PersonForm,
     RoleForm,
 )
-from payouts.staff import people, rights, roles
+from payouts.staff import drafts, people, powers, rights, roles
+from payouts.staff.grants import draft_person, draft_role, enable
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
+DRAFTED = gettext_lazy(
+    "What lets somebody decide about money or rights is a draft now: another person has to "
+    "confirm it, under “Drafts of rights”."
+)
 POWERS = ["is_superuser", "user_permissions"]
+
+
+def say_drafted(request: HttpRequest) -> None:
+    messages.warning(request, DRAFTED)
 
 
 class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -77,8 +87,9 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         messages.success(request, _("%s was added.") % obj)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
 
-    def response_change(self, request: HttpRequest, obj: Any) -> Any:
-        messages.success(request, _("The change of %s was saved.") % obj)
+    def response_change(self, request: Any, obj: Any) -> Any:
+        if request.changed_anything:
+            messages.success(request, _("The change of %s was saved.") % obj)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -101,7 +112,7 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
 
 @admin.register(User)
-class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg]  # as in Django
+class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-arg]  # as in Django
     form = PersonForm
     add_form = NewPersonForm
     change_password_form = NewPasswordForm
@@ -163,11 +174,16 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
         return [
             path("<int:person_id>/disable/", view(self.disable), name="auth_user_disable"),
             path("<int:person_id>/enable/", view(self.enable), name="auth_user_enable"),
+            *self.draft_urls(),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {**(extra_context or {}), "with_both": roles.people_with_both()}
+        context = {
+            **(extra_context or {}),
+            "with_both": roles.people_with_both(),
+            "drafts": [drafts.of(each) for each in drafts.open_drafts()],
+        }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
@@ -179,6 +195,10 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
         context["may_stop"] = is_other and self.has_change_permission(request, person)
         if person is not None:
             held = person.groups.prefetch_related("permissions__content_type").order_by("name")
+            context["waiting"] = [
+                drafts.of(each)
+                for each in drafts.open_drafts().filter(subject=f"person:{person.pk}")
+            ]
             context["held_roles"] = [
                 (role.name, rights.sentence(role.permissions.all())) for role in held
             ]
@@ -187,8 +207,15 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         before = form.before if change else None
-        people.keep_logins(form.instance, before)
-        people.log_person(form.instance, before, actor=actor_of(request))
+        actor, person = actor_of(request), form.instance
+        people.keep_logins(person, before)
+        request.changed_anything = people.log_person(person, before, actor=actor)
+        if change and form.grant:
+            reason = form.cleaned_data["reason"]
+            draft_person(person, form.grant, reason=reason, actor=actor)
+            say_drafted(request)
+        elif change and not request.changed_anything:
+            messages.info(request, _("Nothing was changed."))
 
     def user_change_password(self, request: Any, id: str, *args: Any) -> HttpResponse:  # noqa: A002
         person = self.get_object(request, unquote(id))
@@ -218,6 +245,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
             back=self.url("change", person.pk),
             person=person,
             active=active,
+            takes_two=active and powers.holds(person),
             facts=people.facts_of_person(person),
         )
 
@@ -225,7 +253,8 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
 def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str) -> str:
     """Let a person in or keep them out, and return a sentence about it. Raises Refused."""
     if active:
-        people.enable(person, seen=seen, reason=reason, actor=actor)
+        if enable(person, seen=seen, reason=reason, actor=actor):
+            return str(DRAFTED)
         return _("%s may come in again.") % person
     people.disable(person, reason=reason, actor=actor)
     return _("%s is kept out from now on.") % person
@@ -267,8 +296,16 @@ class GroupAdmin(KeptAdmin, DjangoGroupAdmin, DeskPages):
         if role is not None:
             context["members"] = role.user_set.order_by("username")
             context["may"] = rights.sentence(role.permissions.select_related("content_type"))
+            waiting = drafts.open_drafts().filter(subject=f"role:{role.pk}")
+            context["waiting"] = [drafts.of(each) for each in waiting]
         return super().render_change_form(request, context, *args, **shown)
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        people.log_role(form.instance, form.before, actor=actor_of(request))
+        actor, role = actor_of(request), form.instance
+        request.changed_anything = people.log_role(role, form.before, actor=actor)
+        if form.grant:
+            draft_role(role, form.grant, reason=form.cleaned_data["reason"], actor=actor)
+            say_drafted(request)
+        elif not request.changed_anything:
+            messages.info(request, _("Nothing was changed."))

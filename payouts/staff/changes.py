@@ -13,6 +13,7 @@ NOTHING = "—"
 
 LABELS = {
     "whose": gettext_lazy("Person"),
+    "drafter": gettext_lazy("Drafted by"),
     "role": gettext_lazy("Role"),
     "login": gettext_lazy("Login"),
     "renamed": gettext_lazy("Login"),

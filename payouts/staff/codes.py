@@ -25,7 +25,7 @@ class StaffCode(Code):
     )
     PROPOSED_ALREADY = (
         "proposed_already",
-        _("%(person)s has proposed an end already. It waits for a second person."),
+        _("%(person)s has proposed something already. It waits for a second person."),
     )
     SECOND_PERSON = (
         "second_person",
@@ -36,3 +36,10 @@ class StaffCode(Code):
         "facts_changed",
         _("The facts have changed since you looked. Look again; nothing was changed."),
     )
+    DRAFTER_GONE = (
+        "drafter_gone",
+        _("%(person)s, who drafted it, may not do this any more. Draft it anew."),
+    )
+    GAINS_BY_IT = "gains_by_it", _("Nobody confirms what they gain by themselves.")
+    BOTH_SIDES = "both_sides", _("%(why)s")
+    TAKES_TWO = "takes_two", _("This takes two people: draft it, and another one confirms it.")

@@ -56,6 +56,10 @@ class JointAct(models.Model):
 
     class Meta:
         default_permissions = ()
+        permissions = [
+            ("confirm_rights", "Can confirm that others get rights"),
+            ("name_user_manager", "Can name and mend a user manager, by two"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "act", "subject", condition=Q(ended_at=None), name="one_joint_act_at_a_time"
@@ -68,3 +72,19 @@ class JointAct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.subject}"
+
+
+class PowerChange(models.Model):
+    """A change of what a person may do, or of how they come in: password or address. What they
+    approved before does not count any more."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    is_of_address = models.BooleanField(default=False)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index("person", "at", name="last_change_of_power")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.at}"

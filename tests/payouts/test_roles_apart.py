@@ -53,7 +53,8 @@ def test_g42_the_page_of_a_person_refuses_both_roles(client, boss, other):
     assert "never manages users and decides about money" in refused.content.decode()
     assert holdings() == before
     assert not DeskEvent.objects.exists()
-    assert save(client, person, groups=[group(other).pk]).status_code == 302  # instead is fine
+    instead = {"groups": [group(other).pk], "reason": "Promoted"}
+    assert save(client, person, **instead).status_code == 302  # instead is fine
 
 
 def test_g42_a_user_manager_gives_nobody_both(client):
