@@ -34,7 +34,7 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from payouts.staff import roles
+from payouts.staff import powers, roles
 from wallets.amounts import format_amount, parse_amount
 from wallets.codes import WalletCode
 from wallets.coins import decimals_of
@@ -193,6 +193,7 @@ class Eligibility:
         self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
+        self.changed = powers.last_change_of_power(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
         makers = PayoutMaker.objects.filter(payout__in=payouts)
         for payout_id, person_id in makers.values_list("payout_id", "person_id"):
@@ -207,7 +208,9 @@ class Eligibility:
         if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
             return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
         if refusal := policy.judge(self.proposal(payout)):
-            return Verdict(Says.VOID, refusal.reason)
+            outdated = any(map(self.is_outdated, self.approvals[payout.pk]))
+            reason = Reason(PayoutCode.APPROVER_CHANGED) if outdated else refusal.reason
+            return Verdict(Says.VOID, reason)
         if payout.is_early:
             reason = Reason(PayoutCode.BEFORE_DATE)
             return Verdict(Says.WAIT, reason, WaitingFor.DATE, until=payout.pay_from)
@@ -224,10 +227,16 @@ class Eligibility:
             approvals=[
                 policy.Given(each.person_id, each.digest)
                 for each in self.approvals[payout.pk]
-                if each.decision == Approval.Decision.APPROVED
+                if each.decision == Approval.Decision.APPROVED and not self.is_outdated(each)
             ],
             is_in_doubt=payout.pk in self.in_doubt,
         )
+
+    def is_outdated(self, approval: Approval) -> bool:
+        """Whether its person's rights, password or address have changed since: it may be another
+        who approved, or who would approve no more."""
+        changed = self.changed.get(approval.person_id)
+        return changed is not None and approval.decided_at <= changed
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Return the code of a row that no sealed event backs, if there is one."""

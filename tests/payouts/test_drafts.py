@@ -1,17 +1,21 @@
 """What decides about money or rights is given by two people, and taken away by one."""
 
+from functools import partial
+
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.db import DatabaseError, transaction
 from django.urls import reverse
 
-from audit import chain
+from audit import chain, clock
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
+from payouts.models import Approval, Payout, PayoutStatus
 from payouts.staff import drafts, grants, people, powers
 from payouts.staff.models import JointAct, PowerChange
 from tests.every_page import unmarked
-from tests.factories import StaffFactory, UserFactory
+from tests.factories import PayoutFactory, StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, save
 from tests.payouts.test_roles_apart import role_form
 
@@ -420,3 +424,100 @@ def test_g46_a_page_of_a_person_has_no_field_that_bypasses_it(client, uma):
     client.post(reverse("admin:auth_user_change", args=[nina.pk]), forged)
 
     assert standing() == before
+
+
+# What was approved before
+
+
+def sent_after(office, change):
+    """Have a payout approved and the approver changed; return whether it was paid, and why not."""
+    nina = StaffFactory(username="nina", email="nina@example.com", roles=["Approver", "Auditor"])
+    payout = PayoutFactory(status=PayoutStatus.APPROVED, approved_by=nina)
+    office.clock.forward(seconds=1)
+    change(nina)
+    was_paid = bool(office.submit())
+    return was_paid, Payout.objects.get(pk=payout.pk)
+
+
+def own_password(client, uma, paula, nina):
+    nina.set_password("an-old-word")
+    nina.save()
+    client.force_login(nina)
+    new = {"new_password1": "a-long-word", "new_password2": "a-long-word"}
+    client.post(reverse("admin:password_change"), new | {"old_password": "an-old-word"})
+
+
+def another_address(client, uma, paula, nina):
+    save(client, nina, email="new@example.com", reason="New")
+    confirm(client, paula)
+
+
+def another_role(client, uma, paula, nina):
+    give(client, nina, "Approver", "Operator", "Auditor")
+    confirm(client, paula)
+
+
+def one_role_less(client, uma, paula, nina):
+    save(client, nina, groups=[group("Approver").pk])
+
+
+def stopped_and_let_in(client, uma, paula, nina):
+    people.disable(nina, reason="Lost her phone", actor=actor(uma))
+    grants.enable(nina, seen=people.last_stop(nina), reason="Found it", actor=actor(uma))
+    confirm(client, paula)
+
+
+def a_right_of_the_role(client, uma, paula, nina):
+    client.force_login(UserFactory(is_superuser=True))
+    role = group("Approver")
+    held = list(role.permissions.values_list("pk", flat=True))
+    role_form(client, role, permissions=[*held, right("send_payout").pk], reason="More")
+    confirm(client, paula)
+
+
+CHANGES = [
+    *(own_password, another_address, another_role, one_role_less, stopped_and_let_in),
+    a_right_of_the_role,
+]
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_c4_g46_what_was_approved_before_a_change_of_power_counts_no_more(
+    office, client, uma, paula, change
+):
+    was_paid, payout = sent_after(office, partial(change, client, uma, paula))
+
+    assert not was_paid
+    assert (payout.status, payout.reason_code) == (PayoutStatus.PENDING, "approver_changed")
+    assert "have changed since" in payout.why.sentence
+    assert Approval.objects.get(payout=payout).voided_at is not None
+    assert not office.sandbox.calls
+    office.clock.forward(seconds=1)
+    office.people["Approver"] = User.objects.get(username="nina")
+    assert office.act("APPROVE", payout, role="Approver").done
+    assert office.submit() == 1
+
+
+def harmless(client, nina):
+    save(client, nina, first_name="Nina", username="nina.new")
+
+
+def test_c4_a_name_changes_nothing_of_what_was_approved(office, client, uma):
+    was_paid, _payout = sent_after(office, partial(harmless, client))
+    assert was_paid
+
+
+def test_c4_i2_a_draft_alone_changes_nothing_of_what_was_approved(office, client, uma):
+    def draft(nina):
+        give(client, nina, "Approver", "Operator", "Auditor")
+
+    was_paid, _payout = sent_after(office, draft)
+    assert was_paid
+
+
+def test_c4_changes_of_power_stay_as_they_were_written():
+    change = PowerChange.objects.create(person=StaffFactory(), at=clock.now())
+    for act in (change.delete, partial(PowerChange.objects.update, is_of_address=True)):
+        with pytest.raises(DatabaseError), transaction.atomic():
+            act()
+    assert PowerChange.objects.get() == change
