@@ -131,6 +131,7 @@ class DeskEvent(Event):
         CHANGE_PERSON = "change_person", _("Person changed")
         RENAME = "rename", _("Login changed")
         PASSWORD = "password", _("Password set")
+        SEND_LINK = "send_link", _("Link for a password sent")
         DISABLE = "disable", _("Person stopped")
         ENABLE = "enable", _("Person let in again")
         DRAFT_RIGHTS = "draft_rights", _("Rights drafted")

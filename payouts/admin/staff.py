@@ -4,6 +4,7 @@ from functools import partial
 from typing import Any
 
 from django import forms
+from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -12,7 +13,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -27,12 +28,12 @@ from payouts.admin.lists import CarefulList
 from payouts.admin.staff_forms import (
     ChosenField,
     ChosenRights,
-    NewPasswordForm,
     NewPersonForm,
     PersonForm,
     RoleForm,
 )
-from payouts.staff import drafts, people, powers, rights, roles
+from payouts.staff import drafts, links, people, powers, rights, roles
+from payouts.staff.forms import NothingAsked
 from payouts.staff.grants import draft_person, draft_role, enable
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
@@ -115,8 +116,7 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-arg]  # as in Django
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = NewPasswordForm
-    change_user_password_template = "payouts/set_password.html"  # noqa: S105
+    add_fieldsets = ((None, {"fields": NewPersonForm.Meta.fields}),)
     add_form_template = "payouts/add_person.html"
     change_form_template = "payouts/person.html"
     list_title = gettext_lazy("People")
@@ -218,10 +218,32 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-ar
             messages.info(request, _("Nothing was changed."))
 
     def user_change_password(self, request: Any, id: str, *args: Any) -> HttpResponse:  # noqa: A002
+        """Send a person the link by which they choose their password: nobody sets another's."""
         person = self.get_object(request, unquote(id))
-        with people.logging_password(person, actor=actor_of(request)):
-            response: HttpResponse = super().user_change_password(request, id, *args)
-        return response
+        if person is None:
+            raise Http404
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        refusal, site = "", site_of_links()
+        try:
+            links.refuse_sending(person, site=site)
+        except Refused as exc:
+            refusal = str(exc)
+
+        def send() -> str:
+            links.send(person, site=site, actor=actor_of(request))
+            return str(_("A link was sent to %s.") % person.email)
+
+        return self.ask(
+            request,
+            NothingAsked(request.POST if request.method == "POST" else None),
+            send,
+            template="payouts/send_link.html",
+            title=_("Send %s a link?") % person,
+            back=self.url("change", person.pk),
+            person=person,
+            refusal=refusal,
+        )
 
     def disable(self, request: StaffRequest, person_id: int) -> HttpResponse:
         return self.stop_or_permit(request, person_id, active=False)
@@ -248,6 +270,11 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-ar
             takes_two=active and powers.holds(person),
             facts=people.facts_of_person(person),
         )
+
+
+def site_of_links() -> str:
+    """Return the address with which links in mail begin, or nothing if no mail is sent."""
+    return str(settings.PUBLIC_URL) if settings.SENDS_MAIL else ""
 
 
 def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str) -> str:

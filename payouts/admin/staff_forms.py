@@ -1,16 +1,18 @@
 """People and roles as they are added and changed: in words, and only as the page showed them."""
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import UserChangeForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payouts.admin.lists import is_too_long
 from payouts.staff import people, powers, rights, roles
@@ -36,30 +38,28 @@ def in_our_words(form: forms.BaseForm) -> None:
         form.fields[name].label, form.fields[name].help_text = LABELS[name], ""
 
 
-def explain_password(form: forms.BaseForm) -> None:
-    form.fields["password1"].help_text = _(
-        "At least 8 characters, no common word, and nothing like the login. The person may change "
-        "it."
-    )
-    form.fields["password2"].label, form.fields["password2"].help_text = _("Once more"), ""
+class NewPersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A person who holds nothing yet, and has no password: they choose it by a link."""
 
+    class Meta:
+        model = User
+        fields = ("username", "first_name", "last_name", "email")
+        field_classes: ClassVar = {"username": UsernameField}
+        widgets: ClassVar = {name: UnfoldAdminTextInputWidget() for name in fields}
 
-class NewPasswordForm(AdminPasswordChangeForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        explain_password(self)
-
-
-class NewPersonForm(UserCreationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         in_our_words(self)
-        explain_password(self)
 
     def clean_username(self) -> str:
         login: str = self.cleaned_data["username"]
         people.refuse_login(login, None)
         return login
+
+    def save(self, commit: bool = True) -> User:
+        self.instance.set_unusable_password()
+        person: User = super().save(commit)
+        return person
 
 
 def why_field() -> forms.CharField:

@@ -43,3 +43,24 @@ class StaffCode(Code):
     GAINS_BY_IT = "gains_by_it", _("Nobody confirms what they gain by themselves.")
     BOTH_SIDES = "both_sides", _("%(why)s")
     TAKES_TWO = "takes_two", _("This takes two people: draft it, and another one confirms it.")
+    LINK_OVER = (
+        "link_over",
+        _(
+            "This link is over: it was used, a day has passed, or there is another one. Ask for a "
+            "new one."
+        ),
+    )
+    NO_MAIL = (
+        "no_mail",
+        _(
+            "This desk sends no mail: EMAIL_URL is not set. Whoever runs its machine sets it, or "
+            "makes a link with recover_access."
+        ),
+    )
+    NO_ADDRESS = "no_address", _("%(person)s has no e-mail address.")
+    ADDRESS_NEW = (
+        "address_new",
+        _("The e-mail address was changed less than 24 hours ago. A link goes out from %(at)s."),
+    )
+    KEPT_OUT = "kept_out", _("%(person)s is disabled: enable them first.")
+    MAIL_FAILED = "mail_failed", _("The mail server did not take the mail. Try again later.")

@@ -18,7 +18,6 @@ from audit.texts import day_and_hour
 from payouts.staff import changes, people, powers
 from payouts.staff.codes import StaffCode
 from payouts.staff.drafts import Draft, digest_of, draft, register
-from payouts.staff.models import PowerChange
 
 CHANGE = "auth.change_user"
 
@@ -136,11 +135,10 @@ class GivePerson(Draft):
 
     def notes(self) -> Sequence[str]:
         email = self.person.email
-        since = PowerChange.objects.filter(person=self.person, is_of_address=True).order_by("-at")
         if not email:
             return [_("There is no e-mail address of this person yet.")]
-        if changed := since.first():
-            at = day_and_hour(changed.at)
+        if since := people.address_since(self.person):
+            at = day_and_hour(since)
             return [_("E-mail address: %(email)s, since %(at)s.") % {"email": email, "at": at}]
         return [_("E-mail address: %s.") % email]
 

@@ -75,16 +75,42 @@ class JointAct(models.Model):
 
 
 class PowerChange(models.Model):
-    """A change of what a person may do, or of how they come in: password or address. What they
-    approved before does not count any more."""
+    """A change of what a person may do, or of how they come in. What they approved before does not
+    count any more."""
+
+    class What(models.TextChoices):
+        RIGHTS = "rights"
+        PASSWORD = "password"  # noqa: S105
+        ADDRESS = "address"
 
     person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     at = models.DateTimeField()
-    is_of_address = models.BooleanField(default=False)
+    what = models.CharField(max_length=10, choices=What)
 
     class Meta:
         default_permissions = ()
         indexes = [models.Index("person", "at", name="last_change_of_power")]
 
     def __str__(self) -> str:
-        return f"{self.person} {self.at}"
+        return f"{self.person} {self.what} {self.at}"
+
+
+class PasswordLink(models.Model):
+    """A link by which a person chooses their password, once. Of its token a digest is kept.
+
+    It is over with the next one, with the next password or address, and in time.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(  # nobody: by whoever runs the desk's machine
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.made_at}"

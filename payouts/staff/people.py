@@ -7,6 +7,7 @@ stopped in the meantime is not undone by a page that knew nothing of it.
 import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
@@ -21,12 +22,12 @@ from audit.refusals import NotAllowed, Refused
 from audit.texts import folded, needed, refuse_mixed_scripts
 from payouts.staff import changes, powers, roles
 from payouts.staff.codes import StaffCode
-from payouts.staff.models import Login
+from payouts.staff.models import Login, PowerChange
 
 Facts = dict[str, str]
 
 PERSONAL = {"name", "email"}  # never sealed, so that a person can be forgotten
-POWER = {"email", "active", "staff", "superuser", "roles", "rights"}  # voids what they approved
+RIGHTS = {"active", "staff", "superuser", "roles", "rights"}
 
 
 def names_of(permissions: Iterable[Permission]) -> set[str]:
@@ -180,8 +181,10 @@ def log_person(person: User, before: Facts | None, *, actor: Actor, **drafter: s
         log(DeskEvent.Type.ADD_PERSON, person, actor=actor)
         return True
     changed = differences(before, now)
-    if changed.keys() & POWER:
-        powers.note_change([person.pk], is_of_address="email" in changed)
+    if changed.keys() & RIGHTS:
+        powers.note_change([person.pk])
+    if "email" in changed:
+        powers.note_change([person.pk], PowerChange.What.ADDRESS)
     sealed = without_personal(changed)
     if renamed := sealed.pop("login", ""):
         log(DeskEvent.Type.RENAME, person, actor=actor, renamed=renamed)
@@ -225,8 +228,18 @@ def logging_password(person: User | None, *, actor: Actor) -> Iterator[None]:
         before = person and User.objects.get(pk=person.pk).password
         yield
         if person and User.objects.get(pk=person.pk).password != before:
-            powers.note_change([person.pk])
-            log(DeskEvent.Type.PASSWORD, person, actor=actor)
+            log_password(person, actor=actor)
+
+
+def address_since(person: User) -> datetime | None:
+    """Return since when a person's address is what it is, if it ever was another."""
+    changes = PowerChange.objects.filter(person=person, what=PowerChange.What.ADDRESS)
+    return changes.order_by("-at").values_list("at", flat=True).first()
+
+
+def log_password(person: User, *, actor: Actor, **fields: str) -> None:
+    powers.note_change([person.pk], PowerChange.What.PASSWORD)
+    log(DeskEvent.Type.PASSWORD, person, actor=actor, **fields)
 
 
 # Stop and permit

@@ -62,12 +62,10 @@ def holds(person: User) -> bool:
 # When it changed
 
 
-def note_change(ids: Iterable[int], *, is_of_address: bool = False) -> None:
+def note_change(ids: Iterable[int], what: PowerChange.What = PowerChange.What.RIGHTS) -> None:
     """Write down that these people's power changed, so that what they approved before is void."""
     now = clock.now()
-    PowerChange.objects.bulk_create(
-        PowerChange(person_id=pk, at=now, is_of_address=is_of_address) for pk in ids
-    )
+    PowerChange.objects.bulk_create(PowerChange(person_id=pk, at=now, what=what) for pk in ids)
 
 
 def last_change_of_power(ids: Collection[int]) -> dict[int, datetime]:

@@ -209,7 +209,7 @@ def test_g46_another_address_of_an_approver_takes_two(client, uma, paula):
     assert "nina@example.com → uma@example.com" in unmarked(client.get(draft_url()))
     confirm(client, paula)
     assert User.objects.get(pk=nina.pk).email == "uma@example.com"
-    assert PowerChange.objects.get(person=nina).is_of_address
+    assert PowerChange.objects.get(person=nina).what == "address"
     assert not any("example.com" in event.data for event in DeskEvent.objects.all())
 
 
@@ -516,8 +516,8 @@ def test_c4_i2_a_draft_alone_changes_nothing_of_what_was_approved(office, client
 
 
 def test_c4_changes_of_power_stay_as_they_were_written():
-    change = PowerChange.objects.create(person=StaffFactory(), at=clock.now())
-    for act in (change.delete, partial(PowerChange.objects.update, is_of_address=True)):
+    change = PowerChange.objects.create(person=StaffFactory(), at=clock.now(), what="address")
+    for act in (change.delete, partial(PowerChange.objects.update, what="rights")):
         with pytest.raises(DatabaseError), transaction.atomic():
             act()
     assert PowerChange.objects.get() == change

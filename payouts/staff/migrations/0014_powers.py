@@ -31,7 +31,17 @@ class Migration(migrations.Migration):
                     ),
                 ),
                 ("at", models.DateTimeField()),
-                ("is_of_address", models.BooleanField(default=False)),
+                (
+                    "what",
+                    models.CharField(
+                        choices=[
+                            ("rights", "Rights"),
+                            ("password", "Password"),
+                            ("address", "Address"),
+                        ],
+                        max_length=10,
+                    ),
+                ),
                 (
                     "person",
                     models.ForeignKey(
