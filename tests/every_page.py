@@ -12,6 +12,7 @@ from payouts.controls import switch
 from payouts.models import Category, WebhookDelivery
 from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope, WebhookEndpoint
+from payouts.staff import recovery
 from payouts.staff.grants import Grant, draft_person
 from tests.factories import DiscrepancyFactory, StaffFactory
 from wallets.models import PayoutMethod
@@ -44,6 +45,7 @@ def every_page(payout):
     key, _text = issue_key(name="Portal", scopes=Scope.values, actor=uma)
     grant = Grant(roles=[Group.objects.get(name="Approver").pk])
     draft = draft_person(omar, grant, reason="Stands in for Amira", actor=uma)
+    recovered = recovery.ask(uma.person, reason="Lost his keys", actor=uma)
     endpoint = WebhookEndpoint.objects.create(
         url="https://portal.example/hooks", created_at=payout.requested_at
     )
@@ -63,6 +65,7 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "auth_user_disable": [person.pk],
         "auth_user_draft": [draft.joint.pk],
+        "auth_user_stop_recovery": [recovered.pk],
         "auth_user_password_change": [person.pk],
     }
     for row in [payout, found, category, delivery, event, key, endpoint, method, role, person]:

@@ -4,7 +4,6 @@ from functools import partial
 from typing import Any
 
 from django import forms
-from django.conf import settings
 from django.contrib import admin, messages
 from django.contrib.admin.utils import unquote
 from django.contrib.auth.admin import GroupAdmin as DjangoGroupAdmin
@@ -32,7 +31,8 @@ from payouts.admin.staff_forms import (
     PersonForm,
     RoleForm,
 )
-from payouts.staff import drafts, links, people, powers, rights, roles
+from payouts.admin.ways_in import WayInPages, site_of_links
+from payouts.staff import drafts, links, needs, people, powers, rights, roles
 from payouts.staff.forms import NothingAsked
 from payouts.staff.grants import draft_person, draft_role, enable
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
@@ -113,7 +113,7 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
 
 @admin.register(User)
-class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-arg]  # as in Django
+class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages, WayInPages):  # type: ignore[type-arg]  # as in Django
     form = PersonForm
     add_form = NewPersonForm
     add_fieldsets = ((None, {"fields": NewPersonForm.Meta.fields}),)
@@ -175,6 +175,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-ar
             path("<int:person_id>/disable/", view(self.disable), name="auth_user_disable"),
             path("<int:person_id>/enable/", view(self.enable), name="auth_user_enable"),
             *self.draft_urls(),
+            *self.way_in_urls(),
             *super().get_urls(),
         ]
 
@@ -182,6 +183,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-ar
         context = {
             **(extra_context or {}),
             "with_both": roles.people_with_both(),
+            "lacking": needs.lacking(),
             "drafts": [drafts.of(each) for each in drafts.open_drafts()],
         }
         response: HttpResponse = super().changelist_view(request, context)
@@ -270,11 +272,6 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages):  # type: ignore[type-ar
             takes_two=active and powers.holds(person),
             facts=people.facts_of_person(person),
         )
-
-
-def site_of_links() -> str:
-    """Return the address with which links in mail begin, or nothing if no mail is sent."""
-    return str(settings.PUBLIC_URL) if settings.SENDS_MAIL else ""
 
 
 def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str) -> str:

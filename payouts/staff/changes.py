@@ -13,6 +13,7 @@ NOTHING = "—"
 
 LABELS = {
     "whose": gettext_lazy("Person"),
+    "people": gettext_lazy("People"),
     "drafter": gettext_lazy("Drafted by"),
     "sent_by": gettext_lazy("Link sent by"),
     "role": gettext_lazy("Role"),

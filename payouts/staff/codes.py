@@ -41,7 +41,6 @@ class StaffCode(Code):
         _("%(person)s, who drafted it, may not do this any more. Draft it anew."),
     )
     GAINS_BY_IT = "gains_by_it", _("Nobody confirms what they gain by themselves.")
-    BOTH_SIDES = "both_sides", _("%(why)s")
     TAKES_TWO = "takes_two", _("This takes two people: draft it, and another one confirms it.")
     LINK_OVER = (
         "link_over",
@@ -64,3 +63,24 @@ class StaffCode(Code):
     )
     KEPT_OUT = "kept_out", _("%(person)s is disabled: enable them first.")
     MAIL_FAILED = "mail_failed", _("The mail server did not take the mail. Try again later.")
+    STAFF_ALREADY = (
+        "staff_already",
+        _(
+            "This desk was set up already. User managers add people in the Admin; if nobody can "
+            "come in any more, recover_access is the way back."
+        ),
+    )
+    STAFF_LACKING = "staff_lacking", _("At least %(needed)s × %(role)s are needed.")
+    PERSON_UNFIT = "person_unfit", _("%(person)s: %(why)s")
+    RECOVERY_OVER = "recovery_over", _("This recovery is over.")
+    RECOVERY_EARLY = (
+        "recovery_early",
+        _("This takes effect at %(at)s, unless somebody stops it. Run the command again then."),
+    )
+    RECOVERS_NO_DECIDER = (
+        "recovers_no_decider",
+        _(
+            "%(person)s decides about money, so cannot manage users. Name another person, or a new "
+            "one with --email."
+        ),
+    )

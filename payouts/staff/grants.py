@@ -5,7 +5,6 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.db.models import Q
 from django.utils.functional import cached_property
@@ -13,9 +12,9 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor
 from audit.models import DeskEvent
-from audit.refusals import Refused
+from audit.refusals import NotAllowed, Refused
 from audit.texts import day_and_hour
-from payouts.staff import changes, people, powers
+from payouts.staff import changes, people, powers, roles
 from payouts.staff.codes import StaffCode
 from payouts.staff.drafts import Draft, digest_of, draft, register
 
@@ -175,18 +174,12 @@ class GivePerson(Draft):
             person.email = grant.email
         person.save(update_fields=[*grant.flags, "email"])
         if not person.is_superuser:
-            as_refusal(people.refuse_both, grant.groups_of(person), grant.rights_of(person))
+            people.as_refusal(
+                people.refuse_both, grant.groups_of(person), grant.rights_of(person), person=person
+            )
         person.groups.add(*grant.roles)
         person.user_permissions.add(*grant.rights)
         people.log_person(person, before, actor=actor, **self.drafter())
-
-
-def as_refusal(check: Any, *arguments: Any) -> None:
-    """Raise Refused with the words in which a form would refuse it."""
-    try:
-        check(*arguments)
-    except ValidationError as exc:
-        raise Refused(StaffCode.BOTH_SIDES, why=" ".join(exc.messages)) from None
 
 
 @register
@@ -243,7 +236,9 @@ class GiveRole(Draft):
     def do(self, actor: Actor) -> None:
         before = people.facts_of_role(self.role)
         held = [*self.role.permissions.select_related("content_type"), *self.given]
-        as_refusal(people.refuse_both_for_members, self.role, self.role.name, held)
+        people.as_refusal(
+            people.refuse_both_for_members, self.role, self.role.name, held, person=self.role
+        )
         self.role.permissions.add(*self.given)
         people.log_role(self.role, before, actor=actor, **self.drafter())
 
@@ -271,3 +266,38 @@ def enable(person: User, *, seen: int, reason: str, actor: Actor) -> Draft | Non
             return None
         people.refuse_active(locked, True, actor=actor, seen=seen)
         return draft_person(locked, Grant(flags=["is_active"]), reason=reason, actor=actor)
+
+
+# By two policy managers
+
+NAME_MANAGER = "payouts_staff.name_user_manager"
+
+
+@register
+class NameUserManager(GivePerson):
+    """A user manager who is named or mended without one."""
+
+    act = "name_user_manager"
+    right = NAME_MANAGER
+
+
+def name_user_manager(login: str, email: str, *, reason: str, actor: Actor) -> Draft:
+    """Draft that somebody, new or known, manages users and may come in, with this address if one is
+    given. It takes another policy manager, or a user manager. Raises Refused."""
+    actor.require(NAME_MANAGER)
+    with transaction.atomic():
+        known = User.objects.select_for_update().filter(username=login).first()
+        person = known or people.add(login, email, actor=actor)
+        if person.is_superuser:
+            raise NotAllowed(StaffCode.SUPERUSER)
+        [role] = Group.objects.filter(name__in=roles.MANAGERS)
+        grant = Grant(roles=[] if person.groups.contains(role) else [role.pk])
+        grant.flags = [each for each in ("is_staff", "is_active") if not getattr(person, each)]
+        if email and email != person.email:
+            grant.email = email
+        if not grant:
+            raise Refused(StaffCode.SO_ALREADY)
+        groups, rights = grant.groups_of(person), grant.rights_of(person)
+        people.as_refusal(people.refuse_both, groups, rights, person=person)
+        subject, data = f"person:{person.pk}", asdict(grant)
+        return draft(NameUserManager, subject, data, reason=reason, actor=actor)

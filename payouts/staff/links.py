@@ -5,11 +5,12 @@ A link goes to its owner's address alone, and not while that is new: who changed
 
 import hashlib
 import secrets
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from smtplib import SMTPException
 
 from django.contrib.auth.models import User
-from django.core.mail import send_mail
+from django.core.mail import EmailMessage, get_connection
 from django.db import transaction
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -84,18 +85,25 @@ def send(person: User, *, site: str, actor: Actor, right: str = "auth.change_use
         refuse_sending(locked, site=site)
         token = make(locked, made_by=actor.person)
         people.log(DeskEvent.Type.SEND_LINK, locked, actor=actor)
-    mail(locked.email, locked.get_username(), f"{site}{path_of(token)}")
+    text = words(locked.get_username(), f"{site}{path_of(token)}")
+    post([locked.email], _("Choose your password for the payout desk"), text)
 
 
-def mail(address: str, login: str, link: str) -> None:
+def words(login: str, link: str) -> str:
     text = _(
         "Choose your password for the payout desk at:\n\n%(link)s\n\nYour login is %(login)s. The "
         "link works once, for 24 hours. If you expect no such mail, do not open it, and tell those "
         "who run the desk."
     )
-    subject = _("Choose your password for the payout desk")
+    return text % {"link": link, "login": login}
+
+
+def post(addresses: Sequence[str], subject: str, text: str) -> None:
+    """Mail something to each of these. Raises Refused."""
     try:
-        send_mail(subject, text % {"link": link, "login": login}, None, [address])
+        get_connection().send_messages(
+            [EmailMessage(subject, text, to=[each]) for each in addresses]
+        )
     except (OSError, SMTPException) as exc:
         raise Refused(StaffCode.MAIL_FAILED) from exc
 

@@ -114,3 +114,28 @@ class PasswordLink(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} {self.made_at}"
+
+
+class Recovery(models.Model):
+    """Somebody's access that whoever runs the desk's machine is to get back, in a while, unless one
+    of the staff stops it."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    asked_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    stopped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                "person", condition=Q(ended_at=None), name="one_recovery_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.asked_at}"

@@ -5,9 +5,10 @@ stopped in the meantime is not undone by a page that knew nothing of it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
@@ -130,6 +131,14 @@ def stays_apart(person: User, role: Group, name: str, given: set[str]) -> bool:
     return roles.are_apart(held, names_of([*through, *own]) | given)
 
 
+def as_refusal(check: Callable[..., None], *arguments: Any, person: object) -> None:
+    """Raise Refused with the words in which a form would refuse it."""
+    try:
+        check(*arguments)
+    except ValidationError as exc:
+        raise Refused(StaffCode.PERSON_UNFIT, person=person, why=" ".join(exc.messages)) from None
+
+
 # Logins
 
 
@@ -165,6 +174,19 @@ def keep_logins(person: User, before: Facts | None) -> None:
         # Two that look alike from before this was watched: whoever was written down first keeps it.
         with suppress(Refused):
             keep_login(person, before["login"])
+
+
+def add(login: str, email: str, *, actor: Actor) -> User:
+    """Add a person who holds nothing and has no password, and return them. Raises Refused."""
+    person = User(username=User.normalize_username(login), email=email)
+    person.set_unusable_password()
+    as_refusal(refuse_login, person.username, None, person=login)
+    as_refusal(person.full_clean, person=login)
+    with transaction.atomic():
+        person.save()
+        keep_login(person, person.username)
+        log(DeskEvent.Type.ADD_PERSON, person, actor=actor)
+    return person
 
 
 # Events

@@ -202,7 +202,7 @@ def test_a_mail_server_that_takes_nothing_is_said(client, uma, nina, monkeypatch
     def refuse(*_args):
         raise ConnectionRefusedError
 
-    monkeypatch.setattr(links, "send_mail", refuse)
+    monkeypatch.setattr(links, "get_connection", refuse)
     assert "did not take the mail" in unmarked(send(client, nina))
 
 

@@ -28,7 +28,7 @@ FIRST_RELEASE = {
     "payouts_gateway": "0003_balance",
     "payouts_controls": "0002_row",
     "payouts": "0016_taken_for",
-    "payouts_staff": "0016_password_links",
+    "payouts_staff": "0017_recovery",
     "payouts_portal": "0006_webhooks",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
