@@ -52,6 +52,16 @@ def rates_in_doubt(request: HttpRequest) -> int:
     return ExchangeRate.objects.filter(doubted_at__isnull=False).count()
 
 
+def drafts_to_confirm(request: HttpRequest) -> int:
+    """Count drafts of rights that this person did not draft, for those who confirm them."""
+    from payouts.staff import drafts
+
+    if not request.user.has_perm(drafts.CONFIRM):
+        return 0
+    waiting = drafts.open_drafts().exclude(proposed_by=request.user.pk)
+    return waiting.order_by()[: COUNTED + 1].count()
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar with the numbers of what waits for the one who looks."""
     return [
@@ -159,6 +169,13 @@ NAVIGATION: list[dict[str, Any]] = [
                 "shield_person",
                 "admin:auth_group_changelist",
                 "auth.view_group",
+            ),
+            link(
+                gettext_lazy("Drafts of rights"),
+                "how_to_reg",
+                "admin:auth_user_drafts",
+                "payouts_staff.confirm_rights",
+                waits=drafts_to_confirm,
             ),
         ],
     },

@@ -196,6 +196,13 @@ class PayoutCode(Code):
     BEFORE_DATE = "before_date", _("It is not paid before its date.")
     FORGED_HISTORY = "forged_history", _("Its history was changed outside the desk.")
     FORGED_STATUS = "forged_status", _("Its status is not what its sealed history tells.")
+    APPROVER_CHANGED = (
+        "approver_changed",
+        _(
+            "The rights, the password or the address of an approver have changed since: the "
+            "approval does not count any more."
+        ),
+    )
     FORGED_APPROVAL = (
         "forged_approval",
         _("An approval of it does not stand in its sealed history."),

@@ -38,7 +38,7 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from payouts.staff import roles
+from payouts.staff import powers, roles
 from payouts.statements import Stated
 from wallets.amounts import format_amount, parse_amount
 from wallets.codes import WalletCode
@@ -167,6 +167,7 @@ class Eligibility:
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.groups = policy.groups_of(people)
+        self.changed = powers.last_change_of_power(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
         makers = PayoutMaker.objects.filter(payout__in=payouts)
         for payout_id, person_id in makers.values_list("payout_id", "person_id"):
@@ -219,7 +220,7 @@ class Eligibility:
         return [
             each
             for each in self.approvals[payout.pk]
-            if each.decision == Approval.Decision.APPROVED and not self.is_expired(each)
+            if each.decision == Approval.Decision.APPROVED and not self.outdated(each)
         ]
 
     def refusal_by_policy(
@@ -230,8 +231,8 @@ class Eligibility:
         required = verdict.required_in(payout.pk in self.in_doubt)
         people = {each.person_id: self.groups[each.person_id] for each in self.given(payout)}
         if missing := rules.missing(required, people):
-            if any(map(self.is_expired, self.approvals[payout.pk])):
-                return Refusal(PayoutCode.APPROVAL_EXPIRED)
+            if why := next(filter(None, map(self.outdated, self.approvals[payout.pk])), None):
+                return Refusal(why)
             return Refusal(ControlsCode.MORE_APPROVALS, words=rules.in_words(missing))
         return None
 
@@ -256,11 +257,18 @@ class Eligibility:
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
         return None
 
-    def is_expired(self, approval: Approval) -> bool:
-        """Whether its statement says so; the time that its row names is for pages alone."""
+    def outdated(self, approval: Approval) -> PayoutCode | None:
+        """Return why an approval counts no more: it has expired, as its statement says (the time
+        that its row names is for pages alone), or its person's rights, password or address have
+        changed since, so that it may be another who approved, or who would approve no more."""
         stated = self.stated.get(approval.statement_id)
         said = stated.rows.get(str(approval.payout_id)) if stated else None
-        return said is not None and said.expires_at <= clock.now()
+        if said is not None and said.expires_at <= clock.now():
+            return PayoutCode.APPROVAL_EXPIRED
+        changed = self.changed.get(approval.person_id)
+        if changed is not None and approval.decided_at <= changed:
+            return PayoutCode.APPROVER_CHANGED
+        return None
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Return the code of a row that no sealed event backs, if there is one."""

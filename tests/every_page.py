@@ -16,6 +16,8 @@ from payouts.models import Category, WebhookDelivery
 from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint
+from payouts.staff import recovery
+from payouts.staff.grants import Grant, draft_person
 from tests.factories import DiscrepancyFactory, StaffFactory
 from wallets.models import PayoutMethod
 
@@ -46,11 +48,11 @@ def every_page(payout):
     for scope in (coin, Scope(client_id=payout.client_id)):
         switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="x", scope=scope)
     event = DeskEvent.objects.first()
-    key, _text = issue_key(
-        name="Portal",
-        scopes=Rights.values,
-        actor=Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN),
-    )
+    uma = Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN)
+    key, _text = issue_key(name="Portal", scopes=Rights.values, actor=uma)
+    grant = Grant(roles=[Group.objects.get(name="Approver").pk])
+    draft = draft_person(omar, grant, reason="Stands in for Amira", actor=uma)
+    recovered = recovery.ask(uma.person, reason="Lost his keys", actor=uma)
     endpoint = WebhookEndpoint.objects.create(
         url="https://portal.example/hooks", created_at=payout.requested_at
     )
@@ -71,6 +73,8 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_remove": [endpoint.pk],
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "auth_user_disable": [person.pk],
+        "auth_user_draft": [draft.joint.pk],
+        "auth_user_stop_recovery": [recovered.pk],
         "auth_user_password_change": [person.pk],
     }
     arguments["payouts_controls_exchangerate_propose"] = [rate.pk]

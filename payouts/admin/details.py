@@ -25,7 +25,13 @@ SUBJECTS: list[tuple[str, QuerySet[Any], Callable[[Any], str]]] = [
 
 Facts = dict[str, str]
 
-HIDDEN = {LOGIN, "whom", "proposed_by", "proposal"}  # ids, and names that stand elsewhere
+HIDDEN = {
+    LOGIN,
+    "whom",
+    "proposed_by",
+    "proposal",
+    "drafter_id",
+}  # ids, and names that stand elsewhere
 
 LABELS = changes.LABELS | {
     "money": gettext_lazy("Amount"),

@@ -165,6 +165,16 @@ def lock_newest() -> PolicyVersion:
     return PolicyVersion.objects.order_by("-number")[:1].select_for_update().get()
 
 
+def named_groups() -> set[str]:
+    """Return the groups whose approvals the policy asks for, in force or drafted: two people let
+    somebody into these."""
+    texts = list(PolicyVersion.objects.order_by("-number").values_list("document", flat=True)[:1])
+    if waiting := draft():
+        texts.append(waiting.data["document"])
+    found = [documents.read(text) for text in texts]
+    return {rule.group for each in found for rule in each.rules if rule.group}
+
+
 def groups_of(people: Collection[int]) -> dict[int, set[str]]:
     """Return the names of the groups of each of these people: one statement."""
     groups: dict[int, set[str]] = {person: set() for person in people}

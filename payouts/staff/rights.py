@@ -38,6 +38,8 @@ ACTS = {
     "wallets.freeze_wallet": gettext_lazy("freeze and release wallets"),
     "payouts_portal.issue_apikey": gettext_lazy("issue and revoke API keys"),
     "payouts_portal.set_webhookendpoint": gettext_lazy("add, change and stop webhook endpoints"),
+    "payouts_staff.confirm_rights": gettext_lazy("confirm rights that another person gives"),
+    "payouts_staff.name_user_manager": gettext_lazy("name a user manager, by two"),
     "auth.add_user": gettext_lazy("add people"),
     "auth.change_user": gettext_lazy("change and stop people"),
     "auth.delete_user": gettext_lazy("delete people (which the desk never does)"),

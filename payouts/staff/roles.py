@@ -79,6 +79,8 @@ ROLES: dict[str, list[str]] = {
         "payouts.view_category",
         "payouts.add_category",
         "payouts.change_category",
+        "payouts_staff.confirm_rights",
+        "payouts_staff.name_user_manager",
         "payouts_controls.view_switch",
         "wallets.view_client",
         "wallets.view_wallet",
@@ -94,6 +96,7 @@ ROLES: dict[str, list[str]] = {
         "auth.add_user",
         "auth.change_user",
         "auth.view_group",
+        "payouts_staff.confirm_rights",
         "payouts_portal.view_apikey",
         "payouts_portal.issue_apikey",
         "payouts_portal.view_webhookendpoint",
@@ -139,7 +142,10 @@ DECIDERS = {"Approver", "Operator", "Policy manager"}
 MANAGES = {
     f"auth.{act}_{what}" for act in ("add", "change", "delete") for what in ("user", "group")
 }
-BESIDE = {"payouts.add_note", "payouts.add_category", "payouts.change_category"}  # no decisions
+BESIDE = {  # no decisions about money
+    *("payouts.add_note", "payouts.add_category", "payouts.change_category"),
+    *("payouts_staff.confirm_rights", "payouts_staff.name_user_manager"),
+}
 DECIDES = {right for role in DECIDERS for right in ROLES[role] if ".view_" not in right} - BESIDE
 
 

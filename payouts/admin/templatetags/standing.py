@@ -9,6 +9,7 @@ from django.urls import reverse
 from payouts import outlook
 from payouts.admin import balances
 from payouts.admin.moment import moment_of
+from payouts.staff import drafts, recovery
 from payouts.times import at_time
 
 register = template.Library()
@@ -30,6 +31,17 @@ def standing(context: dict[str, Any]) -> dict[str, Any]:
         "cl": context.get("cl"),
         "request": request,
     }
+
+
+@register.inclusion_tag("payouts/_recoveries.html", takes_context=True)
+def recoveries(context: dict[str, Any]) -> dict[str, Any]:
+    """Show on every page, to all of the staff, who is to be let in from the desk's machine."""
+    request = context.get("request")
+    if request is None or not request.user.is_staff:
+        return {}
+    found = recovery.open_recoveries()
+    may_stop = request.user.has_perm(drafts.CONFIRM)
+    return {"recoveries": found, "may_stop": may_stop, "cl": context.get("cl")}
 
 
 def answers_clients(person: User) -> bool:

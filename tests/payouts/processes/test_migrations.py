@@ -28,7 +28,7 @@ FIRST_RELEASE = {
     "payouts_gateway": "0004_history",
     "payouts_controls": "0008_scopes",
     "payouts": "0021_final_words",
-    "payouts_staff": "0015_exchange_rates",
+    "payouts_staff": "0019_recovery",
     "payouts_portal": "0006_webhooks",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
