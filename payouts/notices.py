@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from audit.codes import Code, register
 from audit.texts import day_and_hour
+from payouts.controls.flags import Flag
 from payouts.discrepancies import are_alike, doubtful_ones
 from payouts.eligibility import destinations_of, refusal_of_destination
 from payouts.models import USUAL_WAIT, Discrepancy, EventType, Payout, PayoutEvent, PayoutQuerySet
@@ -105,6 +106,13 @@ class Notice:
     sentence: str
     payouts: tuple[Payout, ...] = ()
     given: str = ""  # the names in the sentence
+
+
+LEVELS = {Level.BAD: Flag.HIGH, Level.WARN: Flag.MEDIUM, Level.NOTE: Flag.LOW}
+
+
+def level_of(notices: Sequence[Notice]) -> Flag:
+    return max((LEVELS[each.level] for each in notices), default=Flag.NONE)
 
 
 Found = Iterator[tuple[UUID, Notice]]

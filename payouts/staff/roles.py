@@ -27,6 +27,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.change_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
     ],
     "Approver": [
         "payouts.view_payout",
@@ -44,6 +45,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.freeze_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
         "payouts_controls.view_exchangerate",
     ],
     "Operator": [
@@ -67,6 +69,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
         "payouts_controls.view_exchangerate",
     ],
     "Policy manager": [
@@ -81,6 +84,8 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.change_policy",
+        "payouts_controls.view_policyversion",
         "payouts_controls.view_exchangerate",
         "payouts_controls.accept_rate",
     ],
@@ -123,6 +128,7 @@ ROLES: dict[str, list[str]] = {
         "auth.view_group",
         "payouts_portal.view_apikey",
         "payouts_portal.view_webhookendpoint",
+        "payouts_controls.view_policyversion",
     ],
 }
 

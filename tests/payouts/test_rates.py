@@ -29,7 +29,7 @@ from payouts.staff.models import JointAct
 from tests.factories import PayoutMethodFactory, StaffFactory
 from wallets.amounts import InvalidAmount
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("real_rates")]
 
 MISSING, OLD = ControlsCode.RATE_MISSING, ControlsCode.RATE_OLD
 SUSPICIOUS = ControlsCode.RATE_SUSPICIOUS
@@ -516,15 +516,26 @@ def test_d3_more_digits_than_the_column_has_are_rounded_at_the_twentieth(clock):
     ],
 )
 def test_d3_an_amount_is_priced_exactly_and_rounded_half_to_even(clock, amount, rate, worth):
-    found = Rate("BTC", Decimal(rate), clock(), "heleket")
-
-    assert price(Decimal(amount), found) == Decimal(worth)
-    assert price(Decimal(amount), found).as_tuple().exponent == -8
+    assert price(Decimal(amount), Decimal(rate)) == Decimal(worth)
+    assert price(Decimal(amount), Decimal(rate)).as_tuple().exponent == -8
 
 
-def test_what_an_amount_cannot_be_is_not_priced(clock):
+def test_what_an_amount_cannot_be_is_not_priced():
     with pytest.raises(InvalidAmount):
-        price(Decimal(10**17), Rate("BTC", Decimal(87000), clock(), "heleket"))
+        price(Decimal(10**17), Decimal(87000))
+
+
+def test_a_rate_of_a_clock_that_was_ahead_is_not_used_and_keeps_no_other_back(
+    run, pass_time, clock
+):
+    clock.forward(days=400)
+    run()
+    clock.forward(days=-400)
+    assert of("BTC") == OLD
+
+    ScheduledJob.objects.update(due_at=clock())
+    pass_time(minutes=5)
+    assert of("BTC") == 87000
 
 
 def test_one_rate_an_hour_is_kept_and_what_moves(clock):

@@ -26,9 +26,9 @@ FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0003_balance",
-    "payouts_controls": "0004_past_rates_stay",
-    "payouts": "0017_rate_digits",
-    "payouts_staff": "0014_exchange_rates",
+    "payouts_controls": "0006_past_rates_stay",
+    "payouts": "0018_rate_digits",
+    "payouts_staff": "0015_exchange_rates",
     "payouts_portal": "0006_webhooks",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}

@@ -8,7 +8,7 @@ SEE = "payouts_controls.view_exchangerate"
 class Migration(migrations.Migration):
     """Two policy managers accept a rate that has jumped; who decides about money sees rates."""
 
-    dependencies = [("payouts_staff", "0013_webhooks"), ("payouts_controls", "0003_exchange_rates")]
+    dependencies = [("payouts_staff", "0014_policy"), ("payouts_controls", "0005_exchange_rates")]
     operations = [
         grant(
             {

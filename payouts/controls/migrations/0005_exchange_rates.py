@@ -6,7 +6,7 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What coins are worth in the reference currency, now and before."""
 
-    dependencies = [("payouts_controls", "0002_row"), ("payouts_staff", "0005_joint_acts")]
+    dependencies = [("payouts_controls", "0004_starter_policy"), ("payouts_staff", "0005_joint_acts")]
     operations = [
         migrations.CreateModel(
             name="ExchangeRate",

@@ -6,7 +6,7 @@ from django.db import migrations
 class Migration(KeepingMigration):
     """A coin may be worth a millionth of a cent: eight decimals say too little of it."""
 
-    dependencies = [("payouts", "0016_taken_for")]
+    dependencies = [("payouts", "0017_reference_rate_alone")]
     operations = [
         migrations.AlterField("payout", "reference_rate", wallets.amounts.RateField(null=True))
     ]
