@@ -6,8 +6,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
     """What coins are worth in the reference currency, now and before."""
 
-<    dependencies = [("payouts_controls", "0005_spent"), ("payouts_staff", "0005_joint_acts")]
-=    operations = [
+    dependencies = [("payouts_controls", "0005_spent"), ("payouts_staff", "0005_joint_acts")]
+    operations = [
         migrations.CreateModel(
             name="ExchangeRate",
             fields=[
