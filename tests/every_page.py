@@ -13,12 +13,11 @@ from audit.models import DeskEvent
 from payouts.controls import rates, switch
 from payouts.controls.models import ExchangeRate, Scope, Switch
 from payouts.models import Category, WebhookDelivery
-from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint
 from payouts.staff import recovery
 from payouts.staff.grants import Grant, draft_person
-from tests.factories import DiscrepancyFactory, StaffFactory
+from tests.factories import DiscrepancyFactory, StaffFactory, usable_key
 from wallets.models import PayoutMethod
 
 # They answer a form, send a file or lead on; the rest is Django's own, and refused or not shown.
@@ -49,7 +48,7 @@ def every_page(payout):
         switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="x", scope=scope)
     event = DeskEvent.objects.first()
     uma = Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN)
-    key, _text = issue_key(name="Portal", scopes=Rights.values, actor=uma)
+    key, _text = usable_key(name="Portal", scopes=Rights.values, actor=uma)
     grant = Grant(roles=[Group.objects.get(name="Approver").pk])
     draft = draft_person(omar, grant, reason="Stands in for Amira", actor=uma)
     recovered = recovery.ask(uma.person, reason="Lost his keys", actor=uma)
