@@ -17,6 +17,7 @@ from payouts.eligibility import destinations_of, refusal_of_destination, refusal
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent
 from payouts.proposals import proposals_of
+from payouts.staff import roles
 from wallets.models import WalletStatus
 
 STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
@@ -69,7 +70,7 @@ def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> Approval
         proposals=proposals,
         verdicts=verdicts,
         released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
-        groups=policy.groups_of(people | ({person_id} if person_id else set())),
+        groups=roles.groups_of(people | ({person_id} if person_id else set())),
     )
 
 

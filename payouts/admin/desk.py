@@ -18,6 +18,7 @@ from payouts.admin.lists import DeskAdmin
 from payouts.admin.moment import moment_of
 from payouts.controls import switch
 from payouts.controls.models import Switch
+from payouts.controls.shortcomings import shortcomings
 from payouts.gateway.models import Binding, Pause
 from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.staff.pages import StaffRequest, actor_of, require
@@ -47,6 +48,7 @@ class SwitchAdmin(DeskAdmin):
             "backlogs": backlogs.REGISTERED,
             **(balances.of_the_desk(states) if may(balances.RIGHT) else {}),
             "worker": worker_seen(),
+            "shortcomings": shortcomings(),
         }
         return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)
 
