@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from audit.refusals import Refused
+from payouts import replay
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.policy_forms import PolicyForms
 from payouts.admin.policy_words import REFERENCE, differences, read_all
@@ -19,7 +20,7 @@ from payouts.controls.models import PolicyVersion
 from payouts.controls.shortcomings import shortcomings
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
-from payouts.staff.pages import StaffRequest, actor_of, require
+from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
 READ, CHANGE = "payouts_controls.view_policyversion", "payouts_controls.change_policy"
 MOST_SHOWN = 100  # of the history; earlier ones are reached from the first of these
@@ -37,6 +38,7 @@ class PolicyAdmin(DeskAdmin):
             page("", self.show, "changelist"),
             page("<int:number>/", self.show_version, "change"),
             page("draft/", self.show_draft, "draft"),
+            page("draft/replay/", self.replay, "replay"),
             page("draft/edit/", self.edit, "edit"),
             page("draft/confirm/", require_POST(self.confirm), "confirm"),
             page("draft/withdraw/", require_POST(self.withdraw), "withdraw"),
@@ -95,6 +97,27 @@ class PolicyAdmin(DeskAdmin):
             }
         title = _("Draft of the policy")
         return self.page(request, "payouts/policy_draft.html", title, **context)
+
+    def replay(self, request: StaffRequest) -> HttpResponse:
+        """Show what the draft would have done with what was approved lately."""
+        require(request, READ)
+        require(request, "payouts.view_payout")
+        waiting = policy.draft()
+        if waiting is None:
+            return redirect(self.url("draft"))
+        begin = request.GET.get("before", "")
+        before = int(begin) if ID.fullmatch(begin) else None
+        judging = documents.read(waiting.data["document"]).rules
+        found = replay.replay(judging, before=before)
+        context = {
+            "draft": waiting,
+            "days": replay.DAYS,
+            "goes_on": before is not None,
+            "replay": found,
+            "unsure": list(found.unsure.items()),
+        }
+        title = _("What the draft would have done")
+        return self.page(request, "payouts/replay.html", title, **context)
 
     def edit(self, request: StaffRequest) -> HttpResponse:
         """Show the form, rearrange its rows, check what it says, or store it as the draft."""

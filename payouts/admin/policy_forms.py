@@ -134,10 +134,11 @@ class RuleForm(Row):
     )
     group = forms.ChoiceField(label=gettext_lazy("From the role"), required=False)
     currencies = ListField(
-        label=gettext_lazy("Coins"), upper=True, help_text=gettext_lazy("Like USDT, BTC")
+        label=gettext_lazy("Coins"), upper=True, help_text=gettext_lazy("With commas between them")
     )
     clients = ListField(
-        label=gettext_lazy("Clients"), help_text=gettext_lazy("Their external ids, like C-1, C-2")
+        label=gettext_lazy("Clients"),
+        help_text=gettext_lazy("Their external ids, with commas between them"),
     )
     networks = forms.MultipleChoiceField(
         label=gettext_lazy("Networks"), required=False, widget=Boxes

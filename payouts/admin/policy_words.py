@@ -72,7 +72,7 @@ def effect_in_words(rule: Rule) -> str:
 def conditions_in_words(asked: Conditions, names: Names) -> list[str]:
     found = [str(MEASURES[measure]) % amounts_in_words(of) for measure, of in asked.amounts]
     if asked.currencies:
-        found.append(_("in %s") % any_of(asked.currencies))
+        found.append(_("in %s") % any_of(f"“{each}”" for each in asked.currencies))
     if asked.networks:
         found.append(_("on %s") % any_of(network_name(each) for each in asked.networks))
     if asked.clients:
@@ -128,7 +128,7 @@ def whose_limit(limit: Limit, names: Names) -> str:
     whose = str(EACH[limit.of])
     if limit.only:
         is_client = limit.of == LimitOf.CLIENT
-        whose = client_in_words(limit.only, names) if is_client else limit.only
+        whose = client_in_words(limit.only, names) if is_client else f"“{limit.only}”"
     if not limit.hours:
         return whose
     return _("%(whose)s in %(window)s") % {"whose": whose, "window": WINDOWS[limit.hours]}

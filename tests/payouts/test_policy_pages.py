@@ -125,7 +125,7 @@ def test_the_policy_in_force_reads_in_sentences(client):
         "More than 1,000 USD: 2 approvals from Approver",
         "More than 5,000 USD and at most 90,000 USD to one client in 24 hours, with a flag of "
         "medium or higher: 2 approvals from anyone who may approve",
-        "In BTC or DOGE, on TRON, to “Fern & Sons” (“C-1”), requested by way of: API or import, "
+        "In “BTC” or “DOGE”, on TRON, to “Fern & Sons” (“C-1”), requested by way of: API or import, "
         "wallet approved in the last 24 hours: blocked",
         "One payout: at most 100,000 USD",
         "“Fern & Sons” (“C-1”) in 24 hours: at most 2,500.5 USD",
@@ -261,7 +261,7 @@ def test_a_draft_is_made_in_the_form_and_shown_beside_the_version_in_force(clien
     shown = text(response)
     assert "Drafted by petra" in shown
     assert "Policy of the year" in shown
-    assert "added Large More than 1,000 USD, in BTC or USDT: 2 approvals from Approver" in shown
+    assert "added Large More than 1,000 USD, in “BTC” or “USDT”: 2 approvals from Approver" in shown
     assert "added Each client in 24 hours Each client in 24 hours: at most 50,000 USD" in shown
     assert "changed Highest fee, as a share of the amount 1000000 % 20 %" in shown
     assert "Approve and put in force" not in shown
