@@ -81,7 +81,12 @@ class PolicyAdmin(DeskAdmin):
     def show_draft(self, request: StaffRequest) -> HttpResponse:
         require(request, READ)
         waiting = policy.draft()
-        context: dict[str, Any] = {"may_change": request.user.has_perm(CHANGE), "draft": waiting}
+        context: dict[str, Any] = {
+            "may_change": request.user.has_perm(CHANGE),
+            "may_replay": request.user.has_perm("payouts.view_payout"),
+            "draft": waiting,
+            "days": replay.DAYS,
+        }
         if waiting:
             current, text = newest(), waiting.data["document"]
             now, then = read_all(current.document, text)
@@ -125,12 +130,12 @@ class PolicyAdmin(DeskAdmin):
         waiting = policy.draft()
         if request.method != "POST":
             text = waiting.data["document"] if waiting else newest().document
-            return self.form(request, PolicyForms.of(text), waiting)
+            return self.show_form(request, PolicyForms.of(text), waiting)
         forms = PolicyForms.posted(request.POST)
         act, kind, number = (*request.POST.get("do", "").split("-"), "", "")[:3]
         if act in ROWS:
             at = int(number) if number.isascii() and number.isdecimal() else -1
-            return self.form(request, forms.rearranged(act, kind, at), waiting)
+            return self.show_form(request, forms.rearranged(act, kind, at), waiting)
         forms.why.fields["reason"].required = act == "save"
         text = forms.judged() or ""
         if text and act == "save":
@@ -146,9 +151,9 @@ class PolicyAdmin(DeskAdmin):
             else:
                 messages.success(request, _("Drafted. Another person has to approve it."))
                 return redirect(self.url("draft"))
-        return self.form(request, forms, waiting, is_sound=bool(text))
+        return self.show_form(request, forms, waiting, is_sound=bool(text))
 
-    def form(
+    def show_form(
         self,
         request: StaffRequest,
         forms: PolicyForms,

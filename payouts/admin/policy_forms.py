@@ -15,6 +15,7 @@ from django import forms
 from django.contrib.auth.models import Group
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.text import format_lazy
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -57,7 +58,7 @@ MEASURES = {
 }
 WALLET = "wallet_hours"
 RANGES = {
-    **{str(name): label for name, label in MEASURES.items()},
+    **{str(name): format_lazy("{} ({})", label, REFERENCE) for name, label in MEASURES.items()},
     WALLET: gettext_lazy("Hours since the wallet was approved"),
 }
 LISTED = ("currencies", "clients")  # typed with commas between
@@ -72,11 +73,6 @@ class BoundField(AmountFormField):
 
     def to_python(self, value: Any) -> Any:
         return Decimal(0) if str(value).strip() == "0" else super().to_python(value)
-
-
-def bound(label: str) -> BoundField:
-    """Return a field of a table, where its label is only heard."""
-    return BoundField(label, widget=forms.TextInput({"aria-label": label}))
 
 
 class ListField(forms.CharField):
@@ -156,19 +152,18 @@ class RuleForm(Row):
 
     def __init__(self, *args: Any, groups: Sequence[str] = (), **kwargs: Any) -> None:
         super().__init__(*args, kind="rule", **kwargs)
-        for name, label in RANGES.items():
-            self.fields[f"{name}_above"] = bound(_("%s: more than") % label)
-            self.fields[f"{name}_up_to"] = bound(_("%s: at most") % label)
+        for name in RANGES:
+            self.fields |= {f"{name}_above": BoundField(), f"{name}_up_to": BoundField()}
         anyone = (ANYONE, _("anyone who may approve"))
         self.names_of("group", [anyone, *((each, each) for each in groups)])
         self.names_of("networks", NETWORKS.items())
         self.names_of("origins", Origin.choices)
 
     @property
-    def ranges(self) -> Iterator[tuple[Any, list[Any]]]:
+    def ranges(self) -> Iterator[tuple[Any, Any, Any]]:
         """What is measured, with the fields of its bounds."""
         for name, label in RANGES.items():
-            yield label, [self[f"{name}_above"], self[f"{name}_up_to"]]
+            yield label, self[f"{name}_above"], self[f"{name}_up_to"]
 
     @property
     def has_conditions(self) -> bool:
@@ -302,7 +297,8 @@ def value_field(name: str) -> forms.Field:
         return forms.ChoiceField(
             choices=[(key.value, text) for key, text in ORDERS.items()], **shown
         )
-    return forms.BooleanField(required=False, **shown)
+    yes_or_no = [(True, _("yes")), (False, _("no"))]
+    return forms.TypedChoiceField(choices=yes_or_no, coerce=lambda text: text == "True", **shown)
 
 
 class ValuesForm(forms.Form):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from payouts.controls import documents
 from payouts.controls.documents import WINDOWS, Document, FundsOrder, Limit, LimitOf
+from payouts.controls.flags import Flag
 from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Range, Rule
 from payouts.controls.staffing import clients_named_in
 from payouts.models import Origin
@@ -85,7 +86,9 @@ def conditions_in_words(asked: Conditions, names: Names) -> list[str]:
     if asked.wallet_hours:
         found.append(age_in_words(asked.wallet_hours))
     if asked.flag:
-        found.append(_("with a flag of %s or higher") % asked.flag.label)
+        is_highest = asked.flag == max(Flag)
+        words = _("with a flag of %s") if is_highest else _("with a flag of %s or higher")
+        found.append(words % asked.flag.label)
     return found
 
 

@@ -197,8 +197,10 @@ def test_what_is_odd_but_may_be_meant_is_a_warning():
 
     assert said == [
         "“Stop” blocks every payout: nothing is paid any more.",
-        "The limit for the whole desk in 24 hours is above that for the whole desk in 30 days, "
-        "which is reached before.",
+        (
+            "The limit for the whole desk in 24 hours is above that for the whole desk in 30 days, "
+            "which is reached before."
+        ),
         "There are two limits for “C-1” in 24 hours.",
     ]
     [only] = found(LARGE).warnings
@@ -262,8 +264,10 @@ def test_the_system_check_says_that_the_staff_cannot_satisfy_the_policy():
     policies.put_in_force({**policies.LENIENT, "rules": [LARGE]}, by=people)
 
     assert warnings_of("database") == [
-        "The staff cannot satisfy the policy. “Large” asks for 2 approvals from Approver. Active "
-        "people with that role who may approve: 1."
+        (
+            "The staff cannot satisfy the policy. “Large” asks for 2 approvals from Approver. "
+            "Active people with that role who may approve: 1."
+        )
     ]
     StaffFactory(roles=["Approver"])
     assert warnings_of("database") == []

@@ -123,10 +123,14 @@ def test_the_policy_in_force_reads_in_sentences(client):
         "Policy version 2",
         "Every payout: 1 approval from anyone who may approve",
         "More than 1,000 USD: 2 approvals from Approver",
-        "More than 5,000 USD and at most 90,000 USD to one client in 24 hours, with a flag of "
-        "medium or higher: 2 approvals from anyone who may approve",
-        "In “BTC” or “DOGE”, on TRON, to “Fern & Sons” (“C-1”), requested by way of: API or import, "
-        "wallet approved in the last 24 hours: blocked",
+        (
+            "More than 5,000 USD and at most 90,000 USD to one client in 24 hours, with a flag of "
+            "medium or higher: 2 approvals from anyone who may approve"
+        ),
+        (
+            "In “BTC” or “DOGE”, on TRON, to “Fern & Sons” (“C-1”), requested by way of: API or "
+            "import, wallet approved in the last 24 hours: blocked"
+        ),
         "One payout: at most 100,000 USD",
         "“Fern & Sons” (“C-1”) in 24 hours: at most 2,500.5 USD",
         "Each coin in 7 days: at most 1,000 USD",
@@ -231,7 +235,7 @@ def test_the_form_says_what_is_in_force_and_saves_just_that(client, petra):
 
     assert "This is the policy in force already." in text(response)
     assert not JointAct.objects.exists()
-    again = save(client, **{"delay_minutes": 7})
+    again = save(client, delay_minutes=7)
     assert "Drafted. Another person has to approve it." in text(again)
     document = json.loads(policy.draft().data["document"])
     expected = policies.with_values(FULL, delay_minutes=7)
@@ -289,8 +293,14 @@ BAD = {
     **limit(0, "client"),
     **limit(1, "desk", hours=24, at_most=""),
     **limit(2, "payout", hours=24, only="BTC"),
-    **{"rules": 7, "limits": 3, "delay_minutes": "2000", "drift": "", "fee_amount": "much"},
-    **{"run_times": "noon", "guard_probes": "0", "reason": ""},
+    "rules": 7,
+    "limits": 3,
+    "delay_minutes": "2000",
+    "drift": "",
+    "fee_amount": "much",
+    "run_times": "noon",
+    "guard_probes": "0",
+    "reason": "",
 }
 SAID = {
     "rule-0-name": "Give the rule a name.",
