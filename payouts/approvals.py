@@ -2,7 +2,7 @@
 `eligibility`."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -13,6 +13,7 @@ from payouts.controls.codes import ControlsCode
 from payouts.controls.policy import Policy
 from payouts.controls.rules import Proposal, Verdict
 from payouts.discrepancies import in_doubt
+from payouts.duplicates import duplicates_of
 from payouts.eligibility import destinations_of, refusal_of_destination, refusal_of_verdict
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent
@@ -36,6 +37,7 @@ class ApprovalFacts:
     unpriced: Mapping[UUID, Refusal]  # those whose coin has no sound rate
     proposals: Mapping[UUID, Proposal]  # of the others
     verdicts: Mapping[UUID, Verdict]
+    duplicates: Mapping[UUID, Sequence[Payout]]  # what each may be a second one of
     released: Collection[UUID]  # those that people let go, though a rule sets them aside
     groups: Mapping[int, Collection[str]]  # of all who approved one, and of that person
 
@@ -69,17 +71,25 @@ def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> Approval
         unpriced={pk: each for pk, each in found.items() if isinstance(each, Refusal)},
         proposals=proposals,
         verdicts=verdicts,
+        duplicates=duplicates_of(payouts, current.values),
         released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
-        groups=roles.groups_of(people | ({person_id} if person_id else set())),
+        groups=groups_asked_for(verdicts.values(), people | ({person_id} if person_id else set())),
     )
+
+
+def groups_asked_for(
+    verdicts: Iterable[Verdict], people: Collection[int]
+) -> Mapping[int, Collection[str]]:
+    """Return the groups of these people, read only where a rule names one."""
+    if any(any(verdict.required) for verdict in verdicts):
+        return roles.groups_of(people)
+    return dict.fromkeys(people, ())
 
 
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
     approvers: dict[UUID, set[int]] = defaultdict(set)
-    given = Approval.objects.filter(
-        payout__in=[payout.pk for payout in payouts],
-        voided_at=None,
-        decision=Approval.Decision.APPROVED,
+    given = Approval.objects.standing().filter(
+        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
     )
     for payout_id, person_id in given.values_list("payout_id", "person_id"):
         approvers[payout_id].add(person_id)

@@ -7,6 +7,12 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.jobs import Check, Reopen, Submit, Watch  # models are there from here on
+        from payouts.jobs import (
+            Check,
+            Guard,
+            Reopen,
+            Submit,
+            Watch,
+        )  # models are there from here on
 
-        register(Submit, Check, Watch, Reopen)
+        register(Submit, Check, Watch, Reopen, Guard)

@@ -20,10 +20,11 @@ from uuid import UUID
 from audit import chain, clock
 from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal, Refused
+from payouts import statements
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
-from payouts.controls.documents import Values
+from payouts.controls.documents import Limit, Values
 from payouts.controls.rates import Rate, price, sound_rates
 from payouts.controls.rules import Proposal
 from payouts.discrepancies import in_doubt
@@ -37,7 +38,8 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from payouts.staff import roles
+from payouts.staff import powers, roles
+from payouts.statements import Stated
 from wallets.amounts import format_amount, parse_amount
 from wallets.codes import WalletCode
 from wallets.coins import decimals_of
@@ -71,8 +73,7 @@ class Verdict:
     waiting_for: WaitingFor = WaitingFor.APPROVALS
     is_forged: bool = False
     until: datetime | None = None  # when that is known
-    rate: Decimal | None = None  # of one that passes, in the reference currency
-    priced: Proposal | None = None  # anew, as the rate has moved since the approval
+    judged: Proposal | None = None  # what the policy let pass
 
 
 # A request, an edit, and what their forms say beside a field
@@ -160,10 +161,13 @@ class Eligibility:
         self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
         for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
             self.approvals[approval.payout_id].append(approval)
+        given = [approval for some in self.approvals.values() for approval in some]
+        self.stated = statements.read_all(given)
         self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.groups = roles.groups_of(people)
+        self.changed = powers.last_change_of_power(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
         makers = PayoutMaker.objects.filter(payout__in=payouts)
         for payout_id, person_id in makers.values_list("payout_id", "person_id"):
@@ -172,6 +176,10 @@ class Eligibility:
         self.events: dict[UUID, list[PayoutEvent]] = defaultdict(list)
         for event in PayoutEvent.objects.filter(payout__in=payouts).order_by("number"):
             self.events[event.payout_id].append(event)
+
+    @property
+    def limits(self) -> Sequence[Limit]:
+        return self.policy.limits if isinstance(self.policy, policy.Policy) else ()
 
     def of(self, payout: Payout) -> Verdict:
         if code := self.forgery(payout):
@@ -194,7 +202,7 @@ class Eligibility:
             return Verdict(Says.VOID, refusal.reason)
         if wait := self.wait(payout, now, values):
             return wait
-        return Verdict(Says.PASS, rate=now.rate, priced=None if now is judged else now)
+        return Verdict(Says.PASS, judged=now)
 
     def refusal_of_approvals(self, payout: Payout) -> Refusal | None:
         """Return why one of the approvals that stand does not count."""
@@ -209,8 +217,11 @@ class Eligibility:
         return None
 
     def given(self, payout: Payout) -> list[Approval]:
-        decisions = self.approvals[payout.pk]
-        return [each for each in decisions if each.decision == Approval.Decision.APPROVED]
+        return [
+            each
+            for each in self.approvals[payout.pk]
+            if each.decision == Approval.Decision.APPROVED and not self.outdated(each)
+        ]
 
     def refusal_by_policy(
         self, payout: Payout, verdict: rules.Verdict, *, is_released: bool
@@ -220,6 +231,8 @@ class Eligibility:
         required = verdict.required_in(payout.pk in self.in_doubt)
         people = {each.person_id: self.groups[each.person_id] for each in self.given(payout)}
         if missing := rules.missing(required, people):
+            if why := next(filter(None, map(self.outdated, self.approvals[payout.pk])), None):
+                return Refusal(why)
             return Refusal(ControlsCode.MORE_APPROVALS, words=rules.in_words(missing))
         return None
 
@@ -244,6 +257,19 @@ class Eligibility:
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
         return None
 
+    def outdated(self, approval: Approval) -> PayoutCode | None:
+        """Return why an approval counts no more: it has expired, as its statement says (the time
+        that its row names is for pages alone), or its person's rights, password or address have
+        changed since, so that it may be another who approved, or who would approve no more."""
+        stated = self.stated.get(approval.statement_id)
+        said = stated.rows.get(str(approval.payout_id)) if stated else None
+        if said is not None and said.expires_at <= clock.now():
+            return PayoutCode.APPROVAL_EXPIRED
+        changed = self.changed.get(approval.person_id)
+        if changed is not None and approval.decided_at <= changed:
+            return PayoutCode.APPROVER_CHANGED
+        return None
+
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Return the code of a row that no sealed event backs, if there is one."""
         last = since_approval(self.events[payout.pk])
@@ -252,8 +278,12 @@ class Eligibility:
         self.sealed[payout.pk] = last
         if not last or (last[-1].number, last[-1].to_status) != (payout.last_event, payout.status):
             return PayoutCode.FORGED_STATUS
-        if any(not is_sealed(each, last) for each in self.approvals[payout.pk]):
-            return PayoutCode.FORGED_APPROVAL
+        for each in self.approvals[payout.pk]:
+            stated = self.stated.get(each.statement_id)
+            if each.statement_id and not is_stated(each, stated):
+                return PayoutCode.FORGED_STATEMENT
+            if not is_sealed(each, last, stated.sha256 if stated else ""):
+                return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
             event.event_type == EventType.REQUEST_CANCEL for event in last
         ):
@@ -327,20 +357,36 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 def ends_approvals(event: PayoutEvent) -> bool:
     """Whether the approvals from before this event are over. What happens to a payout that goes on
-    waiting for approval ends none, but for an edit."""
+    waiting for approval ends none, but for an edit; who undoes an approval ends their own alone."""
     is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
-    return event.to_status not in STANDING and not (
-        is_waiting and event.event_type != EventType.EDIT
+    ends_none = is_waiting and event.event_type != EventType.EDIT
+    ends_none |= event.event_type == EventType.UNDO
+    return event.to_status not in STANDING and not ends_none
+
+
+def is_sealed(approval: Approval, events: Sequence[PayoutEvent], statement: str) -> bool:
+    """Whether the last of these events, which hold, by which this person approved or undid that is
+    of this very approval. `statement` is the SHA-256 of what it was given with; events from before
+    there were statements name none."""
+    own = [
+        event
+        for event in events
+        if event.person_id == approval.person_id
+        and event.event_type in (EventType.APPROVE, EventType.UNDO)
+    ]
+    return any(
+        event.event_type == EventType.APPROVE
+        and event.facts.get("digest") == approval.digest
+        and event.facts.get("statement", "") == statement
+        for event in own[-1:]
     )
 
 
-def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
-    """Whether one of these events, which hold, is of this very approval."""
-    return any(
-        event.event_type == EventType.APPROVE
-        and event.person_id == approval.person_id
-        and json.loads(event.data or "{}").get("digest") == approval.digest
-        for event in events
+def is_stated(approval: Approval, stated: Stated | None) -> bool:
+    """Whether a statement is of this person, and this payout stands in it as it was approved."""
+    said = stated.rows.get(str(approval.payout_id)) if stated else None
+    return bool(
+        stated and said and (stated.approver, said.digest) == (approval.person_id, approval.digest)
     )
 
 

@@ -67,7 +67,7 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
     may_be_sent = own in (WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY)
     may_be_sent |= own == WaitingFor.DATE and not payout.is_early
     if payout.status == PayoutStatus.APPROVED and may_be_sent:
-        if not states.switch.is_on:
+        if states.stop_of(payout):
             return WaitingFor.SWITCH
         if pause := states.pause_for(payout):
             return WaitingFor.FUNDS if pause.cause == Pause.Cause.FUNDS else WaitingFor.GATEWAY
@@ -78,8 +78,9 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
 def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime | None:
     started = payout.waiting_since or payout.requested_at
     pause = states.pause_for(payout)
-    if waiting_for == WaitingFor.SWITCH and states.switch.changed_at:
-        return max(started, states.switch.changed_at)
+    stop = states.stop_of(payout)
+    if waiting_for == WaitingFor.SWITCH and stop and stop.changed_at:
+        return max(started, stop.changed_at)
     if waiting_for in (WaitingFor.FUNDS, WaitingFor.GATEWAY) and pause:
         return max(pause.since, payout.pay_from or pause.since, payout.approved_at or pause.since)
     return started

@@ -1,5 +1,5 @@
 """The jobs of the money path: send what is approved, ask about what is under way, watch what is
-not, and open again what was left stopped until today."""
+not, open again what was left stopped until today, and pause what looks wrong."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ import heleket
 from audit import clock
 from audit.codes import Reason
 from audit.jobs import Claimed
-from payouts import endings, polling, submission
+from payouts import endings, guard, polling, submission
 from payouts.codes import PayoutCode
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.jobs import GatewayJob
@@ -85,3 +85,19 @@ class Reopen(GatewayJob):
     def record(self, moments: Sequence[datetime]) -> None:
         for now in moments:
             endings.reopen_due(now)
+
+
+class Guard(GatewayJob):
+    """Look at what a process recorded that had no time to look at it itself."""
+
+    name = "guard"
+    every = timedelta(minutes=1)
+
+    def take(self, _limit: int) -> Claimed[datetime]:
+        return Claimed([clock.now()] if any(guard.findings()) else [])
+
+    def call(self, now: datetime) -> datetime:
+        return now
+
+    def record(self, _moments: Sequence[datetime]) -> None:
+        guard.look()

@@ -1,5 +1,6 @@
 """What people do to payouts: one class per act, performed on exactly what was seen."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,22 +12,25 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import clock, searching
 from audit.actor import Actor
-from audit.codes import Reason
+from audit.codes import NO_REASON, Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
-from payouts import transitions, wakeups
+from payouts import statements, transitions, wakeups
 from payouts.approvals import ApprovalFacts, approval_facts, refusal_of_approval
 from payouts.codes import PayoutCode
-from payouts.controls.policy import in_force
+from payouts.controls.policy import Policy, in_force
 from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
+from payouts.duplicates import refusal_of_duplicate
 from payouts.eligibility import judged_as, refusal_of_request
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
+    DECIDED_AGAIN,
     FINAL_FAILURES,
     LAST_GENERATION,
     WITHOUT_CALL,
@@ -40,6 +44,7 @@ from payouts.models import (
     Payout,
     PayoutEvent,
     PayoutStatus,
+    Statement,
     WaitingFor,
 )
 from payouts.requests import dated, exact_amount, refusal_of_terms
@@ -115,24 +120,43 @@ def refusal_of_question(payout: Payout) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True)
 class Approve(PayoutOperation[ApprovalFacts]):
-    """Approve what the actor has seen. Makers never approve, superusers included."""
+    """Approve what the actor has seen. Makers never approve, superusers included.
+
+    One statement says all that is approved; it counts for each payout by itself. A likely duplicate
+    takes a reason, which is kept with it alone; `has_reason` says that one is given.
+    """
+
+    has_reason: bool = False
 
     permission = "payouts.approve_payout"
+    takes_reason = True
+    reason_label = gettext_lazy("Why it is no duplicate")
     statuses = sources(Payout.approve)
+
+    @contextmanager
+    def changes(self, ids: Collection[UUID], actor: Actor) -> Iterator[Sequence[Change[Payout]]]:
+        with super().changes(ids, actor) as changes:
+            yield changes
+            state([change for change in changes if change.events], actor)
 
     def load(self, rows: Sequence[Payout], actor: Actor) -> ApprovalFacts:
         return approval_facts(rows, actor.person_id)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
-        return refusal or refusal_of_approval(row, facts)
+        refusal = refusal or refusal_of_approval(row, facts)
+        if refusal or self.has_reason:
+            return refusal
+        return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
         payout, verdict = change.row, facts.verdicts[change.row.pk]
         proposal = facts.proposals[payout.pk]
         change.log_event(
             EventType.APPROVE,
+            reason if payout.pk in facts.duplicates else NO_REASON,
             digest=payout.digest(),
             policy=facts.policy.version,
             rules=", ".join(verdict.fired),
@@ -145,8 +169,47 @@ class Approve(PayoutOperation[ApprovalFacts]):
         payout.approve(not_before=facts.policy.values.goes_out_at(clock.now()))
         return when_it_goes(payout)
 
+
+class Undo(PayoutOperation[Mapping[UUID, Collection[int]]]):
+    """Take back what the actor approved, until it is claimed. Approvals of others stand.
+
+    It is a stop, so nothing but another digest keeps it from what was seen.
+    """
+
+    permission = "payouts.approve_payout"
+    takes_reason = True
+    needs_reason = True
+    statuses = sources(Payout.undo)
+    digest_alone = True
+
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Mapping[UUID, Collection[int]]:
+        """Return who has approved each; an expired approval can be taken back as well."""
+        given = Approval.objects.filter(
+            payout__in=rows, voided_at=None, decision=Approval.Decision.APPROVED
+        )
+        people: dict[UUID, set[int]] = defaultdict(set)
+        for payout_id, person_id in given.values_list("payout_id", "person_id"):
+            people[payout_id].add(person_id)
+        return people
+
+    def refusal(
+        self, row: Payout, facts: Mapping[UUID, Collection[int]], actor: Actor
+    ) -> Refusal | None:
+        if refusal := super().refusal(row, facts, actor):
+            return refusal
+        if actor.person_id in facts.get(row.pk, ()):
+            return None
+        return Refusal(PayoutCode.NO_APPROVAL_OF_YOURS)
+
+    def apply(
+        self, change: Change[Payout], facts: Mapping[UUID, Collection[int]], reason: Reason
+    ) -> str:
+        change.log_event(EventType.UNDO, reason)
+        change.row.undo(Reason(PayoutCode.APPROVAL_UNDONE, reason.words))
+        return _("Your approval is undone. It waits for approval.")
+
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        decide(rows, actor, Approval.Decision.APPROVED)
+        void_approvals(rows, EventType.UNDO, person=actor.person)
 
 
 def when_it_goes(payout: Payout) -> str:
@@ -469,7 +532,7 @@ def content(payout: Payout) -> dict[str, Any]:
     return {name: getattr(payout, name) for name in names}
 
 
-APPROVE, REJECT, HOLD, RELEASE = Approve(), Reject(), Hold(), Release()
+APPROVE, UNDO, REJECT, HOLD, RELEASE = Approve(), Undo(), Reject(), Hold(), Release()
 CANCEL, RETRY, EXPEDITE, REQUEST_CHECK = Cancel(), Retry(), Expedite(), RequestCheck()
 
 
@@ -542,9 +605,30 @@ def request_cancel(change: Change[Payout], reason: Reason) -> str:
 # Approvals
 
 
-def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision) -> None:
-    policy_version = in_force().version
+def state(changes: Sequence[Change[Payout]], actor: Actor) -> None:
+    """Make one statement of what was approved, have the event of each seal it, and store both."""
+    if not changes:
+        return
+    payouts, current = [change.row for change in changes], in_force()
+    statement = statements.make(payouts, actor, current)
+    statement.save(force_insert=True)
+    for change in changes:
+        change.events[-1].fields["statement"] = statement.sha256
+    decide(payouts, actor, Approval.Decision.APPROVED, statement, current)
+
+
+def decide(
+    payouts: Sequence[Payout],
+    actor: Actor,
+    decision: Approval.Decision,
+    statement: Statement | None = None,
+    current: Policy | None = None,
+) -> None:
+    """Store what a person decides, in the place of what they had decided before. An approval names
+    its statement and the policy that it was given under; who rejects asks neither."""
     now = clock.now()
+    before = Approval.objects.filter(payout__in=payouts, person=actor.person, voided_at=None)
+    before.update(voided_at=now, voided_by=DECIDED_AGAIN)
     Approval.objects.bulk_create(
         Approval(
             payout_id=payout.pk,
@@ -552,12 +636,14 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
-            policy_version=policy_version,
+            policy_version=current.version if current else 0,
+            statement=statement,
+            expires_at=statements.expires_at(payout, current.values) if current else None,
         )
         for payout in payouts
     )
 
 
-def void_approvals(payouts: Iterable[Payout], act: EventType) -> None:
-    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
+def void_approvals(payouts: Iterable[Payout], act: EventType, **whose: object) -> None:
+    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None, **whose)
     standing.update(voided_at=clock.now(), voided_by=act)

@@ -13,13 +13,14 @@ from audit.directions import isolated
 from audit.texts import day_and_hour
 from payouts import backlogs
 from payouts.approvals import ApprovalFacts
+from payouts.controls.models import Switch
 from payouts.controls.rules import in_words
 from payouts.eligibility import refusal_of_service
 from payouts.gateway.models import Pause
 from payouts.models import Payout
 from payouts.states import States
 from payouts.times import at_time
-from payouts.waits import calls_go_on, no_worker, tried_at
+from payouts.waits import calls_go_on, no_worker, tried_at, why_stopped
 from wallets.models import PayoutMethod
 
 
@@ -34,7 +35,7 @@ class Standstill:
 
 
 def standstills(states: States) -> list[Standstill]:
-    found = [] if states.switch.is_on else [paused(states)]
+    found = [paused(each) for each in states.switches_off if each.client is None]
     if not states.has_worker:
         found.append(Standstill(_("No worker."), no_worker(states), is_grave=True))
     is_at_work = states.switch.is_on and states.has_worker
@@ -52,12 +53,11 @@ def late_ones() -> Iterator[Standstill]:
             yield Standstill(str(each.trouble), text)
 
 
-def paused(states: States) -> Standstill:
+def paused(switch: Switch) -> Standstill:
     """Who paused sending, when and why."""
-    switch = states.switch
-    who, reason = str(switch.changed_by or _("somebody")), isolated(switch.reason or "?")
+    who, reason = switch.who, isolated(switch.words)
     text = _("Since %(at)s, by %(who)s:") % {"at": at_time(switch.changed_at), "who": who}
-    return Standstill(_("Sending is paused."), f"{text} {reason}", given=who, is_grave=True)
+    return Standstill(f"{switch}.", f"{text} {reason}", given=who, is_grave=switch.is_for_all)
 
 
 def of_pause(pause: Pause, *, is_tried: bool) -> Standstill:
@@ -106,11 +106,11 @@ def when_sent(
         return []
     thens = what_comes_of(payouts, approval)
     kinds = Counter(kind for kind, _sentence in thens)
-    going = {
-        payout.currency
+    going = [
+        payout
         for payout, (kind, _sentence) in zip(payouts, thens, strict=True)
         if kind == Then.GOES
-    }
+    ]
     held_up = what_holds_up(going, states) if going else []
     if len(payouts) > 1 and kinds.keys() != {Then.GOES}:
         texts = OF_MANY | {Then.GOES: HELD_UP} if held_up else OF_MANY
@@ -144,14 +144,17 @@ def what_comes_of(
     return [then(payout) for payout in payouts]
 
 
-def what_holds_up(currencies: Collection[str], states: States) -> list[str]:
-    """Say what holds up payouts of these coins that may be sent now, if anything does."""
+def what_holds_up(payouts: Collection[Payout], states: States) -> list[str]:
+    """Say what holds up these payouts, which may be sent now, if anything does."""
     if not states.switch.is_on:
-        words = {"at": at_time(states.switch.changed_at), "why": states.switch.reason or "?"}
+        words = {"at": at_time(states.switch.changed_at), "why": states.switch.words}
         return [_("It is sent once sending is resumed. Paused since %(at)s: %(why)s") % words]
     if not states.has_worker:
         return [f"{_('It is sent once a worker runs.')} {no_worker(states)}"]
-    pauses = [each for each in states.pauses if each.currency in ("", *currencies)]
-    if pauses:
-        return [f"{name_of(each)}. {tried_at(each)}" for each in pauses]
+    stops = [each for each in states.stopped if any(map(each.scope.covers, payouts))]
+    coins = {"", *(payout.currency for payout in payouts)}
+    pauses = [each for each in states.pauses if each.currency in coins]
+    if stops or pauses:
+        found = [_("%s. It is sent once that is resumed.") % why_stopped(each) for each in stops]
+        return [*found, *(f"{name_of(each)}. {tried_at(each)}" for each in pauses)]
     return [calls_go_on(states.rate_limit)] if states.rate_limit.is_backing_off else []

@@ -12,7 +12,7 @@ from audit import database
 from audit.actor import Actor
 from audit.codes import NO_REASON, Reason
 from audit.operations import Change
-from payouts import transitions
+from payouts import guard, transitions
 from payouts.models import Attempt, EventType, Payout
 
 logger = logging.getLogger(__name__)
@@ -83,6 +83,8 @@ def settle(attempt_ids: Iterable[int], *, actor: Actor) -> Iterator[dict[int, Ca
             if attempt.pk in wanted
         }
         save_attempts([each for each in attempts if columns_of(each) != before[each.pk]])
+        if any(map(guard.is_alarming, changes)):
+            guard.look_after_commit()
 
 
 def columns_of(attempt: Attempt) -> list[Any]:

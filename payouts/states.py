@@ -21,6 +21,7 @@ class States:
     see them."""
 
     switch: Switch
+    stopped: tuple[Switch, ...]  # what is off of less than all
     pauses: tuple[Pause, ...]
     rate_limit: RateLimit
     shows_balances: bool = False
@@ -28,8 +29,9 @@ class States:
     @classmethod
     def now(cls, *, shows_balances: bool = False) -> "States":
         pauses = tuple(Pause.objects.order_by("since"))
-        switch, rate_limit = Switch.objects.get(pk=1), RateLimit.objects.get(pk=1)
-        return cls(switch, pauses, rate_limit, shows_balances)
+        switch, *stopped = Switch.objects.that_matter().select_related("client", "changed_by")
+        rate_limit = RateLimit.objects.get(pk=1)
+        return cls(switch, tuple(stopped), pauses, rate_limit, shows_balances)
 
     # Read when a sentence needs them.
 
@@ -52,6 +54,14 @@ class States:
     @cached_property
     def balances(self) -> Mapping[str, Balance]:
         return balance.known() if self.shows_balances else {}
+
+    @property
+    def switches_off(self) -> tuple[Switch, ...]:
+        return self.stopped if self.switch.is_on else (self.switch, *self.stopped)
+
+    def stop_of(self, payout: Payout) -> Switch | None:
+        """Return the switch that keeps it from being sent, that of the whole desk before others."""
+        return next((each for each in self.switches_off if each.scope.covers(payout)), None)
 
     def pause_for(self, payout: Payout) -> Pause | None:
         theirs = (each for each in self.pauses if each.currency in ("", payout.currency))

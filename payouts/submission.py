@@ -24,7 +24,11 @@ from audit.models import DeskEvent
 from audit.operations import Change, Outcome, perform
 from payouts import call_answers, explain, operations, recording, transitions
 from payouts.codes import PayoutCode
-from payouts.controls.models import Switch
+from payouts.controls.documents import Limit
+from payouts.controls.limits import Room, Spender, lock
+from payouts.controls.models import ALL, Scope, Switch
+from payouts.controls.rates import price
+from payouts.controls.rules import Proposal
 from payouts.eligibility import Eligibility, Says, Verdict, judged_as
 from payouts.gateway import breaker, rate_limit
 from payouts.gateway.accounts import GatewayAccount
@@ -92,13 +96,15 @@ def claim(
         if limit < 1:
             return Claimed()
         stops.let_stops_pass()
-        if not Switch.objects.get(pk=1).is_on:
+        sending, *stopped = Switch.objects.that_matter()
+        if not sending.is_on:
             return Claimed()
+        due = due_payouts(only, [each.scope for each in stopped])
         rate = account.calls_per_second
         most = rate_limit.available(limit, rate)
         if not most:
-            return Claimed(look_again=rate_limit.look_again(rate, due_payouts(only).exists))
-        chosen, probes = choose(most, only)
+            return Claimed(look_again=rate_limit.look_again(rate, due.exists))
+        chosen, probes = choose(most, due, by_person=only is not None)
         if not chosen:
             return Claimed()
         with transitions.change(chosen, actor=WORKER) as changes:
@@ -111,25 +117,26 @@ def claim(
         return Claimed(going, look_again=None if going else 0.0)
 
 
-def due_payouts(only: Collection[UUID] | None) -> PayoutQuerySet:
-    due = Payout.objects.sendable()
+def due_payouts(only: Collection[UUID] | None, stopped: Collection[Scope]) -> PayoutQuerySet:
+    """Return those to be sent or sent again, of nothing that is stopped by itself."""
+    due = Payout.objects.sendable().outside(stopped)
     return due.due(clock.now()) if only is None else due.filter(pk__in=only)
 
 
 def choose(
-    limit: int, only: Collection[UUID] | None
+    limit: int, due: PayoutQuerySet, *, by_person: bool
 ) -> tuple[list[UUID], dict[Pause, Collection[UUID]]]:
     """Lock due payouts with their wallets and return their ids, oldest first, as pauses allow; and
     for each pause those that would probe it.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
-    now, due = clock.now(), due_payouts(only)
+    now = clock.now()
     standing = list(Pause.objects.select_for_update())
 
     def lets_one_through(each: Pause) -> bool:
-        by_person = only is not None and each.cause != Pause.Cause.SLOW_DOWN
-        return by_person or each.probe_at <= now
+        may_probe = by_person and each.cause != Pause.Cause.SLOW_DOWN
+        return may_probe or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
         return [], {}
@@ -173,14 +180,16 @@ def take(
     for attempt in sorted(stored, key=lambda each: each.generation):
         attempts[attempt.payout_id].append(attempt)
     eligibility = Eligibility(payouts, attempts, account.installation)
+    ready = [
+        (change, verdict.judged)
+        for change in changes
+        if is_sendable(change.row)
+        and may_go(change, verdict := eligibility.of(change.row))
+        and verdict.judged
+    ]
     going, asked = [], list[Attempt]()
-    for change in changes:
+    for change, judged in within_limits(ready, eligibility.limits):
         payout = change.row
-        if not is_sendable(payout):
-            continue
-        verdict = eligibility.of(payout)
-        if not may_go(change, verdict):
-            continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
         if earlier := unclear_tries(payout, tries if is_new else tries[:-1]):
@@ -193,7 +202,7 @@ def take(
             logger.exception("%s cannot be sent", payout)
             park(change, WaitingFor.WORKER, Reason(PayoutCode.CANNOT_BE_SENT, str(exc)))
             continue
-        start_call(change, attempt, account, verdict)
+        start_call(change, attempt, account, judged)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
@@ -210,6 +219,36 @@ def take(
         )
         for payout, attempt in going
     ]
+
+
+def within_limits(
+    ready: Sequence[tuple[Change[Payout], Proposal]], limits: Sequence[Limit]
+) -> list[tuple[Change[Payout], Proposal]]:
+    """Have those wait that would pass a limit, the oldest served first. What goes out again counts
+    already."""
+    first = [pair for pair in ready if pair[0].row.status == PayoutStatus.APPROVED]
+    if not limits or not first:
+        return list(ready)
+    lock()
+    spenders = {change.row.pk: spender(change.row, judged) for change, judged in first}
+    room, kept = Room(limits, list(spenders.values())), []
+    for change, judged in sorted(ready, key=lambda pair: place_of(pair[0].row)):
+        spends = spenders.get(change.row.pk)
+        if spends and (refusal := room.refusal(spends)):
+            park(change, WaitingFor.LIMIT, refusal.reason)
+        else:
+            kept.append((change, judged))
+    return kept
+
+
+def place_of(payout: Payout) -> tuple[datetime, int]:
+    """Return where it stands in the line, as the database orders it."""
+    return payout.due_at or clock.now(), payout.number
+
+
+def spender(payout: Payout, judged: Proposal) -> Spender:
+    worth = price(payout.amount, judged.rate)
+    return Spender(payout.client_id, judged.client, payout.currency, worth)
 
 
 def unclear_tries(payout: Payout, earlier: Sequence[Attempt]) -> list[Attempt]:
@@ -304,7 +343,7 @@ def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:
 
 
 def start_call(
-    change: Change[Payout], attempt: Attempt, account: GatewayAccount, verdict: Verdict
+    change: Change[Payout], attempt: Attempt, account: GatewayAccount, judged: Proposal
 ) -> None:
     """Count one more unanswered call, with a lease and the quiet time that follows it."""
     payout, now = change.row, clock.now()
@@ -318,11 +357,11 @@ def start_call(
         EventType.CLAIM if is_first else EventType.REPEAT,
         order_id=attempt.order_id,
         call=attempt.calls,
-        **judged_as(verdict.priced),
+        **(judged_as(judged) if judged.rate != payout.reference_rate else {}),
     )
     if is_first:
         payout.claim()
-    payout.reference_rate = verdict.rate
+    payout.reference_rate = judged.rate
     payout.may_repeat, payout.why = False, NO_REASON
     payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
 
@@ -425,9 +464,12 @@ class Streak:
         return replace(answer, breaks_off=self.failures[cause] >= Pause.ENOUGH[cause])
 
 
-def calls_out() -> int:
-    """Count the calls that may still be made or answered: claimed, no answer, within the lease."""
-    return Attempt.objects.filter(lease_until__gt=clock.now()).exclude(unanswered=[]).count()
+def calls_out(scope: Scope = ALL) -> int:
+    """Count the calls for these payouts that may still be made or answered."""
+    out = Attempt.objects.out()
+    return (
+        out.filter(payout__in=Payout.objects.within(scope)).count() if scope != ALL else out.count()
+    )
 
 
 # All three

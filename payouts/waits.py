@@ -6,6 +6,7 @@ from audit import clock
 from audit.texts import day_and_hour
 from payouts import shortage
 from payouts.codes import PayoutCode
+from payouts.controls.models import Switch
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import (
     FINAL_FAILURES,
@@ -42,7 +43,7 @@ def approvals(payout: Payout, states: States) -> Sentences:
 
 
 def who_approves(payout: Payout) -> str:
-    given = payout.approvals.filter(voided_at=None).select_related("person").order_by("pk")
+    given = payout.approvals.standing().select_related("person").order_by("pk")
     names = ", ".join(str(approval.person) for approval in given)
     if not names:
         return _("An approver who had no hand in it.")
@@ -88,10 +89,17 @@ def no_worker(states: States) -> str:
     return text % at_time(states.worker_seen_at)
 
 
-def switch(_payout: Payout, states: States) -> Sentences:
-    text = _("Sending is paused: %s") % (states.switch.reason or "?")
-    who = _("An operator can resume sending.")
-    return text, who, _("It is sent after sending is resumed.")
+def switch(payout: Payout, states: States) -> Sentences:
+    stop = states.stop_of(payout) or states.switch
+    return why_stopped(stop), who_resumes(), _("It is sent after sending is resumed.")
+
+
+def why_stopped(stop: Switch) -> str:
+    return _("%(what)s: %(why)s") % {"what": stop, "why": stop.words}
+
+
+def who_resumes() -> str:
+    return _("An operator can resume sending.")
 
 
 def pause(payout: Payout, states: States) -> Sentences:
@@ -181,6 +189,9 @@ def answer(payout: Payout, states: States) -> Sentences:
     text = f"{text} {last_heard(payout)}".strip()
     if states.rate_limit.is_backing_off:
         return text, _("Nobody has to act."), calls_go_on(states.rate_limit)
+    if payout.may_repeat and (stop := states.stop_of(payout)):
+        then = _("Heleket has twice not known it: the same request is sent again after a resume.")
+        return f"{text} {why_stopped(stop)}", who_resumes(), then
     if payout.may_repeat:
         then = _("Heleket has twice not known it: the same request is sent again.")
     else:

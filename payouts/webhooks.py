@@ -22,7 +22,7 @@ from audit.actor import Actor, Channel
 from heleket import InvalidSignature
 from heleket.answers import read_payout
 from heleket.webhooks import MAX_BODY_BYTES, verify
-from payouts import discrepancies, wakeups
+from payouts import discrepancies, guard, wakeups
 from payouts.models import Attempt, Discrepancy
 from payouts.settling import settle
 
@@ -101,7 +101,10 @@ def take(raw: bytes, members: Mapping[str, object]) -> None:
     at = connection.ops.adapt_datetimefield_value(clock.now())
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(STORE, [digest, raw.decode(), is_payout, order_id, order_id, at])
-        if cursor.fetchone() != (1, "known"):
+        count, outcome = cursor.fetchone()
+        if (count, outcome) == (1, "foreign"):
+            guard.report_foreign(order_id)
+        if (count, outcome) != (1, "known"):
             return
         attempt = find(order_id, cursor)
         if not differs(attempt, members):

@@ -60,6 +60,14 @@ def pytest_collection_finish():
     gc.set_threshold(50_000)
 
 
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Know what coins are worth in every test, those that commit included."""
+    with django_db_blocker.unblock():
+        policies.know_rates()
+        connection._test_serialized_contents = connection.creation.serialize_db_to_string()
+
+
 @pytest.fixture(autouse=True, scope="session")
 def _database_time_is_asked_for_once():
     """Every few seconds a moment would cost a statement, which tests that count would see."""

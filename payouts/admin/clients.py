@@ -13,7 +13,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
@@ -22,6 +21,7 @@ from audit.actor import Actor
 from payouts.admin import overview
 from payouts.admin.lasting import LastingAdmin, SeenForm
 from payouts.admin.notes import notes_beside
+from payouts.controls.models import Scope, Switch
 from payouts.models import Payout
 from payouts.staff.forms import reason_field
 from payouts.staff.pages import LONGEST_ID, StaffRequest, actor_of
@@ -29,7 +29,6 @@ from wallets import services
 from wallets.models import WAITING, Client, WalletStatus
 
 WALLETS = "admin:wallets_wallet_changelist"
-PAYOUTS = "admin:payouts_payout_changelist"
 WALLETS_SHOWN = 20
 CLIENTS_OFFERED = 20
 ACTIVE = Q(status=WalletStatus.ACTIVE)
@@ -95,6 +94,12 @@ def closing_for(client: Client) -> Closing:
     return CLOSE if client.is_active else REOPEN
 
 
+def stop_of(client: Client) -> Switch | None:
+    """Return what keeps this client's payouts from being sent, as nobody else's are."""
+    off = Switch.objects.of(Scope(client_id=client.pk)).filter(is_on=False)
+    return off.select_related("client", "changed_by").first()
+
+
 def choice_of_client(request: HttpRequest) -> dict[str, Any]:
     """Return the clients to choose from, of whom somebody may look for one."""
     term = request.GET.get("q", "").strip()
@@ -154,6 +159,7 @@ class ClientAdmin(LastingAdmin):
         payouts = Payout.objects.for_client(client)
         return {
             **notes_beside(client, actor_of(request)),
+            "stop": stop_of(client) if may("payouts.view_flags") else None,
             "closing": closing if may("wallets.change_client") else None,
             "closing_url": self.url(closing.name, client.pk),
             "may_pay": client.is_active and may("payouts.add_payout"),
@@ -161,8 +167,11 @@ class ClientAdmin(LastingAdmin):
             "wallets_count": client.wallets.count(),
             "wallets_url": f"{reverse(WALLETS)}?client__id__exact={client.pk}",
             "history": overview.history_of_client(client),
-            "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': client.external_id})}",
-            **(overview.payouts_of(payouts) if may("payouts.view_payout") else {}),
+            **(
+                overview.payouts_of(payouts, client.external_id)
+                if may("payouts.view_payout")
+                else {}
+            ),
         }
 
     def closing_view(self, request: StaffRequest, pk: int, closing: Closing) -> HttpResponse:

@@ -171,6 +171,7 @@ class AddForm(PayoutForm):
     """
 
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    reason = text_field(gettext_lazy("Why it is no duplicate"), LONGEST_REASON, required=False)
 
     def __init__(self, data: Any, *, client: Client, wallet: str = "", initial: Any = None) -> None:
         with suppress(ValueError):
@@ -216,6 +217,32 @@ class SwitchForm(forms.Form):
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     to = forms.ChoiceField(choices=[("paused", "paused"), ("on", "on")], widget=forms.HiddenInput)
     reason = reason_field(gettext_lazy("Say why."))
+
+
+class StopForm(forms.Form):
+    """Of which coin or network sending is paused, and why."""
+
+    network = forms.ChoiceField(
+        label=gettext_lazy("Network"), required=False, widget=UnfoldAdminSelectWidget
+    )
+    currency = forms.ChoiceField(
+        label=gettext_lazy("Coin"), required=False, widget=UnfoldAdminSelectWidget
+    )
+    reason = reason_field(gettext_lazy("Say why."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        methods = PayoutMethod.objects.order_by()
+        for name, shown in (("network", network_name), ("currency", str)):
+            known = sorted(methods.values_list(name, flat=True).distinct())
+            choices = [("", _("every one")), *((each, shown(each)) for each in known)]
+            self.fields[name].choices = choices  # type: ignore[attr-defined]
+
+    def clean(self) -> dict[str, Any]:
+        data: dict[str, Any] = super().clean() or self.cleaned_data
+        if not (self.errors or data["network"] or data["currency"]):
+            raise forms.ValidationError(_("Choose a network, a coin, or both."))
+        return data
 
 
 class PersonActForm(forms.Form):

@@ -4,7 +4,8 @@ The templates' tags import it, so it knows nothing of the theme, which renders t
 while it is imported.
 """
 
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import or_
 from typing import Any
 
 from django.db.models import Q
@@ -59,7 +60,10 @@ class Moment:
         coins = sorted({each.currency for each in pauses})
         if not (self.states.switch.is_on and self.states.has_worker) or "" in coins:
             return found | Q(status=PayoutStatus.APPROVED)
-        return found | Q(status=PayoutStatus.APPROVED, currency__in=coins) if coins else found
+        held_up = [Q(currency__in=coins)] if coins else []
+        held_up += [Q(**each.scope.columns) for each in self.states.stopped]
+        approved = Q(status=PayoutStatus.APPROVED)
+        return found | (approved & reduce(or_, held_up)) if held_up else found
 
 
 def moment_of(request: HttpRequest) -> Moment:

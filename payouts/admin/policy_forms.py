@@ -35,7 +35,7 @@ from payouts.controls.documents import (
     Limit,
     LimitOf,
 )
-from payouts.controls.flags import LABELS, Flag
+from payouts.controls.flags import Flag
 from payouts.controls.rules import ANYONE, Effect, Measure, Range, Rule
 from payouts.models import Origin
 from payouts.staff.forms import reason_field, text_field
@@ -147,7 +147,7 @@ class RuleForm(Row):
     flag = forms.ChoiceField(
         label=gettext_lazy("With a flag of at least"),
         required=False,
-        choices=[*BLANK, *((each.word, LABELS[each]) for each in list(Flag)[1:])],
+        choices=[*BLANK, *((each.word, each.label) for each in list(Flag)[1:])],
     )
 
     def __init__(self, *args: Any, groups: Sequence[str] = (), **kwargs: Any) -> None:

@@ -21,7 +21,7 @@ from payouts.models import Origin
 from wallets.amounts import money
 from wallets.coins import network_name
 
-REFERENCE = getattr(settings, "REFERENCE_CURRENCY", "USD")
+REFERENCE = settings.REFERENCE_CURRENCY
 
 Names = Mapping[str, str]  # of clients, by external id
 
@@ -88,7 +88,7 @@ def conditions_in_words(asked: Conditions, names: Names) -> list[str]:
     if asked.flag:
         is_highest = asked.flag == max(Flag)
         words = _("with a flag of %s") if is_highest else _("with a flag of %s or higher")
-        found.append(words % asked.flag.label)
+        found.append(words % asked.flag.label.lower())
     return found
 
 

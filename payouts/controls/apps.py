@@ -8,6 +8,12 @@ class ControlsConfig(AppConfig):
     verbose_name = "Controls"
 
     def ready(self) -> None:
-        from payouts.controls.shortcomings import check_policy  # models are there from here on
+        from audit.jobs import register
+        from payouts.controls.jobs import FetchRates  # models are there from here on
+        from payouts.controls.policy import named_groups
+        from payouts.controls.shortcomings import check_policy
+        from payouts.staff.powers import register_named_groups
 
+        register(FetchRates)
+        register_named_groups(named_groups)
         checks.register(check_policy, checks.Tags.database)

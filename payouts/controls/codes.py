@@ -1,4 +1,4 @@
-"""The codes of what policy and the sending switch refuse."""
+"""The codes of what policy and the sending switch refuse, and why the guard paused sending."""
 
 from django.utils.translation import gettext_lazy as _
 
@@ -26,6 +26,21 @@ class ControlsCode(Code):
         "not_priced",
         _("It was approved before the policy compared amounts. It has to be approved again."),
     )
+    LIMIT_REACHED = (
+        "limit_reached",
+        _("With it more would leave than the policy allows (%(words)s)."),
+    )
+    ABOVE_LIMIT = (
+        "above_limit",
+        _("It is larger than the policy allows at all (%(words)s)."),
+    )
+    CLIENT_LIMIT = (
+        "client_limit",
+        _(
+            "This would pass your limit of %(limit)s %(currency)s in %(hours)d hours: %(used)s is "
+            "used, %(left)s is left."
+        ),
+    )
     UNDO_TIME = "undo_time", _("It can still be taken back by who approved it.")
     FEE_HIGH = "fee_high", _("The fee is higher than the policy allows: %(words)s.")
     FEE_DOUBLED = (
@@ -39,4 +54,65 @@ class ControlsCode(Code):
     PAUSED_AGAIN = (
         "paused_again",
         _("Sending was paused again since you opened this page: %(words)s"),
+    )
+    RATE_MISSING = (
+        "rate_missing",
+        _(
+            "There is no exchange rate yet (%(words)s). The worker asks Heleket every 5 minutes; "
+            "its log says why there is none."
+        ),
+    )
+    RATE_OLD = (
+        "rate_old",
+        _(
+            "The exchange rate is too old (%(words)s). The worker asks Heleket every 5 minutes; "
+            "its log says why there is no newer one."
+        ),
+    )
+    RATE_SUSPICIOUS = (
+        "rate_suspicious",
+        _(
+            "The exchange rate has jumped, so it is not used (%(words)s). If Heleket was wrong, "
+            "this ends by itself; if not, two policy managers accept it on the page “Rates”."
+        ),
+    )
+    RATE_UNKNOWN = "rate_unknown", _("There is no such exchange rate.")
+    RATE_NOT_DOUBTED = "rate_not_doubted", _("This rate is in no doubt any more.")
+    RATE_NO_PRICE = (
+        "rate_no_price",
+        _("Nobody can accept this: a coin is worth more than nothing."),
+    )
+    RATE_PROPOSER_GONE = (
+        "rate_proposer_gone",
+        _("%(person)s, who proposed it, may not accept rates any more. Propose it anew."),
+    )
+    NO_SUCH_COIN = "no_such_coin", _("This desk pays nothing of the kind: %(words)s.")
+    GUARD_KEY = (
+        "guard_key",
+        _("The guard paused it: Heleket has refused our key in %(words)s probes on end."),
+    )
+    GUARD_DIFFERENCES = (
+        "guard_differences",
+        _(
+            "The guard paused it: in %(words)s payouts within an hour Heleket and the desk differ. "
+            "Compare them before sending goes on."
+        ),
+    )
+    GUARD_FAILURES = (
+        "guard_failures",
+        _(
+            "The guard paused it: %(words)s payouts on end were not paid, to different addresses "
+            "and of several clients."
+        ),
+    )
+    GUARD_CLIENT = (
+        "guard_client",
+        _(
+            "The guard paused it: %(words)s payouts of this client on end were not paid. Nobody "
+            "else's wait."
+        ),
+    )
+    GUARD_FOREIGN = (
+        "guard_foreign",
+        _("The guard paused it: Heleket has a payout that is none of ours, %(words)s."),
     )

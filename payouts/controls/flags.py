@@ -1,30 +1,21 @@
-"""How odd a payout is, in four steps that policy rules can ask for."""
+"""How much of what is to be known of a payout should make people look twice."""
 
-from enum import IntEnum
-
+from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 
-class Flag(IntEnum):
-    NONE = 0
-    LOW = 1
-    MEDIUM = 2
-    HIGH = 3
+class Flag(models.IntegerChoices):
+    """Ordered, so that a rule can ask for “medium or higher”: it may only raise what is needed."""
+
+    NONE = 0, _("Nothing unusual")
+    LOW = 1, _("Low")
+    MEDIUM = 2, _("Medium")
+    HIGH = 3, _("High")
 
     @property
     def word(self) -> str:
-        """What is stored, and shown in rules."""
+        """Its name in documents and styles."""
         return self.name.lower()
 
-    @property
-    def label(self) -> str:
-        return str(LABELS[self])
 
-
-LABELS = {
-    Flag.NONE: _("none"),
-    Flag.LOW: _("low"),
-    Flag.MEDIUM: _("medium"),
-    Flag.HIGH: _("high"),
-}
 FLAGS = {flag.word: flag for flag in Flag}

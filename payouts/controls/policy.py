@@ -59,6 +59,15 @@ def in_force() -> Policy:
     return version(*newest)
 
 
+def values() -> Values:
+    """Return the numbers in force, for what only shows something; those of a fresh desk where the
+    policy was written past the desk, as nothing is decided by it then."""
+    try:
+        return in_force().values
+    except Refused:
+        return Values()
+
+
 @lru_cache(maxsize=8)
 def version(number: int, sealed_as: str) -> Policy:
     """Return a version by its number and hash; what these name never changes."""
@@ -163,3 +172,13 @@ def withdraw(joint_id: int, *, actor: Actor) -> None:
 def lock_newest() -> PolicyVersion:
     """Return the version in force, which stays so until this transaction ends."""
     return PolicyVersion.objects.order_by("-number")[:1].select_for_update().get()
+
+
+def named_groups() -> set[str]:
+    """Return the groups whose approvals the policy asks for, in force or drafted: two people let
+    somebody into these."""
+    texts = list(PolicyVersion.objects.order_by("-number").values_list("document", flat=True)[:1])
+    if waiting := draft():
+        texts.append(waiting.data["document"])
+    found = [documents.read(text) for text in texts]
+    return {rule.group for each in found for rule in each.rules if rule.group}

@@ -175,6 +175,17 @@ def needs(rules: Iterable[Rule]) -> Needs:
     )
 
 
+def thresholds(rules: Iterable[Rule]) -> dict[Measure, set[Decimal]]:
+    """Return the sums from which these rules ask for more than below them."""
+    found: dict[Measure, set[Decimal]] = {}
+    for rule in rules:
+        if rule.effect != Effect.ALLOW:
+            for measure, asked in rule.conditions.amounts:
+                if asked.above is not None:
+                    found.setdefault(measure, set()).add(asked.above)
+    return found
+
+
 def judge(rules: Sequence[Rule], proposal: Proposal) -> Verdict:
     fired = [rule for rule in rules if rule.conditions.hold(proposal)]
     required: dict[str, int] = {}

@@ -92,6 +92,12 @@ def reset(taken: Iterable[tuple[str, datetime]]) -> None:
         each.delete()
 
 
+def begin_anew() -> None:
+    """Have a refused key be probed at once, with tries counted from now on: a person who resumes
+    sending has most likely mended it."""
+    Pause.counted.filter(cause=Cause.UNAUTHORIZED).update(tries=1, probe_at=clock.now())
+
+
 def allow_probe(pauses: Iterable[Pause]) -> None:
     """Let the caller send one payout in spite of these; the next probe waits longer."""
     now = clock.now()

@@ -2,10 +2,18 @@
 
 from django.db import models
 
+from audit import clock
 from payouts.models.payout import Payout
 from wallets.amounts import AmountField
 
 FINAL_FAILURES = frozenset({"fail", "system_fail", "cancel"})  # Heleket's words
+
+
+class AttemptQuerySet(models.QuerySet["Attempt"]):
+    def out(self) -> "AttemptQuerySet":
+        """Those with a call that may still be made or answered: claimed, no answer, within the
+        lease."""
+        return self.filter(lease_until__gt=clock.now()).exclude(unanswered=[])
 
 
 class Attempt(models.Model):
@@ -52,6 +60,8 @@ class Attempt(models.Model):
     answer = models.TextField(default="")  # Heleket's last answer, cut, without secrets
     answer_status = models.PositiveSmallIntegerField(null=True)
     answered_at = models.DateTimeField(null=True)
+
+    objects = AttemptQuerySet.as_manager()
 
     class Meta:
         default_permissions = ()

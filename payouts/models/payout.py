@@ -4,8 +4,11 @@ import base64
 import hashlib
 import json
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from functools import reduce
+from operator import or_
 from typing import Any
 
 from django.conf import settings
@@ -19,6 +22,7 @@ from audit import chain, clock
 from audit.codes import NO_REASON, CodeField, Reason
 from audit.searching import Searched
 from payouts.codes import PayoutCode
+from payouts.controls.models import Scope
 from payouts.controls.rates import price
 from payouts.models.choices import (
     USUAL_WAIT,
@@ -28,7 +32,7 @@ from payouts.models.choices import (
     PayoutStatus,
     WaitingFor,
 )
-from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
+from wallets.amounts import MAX_AMOUNT, AmountField, RateField, format_amount
 from wallets.codes import WalletCode
 from wallets.models import Client, ReadAgain, Wallet
 
@@ -55,6 +59,14 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
 
     def due(self, at: datetime) -> "PayoutQuerySet":
         return self.filter(due_at__lte=at)
+
+    def within(self, scope: Scope) -> "PayoutQuerySet":
+        return self.filter(**scope.columns)
+
+    def outside(self, scopes: Iterable[Scope]) -> "PayoutQuerySet":
+        """Those that none of these is for."""
+        covered = [Q(**scope.columns) for scope in scopes]
+        return self.exclude(reduce(or_, covered)) if covered else self
 
     def awaiting_approval(self) -> "PayoutQuerySet":
         """Those that an approver can decide about now."""
@@ -127,7 +139,7 @@ class Payout(ReadAgain):
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # of the request, as asked
-    reference_rate = AmountField(null=True)  # of the coin in the reference currency, at approval
+    reference_rate = RateField(null=True)  # of the coin in the reference currency, at approval
     searched = Searched(["purpose", "reference"])
 
     status = FSMField(
@@ -221,17 +233,17 @@ class Payout(ReadAgain):
                 fields=["pay_from"], name="payout_by_date", condition=Q(pay_from__isnull=False)
             ),
             models.Index(fields=["requested_at"], name="payout_by_request"),
-            models.Index(
-                fields=["finished_at"],
-                name="payout_paid_at",
-                condition=Q(status=PayoutStatus.CONFIRMED),
-            ),
             models.Index(fields=["address"], name="payout_by_address"),
             models.Index(fields=["reference"], name="payout_by_reference"),
             models.Index(
                 fields=["requested_by", "finished_at"],
                 name="payout_came_back",
                 condition=Q(status__in=[PayoutStatus.FAILED, PayoutStatus.REJECTED]),
+            ),
+            models.Index(
+                fields=["status", "finished_at"],
+                name="payout_by_final_word",
+                condition=Q(status__in=[PayoutStatus.CONFIRMED, PayoutStatus.FAILED]),
             ),
             models.Index(
                 fields=["effective"], name="payout_by_effective", condition=~Q(effective="")
@@ -349,6 +361,19 @@ class Payout(ReadAgain):
         """Allow sending. The caller stores the approval in the same transaction."""
         self.approved_at, self.why = clock.now(), NO_REASON
         self.wait_to_be_sent(not_before)
+
+    @transition(
+        status,
+        source=[PayoutStatus.PENDING, PayoutStatus.APPROVED],
+        target=PayoutStatus.PENDING,
+    )
+    def undo(self, reason: Reason) -> None:
+        """Back to the approvers, as one of them takes an approval back. The caller voids that one;
+        those of others stand, and what else it waits for is waited for."""
+        if self.status == PayoutStatus.APPROVED:
+            self._start_over(reason)
+        elif self.waiting_for == WaitingFor.APPROVALS:
+            self.why = reason
 
     @transition(
         status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from heleket.sandbox.records import Delivery
 from heleket.webhooks import sign_webhook
+from payouts import guard as watch
 from payouts import polling, submission
 from payouts.models import WebhookDelivery
 from tests.sim.oracle import Broken
@@ -56,6 +57,13 @@ def store(world: "World", replies: Sequence[Any], record: Callable[..., None]) -
 
     while replies and not world.try_once(stored):
         reach("tries to record again")
+
+
+def guard(world: "World") -> None:
+    """The guard's look of every minute."""
+    while True:
+        reach("rests")
+        world.try_once(lambda: watch.look())
 
 
 def heleket(world: "World") -> None:

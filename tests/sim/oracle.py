@@ -17,6 +17,8 @@ from requests import PreparedRequest
 
 import heleket
 from heleket.sandbox.faults import CREATE
+from payouts import guard
+from payouts.controls.models import Scope
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
 
@@ -110,6 +112,8 @@ class Oracle:
         self.left_at: dict[str, float] = {}  # the last call of each order id
         self.lease_ends: dict[str, float] = {}
         self.nothing_is_out = False
+        self.quiet: set[Scope] = set()  # of these no call was out when they were stopped
+        self.last_desk_event = 0
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
     # Reported by the wire
@@ -125,6 +129,8 @@ class Oracle:
             raise Broken(f"I14 the call of {order_id} may last longer than its lease")
         if self.nothing_is_out and not self.sending_is_on():
             raise Broken(f"I14 {order_id} is sent, though sending was paused with no call out")
+        if stopped := self.quiet & self.stops_of(self.payouts[self.tries[order_id].payout]):
+            raise Broken(f"I14 {order_id} is sent, though {stopped} was paused with no call out")
 
     def request_leaves(self, request: PreparedRequest) -> None:
         """I1, I2, I7, I15: what leaves was committed and approved, byte for byte, and not ended."""
@@ -176,6 +182,49 @@ class Oracle:
         is_quiet = calls_out == 0 and not self.world.swarm.is_on("clock_jumps")
         self.nothing_is_out = is_quiet and not self.sending_is_on()
 
+    def is_paused(self, scope: Scope, calls_out: int) -> None:
+        """I14: the same of less than all."""
+        if calls_out == 0 and not self.world.swarm.is_on("clock_jumps"):
+            self.quiet.add(scope)
+
+    def stops_of(self, payout: Row) -> set[Scope]:
+        """What is off of less than all and stops this payout."""
+        off = rows(
+            "SELECT network, currency, client_id FROM payouts_controls_switch "
+            "WHERE NOT is_on AND id <> 1"
+        )
+        has = (payout.network, payout.currency, payout.client)
+        return {
+            Scope(*of)
+            for of in off
+            if all(not mine or mine == theirs for mine, theirs in zip(of, has, strict=True))
+        }
+
+    def judge_guard(self) -> None:
+        """What the guard pauses for is newer than the last resume."""
+        for number, event_type, person, code in rows(
+            "SELECT number, event_type, person_id, reason_code FROM audit_deskevent "
+            "WHERE number > %s ORDER BY number",
+            self.last_desk_event,
+        ):
+            self.last_desk_event = number
+            if event_type == "pause" and person is None:
+                self.world.note(f"the guard pauses: {code}")
+                if code == "guard_differences" and not self.world.swarm.is_on("clock_jumps"):
+                    self.judge_differences(number)
+
+    def judge_differences(self, number: int) -> None:
+        count = rows(
+            "SELECT COUNT(DISTINCT payout_id) FROM payouts_discrepancy WHERE opened_at > "
+            "COALESCE((SELECT MAX(at) FROM audit_deskevent WHERE number < %s "
+            "AND event_type = 'resume' AND data NOT LIKE '%%\"currency\"%%' "
+            "AND data NOT LIKE '%%\"network\"%%' AND data NOT LIKE '%%\"client\"%%'), "
+            "'1970-01-01')",
+            number,
+        )[0][0]
+        if count < guard.bounds_in_force().discrepancies_per_hour:
+            raise Broken(f"G68 the guard paused for {count} differences since the last resume")
+
     def sending_is_on(self) -> bool:
         return bool(rows("SELECT 1 FROM payouts_controls_switch WHERE is_on"))
 
@@ -185,6 +234,8 @@ class Oracle:
         """Look at what the step did. Raises Broken."""
         if connection.in_atomic_block:
             raise Broken("I1 a transaction was left open")
+        if self.world.swarm.has_stops:
+            self.judge_guard()
         if self.look() or self.gateway.version != self.version:
             self.version = self.gateway.version
             self.compare_with_heleket()
@@ -279,6 +330,8 @@ class Oracle:
             self.makers[payout.id] |= {event.person or self.world.issuer, self.adder(payout)}
         if event.event_type == "retry":
             self.makers[payout.id].add(event.person)
+        if event.event_type == "undo" and not self.standing(payout):
+            self.approved.pop(payout.id, None)
         if event.event_type == "approve":
             if event.person in self.makers[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
@@ -292,6 +345,8 @@ class Oracle:
         # The first of two approvals, and what else leaves it waiting: only an edit ends it.
         goes_on = (event.before, event.after) == ("pending", "pending")
         is_half = goes_on and event.event_type != "edit"
+        if event.event_type == "undo":  # it ends the approval of who undoes theirs
+            is_half = event.person not in self.standing(payout)
         if payout.status in ("pending", "held") and not is_half and self.standing(payout):
             raise Broken(
                 f"I3 approvals of P-{payout.number} stand although it is {payout.status}, "
@@ -306,6 +361,12 @@ class Oracle:
             raise Broken(f"I3 P-{payout.number}: {act} before {payout.pay_from}")
         if not self.sending_is_on():
             raise Broken(f"I14 P-{payout.number}: {act} while sending is paused")
+        if stopped := self.stops_of(payout):
+            raise Broken(f"I14 P-{payout.number}: {act} while {stopped} is paused")
+        has = payout._asdict() | {"client_id": payout.client}
+        self.quiet -= {
+            each for each in self.quiet if each.columns.items() <= has.items()
+        }  # it was resumed
         if self.approved.get(payout.id) != payout.terms:
             raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
         if act == "repeat":

@@ -22,14 +22,14 @@ from audit.operations import Outcome, perform
 from audit.refusals import Refused
 from payouts import destinations, endings, operations, outcomes, polling, send_backs, submission
 from payouts.controls import switch
-from payouts.controls.models import Switch
+from payouts.controls.models import Scope, Switch
 from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import Seen, see
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
 from wallets import operations as wallet_operations
-from wallets.models import PayoutMethod, Wallet
+from wallets.models import Client, PayoutMethod, Wallet
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -73,6 +73,8 @@ def account_for(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> None:
 def do(act_name: str, *statuses: str, **options: str) -> Act:
     """Return an act on one payout, or hastily on several, in one of these statuses."""
     operation = getattr(send_backs, act_name, None) or getattr(operations, act_name)
+    if act_name == "APPROVE":
+        operation = operations.Approve(has_reason=bool(options))
 
     def act(world: "World", name: str) -> None:
         found = list(Payout.objects.filter(status__in=statuses).order_by("number"))
@@ -121,6 +123,7 @@ def request(world: "World", name: str) -> None:
         origin=Origin.MANUAL,
         actor=Actor.staff(world.person(name), Channel.ADMIN),
         installation=world.account.installation,
+        reason="Another one",
     )
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
     if asked != content:
@@ -158,7 +161,7 @@ def edit(world: "World", name: str) -> None:
     world.note(f"{name}: edits {payout}")
 
 
-approve = do("APPROVE", "pending")
+approve = do("APPROVE", "pending", reason="Another one")
 reject = do("REJECT", "pending", "held", reason="No")
 hold = do("HOLD", "pending", "approved", reason="Wait")
 release = do("RELEASE", "held")
@@ -179,7 +182,7 @@ def approve_in_admin(world: "World", name: str) -> None:
     reach("has looked")
     if seen := re.search(rb'name="seen" value="([^"]*)"', page.content):
         url = reverse("admin:payouts_payout_act", args=["approve"])
-        answer = browser.post(url, {"seen": seen[1].decode()}, follow=True)
+        answer = browser.post(url, {"seen": seen[1].decode(), "reason": "So"}, follow=True)
         done = "done" if b"It will be sent." in answer.content else "refused"
         world.note(f"{name}: approves {payout} in the Admin: {done} ({answer.status_code})")
 
@@ -210,6 +213,39 @@ def set_sending(world: "World", name: str) -> None:
     world.note(f"{name}: {'pauses' if pauses else 'resumes'} sending")
     if turned and pauses:
         world.oracle.sending_is_paused(submission.calls_out())
+
+
+def some_scope(world: "World") -> Scope:
+    luck = world.swarm.luck["stops"]
+    network = luck.choice(sorted(COINS))
+    client = luck.choice(list(Client.objects.order_by("pk"))).pk
+    return luck.choice(
+        [
+            Scope(currency=COINS[network]),
+            Scope(network=network),
+            Scope(network, COINS[network]),
+            Scope(client_id=client),
+        ]
+    )
+
+
+def pause_some(world: "World", name: str) -> None:
+    """Stop a coin, a network, a coin on a network, or a client."""
+    scope, actor = some_scope(world), Actor.staff(world.person(name), Channel.ADMIN)
+    if switch.set_sending(False, reason="Odd", actor=actor, scope=scope):
+        world.note(f"{name}: pauses {scope.columns}")
+        world.oracle.is_paused(scope, submission.calls_out(scope))
+
+
+def resume_some(world: "World", name: str) -> None:
+    off = list(Switch.objects.filter(is_on=False).order_by("pk"))
+    luck = world.swarm.luck["stops"]
+    if off and luck.random() < 0.3:
+        each = luck.choice(off)
+        actor, seen = Actor.staff(world.person(name), Channel.ADMIN), str(each.changed_at)
+        reach("has looked")
+        switch.set_sending(True, reason="Fine", actor=actor, scope=each.scope, seen=seen)
+        world.note(f"{name}: resumes {each.scope.columns or 'all'}")
 
 
 def end_discrepancy(world: "World", name: str) -> None:

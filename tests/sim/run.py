@@ -135,11 +135,15 @@ def cast(world: World) -> list[Player]:
     if world.swarm.has_new_wallets:
         scripts["anton"].append(people.approve_wallet)
         scripts["rosa"].append(people.archive_wallet)
+    if world.swarm.has_stops:
+        scripts["omar"] += [people.pause_some, people.pause_some, people.resume_some]
+        scripts["olga"].append(people.resume_some)
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
     feeders = [Player("feeder", portals.feeder)] if clients else []
-    return [*workers, *staff, *others, *clients, *feeders]
+    guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
+    return [*workers, *staff, *others, *clients, *feeders, *guards]
 
 
 def storm(world: World, steps: int) -> None:
@@ -192,6 +196,7 @@ def calm(world: World) -> None:
                 if not job(world, 20):
                     break
         world.oracle.check()
+        put_switches_right(world)
         if world.clock.now() > end or (is_settled(world) and not end_discrepancies(world)):
             break
         world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
@@ -224,10 +229,14 @@ def put_right(world: World) -> None:
     User.objects.update(is_active=True)
     PayoutMethod.objects.update(is_available=True)
     put_wallets_right(world)
-    if not Switch.objects.get(pk=1).is_on:
-        switch.set_sending(
-            True, reason="Over", actor=Actor.staff(world.person("omar"), Channel.ADMIN)
-        )
+    put_switches_right(world)
+
+
+def put_switches_right(world: World) -> None:
+    """In the calm too the guard may pause, and somebody looks at it."""
+    for each in Switch.objects.filter(is_on=False).order_by("pk"):
+        actor = Actor.staff(world.person("omar"), Channel.ADMIN)
+        switch.set_sending(True, reason="Over", actor=actor, scope=each.scope)
 
 
 def put_wallets_right(world: World) -> None:

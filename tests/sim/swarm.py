@@ -12,6 +12,7 @@ TALKING = 0.25  # of the seeds; the others stay as they are known
 WITH_PORTALS = 0.2  # of the seeds, likewise
 PORTAL_LOSS_RATES = (0.1, 0.4)
 ADDING = 0.25
+STOPPING = 0.25
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -68,6 +69,7 @@ class Swarm:
     has_portals: bool = field(init=False)  # whether clients ask through the API
     portals_lose: float = field(init=False)  # so many of their requests and answers
     has_new_wallets: bool = field(init=False)  # some wait for approval when the run begins
+    has_stops: bool = field(init=False)  # single coins and clients are stopped, the guard watches
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -84,6 +86,8 @@ class Swarm:
         self.portals_lose = of_portals.choice(PORTAL_LOSS_RATES)
         self.luck["wallets"] = random.Random(f"are wallets new {self.seed}")
         self.has_new_wallets = self.luck["wallets"].random() < ADDING
+        self.luck["stops"] = random.Random(f"are coins stopped {self.seed}")
+        self.has_stops = self.luck["stops"].random() < STOPPING
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]

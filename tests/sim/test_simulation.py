@@ -23,6 +23,7 @@ WORDS = [
     *["SEND_BACK .* Sent back", "ANSWER .* Answered", "has a date"],
     *["asks with key .: 201", "asks with key .: lost", "for something else: 422"],
     *["cancels: 200", r"reads \['payout"],
+    *["pauses {'currency'", "pauses {'client_id'", "resumes {'network'", "the guard pauses"],
     *["waits for its wallet", r"\(TRON\): Approved", r"\): Archived"],
 ]
 # Seeds that are known to bring all of them about.

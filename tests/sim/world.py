@@ -18,7 +18,9 @@ from django.test import Client as Browser
 from django.test import override_settings
 
 from audit import clock as money_clock
+from payouts import guard
 from payouts.gateway import accounts
+from payouts.guard import GuardBounds
 from tests.sim import database, machines
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
@@ -34,6 +36,12 @@ RELEASE = timedelta(hours=6)  # longer than any request is delayed
 AT_WORK = [(0.0, 0.5)] * 12 + [(0.0, 5.0)] * 6 + [(5.0, 60.0)]
 AT_REST = [(0.0, 0.5)] * 3 + [(0.0, 30.0)] * 3 + [(30.0, 240.0)] * 4
 LONG_PAUSE = (600.0, 7200.0)
+
+# In most runs the guard lets everything pass, as too little would happen after it has paused.
+ALERT = GuardBounds(
+    probes=0, discrepancies_per_hour=1, failures_in_a_row=1, clients_at_least=2, foreign_stops=True
+)
+ASLEEP = GuardBounds(probes=99, discrepancies_per_hour=99, failures_in_a_row=99)
 
 COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
@@ -104,6 +112,8 @@ class World:
             stack.enter_context(override_settings(SESSION_ENGINE=COOKIES))
             stack.enter_context(money_clock.replaced(self.clock.now))
             stack.enter_context(patch.object(money_clock, "monotonic", self.clock.monotonic))
+            bounds = ALERT if self.swarm.has_stops else ASLEEP
+            stack.enter_context(patch.object(guard, "bounds_in_force", lambda: bounds))
             stack.enter_context(around_transactions(self.commit))
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)

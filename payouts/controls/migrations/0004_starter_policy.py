@@ -4,11 +4,17 @@ from audit import chain, clock, triggers
 from payouts.controls import documents, starter
 
 
+COLUMNS = [
+    *("number", "document", "digest", "drafted_by_id", "approved_by_id"),
+    *("in_force_at", "reason", "hash"),
+]
+
+
 def store(apps, schema_editor):
     versions = apps.get_model("payouts_controls", "PolicyVersion").objects
     if versions.exists():
         return
-    document, now = documents.canonical(starter.DOCUMENT), clock.now()
+    document, now = documents.canonical(starter.DOCUMENT), clock.now().replace(microsecond=0)
     fields = [1, document, None, None, chain.stamp(now), starter.REASON]
     versions.create(
         number=1,
@@ -26,6 +32,6 @@ class Migration(migrations.Migration):
     dependencies = [("payouts_controls", "0003_policy")]
     operations = [
         migrations.RunPython(store, migrations.RunPython.noop),
-        triggers.never_changed("payouts_controls_policyversion"),
+        triggers.columns_never_changed("payouts_controls_policyversion", COLUMNS),
         triggers.never_deleted("payouts_controls_policyversion"),
     ]

@@ -10,16 +10,17 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.urls import reverse
 
+from audit import clock
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
-from payouts import submission
+from payouts import guard, submission
 from payouts.controls import switch
-from payouts.controls.models import Switch
+from payouts.controls.models import ALL, Scope, Switch
 from payouts.models import Payout, PayoutStatus
 from payouts.staff import people
-from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import LOOK, returned
 from tests.sim import bugs
 from wallets import operations as wallet_operations
@@ -33,16 +34,29 @@ pytestmark = [
 ]
 
 CLAIMERS = 16
+SCOPES = {"switch": ALL, "coin": Scope(currency="USDT")}
+
+
+def guarded():
+    guard.look()
+    return not Switch.objects.get(pk=1).is_on
 
 
 @pytest.fixture
 def stop(request):
     by = StaffFactory(roles=["Operator", "Approver", "Requester"])
     wallet = WalletFactory()
-    if request.param == "switch":
+    if request.param in SCOPES:
         return lambda: switch.set_sending(
-            False, reason="Stop", actor=Actor.staff(by, Channel.COMMAND)
+            False,
+            reason="Stop",
+            actor=Actor.staff(by, Channel.COMMAND),
+            scope=SCOPES[request.param],
         )
+    if request.param == "guard":
+        for _ in range(3):
+            DiscrepancyFactory(opened_at=clock.now())
+        return guarded
     if request.param == "close":
         return lambda: close_client(
             wallet.client_id, reason="Stop", actor=Actor.staff(by, Channel.ADMIN)
@@ -58,7 +72,9 @@ def press(account, racers, monkeypatch):
     everybody, chance = racers(CLAIMERS + 1), random.Random(71)
     state = {}
 
-    def choose(_limit, _only):  # a claim as long as on a slow line, which finds nothing
+    def choose(
+        _limit, _due, *, by_person
+    ):  # a claim as long as on a slow line, which finds nothing
         with connection.cursor() as cursor:
             cursor.execute(LOOK, [state["pid"]])
             state["late"][get_ident()] += cursor.fetchone()[1]
@@ -92,11 +108,13 @@ def press(account, racers, monkeypatch):
     return press
 
 
-@pytest.mark.parametrize("stop", ["switch", "freeze", "archive", "close"], indirect=True)
-def test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, rounds):
+@pytest.mark.parametrize(
+    "stop", ["switch", "coin", "guard", "freeze", "archive", "close"], indirect=True
+)
+def test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, rounds, usdt):
     kept_waiting = 0
     for _ in rounds[::4]:
-        Switch.objects.update(is_on=True)
+        Switch.objects.update(is_on=True, changed_at=None)
         Wallet.objects.update(status="active")
         Client.objects.update(is_active=True)
         late = press(stop)
@@ -135,12 +153,13 @@ def stopped_in_between(monkeypatch):
     return prepare
 
 
-def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_between):
+@pytest.mark.parametrize("scope", SCOPES.values(), ids=SCOPES)
+def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_between, scope):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    by = StaffFactory(roles=["Operator"])
+    by = Actor.staff(StaffFactory(roles=["Operator"]), Channel.COMMAND)
 
     def stop():
-        switch.set_sending(False, reason="Stop", actor=Actor.staff(by, Channel.COMMAND))
+        switch.set_sending(False, reason="Stop", actor=by, scope=scope)
 
     stopped_in_between(stops, "let_stops_pass", stop)
 
@@ -151,7 +170,7 @@ def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_betw
 @pytest.mark.parametrize("stop", ["switch"], indirect=True)
 def test_g71_a_stop_that_queues_behind_the_claims_is_found(press, stop):
     with bugs.plant(bugs.STOP_BEHIND_CLAIMS), pytest.raises(AssertionError):
-        test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, range(500))
+        test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, range(500), None)
 
 
 def test_g72_who_is_stopped_again_while_they_are_let_in_stays_out(stopped_in_between):

@@ -1,31 +1,13 @@
+"""The versions of the policy."""
+
 from typing import Any
 
 from django.conf import settings
 from django.db import models
+from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from audit import chain
-
-
-class Switch(models.Model):
-    """The one switch of the desk: off means that no new call to Heleket starts. Its row is made
-    by a migration."""
-
-    is_on = models.BooleanField(_("sending"), default=True)
-    changed_at = models.DateTimeField(null=True)
-    changed_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
-    )
-    reason = models.TextField(default="")
-
-    class Meta:
-        verbose_name = _("switch")
-        default_permissions = ("view",)
-        permissions = [("set_sending", _("Can pause and resume sending"))]
-        constraints = [models.CheckConstraint(name="one_switch", condition=models.Q(id=1))]
-
-    def __str__(self) -> str:
-        return str(_("Sending is on") if self.is_on else _("Sending is paused"))
 
 
 class PolicyVersion(models.Model):
@@ -52,9 +34,9 @@ class PolicyVersion(models.Model):
         constraints = [
             models.CheckConstraint(
                 name="policy_takes_two",
-                condition=models.Q(number=1)
-                | models.Q(drafted_by__isnull=False, approved_by__isnull=False)
-                & ~models.Q(drafted_by=models.F("approved_by")),
+                condition=Q(number=1)
+                | Q(drafted_by__isnull=False, approved_by__isnull=False)
+                & ~Q(drafted_by=models.F("approved_by")),
             )
         ]
 
