@@ -18,6 +18,7 @@ from payouts.eligibility import destinations_of, refusal_of_destination, refusal
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent
 from payouts.proposals import proposals_of
+from payouts.staff import roles
 from wallets.models import WalletStatus
 
 STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
@@ -81,7 +82,7 @@ def groups_asked_for(
 ) -> Mapping[int, Collection[str]]:
     """Return the groups of these people, read only where a rule names one."""
     if any(any(verdict.required) for verdict in verdicts):
-        return policy.groups_of(people)
+        return roles.groups_of(people)
     return dict.fromkeys(people, ())
 
 

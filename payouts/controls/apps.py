@@ -1,4 +1,5 @@
 from django.apps import AppConfig
+from django.core import checks
 
 
 class ControlsConfig(AppConfig):
@@ -10,7 +11,9 @@ class ControlsConfig(AppConfig):
         from audit.jobs import register
         from payouts.controls.jobs import FetchRates  # models are there from here on
         from payouts.controls.policy import named_groups
+        from payouts.controls.shortcomings import check_policy
         from payouts.staff.powers import register_named_groups
 
         register(FetchRates)
         register_named_groups(named_groups)
+        checks.register(check_policy, checks.Tags.database)

@@ -26,7 +26,7 @@ from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Range, R
 from wallets.amounts import parse_amount
 
 LONGEST_NAME = 80
-MOST_RULES = 100
+MOST_RULES = 30  # nobody oversees more, and a form sends no more fields
 
 
 class LimitOf(models.TextChoices):
