@@ -179,13 +179,7 @@ class PayoutCode(Code):
     SENT_BACK = "sent_back", _("Sent back with a question: “%(words)s”")
     ANSWERED = "answered", _("The answer to the question: “%(words)s”")
     # Why one that was approved waits for approval still
-    ANOTHER_APPROVAL = (
-        "another_approval",
-        _(
-            "One person has approved it. A payout like it was taken for not paid and may still be "
-            "paid, so it needs another approval."
-        ),
-    )
+    ANOTHER_APPROVAL = "another_approval", _("It needs more approvals: %(words)s.")
 
     # Why one that is approved is not sent
     BEFORE_DATE = "before_date", _("It is not paid before its date.")

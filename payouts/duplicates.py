@@ -12,9 +12,9 @@ from django.db.models import Q
 from audit import clock
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
+from payouts.controls import policy
 from payouts.models import USUAL_WAIT, Origin, Payout, PayoutQuerySet
 
-DUPLICATE_DAYS = 7
 LINKED = 5
 NAMED = 3
 
@@ -24,7 +24,7 @@ def duplicates_of(payouts: Sequence[Payout]) -> dict[UUID, list[Payout]]:
     same client, coin, amount and purpose within days, and not the next period of a plan."""
     if not payouts:
         return {}
-    span = timedelta(days=DUPLICATE_DAYS)
+    span = timedelta(days=duplicate_days())
     rows = may_be_paid(payouts, span).filter(
         client__in={each.client_id for each in payouts},
         purpose__in={each.purpose for each in payouts},
@@ -39,6 +39,10 @@ def duplicates_of(payouts: Sequence[Payout]) -> dict[UUID, list[Payout]]:
         for payout in payouts
     }
     return {pk: others for pk, others in found.items() if others}
+
+
+def duplicate_days() -> int:
+    return policy.in_force().values.duplicate_days
 
 
 def what_for(payout: Payout) -> tuple[int, str]:

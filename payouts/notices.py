@@ -5,7 +5,7 @@ equal ones where the money goes, then whether it goes twice, then how much it is
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,9 +23,9 @@ from audit.texts import day_and_hour
 from payouts.controls.flags import Flag
 from payouts.discrepancies import are_alike, doubtful_ones
 from payouts.duplicates import (
-    DUPLICATE_DAYS,
     LINKED,
     by,
+    duplicate_days,
     duplicates_of,
     is_near,
     is_other_of_same_amount,
@@ -36,13 +36,12 @@ from payouts.duplicates import (
 from payouts.eligibility import destinations_of, refusal_of_destination
 from payouts.gateway import history
 from payouts.models import (
-    USUAL_WAIT,
     Discrepancy,
     EventType,
     Payout,
     PayoutEvent,
 )
-from wallets.amounts import Total, money
+from wallets.amounts import money
 from wallets.codes import WalletCode
 from wallets.coins import network_name
 from wallets.models import Wallet
@@ -165,6 +164,14 @@ class Notice:
     given: str = ""  # the names in the sentence
 
 
+@dataclass(frozen=True)
+class Worth:
+    """What a payout is worth, and what its client has within 24 hours together with it."""
+
+    amount: Decimal
+    of_a_day: Decimal
+
+
 Found = Iterator[tuple[UUID, Notice]]
 Groups = dict[Any, list[Payout]]
 
@@ -175,19 +182,20 @@ def notice(level: Flag, code: Code, *payouts: Payout, **facts: object) -> Notice
 
 
 def notices_for(
-    payouts: Sequence[Payout], thresholds: Sequence[Decimal] = ()
+    payouts: Sequence[Payout], thresholds: Sequence[Decimal] = (), worth: Mapping[UUID, Worth] = {}
 ) -> dict[UUID, list[Notice]]:
     """Return what is to be known of each, the worst first. One that is not stored yet will do.
 
-    `thresholds` are those sums in the reference currency from which policy asks for more.
+    `thresholds` are those sums in the reference currency above which policy asks for more; `worth`
+    is what some of these payouts are worth in it.
     """
     found: dict[UUID, list[Notice]] = {payout.pk: [] for payout in payouts}
     if payouts:
         for find in FINDERS:
             for pk, each in find(payouts):
                 found[pk].append(each)
-        for pk, each in just_under(payouts, thresholds):
-            found[pk].append(each)
+    for pk, each in just_under(worth, thresholds):
+        found[pk].append(each)
     for notices in found.values():
         notices.sort(key=lambda each: -each.level)
     return found
@@ -257,12 +265,12 @@ def doubt(found: Discrepancy, payout: Payout) -> Notice:
 def duplicates(payouts: Sequence[Payout]) -> Found:
     """Find what was asked for twice, as far as it is paid or may still be."""
     likely, invoices = duplicates_of(payouts), same_references(payouts)
-    of_client, there = near_ones(payouts)
+    (of_client, there), days = near_ones(payouts), duplicate_days()
     for payout in payouts:
         named = likely.get(payout.pk, [])
         if named:
             code = NoticeCode.LIKELY_DUPLICATE
-            yield payout.pk, notice(Flag.HIGH, code, *named, days=DUPLICATE_DAYS)
+            yield payout.pk, notice(Flag.HIGH, code, *named, days=days)
         for code, rows in [
             (NoticeCode.SAME_REFERENCE, invoices[payout.client_id, payout.reference]),
             (NoticeCode.SAME_AMOUNT, of_client[payout.client_id]),
@@ -452,45 +460,21 @@ def paid_since(payouts: Sequence[Payout]) -> dict[tuple[int, str, str], datetime
 # What stays just under what the policy asks more for
 
 
-def just_under(payouts: Sequence[Payout], thresholds: Sequence[Decimal]) -> Found:
-    """Find sums just under a threshold, of one payout or of its client in a day; what has no
-    amount in the reference currency yet is passed over."""
-    priced = [(each, each.reference_amount) for each in payouts if each.reference_amount]
-    if not (thresholds and priced):
-        return
-    sums = sums_of_a_day([payout for payout, _amount in priced])
-    for payout, amount in priced:
-        together = sums.get(payout.client_id, Decimal(0))
-        together += 0 if counts_in_a_day(payout) else amount
-        for code, each in [
-            (NoticeCode.UNDER_THRESHOLD, amount),
-            (NoticeCode.SUM_UNDER_THRESHOLD, together),
+def just_under(worth: Mapping[UUID, Worth], thresholds: Sequence[Decimal]) -> Found:
+    for pk, each in worth.items():
+        for code, amount in [
+            (NoticeCode.UNDER_THRESHOLD, each.amount),
+            (NoticeCode.SUM_UNDER_THRESHOLD, each.of_a_day),
         ]:
-            if threshold := threshold_above(each, thresholds):
-                facts = {"amount": f"{each:,.2f}", "threshold": f"{threshold:,.2f}"}
-                yield payout.pk, notice(Flag.MEDIUM, code, **facts)
+            if threshold := threshold_above(amount, thresholds):
+                facts = {"amount": f"{amount:,.2f}", "threshold": f"{threshold:,.2f}"}
+                yield pk, notice(Flag.MEDIUM, code, **facts)
                 break
 
 
 def threshold_above(amount: Decimal, thresholds: Sequence[Decimal]) -> Decimal | None:
     near = (each for each in thresholds if UNDER * each <= amount <= each)
     return min(near, default=None)
-
-
-def sums_of_a_day(payouts: Sequence[Payout]) -> dict[int, Decimal]:
-    """Add up what these clients were or may be paid of what was requested within a day."""
-    rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
-    of_clients = rows.order_by().filter(
-        client__in={payout.client_id for payout in payouts},
-        requested_at__gt=clock.now() - SOON,
-        reference_amount__isnull=False,
-    )
-    sums = of_clients.values("client_id").annotate(total=Total("reference_amount"))
-    return dict(sums.values_list("client_id", "total"))
-
-
-def counts_in_a_day(payout: Payout) -> bool:
-    return payout.requested_at > clock.now() - SOON
 
 
 FINDERS = (destinations, doubts, duplicates, new_addresses, unusual_amounts, past_events)

@@ -20,16 +20,13 @@ from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
 from payouts import transitions, wakeups
+from payouts.approvals import ApprovalFacts, approval_facts, refusal_of_approval
 from payouts.codes import PayoutCode
-from payouts.controls import policy
+from payouts.controls.policy import in_force
+from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
 from payouts.duplicates import refusal_of_duplicate
-from payouts.eligibility import (
-    ApprovalFacts,
-    approval_facts,
-    refusal_of_approval,
-    refusal_of_request,
-)
+from payouts.eligibility import judged_as, refusal_of_request
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
     FINAL_FAILURES,
@@ -49,6 +46,7 @@ from payouts.models import (
 )
 from payouts.requests import dated, exact_amount, refusal_of_terms
 from payouts.seen import Seen, stale
+from payouts.times import at_time
 from wallets import changes as wallets
 from wallets.models import Wallet
 
@@ -75,7 +73,7 @@ class PayoutOperation(Operation[Payout, Seen, Facts]):
         prefetch_related_objects(rows, "client")
         return stale(rows, seen, digest_alone=self.digest_alone)
 
-    def load(self, rows: Sequence[Payout]) -> Any:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Any:
         return None
 
     def refusal(self, row: Payout, facts: Facts, actor: Actor) -> Refusal | None:
@@ -134,30 +132,46 @@ class Approve(PayoutOperation[ApprovalFacts]):
     reason_label = gettext_lazy("Why it is no duplicate")
     statuses = sources(Payout.approve)
 
-    def load(self, rows: Sequence[Payout]) -> ApprovalFacts:
-        return approval_facts(rows)
+    def load(self, rows: Sequence[Payout], actor: Actor) -> ApprovalFacts:
+        return approval_facts(rows, actor.person_id)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
-        refusal = refusal or refusal_of_approval(row, facts, actor.person_id)
+        refusal = refusal or refusal_of_approval(row, facts)
         if refusal or self.has_reason:
             return refusal
         return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
-        digest = change.row.digest()
-        why = reason if change.row.pk in facts.duplicates else NO_REASON
-        change.log_event(EventType.APPROVE, why, digest=digest, policy=policy.VERSION)
-        if not facts.is_enough(change.row):
-            change.row.why = Reason(PayoutCode.ANOTHER_APPROVAL)
-            return _("Approved by you. It needs another approval.")
-        change.row.approve()
-        if change.row.is_early:
-            return _("Approved. It will be sent from %s on.") % day_and_hour(change.row.pay_from)
-        return _("Approved. It will be sent.")
+        payout, verdict = change.row, facts.verdicts[change.row.pk]
+        proposal = facts.proposals[payout.pk]
+        change.log_event(
+            EventType.APPROVE,
+            reason if payout.pk in facts.duplicates else NO_REASON,
+            digest=payout.digest(),
+            policy=facts.policy.version,
+            rules=", ".join(verdict.fired),
+            **judged_as(proposal, is_released=bool(verdict.held_by)),
+        )
+        payout.reference_rate = proposal.rate
+        if missing := facts.missing_after(payout):
+            payout.why = Reason(PayoutCode.ANOTHER_APPROVAL, in_words(missing))
+            return f"{_('Approved by you.')} {payout.why.sentence}"
+        payout.approve(not_before=facts.policy.values.goes_out_at(clock.now()))
+        return when_it_goes(payout)
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
         decide(rows, actor, Approval.Decision.APPROVED)
+
+
+def when_it_goes(payout: Payout) -> str:
+    if payout.is_early:
+        return _("Approved. It will be sent from %s on.") % day_and_hour(payout.pay_from)
+    if payout.waiting_for == WaitingFor.DATE:
+        return _("Approved. It goes out at %s; until then you can take it back.") % at_time(
+            payout.due_at
+        )
+    return _("Approved. It will be sent.")
 
 
 Called = set[UUID]  # those of which Heleket may have executed a call, for all we know
@@ -171,7 +185,7 @@ class Reject(PayoutOperation[Called]):
     needs_reason = True
     statuses = sources(Payout.reject)
 
-    def load(self, rows: Sequence[Payout]) -> Called:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Called:
         return with_open_calls(rows)
 
     def apply(self, change: Change[Payout], facts: Called, reason: Reason) -> str:
@@ -215,7 +229,7 @@ class Release(AsksForApproval[Mapping[UUID, str]]):
     takes_reason = True
     statuses = sources(Payout.release)
 
-    def load(self, rows: Sequence[Payout]) -> Mapping[UUID, str]:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Mapping[UUID, str]:
         """Return the questions that were neither answered nor met by an edit."""
         talk = PayoutEvent.objects.filter(
             payout__in=[row.pk for row in rows],
@@ -256,7 +270,7 @@ class Cancel(PayoutOperation[CancelFacts]):
     needs_reason = True
     statuses = sources(Payout.cancel) | {PayoutStatus.SUBMITTING}  # there it is only asked for
 
-    def load(self, rows: Sequence[Payout]) -> CancelFacts:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> CancelFacts:
         there = [payout.pk for payout in rows if payout.status == PayoutStatus.BROADCAST]
         current = Attempt.objects.filter(payout__in=there, generation=F("payout__generation"))
         at_heleket = {each.payout_id: each for each in current}
@@ -314,7 +328,7 @@ class Retry(AsksForApproval[Tried]):
     needs_reason = True
     statuses = sources(Payout.retry)
 
-    def load(self, rows: Sequence[Payout]) -> Tried:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Tried:
         ids = [row.pk for row in rows]
         standing = Discrepancy.objects.standing().filter(payout__in=ids)
         vanished = Discrepancy.objects.filter(
@@ -544,6 +558,7 @@ def request_cancel(change: Change[Payout], reason: Reason) -> str:
 
 
 def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision) -> None:
+    policy_version = in_force().version
     now = clock.now()
     Approval.objects.bulk_create(
         Approval(
@@ -552,7 +567,7 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
-            policy_version=policy.VERSION,
+            policy_version=policy_version,
         )
         for payout in payouts
     )

@@ -25,7 +25,7 @@ from audit.operations import Change, Outcome, perform
 from payouts import call_answers, explain, operations, recording, transitions
 from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
-from payouts.eligibility import Eligibility, Says, Verdict
+from payouts.eligibility import Eligibility, Says, Verdict, judged_as
 from payouts.gateway import breaker, rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
@@ -176,7 +176,10 @@ def take(
     going, asked = [], list[Attempt]()
     for change in changes:
         payout = change.row
-        if not is_sendable(payout) or not may_go(change, eligibility.of(payout)):
+        if not is_sendable(payout):
+            continue
+        verdict = eligibility.of(payout)
+        if not may_go(change, verdict):
             continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
@@ -190,7 +193,7 @@ def take(
             logger.exception("%s cannot be sent", payout)
             park(change, WaitingFor.WORKER, Reason(PayoutCode.CANNOT_BE_SENT, str(exc)))
             continue
-        start_call(change, attempt, account)
+        start_call(change, attempt, account, verdict)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
@@ -300,7 +303,9 @@ def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:
     )
 
 
-def start_call(change: Change[Payout], attempt: Attempt, account: GatewayAccount) -> None:
+def start_call(
+    change: Change[Payout], attempt: Attempt, account: GatewayAccount, verdict: Verdict
+) -> None:
     """Count one more unanswered call, with a lease and the quiet time that follows it."""
     payout, now = change.row, clock.now()
     attempt.calls += 1
@@ -308,11 +313,16 @@ def start_call(change: Change[Payout], attempt: Attempt, account: GatewayAccount
     attempt.lease_until = now + timedelta(seconds=account.lease)
     attempt.quiet_until = attempt.lease_until + account.quiet_time
     attempt.not_found_at = attempt.released_at = attempt.clear_at = attempt.watch_at = None
-    if payout.status == PayoutStatus.APPROVED:
-        change.log_event(EventType.CLAIM, order_id=attempt.order_id, call=attempt.calls)
+    is_first = payout.status == PayoutStatus.APPROVED
+    change.log_event(
+        EventType.CLAIM if is_first else EventType.REPEAT,
+        order_id=attempt.order_id,
+        call=attempt.calls,
+        **judged_as(verdict.priced),
+    )
+    if is_first:
         payout.claim()
-    else:
-        change.log_event(EventType.REPEAT, order_id=attempt.order_id, call=attempt.calls)
+    payout.reference_rate = verdict.rate
     payout.may_repeat, payout.why = False, NO_REASON
     payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
 

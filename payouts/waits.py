@@ -55,6 +55,10 @@ def question(payout: Payout, _states: States) -> Sentences:
 
 
 def date(payout: Payout, _states: States) -> Sentences:
+    if not payout.is_early:
+        text = _("It is approved and goes out at %s.") % at_time(payout.due_at)
+        who = _("Who approved it can take the approval back until then.")
+        return text, who, _("The worker sends it then.")
     text = _("It is approved, and paid from %s on.") % day_and_hour(payout.pay_from)
     who = _("A requester can give it another date; it then needs approval again.")
     return text, who, _("The worker sends it then.")

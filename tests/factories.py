@@ -16,6 +16,7 @@ from audit.events import next_links
 from audit.operations import Change
 from payouts import makers, operations, transitions
 from payouts.controls import policy
+from payouts.eligibility import judged_as
 from payouts.engine.models import ScheduledJob
 from payouts.models import (
     USUAL_WAIT,
@@ -30,6 +31,7 @@ from payouts.models import (
     PayoutNumber,
     PayoutStatus,
 )
+from payouts.proposals import proposals_of
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 
@@ -139,9 +141,16 @@ class PayoutFactory(DjangoModelFactory):
         if is_approved:
             approver = approved_by or StaffFactory(roles=["Approver"])
             actor = Actor.staff(approver, Channel.ADMIN)
-            approved, digest = Change(payout), payout.digest()
-            approved.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
-            payout.approve()
+            approved, current = Change(payout), policy.in_force()
+            proposal = proposals_of([payout], {}, current)[payout.pk]
+            approved.log_event(
+                EventType.APPROVE,
+                digest=payout.digest(),
+                policy=current.version,
+                **judged_as(proposal),
+            )
+            payout.reference_rate = proposal.rate
+            payout.approve(not_before=current.values.goes_out_at(clock.now()))
             events += next_links(
                 approved, events[-1].hash, actor, partial(PayoutEvent, payout_id=payout.pk)
             )

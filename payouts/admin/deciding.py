@@ -38,7 +38,7 @@ from payouts.staff import keys
 from payouts.staff.actions import Action, ActionPages, Confirmation
 from payouts.staff.forms import ConfirmForm
 from payouts.staff.pages import StaffRequest, actor_of, require
-from wallets.models import Client
+from wallets.models import Client, PayoutMethod
 
 # There is still something to decide about these.
 OPEN = [*WITHOUT_CALL, PayoutStatus.FAILED]
@@ -242,7 +242,8 @@ def costs_of(
     request: StaffRequest, payouts: Sequence[Payout], *, with_balances: bool
 ) -> dict[str, Any]:
     """Return of each payout its fee and notices, and the sums of all."""
-    methods, notices = sums.methods_of(payouts), notices_shown(request, payouts)
+    methods = PayoutMethod.objects.by_coin(payout.currency for payout in payouts)
+    notices = notices_shown(request, payouts)
     of_coins = sums.sums_of(payouts, methods)
     if with_balances:
         sums.add_balances(of_coins)

@@ -25,7 +25,7 @@ SUBJECTS: list[tuple[str, QuerySet[Any], Callable[[Any], str]]] = [
 
 Facts = dict[str, str]
 
-HIDDEN = {LOGIN, "whom", "proposed_by"}  # ids, and names that stand elsewhere
+HIDDEN = {LOGIN, "whom", "proposed_by", "proposal"}  # ids, and names that stand elsewhere
 
 LABELS = changes.LABELS | {
     "money": gettext_lazy("Amount"),
@@ -37,7 +37,9 @@ LABELS = changes.LABELS | {
     "pay_from": gettext_lazy("Pay from"),
     "reference": gettext_lazy("Reference"),
     "digest": gettext_lazy("Fingerprint of what was approved"),
-    "policy": gettext_lazy("Policy"),
+    "policy": gettext_lazy("Policy version"),
+    "rules": gettext_lazy("Rules of the policy"),
+    "released": gettext_lazy("Released in spite of a rule"),
     "order_id": gettext_lazy("Order id"),
     "call": gettext_lazy("Call"),
     "txid": gettext_lazy("Transaction"),

@@ -1,18 +1,30 @@
-"""How much of what is to be known of a payout should make people look twice."""
+"""How odd a payout is, in four steps that policy rules can ask for."""
 
-from django.db import models
+from enum import IntEnum
+
 from django.utils.translation import gettext_lazy as _
 
 
-class Flag(models.IntegerChoices):
-    """Ordered, so that a rule can ask for “medium or higher”: it may only raise what is needed."""
-
-    NONE = 0, _("Nothing unusual")
-    LOW = 1, _("Low")
-    MEDIUM = 2, _("Medium")
-    HIGH = 3, _("High")
+class Flag(IntEnum):
+    NONE = 0
+    LOW = 1
+    MEDIUM = 2
+    HIGH = 3
 
     @property
     def word(self) -> str:
-        """Its name in documents and styles."""
+        """What is stored, and shown in rules."""
         return self.name.lower()
+
+    @property
+    def label(self) -> str:
+        return str(LABELS[self])
+
+
+LABELS = {
+    Flag.NONE: _("none"),
+    Flag.LOW: _("low"),
+    Flag.MEDIUM: _("medium"),
+    Flag.HIGH: _("high"),
+}
+FLAGS = {flag.word: flag for flag in Flag}

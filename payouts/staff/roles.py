@@ -27,6 +27,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.change_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
     ],
     "Approver": [
         "payouts.view_payout",
@@ -44,6 +45,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.freeze_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
     ],
     "Operator": [
         "payouts.view_payout",
@@ -66,6 +68,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
     ],
     "Policy manager": [
         "payouts.view_payout",
@@ -79,6 +82,8 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.change_policy",
+        "payouts_controls.view_policyversion",
     ],
     "User manager": [
         "auth.view_user",
@@ -118,6 +123,7 @@ ROLES: dict[str, list[str]] = {
         "auth.view_group",
         "payouts_portal.view_apikey",
         "payouts_portal.view_webhookendpoint",
+        "payouts_controls.view_policyversion",
     ],
 }
 

@@ -537,11 +537,11 @@ def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
     calls = []
     load = operations.Cancel.load
 
-    def stops(operation, rows):
+    def stops(operation, rows, actor):
         calls.append(len(rows))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return load(operation, rows)
+        return load(operation, rows, actor)
 
     with monkeypatch.context() as patch:
         patch.setattr(operations.Cancel, "load", stops)

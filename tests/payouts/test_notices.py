@@ -14,7 +14,7 @@ from audit.operations import perform
 from payouts import operations
 from payouts.controls.flags import Flag
 from payouts.models import Effective, Origin, Payout, PayoutNumber, PayoutStatus
-from payouts.notices import level_of, notices_for, notices_for_wallets
+from payouts.notices import Worth, level_of, notices_for, notices_for_wallets
 from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 
@@ -339,9 +339,12 @@ def test_more_than_the_95th_percentile_is_unusual(known):
 THRESHOLDS = [Decimal(1000), Decimal(10_000)]
 
 
-def under(payout):
-    found = notices_for([payout], THRESHOLDS)[payout.pk]
-    return [each.sentence for each in found if str(each.code).endswith("under_threshold")]
+def under(payout, amount, of_a_day=None):
+    """What is said of a payout of this worth, and of what its client has in a day."""
+    worth = Worth(Decimal(amount), Decimal(of_a_day or amount))
+    found = notices_for([payout], THRESHOLDS, {payout.pk: worth})[payout.pk]
+    assert level_of(found) == (Flag.MEDIUM if found else Flag.NONE)
+    return [each.sentence for each in found]
 
 
 @pytest.mark.parametrize(
@@ -349,32 +352,21 @@ def under(payout):
     [("899.99", False), ("900", True), ("1000", True), ("1000.01", False), ("9500", True)],
 )
 def test_a_sum_just_under_a_threshold_is_named(known, amount, is_under):
-    payout = PayoutFactory(wallet=known, reference_amount=Decimal(amount))
-
-    assert bool(under(payout)) == is_under
-    assert (level_of(notices_for([payout], THRESHOLDS)[payout.pk]) == Flag.MEDIUM) == is_under
-    assert notices_for([payout])[payout.pk] == []
+    assert bool(under(PayoutFactory(wallet=known), amount)) == is_under
 
 
-def test_what_a_client_has_within_a_day_counts_together(known, clock):
-    worth = {"wallet": known, "reference_amount": Decimal(480)}
-    PayoutFactory(**worth, amount=Decimal(6), requested_at=clock() - DAY)
-    PayoutFactory(**worth, amount=Decimal(7), status=PayoutStatus.REJECTED)
-    PayoutFactory(**worth | {"wallet": old_wallet()}, amount=Decimal(8))
-    assert under(PayoutFactory(**worth)) == []
+def test_what_a_client_has_within_a_day_counts_together(known):
+    payout = PayoutFactory(wallet=known)
 
-    assert under(PayoutFactory(**worth, amount=Decimal(9))) == [
+    assert under(payout, "480", "890") == []
+    assert under(payout, "480", "960") == [
         (
             "Just under a threshold: within 24 hours this client has 960.00 together, and above "
             "1,000.00 the policy asks for more."
         )
     ]
-    old = PayoutFactory(**worth, amount=Decimal(10), requested_at=clock() - 2 * DAY)
-    assert under(old) == []  # 1,440 with those of today
-
-
-def test_what_has_no_reference_amount_is_under_no_threshold(known):
-    assert under(PayoutFactory(wallet=known, amount=Decimal(950))) == []
+    assert len(under(payout, "950", "9500")) == 1
+    assert notices_for([payout], THRESHOLDS)[payout.pk] == []  # of no known worth
 
 
 def many(count):
@@ -393,7 +385,6 @@ def many(count):
             amount=Decimal(5),
             purpose="Prize",
             reference=f"INV-{number % 100}",
-            reference_amount=Decimal(950),
             origin=Origin.MANUAL,
             idempotency_key=f"manual:{number}",
             requested_at=money_clock.now(),
@@ -410,7 +401,7 @@ def test_a_thousand_payouts_take_as_few_statements_as_one(django_assert_max_num_
 
     def statements(some):
         with CaptureQueriesContext(connection) as captured:
-            found = notices_for(some, thresholds=[Decimal(1000)])
+            found = notices_for(some)
         assert found.keys() == {payout.pk for payout in some}
         return len(captured)
 

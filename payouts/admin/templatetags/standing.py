@@ -46,7 +46,8 @@ def when_sent(context: dict[str, Any]) -> list[str]:
     at_once = action.now and confirmation.only and states.switch.is_on
     if not action.sends or at_once:
         return []
-    return outlook.when_sent(confirmation.rows, states, by_approval=action.name == "approve")
+    facts = confirmation.facts if action.name == "approve" else None
+    return outlook.when_sent(confirmation.rows, states, facts)
 
 
 @register.inclusion_tag("payouts/_balances.html", takes_context=True)
