@@ -26,8 +26,8 @@ FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0003_balance",
-    "payouts_controls": "0002_row",
-    "payouts": "0016_taken_for",
+    "payouts_controls": "0003_scopes",
+    "payouts": "0017_final_words",
     "payouts_staff": "0013_webhooks",
     "payouts_portal": "0006_webhooks",
 }
