@@ -115,7 +115,7 @@ class Operation(Generic[Row, Seen, Facts]):
         """Return a refusal for each row that is no longer what was seen."""
         raise NotImplementedError
 
-    def load(self, rows: Sequence[Row]) -> Facts:
+    def load(self, rows: Sequence[Row], actor: Actor) -> Facts:
         """Return what `refusal` and `apply` go by, in a few statements for all rows."""
         raise NotImplementedError
 
@@ -145,7 +145,11 @@ def perform(
         chunk = {each.id: each for each in seen[start : start + CHUNK]}
         with operation.changes(chunk, actor) as changes:
             rows = [change.row for change in changes]
-            stale, facts, done = operation.stale(rows, chunk), operation.load(rows), list[Row]()
+            stale, facts, done = (
+                operation.stale(rows, chunk),
+                operation.load(rows, actor),
+                list[Row](),
+            )
             for change in changes:
                 row, name = change.row, operation.name(change.row)
                 refusal = stale.get(row.pk) or operation.refusal(row, facts, actor)

@@ -285,7 +285,7 @@ def pending_payouts(count: int, wallets):
             address=wallet.address,
             currency="USDT",
             amount=Decimal("5.25"),
-            purpose="Prize",
+            purpose=f"Prize {number.pk}",  # of the same purpose they would be duplicates
             origin="manual",
             idempotency_key=f"manual:{number.pk}",
             requested_by=maker,

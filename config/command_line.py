@@ -18,7 +18,7 @@ from django.db import DatabaseError, InterfaceError, OperationalError
 SETTINGS_COME = "Settings come from .env beside manage.py; .env.example has them all."
 PACKAGES = {"config", "payouts", "wallets", "audit", "heleket"}
 USAGE = "manage.py COMMAND does what is said here, manage.py COMMAND --help says more:"
-OTHERS = "Django's own commands, such as migrate and createsuperuser: manage.py help --commands"
+OTHERS = "Django's own commands, such as migrate and shell: manage.py help --commands"
 INTERRUPTED = 130  # as a shell says it
 MISSING = ("42P01", "42703")  # a table, a column; PostgreSQL's codes
 

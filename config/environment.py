@@ -12,6 +12,7 @@ import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from email.utils import parseaddr
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -165,6 +166,13 @@ def folder(name: str, default: str) -> str:
     return value
 
 
+def currency(name: str, default: str) -> str:
+    value = text(name, default).upper()
+    if not re.fullmatch("[A-Z0-9]{2,16}", value):
+        raise refused(name, "must be the code of a currency, like USD or EUR")
+    return value
+
+
 def time_zone(name: str, default: str) -> str:
     value = text(name, default)
     try:
@@ -232,6 +240,59 @@ def database(name: str, default: str) -> dict[str, Any]:
         return dict(environ.Env.db_url_config(url))
     except (ValueError, SyntaxError):
         raise refused(name, f"cannot be read as an address; {ENCODE}") from None
+
+
+MAILS = {  # what of an address goes where in Django's settings
+    "smtp": {},
+    "smtp+tls": {"EMAIL_USE_TLS": True},
+    "smtp+ssl": {"EMAIL_USE_SSL": True},
+}
+MAIL_BACKENDS = "django.core.mail.backends"
+
+
+def mail(name: str, default: str) -> dict[str, Any]:
+    """Return Django's settings for sending mail; nothing if none is sent."""
+    url = text(name, default)
+    if not url:
+        return {}
+    if url == "consolemail://":
+        return {"EMAIL_BACKEND": f"{MAIL_BACKENDS}.console.EmailBackend"}
+    if url.startswith("filemail:///"):
+        folder = url.removeprefix("filemail://")
+        return {
+            "EMAIL_BACKEND": f"{MAIL_BACKENDS}.filebased.EmailBackend",
+            "EMAIL_FILE_PATH": folder,
+        }
+    scheme, _login, host, _rest = url_of(name, url, list(MAILS)).groups()
+    if not host or "," in host:
+        raise refused(name, "names no host, or several")
+    read = environ.Env.email_url_config(url)
+    return {
+        "EMAIL_BACKEND": f"{MAIL_BACKENDS}.smtp.EmailBackend",
+        "EMAIL_HOST": read["EMAIL_HOST"],
+        "EMAIL_PORT": read["EMAIL_PORT"] or {"smtp": 25, "smtp+tls": 587, "smtp+ssl": 465}[scheme],
+        "EMAIL_HOST_USER": read["EMAIL_HOST_USER"] or "",
+        "EMAIL_HOST_PASSWORD": read["EMAIL_HOST_PASSWORD"] or "",
+        **MAILS[scheme],
+    }
+
+
+def mail_address(name: str, default: str) -> str:
+    value = text(name, default)
+    _name, address = parseaddr(value)
+    if value and not re.fullmatch(r"[^@\s]+@[^@\s]+", address):
+        raise refused(name, "must be an e-mail address, like desk@example.com")
+    return value
+
+
+def site(name: str, default: str) -> str:
+    """Return the address of a site, without a path."""
+    value = text(name, default).rstrip("/")
+    if value and not re.fullmatch(
+        r"https?://(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9_.-]+)(:\d{1,5})?", value
+    ):
+        raise refused(name, "must be like https://desk.example.com, without a path")
+    return value
 
 
 # All variables
@@ -315,7 +376,7 @@ VARIABLES = {
             "HELEKET_PAYMENT_API_KEY",
             code,
             "",
-            "The payment key, which is the one that may read balances.",
+            "The payment key, which is the one that may read balances and exchange rates.",
             made_up="made-up-payment-key",
         ),
         Variable(
@@ -355,6 +416,33 @@ VARIABLES = {
             cache,
             "",
             "Where all processes count the requests of the API together: Redis. Empty is none.",
+        ),
+        Variable(
+            "REFERENCE_CURRENCY",
+            currency,
+            "USD",
+            "What amounts of different coins are compared in, as Heleket calls it.",
+        ),
+        Variable(
+            "EMAIL_URL",
+            mail,
+            "",
+            "How the desk sends mail: smtp+tls://, smtp+ssl:// or smtp://. Empty is none.",
+            made_up="consolemail://",
+        ),
+        Variable(
+            "MAIL_FROM",
+            mail_address,
+            "",
+            "Who the desk's mail comes from.",
+            made_up="desk@localhost",
+        ),
+        Variable(
+            "PUBLIC_URL",
+            site,
+            "",
+            "Where people reach the desk: links in its mail begin with it.",
+            made_up="http://127.0.0.1:8000",
         ),
         Variable("TIME_ZONE", time_zone, "UTC", "The time zone of all pages."),
         Variable(

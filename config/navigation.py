@@ -43,6 +43,25 @@ def discrepancies_to_end(request: HttpRequest) -> int:
     return Discrepancy.objects.open().order_by()[: COUNTED + 1].count()
 
 
+def rates_in_doubt(request: HttpRequest) -> int:
+    """Count rates that have jumped, for those who accept them."""
+    from payouts.controls.models import ExchangeRate
+
+    if not request.user.has_perm("payouts_controls.accept_rate"):
+        return 0
+    return ExchangeRate.objects.filter(doubted_at__isnull=False).count()
+
+
+def drafts_to_confirm(request: HttpRequest) -> int:
+    """Count drafts of rights that this person did not draft, for those who confirm them."""
+    from payouts.staff import drafts
+
+    if not request.user.has_perm(drafts.CONFIRM):
+        return 0
+    waiting = drafts.open_drafts().exclude(proposed_by=request.user.pk)
+    return waiting.order_by()[: COUNTED + 1].count()
+
+
 def navigation(request: HttpRequest) -> list[dict[str, Any]]:
     """Return the sidebar with the numbers of what waits for the one who looks."""
     return [
@@ -104,6 +123,13 @@ NAVIGATION: list[dict[str, Any]] = [
                 "admin:wallets_payoutmethod_changelist",
                 "wallets.view_payoutmethod",
             ),
+            link(
+                gettext_lazy("Rates"),
+                "currency_exchange",
+                "admin:payouts_controls_exchangerate_changelist",
+                "payouts_controls.view_exchangerate",
+                waits=rates_in_doubt,
+            ),
         ],
     },
     {
@@ -143,6 +169,13 @@ NAVIGATION: list[dict[str, Any]] = [
                 "shield_person",
                 "admin:auth_group_changelist",
                 "auth.view_group",
+            ),
+            link(
+                gettext_lazy("Drafts of rights"),
+                "how_to_reg",
+                "admin:auth_user_drafts",
+                "payouts_staff.confirm_rights",
+                waits=drafts_to_confirm,
             ),
         ],
     },

@@ -138,6 +138,25 @@ RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
 HELEKET_CALLS_PER_SECOND = env.value("HELEKET_CALLS_PER_SECOND") or None
 
+# What amounts of different coins are compared in.
+REFERENCE_CURRENCY = env.value("REFERENCE_CURRENCY")
+
+# Mail carries one-time links, so it needs the address at which people reach the desk.
+MAIL = env.value("EMAIL_URL")
+MAIL_FROM = DEFAULT_FROM_EMAIL = env.value("MAIL_FROM")
+PUBLIC_URL = env.value("PUBLIC_URL")
+for name, given in [("MAIL_FROM", MAIL_FROM), ("PUBLIC_URL", PUBLIC_URL)]:
+    if MAIL and not given:
+        raise env.refused(name, "is not set, or it is empty, and EMAIL_URL is set")
+SENDS_MAIL = bool(MAIL)
+EMAIL_BACKEND = MAIL.get("EMAIL_BACKEND", "django.core.mail.backends.dummy.EmailBackend")
+EMAIL_FILE_PATH = MAIL.get("EMAIL_FILE_PATH")
+EMAIL_HOST, EMAIL_PORT = MAIL.get("EMAIL_HOST", "localhost"), MAIL.get("EMAIL_PORT", 25)
+EMAIL_HOST_USER = MAIL.get("EMAIL_HOST_USER", "")
+EMAIL_HOST_PASSWORD = MAIL.get("EMAIL_HOST_PASSWORD", "")
+EMAIL_USE_TLS, EMAIL_USE_SSL = MAIL.get("EMAIL_USE_TLS", False), MAIL.get("EMAIL_USE_SSL", False)
+EMAIL_TIMEOUT = 10  # seconds
+
 # With a broker Celery workers may do the work, on many machines: config/celery.py.
 CELERY_BROKER_URL = env.value("CELERY_BROKER_URL")
 

@@ -7,12 +7,14 @@ from django.views.generic import RedirectView
 from audit.refusals import Refusal
 from payouts.portal import problems
 from payouts.portal.codes import PortalCode
+from payouts.staff.views import password_link
 from payouts.webhooks import heleket_webhook
 
 urlpatterns = [
     path("", RedirectView.as_view(pattern_name="admin:index")),
     path("admin/", admin.site.urls),
     path("api/", include("payouts.portal.urls")),
+    path("links/<str:token>/", password_link, name="password-link"),
     path("webhooks/heleket/", heleket_webhook, name="heleket-webhook"),
     path("webhooks/heleket", heleket_webhook),  # a redirect would lose what was posted
 ]

@@ -84,6 +84,18 @@ def payout(page: Page) -> None:
     open_first(page, "P-")
 
 
+def odd_one(page: Page) -> None:
+    """Open the payout that somebody has requested twice."""
+    page.goto("payouts/payout/?queue=mine&q=Marta")
+    open_first(page, "P-")
+
+
+def odd_approval(page: Page) -> None:
+    odd_one(page)
+    with page.expect_navigation():
+        page.get_by_role("link", name="Approve").click()
+
+
 def many(page: Page) -> None:
     page.goto("payouts/payout/?queue=mine")
     page.locator("input.action-select").evaluate_all("boxes => boxes.forEach(b => b.click())")
@@ -127,6 +139,8 @@ def first_of(path: str) -> Callable[[Page], None]:
 MAIN: dict[str, tuple[str, Callable[[Page], None]]] = {
     "list": ("amira", list_of("payouts/payout/")),
     "payout": ("amira", payout),
+    "brief": ("amira", odd_one),
+    "brief-approve": ("amira", odd_approval),
     "many": ("amira", many),
     "add": ("rosa", add),
     "discrepancy": ("omar", discrepancy),

@@ -316,11 +316,12 @@ def _called(item: object, names: Sequence[str]) -> str:
     return f" ({'/'.join(known)})" if known else ""
 
 
-def read_rates(result: object) -> list[Rate]:
-    return [_rate(_object(item, "the rate")) for item in _list(result, "the list of rates")]
+def read_rates(result: object, on_odd: Callable[[str], None]) -> list[Rate]:
+    return _usable(_list(result, "the list of rates"), _rate, ["from", "to"], on_odd)
 
 
-def _rate(members: Mapping[str, Any]) -> Rate:
+def _rate(item: object) -> Rate:
+    members = _object(item, "the rate")
     return Rate(
         source=_required_text(members, "from"),
         target=_required_text(members, "to"),

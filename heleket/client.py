@@ -106,9 +106,9 @@ def _plain(amount: Decimal) -> str:
 class HeleketClient:
     """A session with one Heleket merchant, for use by many threads. Close it after use.
 
-    The payout key signs everything but balances, which take the payment key. Every call ends by its
-    `deadline`, a value of `time.monotonic()`, by default `timeout_seconds` from now. Only the
-    system's own name lookup cannot be cut short, and nothing is sent if it comes too late.
+    The payout key signs everything but balances and rates, which take the payment key. Every call
+    ends by its `deadline`, a value of `time.monotonic()`, by default `timeout_seconds` from now.
+    Only the system's own name lookup cannot be cut short, and nothing is sent if it comes too late.
 
     Each call may raise any HeleketError, and what it concludes depends on that class alone. Nothing
     is ever sent twice. `adapter` takes the place of the network in tests; `ca_file` names the only
@@ -270,15 +270,28 @@ class HeleketClient:
         answer = self._exchange(request, deadline)
         return read_result(answer, _naming_odd(answers.read_balances, answer, on_odd))
 
-    def list_rates(self, currency: str, *, deadline: float | None = None) -> list[Rate]:
-        """Ask what one unit of `currency` is worth in others. Needs no key.
+    def list_rates(
+        self,
+        currency: str,
+        *,
+        deadline: float | None = None,
+        on_odd: Callable[[str], None] | None = None,
+    ) -> list[Rate]:
+        """Ask what one unit of `currency` is worth in others. For `on_odd` see `list_services`.
 
+        Heleket's own clients sign it with the payment key, its documents show it without one. So
+        it is signed where there is a payment key, and asked as documented where there is none.
         Source: https://doc.cryptomus.com/zh/exchange-rates/list
         """
         if not CURRENCY.fullmatch(currency):
             raise ValueError("A currency code has letters and digits only.")
-        request = self._request("GET", f"/v1/exchange-rate/{currency}/list", None, {})
-        return read_result(self._exchange(request, deadline), answers.read_rates)
+        path = f"/v1/exchange-rate/{currency}/list"
+        if self.merchant_id and self._payment_key:
+            request = self._signed(path, None, self._payment_key, method="GET")
+        else:
+            request = self._request("GET", path, None, {})
+        answer = self._exchange(request, deadline)
+        return read_result(answer, _naming_odd(answers.read_rates, answer, on_odd))
 
     def transfer_to_personal(
         self, *, amount: Decimal, currency: str, deadline: float | None = None
@@ -349,11 +362,13 @@ class HeleketClient:
     def _post(self, path: str, body: bytes, deadline: float | None) -> Answer:
         return self._exchange(self._signed(path, body, self._payout_key), deadline)
 
-    def _signed(self, path: str, body: bytes, key: Secret) -> requests.PreparedRequest:
+    def _signed(
+        self, path: str, body: bytes | None, key: Secret, *, method: str = "POST"
+    ) -> requests.PreparedRequest:
         if not (self.merchant_id and key):
             raise MissingCredentials("The merchant id or the API key for this call is not set.")
-        headers = {"merchant": self.merchant_id, "sign": key.sign(body)}
-        return self._request("POST", path, body, headers)
+        headers = {"merchant": self.merchant_id, "sign": key.sign(body or b"")}
+        return self._request(method, path, body, headers)
 
     def _request(
         self, method: str, path: str, body: bytes | None, headers: dict[str, str]

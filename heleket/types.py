@@ -77,6 +77,9 @@ class Balance:
 
 @dataclass(frozen=True, slots=True)
 class Rate:
+    """One unit of `source` is worth `course` units of `target`, if Heleket is right: it may be zero
+    or less, or far off."""
+
     source: str
     target: str
     course: Decimal

@@ -103,6 +103,14 @@ class PayoutCode(Code):
         "approved_by_you",
         _("You have approved it already; another person has to approve it, too."),
     )
+    NO_APPROVAL_OF_YOURS = (
+        "no_approval_of_yours",
+        _("No approval of yours stands that could be undone."),
+    )
+    DUPLICATE_UNEXPLAINED = (
+        "duplicate_unexplained",
+        _("Say why it is no duplicate: this client has the same for the same purpose, %(others)s."),
+    )
     NO_MAKER = (
         "no_maker",
         _("No person is known to have requested it, so nobody may approve it."),
@@ -175,21 +183,33 @@ class PayoutCode(Code):
     SENT_BACK = "sent_back", _("Sent back with a question: “%(words)s”")
     ANSWERED = "answered", _("The answer to the question: “%(words)s”")
     # Why one that was approved waits for approval still
-    ANOTHER_APPROVAL = (
-        "another_approval",
-        _(
-            "One person has approved it. A payout like it was taken for not paid and may still be "
-            "paid, so it needs another approval."
-        ),
+    ANOTHER_APPROVAL = "another_approval", _("It needs more approvals: %(words)s.")
+
+    # Why one that was approved waits for approval again
+    APPROVAL_UNDONE = "approval_undone", _("An approval of it was undone: “%(words)s”")
+    APPROVAL_EXPIRED = (
+        "approval_expired",
+        _("An approval of it has expired before it could be sent."),
     )
 
     # Why one that is approved is not sent
     BEFORE_DATE = "before_date", _("It is not paid before its date.")
     FORGED_HISTORY = "forged_history", _("Its history was changed outside the desk.")
     FORGED_STATUS = "forged_status", _("Its status is not what its sealed history tells.")
+    APPROVER_CHANGED = (
+        "approver_changed",
+        _(
+            "The rights, the password or the address of an approver have changed since: the "
+            "approval does not count any more."
+        ),
+    )
     FORGED_APPROVAL = (
         "forged_approval",
         _("An approval of it does not stand in its sealed history."),
+    )
+    FORGED_STATEMENT = (
+        "forged_statement",
+        _("What an approval of it was given with is not what its approver stated."),
     )
     FORGED_CANCEL = (
         "forged_cancel",

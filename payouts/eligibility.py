@@ -1,7 +1,7 @@
 """May it be paid now? It passes, waits, its approvals are over, or it is refused.
 
-Request, edit and their forms ask `refusal_of_request`, an approval asks `refusal_of_approval`, and
-a claim, a repeat included, asks `Eligibility`, which looks up once for all its payouts.
+Request, edit and their forms ask `refusal_of_request`, and a claim, a repeat included, asks
+`Eligibility`, which looks up once for all its payouts. Who may approve is in `approvals`.
 
 Rows say what to look at; of approvals only sealed events are believed. Whoever writes rows without
 the key of the chains can forge an approval, but not its event. The state of wallets and clients is
@@ -10,20 +10,24 @@ taken from their rows.
 
 import json
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
 from uuid import UUID
 
-from audit import chain
+from audit import chain, clock
 from audit.codes import NO_REASON, Reason
-from audit.refusals import Refusal
+from audit.refusals import Refusal, Refused
+from payouts import statements
 from payouts.codes import PayoutCode
-from payouts.controls import policy
+from payouts.controls import policy, rules
+from payouts.controls.codes import ControlsCode
+from payouts.controls.documents import Limit, Values
+from payouts.controls.rates import Rate, price, sound_rates
+from payouts.controls.rules import Proposal
 from payouts.discrepancies import in_doubt
-from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import (
     Approval,
     Attempt,
@@ -34,7 +38,8 @@ from payouts.models import (
     PayoutStatus,
     WaitingFor,
 )
-from payouts.staff import roles
+from payouts.staff import powers, roles
+from payouts.statements import Stated
 from wallets.amounts import format_amount, parse_amount
 from wallets.codes import WalletCode
 from wallets.coins import decimals_of
@@ -47,6 +52,8 @@ NOT_ACTIVE = {
     WalletStatus.FROZEN: WalletCode.WALLET_FROZEN,
     WalletStatus.ARCHIVED: WalletCode.WALLET_ARCHIVED,
 }
+# In the data of sealed events: what the policy judged, and that people let it go despite a rule.
+PROPOSAL, RELEASED = "proposal", "released"
 MEMBERS = ("order_id", "currency", "network", "address", "memo", "is_subtract")
 
 
@@ -66,9 +73,7 @@ class Verdict:
     waiting_for: WaitingFor = WaitingFor.APPROVALS
     is_forged: bool = False
     until: datetime | None = None  # when that is known
-
-
-PASSES = Verdict(Says.PASS)
+    judged: Proposal | None = None  # what the policy let pass
 
 
 # A request, an edit, and what their forms say beside a field
@@ -112,48 +117,16 @@ def refusal_of_service(service: PayoutMethod | None, amount: Decimal) -> Refusal
     return service.refusal_for(amount)
 
 
-# An approval
+# A destination, and the policy
 
 
-@dataclass(frozen=True)
-class ApprovalFacts:
-    makers: Mapping[UUID, Sequence[Maker]]
-    destinations: Mapping[int, tuple[bool, WalletStatus]]
-    given: Mapping[UUID, Collection[int]]  # who has approved each as it is
-    in_doubt: Collection[UUID]
-
-    def is_enough(self, payout: Payout) -> bool:
-        """Whether one more approval is all that is needed."""
-        needs = policy.needs(is_in_doubt=payout.pk in self.in_doubt)
-        return len(self.given.get(payout.pk, ())) + 1 >= needs.approvals
-
-
-def approval_facts(payouts: Sequence[Payout]) -> ApprovalFacts:
-    return ApprovalFacts(
-        makers_of(payouts), destinations_of(payouts), approvers_of(payouts), in_doubt(payouts)
-    )
-
-
-def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
-    approvers: dict[UUID, set[int]] = defaultdict(set)
-    given = Approval.objects.filter(
-        payout__in=[payout.pk for payout in payouts],
-        voided_at=None,
-        decision=Approval.Decision.APPROVED,
-    )
-    for payout_id, person_id in given.values_list("payout_id", "person_id"):
-        approvers[payout_id].add(person_id)
-    return approvers
-
-
-def refusal_of_approval(
-    payout: Payout, facts: ApprovalFacts, person_id: int | None
-) -> Refusal | None:
-    """Return why this person may not approve the payout."""
-    refusal = refusal_of_destination(*facts.destinations[payout.wallet_id])
-    if refusal is None and person_id in facts.given.get(payout.pk, ()):
-        return Refusal(PayoutCode.APPROVED_BY_YOU)
-    return refusal or refusal_of_maker(person_id, facts.makers.get(payout.pk, []))
+def refusal_of_verdict(verdict: rules.Verdict, *, is_released: bool) -> Refusal | None:
+    """Return why the policy lets nobody pay this, however many approve it."""
+    if verdict.blocked_by:
+        return Refusal(ControlsCode.BLOCKED_BY_RULE, words=", ".join(verdict.blocked_by))
+    if verdict.held_by and not is_released:
+        return Refusal(ControlsCode.HELD_BY_RULE, words=", ".join(verdict.held_by))
+    return None if verdict.is_covered else Refusal(ControlsCode.NO_RULE)
 
 
 def destinations_of(payouts: Sequence[Payout]) -> dict[int, tuple[bool, WalletStatus]]:
@@ -180,64 +153,137 @@ class Eligibility:
     ) -> None:
         self.attempts, self.installation = attempts, installation
         self.destinations = destinations_of(payouts)
-        self.services = {
-            (service.network, service.currency): service
-            for service in PayoutMethod.objects.filter(
-                network__in={payout.network for payout in payouts},
-                currency__in={payout.currency for payout in payouts},
-            )
-        }
+        coins = {payout.currency for payout in payouts}
+        self.services = PayoutMethod.objects.by_coin(coins)
+        self.policy = policy_or_refusal()
+        if isinstance(self.policy, policy.Policy):
+            self.rates = sound_rates(coins, bounds=self.policy.values.rate_bounds)
         self.approvals: dict[UUID, list[Approval]] = defaultdict(list)
         for approval in Approval.objects.filter(payout__in=payouts, voided_at=None):
             self.approvals[approval.payout_id].append(approval)
+        given = [approval for some in self.approvals.values() for approval in some]
+        self.stated = statements.read_all(given)
         self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
+        self.groups = policy.groups_of(people)
+        self.changed = powers.last_change_of_power(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
         makers = PayoutMaker.objects.filter(payout__in=payouts)
         for payout_id, person_id in makers.values_list("payout_id", "person_id"):
             self.makers[payout_id].add(person_id)
+        self.sealed: dict[UUID, Sequence[PayoutEvent]] = {}  # those since the approval, proven
         self.events: dict[UUID, list[PayoutEvent]] = defaultdict(list)
         for event in PayoutEvent.objects.filter(payout__in=payouts).order_by("number"):
             self.events[event.payout_id].append(event)
+
+    @property
+    def limits(self) -> Sequence[Limit]:
+        return self.policy.limits if isinstance(self.policy, policy.Policy) else ()
 
     def of(self, payout: Payout) -> Verdict:
         if code := self.forgery(payout):
             return Verdict(Says.WAIT, Reason(code), is_forged=True)
         if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
             return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
-        if refusal := policy.judge(self.proposal(payout)):
+        if isinstance(self.policy, Refusal):
+            return Verdict(Says.WAIT, self.policy.reason, is_forged=True)
+        if refusal := self.refusal_of_approvals(payout):
             return Verdict(Says.VOID, refusal.reason)
+        found = judged_in(self.sealed[payout.pk])
+        if found is None:
+            return Verdict(Says.VOID, Reason(ControlsCode.NOT_PRICED))
+        judged, is_released = found
+        rate, values, now = self.rates[payout.currency], self.policy.values, judged
+        if isinstance(rate, Rate):
+            now = priced_anew(judged, rate.rate, values.drift)
+        verdict = rules.judge(self.policy.rules, now)
+        if refusal := self.refusal_by_policy(payout, verdict, is_released=is_released):
+            return Verdict(Says.VOID, refusal.reason)
+        if wait := self.wait(payout, now, values):
+            return wait
+        return Verdict(Says.PASS, judged=now)
+
+    def refusal_of_approvals(self, payout: Payout) -> Refusal | None:
+        """Return why one of the approvals that stand does not count."""
+        given, makers = self.given(payout), self.makers[payout.pk]
+        digest = payout.digest()
+        if any(each.digest != digest for each in given):
+            return Refusal(ControlsCode.OTHER_DIGEST)
+        if any(each.person_id in makers for each in given):
+            return Refusal(ControlsCode.MAKER_APPROVED)
+        if any(each.person_id not in self.approvers for each in given):
+            return Refusal(ControlsCode.RIGHT_LOST)
+        return None
+
+    def given(self, payout: Payout) -> list[Approval]:
+        return [
+            each
+            for each in self.approvals[payout.pk]
+            if each.decision == Approval.Decision.APPROVED and not self.outdated(each)
+        ]
+
+    def refusal_by_policy(
+        self, payout: Payout, verdict: rules.Verdict, *, is_released: bool
+    ) -> Refusal | None:
+        if refusal := refusal_of_verdict(verdict, is_released=is_released):
+            return refusal
+        required = verdict.required_in(payout.pk in self.in_doubt)
+        people = {each.person_id: self.groups[each.person_id] for each in self.given(payout)}
+        if missing := rules.missing(required, people):
+            if why := next(filter(None, map(self.outdated, self.approvals[payout.pk])), None):
+                return Refusal(why)
+            return Refusal(ControlsCode.MORE_APPROVALS, words=rules.in_words(missing))
+        return None
+
+    def wait(self, payout: Payout, judged: Proposal, values: Values) -> Verdict | None:
+        """Return what it has to wait for, though it may be paid."""
         if payout.is_early:
             reason = Reason(PayoutCode.BEFORE_DATE)
             return Verdict(Says.WAIT, reason, WaitingFor.DATE, until=payout.pay_from)
+        goes_at = values.goes_out_at(approved_at(self.sealed[payout.pk]))
+        if goes_at > clock.now():
+            return Verdict(
+                Says.WAIT, Reason(ControlsCode.UNDO_TIME), WaitingFor.DATE, until=goes_at
+            )
         service = self.services.get((payout.network, payout.currency))
         if refusal := refusal_of_service(service, payout.amount):
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
-        return PASSES
+        rate = self.rates[payout.currency]
+        if isinstance(rate, Refusal):
+            return Verdict(Says.WAIT, rate.reason, WaitingFor.RATE)
+        fee = service.fee_for(payout.amount) if service else Decimal(0)
+        if refusal := refusal_of_fee(payout.amount, fee, judged, rate.rate, values):
+            return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
+        return None
 
-    def proposal(self, payout: Payout) -> policy.Proposal:
-        return policy.Proposal(
-            digest=payout.digest(),
-            makers=self.makers[payout.pk],
-            approvers=self.approvers,
-            approvals=[
-                policy.Given(each.person_id, each.digest)
-                for each in self.approvals[payout.pk]
-                if each.decision == Approval.Decision.APPROVED
-            ],
-            is_in_doubt=payout.pk in self.in_doubt,
-        )
+    def outdated(self, approval: Approval) -> PayoutCode | None:
+        """Return why an approval counts no more: it has expired, as its statement says (the time
+        that its row names is for pages alone), or its person's rights, password or address have
+        changed since, so that it may be another who approved, or who would approve no more."""
+        stated = self.stated.get(approval.statement_id)
+        said = stated.rows.get(str(approval.payout_id)) if stated else None
+        if said is not None and said.expires_at <= clock.now():
+            return PayoutCode.APPROVAL_EXPIRED
+        changed = self.changed.get(approval.person_id)
+        if changed is not None and approval.decided_at <= changed:
+            return PayoutCode.APPROVER_CHANGED
+        return None
 
     def forgery(self, payout: Payout) -> PayoutCode | None:
         """Return the code of a row that no sealed event backs, if there is one."""
         last = since_approval(self.events[payout.pk])
         if last is None:
             return PayoutCode.FORGED_HISTORY
+        self.sealed[payout.pk] = last
         if not last or (last[-1].number, last[-1].to_status) != (payout.last_event, payout.status):
             return PayoutCode.FORGED_STATUS
-        if any(not is_sealed(each, last) for each in self.approvals[payout.pk]):
-            return PayoutCode.FORGED_APPROVAL
+        for each in self.approvals[payout.pk]:
+            stated = self.stated.get(each.statement_id)
+            if each.statement_id and not is_stated(each, stated):
+                return PayoutCode.FORGED_STATEMENT
+            if not is_sealed(each, last, stated.sha256 if stated else ""):
+                return PayoutCode.FORGED_APPROVAL
         if payout.cancel_asked_at is None and any(
             event.event_type == EventType.REQUEST_CANCEL for event in last
         ):
@@ -248,6 +294,56 @@ class Eligibility:
             ):
                 return PayoutCode.FORGED_REQUEST
         return None
+
+
+def policy_or_refusal() -> policy.Policy | Refusal:
+    try:
+        return policy.in_force()
+    except Refused as exc:  # somebody wrote it past the desk: nothing is sent by it
+        return exc.refusal
+
+
+def judged_as(proposal: Proposal | None, *, is_released: bool = False) -> dict[str, str]:
+    """Return what an event seals of what the policy judged."""
+    if proposal is None:
+        return {}
+    sealed = {PROPOSAL: json.dumps(proposal.as_json(), sort_keys=True)}
+    return {**sealed, RELEASED: "yes"} if is_released else sealed
+
+
+def judged_in(events: Sequence[PayoutEvent]) -> tuple[Proposal, bool] | None:
+    """Return what the policy judged at the last approval, or the last call that priced it anew, and
+    whether a person had let it go although a rule sets it aside. None of approvals from before
+    there was such a policy."""
+    for event in reversed(events):
+        if stored := event.facts.get(PROPOSAL):
+            return Proposal.read(json.loads(stored)), RELEASED in event.facts
+    return None
+
+
+def approved_at(events: Sequence[PayoutEvent]) -> datetime:
+    """Return when the last needed approval came."""
+    return max(each.at for each in events if each.event_type == EventType.APPROVE)
+
+
+def priced_anew(judged: Proposal, rate: Decimal, drift: Decimal) -> Proposal:
+    """Return the same in today's money, if the rate has moved by more than so many percent."""
+    if abs(rate - judged.rate) * 100 <= drift * judged.rate:
+        return judged
+    amounts = {name: price(amount / judged.rate, rate) for name, amount in judged.amounts.items()}
+    return replace(judged, rate=rate, amounts=amounts)
+
+
+def refusal_of_fee(
+    amount: Decimal, fee: Decimal, judged: Proposal, rate: Decimal, values: Values
+) -> Refusal | None:
+    """Return why a fee has to be looked at: it is above what the policy allows, or has more than
+    doubled since the approval."""
+    if fee * 100 > values.fee_percent * amount or price(fee, rate) > values.fee_amount:
+        return Refusal(ControlsCode.FEE_HIGH, words=format_amount(fee))
+    if fee > 2 * judged.fee:
+        return Refusal(ControlsCode.FEE_DOUBLED, words=format_amount(fee))
+    return None
 
 
 def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | None:
@@ -261,20 +357,36 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 def ends_approvals(event: PayoutEvent) -> bool:
     """Whether the approvals from before this event are over. What happens to a payout that goes on
-    waiting for approval ends none, but for an edit."""
+    waiting for approval ends none, but for an edit; who undoes an approval ends their own alone."""
     is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
-    return event.to_status not in STANDING and not (
-        is_waiting and event.event_type != EventType.EDIT
+    ends_none = is_waiting and event.event_type != EventType.EDIT
+    ends_none |= event.event_type == EventType.UNDO
+    return event.to_status not in STANDING and not ends_none
+
+
+def is_sealed(approval: Approval, events: Sequence[PayoutEvent], statement: str) -> bool:
+    """Whether the last of these events, which hold, by which this person approved or undid that is
+    of this very approval. `statement` is the SHA-256 of what it was given with; events from before
+    there were statements name none."""
+    own = [
+        event
+        for event in events
+        if event.person_id == approval.person_id
+        and event.event_type in (EventType.APPROVE, EventType.UNDO)
+    ]
+    return any(
+        event.event_type == EventType.APPROVE
+        and event.facts.get("digest") == approval.digest
+        and event.facts.get("statement", "") == statement
+        for event in own[-1:]
     )
 
 
-def is_sealed(approval: Approval, events: Sequence[PayoutEvent]) -> bool:
-    """Whether one of these events, which hold, is of this very approval."""
-    return any(
-        event.event_type == EventType.APPROVE
-        and event.person_id == approval.person_id
-        and json.loads(event.data or "{}").get("digest") == approval.digest
-        for event in events
+def is_stated(approval: Approval, stated: Stated | None) -> bool:
+    """Whether a statement is of this person, and this payout stands in it as it was approved."""
+    said = stated.rows.get(str(approval.payout_id)) if stated else None
+    return bool(
+        stated and said and (stated.approver, said.digest) == (approval.person_id, approval.digest)
     )
 
 

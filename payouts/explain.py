@@ -116,7 +116,8 @@ def ended(payout: Payout, states: States) -> Explanation:
 def who_tries_again(payout: Payout) -> str:
     if payout.status != PayoutStatus.FAILED:
         return NOBODY
-    refusal = RETRY.refusal(payout, RETRY.load([payout]), Actor.system(Channel.WORKER))
+    actor = Actor.system(Channel.WORKER)
+    refusal = RETRY.refusal(payout, RETRY.load([payout], actor), actor)
     if refusal is None:
         return _("An operator can retry it; it then needs approval again.")
     if refusal.code == PayoutCode.PAID_AFTER_ALL:

@@ -24,7 +24,7 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from audit.operations import Change
 from payouts.codes import PayoutCode
-from payouts.controls import guard_bounds, switch
+from payouts.controls import policy, switch
 from payouts.controls.codes import ControlsCode
 from payouts.controls.models import ALL, OF_ALL, Scope, Switch
 from payouts.gateway.models import Pause
@@ -44,7 +44,35 @@ FAILURES = (PayoutCode.REFUSED, PayoutCode.NOT_PAID, PayoutCode.CANCELLED_THERE)
 # An answer that says nothing of a payout says nothing else of it either.
 DIFFERENCES = ~Q(kind=Discrepancy.Kind.UNCLEAR)
 
+
+@dataclass(frozen=True)
+class GuardBounds:
+    """`probes` that Heleket may refuse our key for, `discrepancies_per_hour` that are too many, and
+    the `failures_in_a_row` that are still no trouble.
+
+    Failures pause all sending only if they are of `clients_at_least` so many clients: else they may
+    be one client's doing.
+    """
+
+    probes: int
+    discrepancies_per_hour: int
+    failures_in_a_row: int
+    clients_at_least: int = 3
+    foreign_stops: bool = False  # whether a payout at Heleket that is none of ours pauses sending
+
+
 Finding = tuple[Scope, Reason]
+
+
+def bounds_in_force() -> GuardBounds:
+    """Return what the policy says of the guard."""
+    values = policy.values()
+    return GuardBounds(
+        probes=values.guard_probes,
+        discrepancies_per_hour=values.guard_discrepancies,
+        failures_in_a_row=values.guard_failures,
+        foreign_stops=values.guard_foreign,
+    )
 
 
 def is_alarming(change: Change[Payout]) -> bool:
@@ -74,7 +102,7 @@ def findings() -> Iterator[Finding]:
     sending, *of_clients = found
     if not sending.is_on:
         return
-    since, bounds = sending.changed_at, guard_bounds.in_force()
+    since, bounds = sending.changed_at, bounds_in_force()
     failures = Failures(since, of_clients, bounds)
     reason = of_key(bounds) or of_differences(since, bounds) or of_foreign(since, bounds)
     if reason := reason or failures.reason:
@@ -83,7 +111,7 @@ def findings() -> Iterator[Finding]:
         yield from failures.of_single_clients()
 
 
-def of_key(bounds: guard_bounds.GuardBounds) -> Reason | None:
+def of_key(bounds: GuardBounds) -> Reason | None:
     """Whether Heleket goes on refusing our key. A probe that is not answered yet may end that; what
     was tried before the last resume is counted no more, see `breaker.begin_anew`."""
     refused = Pause.objects.filter(cause=Pause.Cause.UNAUTHORIZED, tries__gt=bounds.probes)
@@ -92,14 +120,14 @@ def of_key(bounds: guard_bounds.GuardBounds) -> Reason | None:
     return Reason(ControlsCode.GUARD_KEY, str(bounds.probes))
 
 
-def of_differences(since: datetime | None, bounds: guard_bounds.GuardBounds) -> Reason | None:
+def of_differences(since: datetime | None, bounds: GuardBounds) -> Reason | None:
     opened = Discrepancy.objects.filter(DIFFERENCES, opened_at__gt=later(clock.now() - HOUR, since))
     count = opened.aggregate(count=Count("payout", distinct=True))["count"]
     enough = count >= bounds.discrepancies_per_hour
     return Reason(ControlsCode.GUARD_DIFFERENCES, str(count)) if enough else None
 
 
-def of_foreign(since: datetime | None, bounds: guard_bounds.GuardBounds) -> Reason | None:
+def of_foreign(since: datetime | None, bounds: GuardBounds) -> Reason | None:
     if not bounds.foreign_stops:
         return None
     after = later(clock.now() - HOUR, since)
@@ -124,7 +152,7 @@ class Failures:
     person has looked at since."""
 
     def __init__(
-        self, since: datetime | None, of_clients: list[Switch], bounds: guard_bounds.GuardBounds
+        self, since: datetime | None, of_clients: list[Switch], bounds: GuardBounds
     ) -> None:
         self.bounds = bounds
         switches = {each.client_id: each for each in of_clients}

@@ -1,32 +1,58 @@
-"""What people should know of payouts before they decide, found for many in a few statements."""
+"""What people should know of payouts before they decide, found for many in a few statements.
+
+Each notice has a level. How they are put in order is what a reader sees first: the worst, and of
+equal ones where the money goes, then whether it goes twice, then how much it is.
+"""
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from enum import Enum
+from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, F, Q, Window
+from django.conf import settings
+from django.db.models import Count, F, Min, Q, Window
 from django.db.models.functions import RowNumber
+from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
 from audit import clock
 from audit.codes import Code, register
-from audit.texts import day_and_hour
+from audit.refusals import Refusal, Refused
+from payouts.controls import policy, rules
+from payouts.controls.documents import LimitOf
+from payouts.controls.flags import Flag
+from payouts.controls.rules import Measure
 from payouts.discrepancies import are_alike, doubtful_ones
+from payouts.duplicates import (
+    LINKED,
+    by,
+    duplicates_of,
+    is_near,
+    is_other_of_same_amount,
+    linked,
+    may_be_paid,
+    of_same_amounts,
+)
 from payouts.eligibility import destinations_of, refusal_of_destination
-from payouts.models import USUAL_WAIT, Discrepancy, EventType, Payout, PayoutEvent, PayoutQuerySet
+from payouts.gateway import history
+from payouts.makers import makers_of
+from payouts.models import Discrepancy, EventType, Payout, PayoutEvent
+from payouts.seen import became
+from payouts.worth import Worth, worth_of
 from wallets.amounts import money
 from wallets.codes import WalletCode
-from wallets.coins import network_name
 from wallets.models import Wallet
 from wallets.sharing import Destination, SameAddress
 
-LIKELY_DUPLICATE = timedelta(hours=24)
-LINKED = 5
+SOON = timedelta(hours=24)  # the same amount again, or the sum that stays under a threshold
+YOUNG = timedelta(hours=24)  # a wallet that nobody has had time to look at again
+UNDER = Decimal("0.9")  # of a threshold: from there on it is just under it
 MANY_TIMES = 10
+SLIP = 100  # two places, as of a comma or a unit that was taken for another
+WHAT_IS_PAID = {"old_money", "old_network", "old_address", "old_memo"}
 FEWEST = 10  # of fewer payouts a new highest is nothing unusual
 
 
@@ -34,7 +60,22 @@ FEWEST = 10  # of fewer payouts a new highest is nothing unusual
 class NoticeCode(Code):
     LIKELY_DUPLICATE = (
         "likely_duplicate",
+        _(
+            "Likely a duplicate: this client has the same amount for the same purpose within "
+            "%(days)d days:"
+        ),
+    )
+    SAME_AMOUNT = (
+        "same_amount",
+        _("Is this a duplicate? This client has the same amount within 24 hours:"),
+    )
+    SAME_AMOUNT_THERE = (
+        "same_amount_there",
         _("Is this a duplicate? The same amount goes to this address within 24 hours:"),
+    )
+    REQUESTED_ANYWAY = (
+        "requested_anyway",
+        _("%(who)s requested it as another one: “%(why)s”"),
     )
     SAME_REFERENCE = (
         "same_reference",
@@ -88,29 +129,63 @@ class NoticeCode(Code):
         _("Heleket and the desk differ about another payout of this client:"),
     )
     FIRST_PAYMENT = "first_payment", _("First payment: this client was never paid at this address.")
-
-
-class Level(Enum):
-    BAD = "bad"
-    WARN = "warn"
-    NOTE = "note"
+    FIRST_TO_YOUNG_WALLET = (
+        "first_to_young_wallet",
+        _("First payment to a young wallet: it was approved %(age)s ago."),
+    )
+    YOUNG_WALLET = (
+        "young_wallet",
+        _("Young wallet: it was approved %(age)s ago, and first paid after that."),
+    )
+    UNDER_THRESHOLD = (
+        "under_threshold",
+        _(
+            "Just under a threshold: it is worth %(amount)s, and above %(threshold)s the policy "
+            "asks for more."
+        ),
+    )
+    SUM_UNDER_THRESHOLD = (
+        "sum_under_threshold",
+        _(
+            "Just under a threshold: with what waits and was paid in 24 hours this client has "
+            "%(amount)s, and above %(threshold)s the policy asks for more."
+        ),
+    )
+    ADDRESS_UNDER_THRESHOLD = (
+        "address_under_threshold",
+        _(
+            "Just under a threshold: with what waits and was paid in 24 hours this address has "
+            "%(amount)s, and above %(threshold)s the policy asks for more."
+        ),
+    )
+    NEAR_LIMIT = (
+        "near_limit",
+        _("Near a limit: it is worth %(amount)s, and one payout may be worth %(limit)s."),
+    )
 
 
 @dataclass(frozen=True)
 class Notice:
     """One thing to know, as a code with its sentence; `payouts` are those that it points at."""
 
-    level: Level
+    level: Flag
     code: Code
     sentence: str
     payouts: tuple[Payout, ...] = ()
     given: str = ""  # the names in the sentence
 
 
+JUST_UNDER = {
+    Measure.PAYOUT: NoticeCode.UNDER_THRESHOLD,
+    Measure.CLIENT: NoticeCode.SUM_UNDER_THRESHOLD,
+    Measure.ADDRESS: NoticeCode.ADDRESS_UNDER_THRESHOLD,
+}
+
 Found = Iterator[tuple[UUID, Notice]]
+Groups = dict[Any, list[Payout]]
 
 
-def notice(level: Level, code: Code, *payouts: Payout, **facts: object) -> Notice:
+def notice(level: Flag, code: Code, *payouts: Payout, **facts: object) -> Notice:
     given = str(facts.get("who", facts.get("names", "")))
     return Notice(level, code, code.sentence(**facts), payouts, given)
 
@@ -119,17 +194,17 @@ def notices_for(payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
     """Return what is to be known of each, the worst first. One that is not stored yet will do."""
     found: dict[UUID, list[Notice]] = {payout.pk: [] for payout in payouts}
     if payouts:
-        for find in (
-            destinations,
-            doubts,
-            duplicates,
-            unusual_amounts,
-            past_events,
-            first_payments,
-        ):
+        for find in FINDERS:
             for pk, each in find(payouts):
                 found[pk].append(each)
+    for notices in found.values():
+        notices.sort(key=lambda each: -each.level)
     return found
+
+
+def level_of(notices: Iterable[Notice]) -> Flag:
+    """Return the flag of a payout: that of the worst there is to know of it."""
+    return max((each.level for each in notices), default=Flag.NONE)
 
 
 def destinations(payouts: Sequence[Payout]) -> Found:
@@ -138,7 +213,7 @@ def destinations(payouts: Sequence[Payout]) -> Found:
     for payout in payouts:
         if refusal := refusal_of_destination(*standing[payout.wallet_id]):
             is_awaited = refusal.code == WalletCode.WALLET_NOT_ACTIVE
-            level = Level.WARN if is_awaited else Level.BAD
+            level = Flag.MEDIUM if is_awaited else Flag.HIGH
             yield payout.pk, Notice(level, refusal.code, refusal.sentence)
         for each in about_address(payout, same_address):
             yield payout.pk, each
@@ -146,9 +221,10 @@ def destinations(payouts: Sequence[Payout]) -> Found:
 
 def about_address(destination: Destination, same_address: SameAddress) -> Iterator[Notice]:
     if refusal := same_address.refusal_of_memo(destination):
-        yield Notice(Level.BAD, refusal.code, refusal.sentence)
+        yield Notice(Flag.HIGH, refusal.code, refusal.sentence)
     if names := same_address.names(destination):
-        yield notice(Level.BAD, WalletCode.ADDRESS_SHARED, names=names)
+        level = Flag.HIGH if same_address.is_proven_elsewhere(destination) else Flag.LOW
+        yield notice(level, WalletCode.ADDRESS_SHARED, names=names)
 
 
 def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
@@ -169,7 +245,7 @@ def doubts(payouts: Sequence[Payout]) -> Found:
         if alike := next((each for each in found if are_alike(payout, each)), None):
             yield payout.pk, doubt(alike, payout)
         elif standing := [each.payout for each in others if each.is_standing and each.payout]:
-            yield payout.pk, notice(Level.WARN, NoticeCode.CLIENT_DIFFERS, *standing[:LINKED])
+            yield payout.pk, notice(Flag.LOW, NoticeCode.CLIENT_DIFFERS, *standing[:LINKED])
 
 
 def is_other_of_client(found: Discrepancy, payout: Payout) -> bool:
@@ -179,81 +255,56 @@ def is_other_of_client(found: Discrepancy, payout: Payout) -> bool:
 
 def doubt(found: Discrepancy, payout: Payout) -> Notice:
     if found.payout_id == payout.pk or found.payout is None:
-        return notice(Level.BAD, NoticeCode.OWN_TRY_UNPAID)
+        return notice(Flag.HIGH, NoticeCode.OWN_TRY_UNPAID)
     if found.is_standing:
-        return notice(Level.BAD, NoticeCode.DIFFERED, found.payout)
+        return notice(Flag.HIGH, NoticeCode.DIFFERED, found.payout)
     is_unpaid = found.outcome == Discrepancy.Outcome.NOT_PAID
     code = NoticeCode.TAKEN_FOR_UNPAID if is_unpaid else NoticeCode.PAID_AFTER_ALL
-    return notice(Level.BAD, code, found.payout)
+    return notice(Flag.HIGH, code, found.payout)
 
 
 def duplicates(payouts: Sequence[Payout]) -> Found:
     """Find what was asked for twice, as far as it is paid or may still be."""
-    near, alike = near_ones(payouts), same_references(payouts)
+    likely, invoices = duplicates_of(payouts), same_references(payouts)
+    days = policy.values().duplicate_days
+    of_client, there = near_ones(payouts)
     for payout in payouts:
-        others = [each for each in near[payout.address] if is_near(each, payout)]
-        if others:
-            yield payout.pk, notice(Level.WARN, NoticeCode.LIKELY_DUPLICATE, *others[:LINKED])
-        more = [each for each in alike[payout.reference] if is_same_invoice(each, payout)]
-        if more := [each for each in more if each not in others]:
-            yield payout.pk, notice(Level.WARN, NoticeCode.SAME_REFERENCE, *more[:LINKED])
+        named = likely.get(payout.pk, [])
+        if named:
+            code = NoticeCode.LIKELY_DUPLICATE
+            yield payout.pk, notice(Flag.HIGH, code, *named, days=days)
+        for code, rows in [
+            (NoticeCode.SAME_REFERENCE, invoices[payout.client_id, payout.reference]),
+            (NoticeCode.SAME_AMOUNT, of_client[payout.client_id]),
+            (NoticeCode.SAME_AMOUNT_THERE, there[payout.address]),
+        ]:
+            is_like = is_other_of_same_amount if code == NoticeCode.SAME_REFERENCE else is_soon
+            if more := linked(row for row in rows if is_like(row, payout) and row not in named):
+                named = [*named, *more]
+                yield payout.pk, notice(Flag.MEDIUM, code, *more)
 
 
-def near_ones(payouts: Sequence[Payout]) -> dict[str, list[Payout]]:
-    """Return payouts of the same amounts to the same addresses in those days, by address."""
-    times = [at for payout in payouts for at in (payout.requested_at, paid_at(payout))]
-    span = (min(times) - LIKELY_DUPLICATE, max(times) + LIKELY_DUPLICATE)
-    in_those_days = Q(requested_at__range=span) | Q(finished_at__range=span)
-    rows = with_amounts_of(payouts).filter(
-        in_those_days | Q(status__in=USUAL_WAIT),
-        address__in={payout.address for payout in payouts},
+def is_soon(other: Payout, payout: Payout) -> bool:
+    return is_near(other, payout, SOON)
+
+
+def near_ones(payouts: Sequence[Payout]) -> tuple[Groups, Groups]:
+    """Return payouts of the same amounts in those days: by client, and by address."""
+    near = may_be_paid(payouts, SOON).filter(
+        Q(client__in={payout.client_id for payout in payouts})
+        | Q(address__in={payout.address for payout in payouts})
     )
-    return by(rows, "address")
+    rows = list(near)
+    return by(rows, lambda each: each.client_id), by(rows, lambda each: each.address)
 
 
-def is_near(other: Payout, payout: Payout) -> bool:
-    """Whether both were requested, or are paid, within a day. One that waits may go at any time."""
-    requested = abs(other.requested_at - payout.requested_at)
-    paid = abs(paid_at(other) - paid_at(payout))
-    return min(requested, paid) < LIKELY_DUPLICATE and is_other_of_same_amount(other, payout)
-
-
-def paid_at(payout: Payout) -> datetime:
-    now = clock.now()
-    return payout.finished_at or max(payout.pay_from or now, now)
-
-
-def same_references(payouts: Sequence[Payout]) -> dict[str, list[Payout]]:
-    """Return payouts with the same references and amounts of these clients, by reference."""
-    rows = with_amounts_of(payouts).filter(
+def same_references(payouts: Sequence[Payout]) -> Groups:
+    """Return payouts with the same references and amounts of these clients, however old."""
+    rows = of_same_amounts(payouts).filter(
         client__in={payout.client_id for payout in payouts},
         reference__in={payout.reference for payout in payouts} - {""},
     )
-    return by(rows, "reference")
-
-
-def is_same_invoice(other: Payout, payout: Payout) -> bool:
-    return other.client_id == payout.client_id and is_other_of_same_amount(other, payout)
-
-
-def is_other_of_same_amount(other: Payout, payout: Payout) -> bool:
-    same = (other.currency, other.amount) == (payout.currency, payout.amount)
-    return same and other.pk != payout.pk
-
-
-def with_amounts_of(payouts: Sequence[Payout]) -> PayoutQuerySet:
-    rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
-    return rows.filter(
-        currency__in={payout.currency for payout in payouts},
-        amount__in={payout.amount for payout in payouts},
-    ).order_by("-number")
-
-
-def by(rows: Iterable[Payout], name: str) -> dict[str, list[Payout]]:
-    groups: dict[str, list[Payout]] = defaultdict(list)
-    for row in rows:
-        groups[getattr(row, name)].append(row)
-    return groups
+    return by(rows, lambda each: (each.client_id, each.reference))
 
 
 # Amounts
@@ -278,11 +329,12 @@ def unusual_amounts(payouts: Sequence[Payout]) -> Found:
         high = money(of_client.high, coin)
         if payout.amount >= MANY_TIMES * of_client.median:
             times = f"{payout.amount // of_client.median:,}"
-            code = NoticeCode.MANY_TIMES_USUAL
-            yield payout.pk, notice(Level.WARN, code, times=times, median=median)
+            is_slip = payout.amount >= SLIP * of_client.median
+            level, code = Flag.HIGH if is_slip else Flag.MEDIUM, NoticeCode.MANY_TIMES_USUAL
+            yield payout.pk, notice(level, code, times=times, median=median)
         elif of_client.count >= FEWEST and payout.amount > of_client.high:
             code = NoticeCode.ABOVE_USUAL
-            yield payout.pk, notice(Level.WARN, code, high=high, median=median)
+            yield payout.pk, notice(Flag.LOW, code, high=high, median=median)
 
 
 def usual_amounts(payouts: Sequence[Payout]) -> dict[tuple[int, str], Usual]:
@@ -318,62 +370,134 @@ def usual_amounts(payouts: Sequence[Payout]) -> dict[tuple[int, str], Usual]:
 
 
 def past_events(payouts: Sequence[Payout]) -> Found:
-    """Find who edited or held a payout, and why an earlier try of it was not paid."""
+    """Find who edited or held a payout, why an earlier try of it was not paid, and why it was
+    requested though it looked like a duplicate."""
     events = PayoutEvent.objects.filter(
         payout__in=[payout.pk for payout in payouts],
-        event_type__in=[EventType.EDIT, EventType.HOLD, EventType.FAIL],
+        event_type__in=[EventType.REQUEST, EventType.EDIT, EventType.HOLD, EventType.FAIL],
     )
     happened: dict[tuple[UUID, str], list[PayoutEvent]] = defaultdict(list)
     for event in events.select_related("person").order_by("number"):
         happened[event.payout_id, event.event_type].append(event)
     for payout in payouts:
-        if failures := happened[payout.pk, EventType.FAIL]:
-            why = failures[-1].why.sentence
-            yield payout.pk, notice(Level.WARN, NoticeCode.FAILED_BEFORE, why=why)
+        if holds := happened[payout.pk, EventType.HOLD]:
+            yield payout.pk, quoted(Flag.MEDIUM, NoticeCode.WAS_HELD, holds[-1])
         if edits := happened[payout.pk, EventType.EDIT]:
             yield payout.pk, edited(payout, edits)
-        if holds := happened[payout.pk, EventType.HOLD]:
-            who, why = holds[-1].who, holds[-1].why.sentence
-            yield payout.pk, notice(Level.WARN, NoticeCode.WAS_HELD, who=who, why=why)
+        if failures := happened[payout.pk, EventType.FAIL]:
+            yield payout.pk, quoted(Flag.LOW, NoticeCode.FAILED_BEFORE, failures[-1])
+        for request in happened[payout.pk, EventType.REQUEST]:
+            if request.why.sentence:
+                yield payout.pk, quoted(Flag.LOW, NoticeCode.REQUESTED_ANYWAY, request)
+
+
+def quoted(level: Flag, code: Code, event: PayoutEvent) -> Notice:
+    return notice(level, code, who=event.who, why=event.why.sentence)
 
 
 def edited(payout: Payout, edits: Sequence[PayoutEvent]) -> Notice:
-    """Say by whom, and what all edits together made of what was requested."""
+    """Say by whom, and what all edits together made of what was requested.
+
+    What another person than the requester made of the sum or of where it goes weighs more.
+    """
     who = ", ".join(dict.fromkeys(edit.who for edit in edits))
-    first = {name: fact for edit in reversed(edits) for name, fact in edit.facts.items()}
-    if "old_network" in first:
-        first["old_network"] = network_name(first["old_network"])
-    if old := first.get("old_pay_from"):
-        first["old_pay_from"] = day_and_hour(datetime.fromisoformat(old))
-    now = {
-        "old_money": payout.money,
-        "old_network": network_name(payout.network),
-        "old_address": payout.address,
-        "old_memo": payout.memo,
-        "old_purpose": payout.purpose,
-        "old_reference": payout.reference,
-        "old_category": payout.category,
-        "old_pay_from": day_and_hour(payout.pay_from),
-    }
-    changes = [
-        f"{first[name] or '—'} → {fact or '—'}"
-        for name, fact in now.items()
-        if first.get(name, fact) != fact
-    ]
-    if not changes:
-        return notice(Level.WARN, NoticeCode.EDITED_BACK, who=who)
-    return notice(Level.WARN, NoticeCode.EDITED, who=who, changes="; ".join(changes))
+    changed = became(payout, edits)
+    if not changed:
+        return notice(Flag.LOW, NoticeCode.EDITED_BACK, who=who)
+    others = [edit for edit in edits if edit.person_id != payout.requested_by_id]
+    is_weighty = {name for edit in others for name in edit.facts} & changed.keys() & WHAT_IS_PAID
+    level = Flag.MEDIUM if is_weighty else Flag.LOW
+    return notice(level, NoticeCode.EDITED, who=who, changes="; ".join(changed.values()))
 
 
-def first_payments(payouts: Sequence[Payout]) -> Found:
+# Where nothing was paid before
+
+
+def new_addresses(payouts: Sequence[Payout]) -> Found:
+    """Find where a client was never paid, and wallets so young that only one of their payments
+    may have been looked at."""
+    known, since = paid_since(payouts), clock.now() - YOUNG
+    earlier = history.paid_before({payout.address for payout in payouts})
+    wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
+    approved = dict(wallets.values_list("pk", "approved_at"))
+    for payout in payouts:
+        place = (payout.network, payout.address)
+        moments = [known.get((payout.client_id, *place)), earlier.get(place)]
+        first_at = min((at for at in moments if at), default=None)
+        approved_at = approved[payout.wallet_id]
+        if approved_at and approved_at > since and (first_at is None or first_at > since):
+            code = NoticeCode.YOUNG_WALLET if first_at else NoticeCode.FIRST_TO_YOUNG_WALLET
+            age = timesince(approved_at, clock.now(), depth=1)
+            yield payout.pk, notice(Flag.MEDIUM, code, age=age)
+        elif first_at is None:
+            yield payout.pk, notice(Flag.LOW, NoticeCode.FIRST_PAYMENT)
+
+
+def paid_since(payouts: Sequence[Payout]) -> dict[tuple[int, str, str], datetime]:
+    """Return since when these clients are paid at these addresses, by client, network, address."""
     paid = Payout.objects.counted_as_paid().filter(
         client__in={payout.client_id for payout in payouts},
         address__in={payout.address for payout in payouts},
     )
-    known = set(paid.values_list("client_id", "network", "address").distinct())
+    places = paid.order_by().values_list("client_id", "network", "address")
+    return {tuple(place): at for *place, at in places.annotate(Min("requested_at"))}
+
+
+# What stays just under what the policy asks more for, or comes near a limit
+
+
+def near_thresholds(payouts: Sequence[Payout]) -> Found:
+    """Find sums just under one from which the policy asks for more, of a payout or of a day, and
+    those that all but reach a limit of their own. Without a sound rate nothing is compared."""
+    try:
+        current = policy.in_force()
+    except Refused:
+        return
+    thresholds = rules.thresholds(current.rules)
+    makers = makers_of(payouts) if Measure.REQUESTER in thresholds else {}
+    bounds = current.values.rate_bounds
+    worths = worth_of(payouts, makers, thresholds.keys(), bounds=bounds)
+    most = min((each.at_most for each in current.limits if each.of == LimitOf.PAYOUT), default=None)
     for payout in payouts:
-        if (payout.client_id, payout.network, payout.address) not in known:
-            yield payout.pk, notice(Level.NOTE, NoticeCode.FIRST_PAYMENT)
+        worth = worths[payout.pk]
+        if isinstance(worth, Refusal):
+            continue
+        amount = worth.amounts[Measure.PAYOUT]
+        if most is not None and amount > UNDER * most:
+            facts = {"amount": in_reference(amount), "limit": in_reference(most)}
+            yield payout.pk, notice(Flag.MEDIUM, NoticeCode.NEAR_LIMIT, **facts)
+        if found := first_under(worth, thresholds):
+            measure, threshold = found
+            facts = {
+                "amount": in_reference(worth.amounts[measure]),
+                "threshold": in_reference(threshold),
+            }
+            yield payout.pk, notice(Flag.MEDIUM, JUST_UNDER[measure], **facts)
 
 
-FINDERS = (destinations, doubts, duplicates, unusual_amounts, past_events, first_payments)
+def first_under(
+    worth: Worth, thresholds: Mapping[Measure, Collection[Decimal]]
+) -> tuple[Measure, Decimal] | None:
+    for measure in JUST_UNDER:
+        amount = worth.amounts.get(measure)
+        if amount is None:
+            continue
+        near = (each for each in thresholds.get(measure, ()) if UNDER * each <= amount <= each)
+        if threshold := min(near, default=None):
+            return measure, threshold
+    return None
+
+
+def in_reference(amount: Decimal) -> str:
+    return f"{amount:,.2f} {settings.REFERENCE_CURRENCY}"
+
+
+FINDERS = (
+    destinations,
+    doubts,
+    duplicates,
+    new_addresses,
+    unusual_amounts,
+    past_events,
+    near_thresholds,
+)

@@ -1,5 +1,6 @@
 """What people do to payouts: one class per act, performed on exactly what was seen."""
 
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
@@ -11,25 +12,25 @@ from uuid import UUID
 from django.db import transaction
 from django.db.models import F, Q, prefetch_related_objects
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import clock, searching
 from audit.actor import Actor
-from audit.codes import Reason
+from audit.codes import NO_REASON, Reason
 from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
-from payouts import transitions, wakeups
+from payouts import statements, transitions, wakeups
+from payouts.approvals import ApprovalFacts, approval_facts, refusal_of_approval
 from payouts.codes import PayoutCode
-from payouts.controls import policy
+from payouts.controls.policy import Policy, in_force
+from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
-from payouts.eligibility import (
-    ApprovalFacts,
-    approval_facts,
-    refusal_of_approval,
-    refusal_of_request,
-)
+from payouts.duplicates import refusal_of_duplicate
+from payouts.eligibility import judged_as, refusal_of_request
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
+    DECIDED_AGAIN,
     FINAL_FAILURES,
     LAST_GENERATION,
     WITHOUT_CALL,
@@ -43,10 +44,12 @@ from payouts.models import (
     Payout,
     PayoutEvent,
     PayoutStatus,
+    Statement,
     WaitingFor,
 )
 from payouts.requests import dated, exact_amount, refusal_of_terms
 from payouts.seen import Seen, stale
+from payouts.times import at_time
 from wallets import changes as wallets
 from wallets.models import Wallet
 
@@ -73,7 +76,7 @@ class PayoutOperation(Operation[Payout, Seen, Facts]):
         prefetch_related_objects(rows, "client")
         return stale(rows, seen, digest_alone=self.digest_alone)
 
-    def load(self, rows: Sequence[Payout]) -> Any:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Any:
         return None
 
     def refusal(self, row: Payout, facts: Facts, actor: Actor) -> Refusal | None:
@@ -117,32 +120,106 @@ def refusal_of_question(payout: Payout) -> Refusal | None:
     return None
 
 
+@dataclass(frozen=True)
 class Approve(PayoutOperation[ApprovalFacts]):
-    """Approve what the actor has seen. Makers never approve, superusers included."""
+    """Approve what the actor has seen. Makers never approve, superusers included.
+
+    One statement says all that is approved; it counts for each payout by itself. A likely duplicate
+    takes a reason, which is kept with it alone; `has_reason` says that one is given.
+    """
+
+    has_reason: bool = False
 
     permission = "payouts.approve_payout"
+    takes_reason = True
+    reason_label = gettext_lazy("Why it is no duplicate")
     statuses = sources(Payout.approve)
 
-    def load(self, rows: Sequence[Payout]) -> ApprovalFacts:
-        return approval_facts(rows)
+    @contextmanager
+    def changes(self, ids: Collection[UUID], actor: Actor) -> Iterator[Sequence[Change[Payout]]]:
+        with super().changes(ids, actor) as changes:
+            yield changes
+            state([change for change in changes if change.events], actor)
+
+    def load(self, rows: Sequence[Payout], actor: Actor) -> ApprovalFacts:
+        return approval_facts(rows, actor.person_id)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
-        return refusal or refusal_of_approval(row, facts, actor.person_id)
+        refusal = refusal or refusal_of_approval(row, facts)
+        if refusal or self.has_reason:
+            return refusal
+        return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
-        digest = change.row.digest()
-        change.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
-        if not facts.is_enough(change.row):
-            change.row.why = Reason(PayoutCode.ANOTHER_APPROVAL)
-            return _("Approved by you. It needs another approval.")
-        change.row.approve()
-        if change.row.is_early:
-            return _("Approved. It will be sent from %s on.") % day_and_hour(change.row.pay_from)
-        return _("Approved. It will be sent.")
+        payout, verdict = change.row, facts.verdicts[change.row.pk]
+        proposal = facts.proposals[payout.pk]
+        change.log_event(
+            EventType.APPROVE,
+            reason if payout.pk in facts.duplicates else NO_REASON,
+            digest=payout.digest(),
+            policy=facts.policy.version,
+            rules=", ".join(verdict.fired),
+            **judged_as(proposal, is_released=bool(verdict.held_by)),
+        )
+        payout.reference_rate = proposal.rate
+        if missing := facts.missing_after(payout):
+            payout.why = Reason(PayoutCode.ANOTHER_APPROVAL, in_words(missing))
+            return f"{_('Approved by you.')} {payout.why.sentence}"
+        payout.approve(not_before=facts.policy.values.goes_out_at(clock.now()))
+        return when_it_goes(payout)
+
+
+class Undo(PayoutOperation[Mapping[UUID, Collection[int]]]):
+    """Take back what the actor approved, until it is claimed. Approvals of others stand.
+
+    It is a stop, so nothing but another digest keeps it from what was seen.
+    """
+
+    permission = "payouts.approve_payout"
+    takes_reason = True
+    needs_reason = True
+    statuses = sources(Payout.undo)
+    digest_alone = True
+
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Mapping[UUID, Collection[int]]:
+        """Return who has approved each; an expired approval can be taken back as well."""
+        given = Approval.objects.filter(
+            payout__in=rows, voided_at=None, decision=Approval.Decision.APPROVED
+        )
+        people: dict[UUID, set[int]] = defaultdict(set)
+        for payout_id, person_id in given.values_list("payout_id", "person_id"):
+            people[payout_id].add(person_id)
+        return people
+
+    def refusal(
+        self, row: Payout, facts: Mapping[UUID, Collection[int]], actor: Actor
+    ) -> Refusal | None:
+        if refusal := super().refusal(row, facts, actor):
+            return refusal
+        if actor.person_id in facts.get(row.pk, ()):
+            return None
+        return Refusal(PayoutCode.NO_APPROVAL_OF_YOURS)
+
+    def apply(
+        self, change: Change[Payout], facts: Mapping[UUID, Collection[int]], reason: Reason
+    ) -> str:
+        change.log_event(EventType.UNDO, reason)
+        change.row.undo(Reason(PayoutCode.APPROVAL_UNDONE, reason.words))
+        return _("Your approval is undone. It waits for approval.")
 
     def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        decide(rows, actor, Approval.Decision.APPROVED)
+        void_approvals(rows, EventType.UNDO, person=actor.person)
+
+
+def when_it_goes(payout: Payout) -> str:
+    if payout.is_early:
+        return _("Approved. It will be sent from %s on.") % day_and_hour(payout.pay_from)
+    if payout.waiting_for == WaitingFor.DATE:
+        return _("Approved. It goes out at %s; until then you can take it back.") % at_time(
+            payout.due_at
+        )
+    return _("Approved. It will be sent.")
 
 
 Called = set[UUID]  # those of which Heleket may have executed a call, for all we know
@@ -156,7 +233,7 @@ class Reject(PayoutOperation[Called]):
     needs_reason = True
     statuses = sources(Payout.reject)
 
-    def load(self, rows: Sequence[Payout]) -> Called:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Called:
         return with_open_calls(rows)
 
     def apply(self, change: Change[Payout], facts: Called, reason: Reason) -> str:
@@ -200,7 +277,7 @@ class Release(AsksForApproval[Mapping[UUID, str]]):
     takes_reason = True
     statuses = sources(Payout.release)
 
-    def load(self, rows: Sequence[Payout]) -> Mapping[UUID, str]:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Mapping[UUID, str]:
         """Return the questions that were neither answered nor met by an edit."""
         talk = PayoutEvent.objects.filter(
             payout__in=[row.pk for row in rows],
@@ -241,7 +318,7 @@ class Cancel(PayoutOperation[CancelFacts]):
     needs_reason = True
     statuses = sources(Payout.cancel) | {PayoutStatus.SUBMITTING}  # there it is only asked for
 
-    def load(self, rows: Sequence[Payout]) -> CancelFacts:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> CancelFacts:
         there = [payout.pk for payout in rows if payout.status == PayoutStatus.BROADCAST]
         current = Attempt.objects.filter(payout__in=there, generation=F("payout__generation"))
         at_heleket = {each.payout_id: each for each in current}
@@ -299,7 +376,7 @@ class Retry(AsksForApproval[Tried]):
     needs_reason = True
     statuses = sources(Payout.retry)
 
-    def load(self, rows: Sequence[Payout]) -> Tried:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Tried:
         ids = [row.pk for row in rows]
         standing = Discrepancy.objects.standing().filter(payout__in=ids)
         vanished = Discrepancy.objects.filter(
@@ -455,7 +532,7 @@ def content(payout: Payout) -> dict[str, Any]:
     return {name: getattr(payout, name) for name in names}
 
 
-APPROVE, REJECT, HOLD, RELEASE = Approve(), Reject(), Hold(), Release()
+APPROVE, UNDO, REJECT, HOLD, RELEASE = Approve(), Undo(), Reject(), Hold(), Release()
 CANCEL, RETRY, EXPEDITE, REQUEST_CHECK = Cancel(), Retry(), Expedite(), RequestCheck()
 
 
@@ -528,8 +605,30 @@ def request_cancel(change: Change[Payout], reason: Reason) -> str:
 # Approvals
 
 
-def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision) -> None:
+def state(changes: Sequence[Change[Payout]], actor: Actor) -> None:
+    """Make one statement of what was approved, have the event of each seal it, and store both."""
+    if not changes:
+        return
+    payouts, current = [change.row for change in changes], in_force()
+    statement = statements.make(payouts, actor, current)
+    statement.save(force_insert=True)
+    for change in changes:
+        change.events[-1].fields["statement"] = statement.sha256
+    decide(payouts, actor, Approval.Decision.APPROVED, statement, current)
+
+
+def decide(
+    payouts: Sequence[Payout],
+    actor: Actor,
+    decision: Approval.Decision,
+    statement: Statement | None = None,
+    current: Policy | None = None,
+) -> None:
+    """Store what a person decides, in the place of what they had decided before. An approval names
+    its statement and the policy that it was given under; who rejects asks neither."""
     now = clock.now()
+    before = Approval.objects.filter(payout__in=payouts, person=actor.person, voided_at=None)
+    before.update(voided_at=now, voided_by=DECIDED_AGAIN)
     Approval.objects.bulk_create(
         Approval(
             payout_id=payout.pk,
@@ -537,12 +636,14 @@ def decide(payouts: Sequence[Payout], actor: Actor, decision: Approval.Decision)
             decided_at=now,
             decision=decision,
             digest=payout.digest(),
-            policy_version=policy.VERSION,
+            policy_version=current.version if current else 0,
+            statement=statement,
+            expires_at=statements.expires_at(payout, current.values) if current else None,
         )
         for payout in payouts
     )
 
 
-def void_approvals(payouts: Iterable[Payout], act: EventType) -> None:
-    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None)
+def void_approvals(payouts: Iterable[Payout], act: EventType, **whose: object) -> None:
+    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None, **whose)
     standing.update(voided_at=clock.now(), voided_by=act)

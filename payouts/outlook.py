@@ -8,12 +8,14 @@ from enum import Enum, auto
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext_lazy
 
+from audit import clock
 from audit.directions import isolated
 from audit.texts import day_and_hour
 from payouts import backlogs
+from payouts.approvals import ApprovalFacts
 from payouts.controls.models import Switch
-from payouts.discrepancies import in_doubt
-from payouts.eligibility import ApprovalFacts, approvers_of, refusal_of_service
+from payouts.controls.rules import in_words
+from payouts.eligibility import refusal_of_service
 from payouts.gateway.models import Pause
 from payouts.models import Payout
 from payouts.states import States
@@ -78,13 +80,17 @@ class Then(Enum):
     APPROVAL = auto()
     DATE = auto()
     SERVICE = auto()
+    DELAY = auto()
     GOES = auto()
 
 
 OF_MANY = {
-    Then.APPROVAL: ngettext_lazy("%d then takes another approval", "%d then take another approval"),
+    Then.APPROVAL: ngettext_lazy("%d then takes more approvals", "%d then take more approvals"),
     Then.DATE: ngettext_lazy("%d is sent on its day", "%d are sent on their days"),
     Then.SERVICE: ngettext_lazy("%d then waits for its service", "%d then wait for their services"),
+    Then.DELAY: ngettext_lazy(
+        "%d goes out once the time to undo is over", "%d go out once the time to undo is over"
+    ),
     Then.GOES: ngettext_lazy("%d is sent within seconds", "%d are sent within seconds"),
 }
 HELD_UP = ngettext_lazy(
@@ -92,11 +98,13 @@ HELD_UP = ngettext_lazy(
 )
 
 
-def when_sent(payouts: Sequence[Payout], states: States, *, by_approval: bool) -> list[str]:
-    """Say when these payouts are sent, which a person approves or lets go now."""
+def when_sent(
+    payouts: Sequence[Payout], states: States, approval: ApprovalFacts | None
+) -> list[str]:
+    """Say when these payouts are sent, which a person approves by these facts, or lets go now."""
     if not payouts:
         return []
-    thens = what_comes_of(payouts, by_approval=by_approval)
+    thens = what_comes_of(payouts, approval)
     kinds = Counter(kind for kind, _sentence in thens)
     going = [
         payout
@@ -111,30 +119,29 @@ def when_sent(payouts: Sequence[Payout], states: States, *, by_approval: bool) -
     return held_up or [thens[0][1]]
 
 
-def what_comes_of(payouts: Sequence[Payout], *, by_approval: bool) -> list[tuple[Then, str]]:
+def what_comes_of(
+    payouts: Sequence[Payout], approval: ApprovalFacts | None
+) -> list[tuple[Then, str]]:
     """Return for each what it waits for then, and a sentence that says so of one alone."""
-    facts = ApprovalFacts({}, {}, approvers_of(payouts), in_doubt(payouts)) if by_approval else None
-    services = services_of(payouts)
+    services = PayoutMethod.objects.by_coin(each.currency for each in payouts)
+    now = clock.now()
+    goes_at = approval.policy.values.goes_out_at(now) if approval else now
 
     def then(payout: Payout) -> tuple[Then, str]:
-        if facts and not facts.is_enough(payout):
-            return Then.APPROVAL, _("It then takes another approval.")
+        if approval and (missing := approval.missing_after(payout)):
+            return Then.APPROVAL, _("It then takes more approvals: %s.") % in_words(missing)
         if payout.is_early:
             return Then.DATE, _("It is sent on %s.") % day_and_hour(payout.pay_from)
         service = services.get((payout.network, payout.currency))
         if refusal := refusal_of_service(service, payout.amount):
             return Then.SERVICE, _("It then waits for the service: %s") % refusal.sentence
+        if goes_at > now:
+            return Then.DELAY, _("It goes out at %s. Until then you can take it back.") % at_time(
+                goes_at
+            )
         return Then.GOES, _("It is sent within seconds.")
 
     return [then(payout) for payout in payouts]
-
-
-def services_of(payouts: Sequence[Payout]) -> dict[tuple[str, str], PayoutMethod]:
-    services = PayoutMethod.objects.filter(
-        network__in={each.network for each in payouts},
-        currency__in={each.currency for each in payouts},
-    )
-    return {(each.network, each.currency): each for each in services}
 
 
 def what_holds_up(payouts: Collection[Payout], states: States) -> list[str]:

@@ -70,7 +70,10 @@ def rebind(
         if not (is_same_merchant and is_known):
             refuse_unfinished()
         Binding.objects.filter(pk=1).update(
-            host=client.host, merchant_id=client.merchant_id, bound_at=clock.now()
+            host=client.host,
+            merchant_id=client.merchant_id,
+            bound_at=clock.now(),
+            history_before=bound.history_before if is_same_merchant else clock.now(),
         )
         old = {f"old_{name}": value for name, value in moved.before.items()}
         log_event(DeskEvent.Type.REBIND, Reason(words=reason), actor=actor, **moved.after, **old)

@@ -11,12 +11,15 @@ from django.db import IntegrityError, transaction
 
 from audit import chain, clock
 from audit.actor import Actor
+from audit.codes import NO_REASON, Reason
 from audit.operations import Change
 from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import idempotency, transitions
+from payouts.client_limits import refuse_above_limit
 from payouts.codes import PayoutCode
 from payouts.destinations import wait_if_on_its_way
+from payouts.duplicates import duplicates_of, refusal_of_duplicate
 from payouts.eligibility import refusal_of_request
 from payouts.makers import Maker, add_makers
 from payouts.models import Category, EventType, MakerRole, Origin, Payout, PayoutNumber
@@ -44,11 +47,13 @@ def request_payout(
     pay_from: datetime | None = None,
     trigger: str = "",
     makers: Iterable[Maker] = (),
+    reason: str = "",
 ) -> Payout:
     """Store a new payout, or return the one that this client and key already have.
 
-    `makers` are those besides the actor: ids of people with their roles. Raises Refused, also when
-    the key was used for other content.
+    `makers` are those besides the actor: ids of people with their roles. `reason` says why a likely
+    duplicate is none: by hand it is refused without, programs have their keys against that. Raises
+    Refused, also when the key was used for other content.
     """
     if not actor.is_system:
         actor.require("payouts.add_payout")
@@ -80,6 +85,7 @@ def request_payout(
     refusal = refusal_of_request(client, wallet, *coin) or refusal_of_terms(category, pay_from)
     if refusal:
         raise Refused.by(refusal)
+    why = reason_of_duplicate(payout, reason)
     all_makers = {
         (wallet.maker_id, MakerRole.WALLET),
         (actor.person_id, MakerRole.REQUESTED),
@@ -89,6 +95,7 @@ def request_payout(
     change = Change(payout)
     change.log_event(
         EventType.REQUEST,
+        why,
         money=payout.money,
         network=payout.network,
         address=payout.address,
@@ -96,6 +103,8 @@ def request_payout(
     )
     try:
         with transaction.atomic():
+            if actor.api_key_id is not None:  # what the staff asks for waits when it is sent
+                refuse_above_limit(payout)
             wait_if_on_its_way(payout, wallets.hold([wallet.pk]))
             payout.number = PayoutNumber.objects.create().pk
             transitions.add([change], actor=actor)
@@ -106,6 +115,16 @@ def request_payout(
             raise
         return same_request(known, payout)  # a moment earlier
     return payout
+
+
+def reason_of_duplicate(payout: Payout, reason: str) -> Reason:
+    """Return why a likely duplicate that is requested by hand is none. Raises Refused without."""
+    if payout.origin != Origin.MANUAL:
+        return NO_REASON
+    others, words = duplicates_of([payout]).get(payout.pk, []), optional(reason)
+    if not words and (refusal := refusal_of_duplicate(others)):
+        raise Refused.by(refusal)
+    return Reason(words=words) if others else NO_REASON
 
 
 def exact_amount(amount: Decimal) -> Decimal:

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from uuid import UUID
 
 from django.db.models import prefetch_related_objects
@@ -11,9 +12,11 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from audit.refusals import Refusal
+from audit.texts import day_and_hour
 from payouts.codes import PayoutCode
 from payouts.models import EventType, Payout, PayoutEvent
 from wallets.amounts import money
+from wallets.coins import network_name
 
 # The events that change what is paid or where it stands. Other people's approvals and the waits of
 # the worker do not: they leave a page that was opened before them as true as it was.
@@ -24,6 +27,7 @@ CHANGES = {
     EventType.RELEASE: gettext_lazy("released"),
     EventType.SEND_BACK: gettext_lazy("sent back"),
     EventType.ANSWER: gettext_lazy("answered"),
+    EventType.UNDO: gettext_lazy("approval undone"),
     EventType.VOID: gettext_lazy("approval void"),
     EventType.RETRY: gettext_lazy("tried again"),
 }
@@ -114,13 +118,15 @@ def changed_since(payouts: Iterable[Payout], seen: Mapping[UUID, Seen]) -> set[U
 
 def what_changed(payout: Payout, seen: Seen) -> str:
     """Say what changed, and what it is now."""
-    since = payout.events.filter(event_type__in=CHANGES, number__gt=seen.event).order_by("number")
+    events = payout.events.filter(event_type__in=CHANGES, number__gt=seen.event)
+    since = list(events.order_by("number"))
     names = [(CHANGES[EventType(event.event_type)], event.why.sentence) for event in since]
     changes = [f"{name} ({reason})" if reason else str(name) for name, reason in names]
     sentences = [
         _("It changed since you looked: %s.") % ", ".join(changes)
         if changes
         else _("It changed since you looked."),
+        *edits_since(payout, since),
         _("It is now %(money)s to %(address)s.")
         % {"money": money(payout.amount, payout.currency), "address": payout.address},
     ]
@@ -129,3 +135,34 @@ def what_changed(payout: Payout, seen: Seen) -> str:
         BESIDE[name] % getattr(payout, name) for name, now, then in facts if then not in ("", now)
     ]
     return " ".join(sentences)
+
+
+def edits_since(payout: Payout, events: Sequence[PayoutEvent]) -> list[str]:
+    edits = [each for each in events if each.event_type == EventType.EDIT]
+    changes = became(payout, edits)
+    return [f"{'; '.join(changes.values())}."] if changes else []
+
+
+def became(payout: Payout, edits: Sequence[PayoutEvent]) -> dict[str, str]:
+    """Say what these edits together, in their order, made of what was there before, like
+    “5 USDT → 6 USDT”, by the name of each fact: nothing, if that is as it was."""
+    first = {name: fact for edit in reversed(edits) for name, fact in edit.facts.items()}
+    if "old_network" in first:
+        first["old_network"] = network_name(first["old_network"])
+    if old := first.get("old_pay_from"):
+        first["old_pay_from"] = day_and_hour(datetime.fromisoformat(old))
+    now = {
+        "old_money": payout.money,
+        "old_network": network_name(payout.network),
+        "old_address": payout.address,
+        "old_memo": payout.memo,
+        "old_purpose": payout.purpose,
+        "old_reference": payout.reference,
+        "old_category": payout.category,
+        "old_pay_from": day_and_hour(payout.pay_from),
+    }
+    return {
+        name: f"{first[name] or '—'} → {fact or '—'}"
+        for name, fact in now.items()
+        if first.get(name, fact) != fact
+    }

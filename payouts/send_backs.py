@@ -45,7 +45,7 @@ class Answer(AsksForApproval[Mapping[UUID, int | None]]):
     needs_reason = True
     statuses = sources(Payout.answer)
 
-    def load(self, rows: Sequence[Payout]) -> Mapping[UUID, int | None]:
+    def load(self, rows: Sequence[Payout], actor: Actor) -> Mapping[UUID, int | None]:
         """Return who asked last of each."""
         asked = PayoutEvent.objects.filter(
             payout__in=[row.pk for row in rows], event_type=EventType.SEND_BACK

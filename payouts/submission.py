@@ -24,8 +24,12 @@ from audit.models import DeskEvent
 from audit.operations import Change, Outcome, perform
 from payouts import call_answers, explain, operations, recording, transitions
 from payouts.codes import PayoutCode
+from payouts.controls.documents import Limit
+from payouts.controls.limits import Room, Spender, lock
 from payouts.controls.models import ALL, Scope, Switch
-from payouts.eligibility import Eligibility, Says, Verdict
+from payouts.controls.rates import price
+from payouts.controls.rules import Proposal
+from payouts.eligibility import Eligibility, Says, Verdict, judged_as
 from payouts.gateway import breaker, rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
@@ -176,11 +180,16 @@ def take(
     for attempt in sorted(stored, key=lambda each: each.generation):
         attempts[attempt.payout_id].append(attempt)
     eligibility = Eligibility(payouts, attempts, account.installation)
+    ready = [
+        (change, verdict.judged)
+        for change in changes
+        if is_sendable(change.row)
+        and may_go(change, verdict := eligibility.of(change.row))
+        and verdict.judged
+    ]
     going, asked = [], list[Attempt]()
-    for change in changes:
+    for change, judged in within_limits(ready, eligibility.limits):
         payout = change.row
-        if not is_sendable(payout) or not may_go(change, eligibility.of(payout)):
-            continue
         tries = attempts[payout.pk]
         is_new = not tries or tries[-1].generation != payout.generation
         if earlier := unclear_tries(payout, tries if is_new else tries[:-1]):
@@ -193,7 +202,7 @@ def take(
             logger.exception("%s cannot be sent", payout)
             park(change, WaitingFor.WORKER, Reason(PayoutCode.CANNOT_BE_SENT, str(exc)))
             continue
-        start_call(change, attempt, account)
+        start_call(change, attempt, account, judged)
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
@@ -210,6 +219,36 @@ def take(
         )
         for payout, attempt in going
     ]
+
+
+def within_limits(
+    ready: Sequence[tuple[Change[Payout], Proposal]], limits: Sequence[Limit]
+) -> list[tuple[Change[Payout], Proposal]]:
+    """Have those wait that would pass a limit, the oldest served first. What goes out again counts
+    already."""
+    first = [pair for pair in ready if pair[0].row.status == PayoutStatus.APPROVED]
+    if not limits or not first:
+        return list(ready)
+    lock()
+    spenders = {change.row.pk: spender(change.row, judged) for change, judged in first}
+    room, kept = Room(limits, list(spenders.values())), []
+    for change, judged in sorted(ready, key=lambda pair: place_of(pair[0].row)):
+        spends = spenders.get(change.row.pk)
+        if spends and (refusal := room.refusal(spends)):
+            park(change, WaitingFor.LIMIT, refusal.reason)
+        else:
+            kept.append((change, judged))
+    return kept
+
+
+def place_of(payout: Payout) -> tuple[datetime, int]:
+    """Return where it stands in the line, as the database orders it."""
+    return payout.due_at or clock.now(), payout.number
+
+
+def spender(payout: Payout, judged: Proposal) -> Spender:
+    worth = price(payout.amount, judged.rate)
+    return Spender(payout.client_id, judged.client, payout.currency, worth)
 
 
 def unclear_tries(payout: Payout, earlier: Sequence[Attempt]) -> list[Attempt]:
@@ -303,7 +342,9 @@ def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:
     )
 
 
-def start_call(change: Change[Payout], attempt: Attempt, account: GatewayAccount) -> None:
+def start_call(
+    change: Change[Payout], attempt: Attempt, account: GatewayAccount, judged: Proposal
+) -> None:
     """Count one more unanswered call, with a lease and the quiet time that follows it."""
     payout, now = change.row, clock.now()
     attempt.calls += 1
@@ -311,11 +352,16 @@ def start_call(change: Change[Payout], attempt: Attempt, account: GatewayAccount
     attempt.lease_until = now + timedelta(seconds=account.lease)
     attempt.quiet_until = attempt.lease_until + account.quiet_time
     attempt.not_found_at = attempt.released_at = attempt.clear_at = attempt.watch_at = None
-    if payout.status == PayoutStatus.APPROVED:
-        change.log_event(EventType.CLAIM, order_id=attempt.order_id, call=attempt.calls)
+    is_first = payout.status == PayoutStatus.APPROVED
+    change.log_event(
+        EventType.CLAIM if is_first else EventType.REPEAT,
+        order_id=attempt.order_id,
+        call=attempt.calls,
+        **(judged_as(judged) if judged.rate != payout.reference_rate else {}),
+    )
+    if is_first:
         payout.claim()
-    else:
-        change.log_event(EventType.REPEAT, order_id=attempt.order_id, call=attempt.calls)
+    payout.reference_rate = judged.rate
     payout.may_repeat, payout.why = False, NO_REASON
     payout.wait_for(WaitingFor.ANSWER, due_at=attempt.lease_until)
 

@@ -22,7 +22,7 @@ from audit import clock
 from audit.actor import Actor
 from audit.events import links
 from audit.operations import Change
-from payouts import wakeups
+from payouts import spending, wakeups
 from payouts.models import EventType, Payout, PayoutEvent, PayoutStatus
 
 COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
@@ -78,8 +78,8 @@ def columns_of(payout: Payout) -> dict[str, Any]:
 def save_changed(changes: Sequence[Change[Payout]], before: dict[UUID, dict[str, Any]]) -> None:
     """Update rows whose columns changed, all rows with the same change in one statement."""
     alike: dict[tuple[tuple[str, Any], ...], list[UUID]] = defaultdict(list)
-    for each in changes:
-        was, now = before[each.row.pk], columns_of(each.row)
+    moves = [(before[each.row.pk], columns_of(each.row)) for each in changes]
+    for each, (was, now) in zip(changes, moves, strict=True):
         if now["status"] != was["status"] and not logs_move(each, was["status"]):
             raise RuntimeError(f"{each.row} moved without an event")
         changed = tuple((name, now[name]) for name in COLUMNS if now[name] != was[name])
@@ -87,6 +87,7 @@ def save_changed(changes: Sequence[Change[Payout]], before: dict[UUID, dict[str,
             alike[changed].append(each.row.pk)
     for changed, ids in alike.items():
         Payout.objects.filter(pk__in=ids).update(**dict(changed))
+    spending.book(moves)
 
 
 def logs_move(change: Change[Payout], was: str) -> bool:

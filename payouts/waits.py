@@ -43,7 +43,7 @@ def approvals(payout: Payout, states: States) -> Sentences:
 
 
 def who_approves(payout: Payout) -> str:
-    given = payout.approvals.filter(voided_at=None).select_related("person").order_by("pk")
+    given = payout.approvals.standing().select_related("person").order_by("pk")
     names = ", ".join(str(approval.person) for approval in given)
     if not names:
         return _("An approver who had no hand in it.")
@@ -56,6 +56,10 @@ def question(payout: Payout, _states: States) -> Sentences:
 
 
 def date(payout: Payout, _states: States) -> Sentences:
+    if not payout.is_early:
+        text = _("It is approved and goes out at %s.") % at_time(payout.due_at)
+        who = _("Who approved it can take the approval back until then.")
+        return text, who, _("The worker sends it then.")
     text = _("It is approved, and paid from %s on.") % day_and_hour(payout.pay_from)
     who = _("A requester can give it another date; it then needs approval again.")
     return text, who, _("The worker sends it then.")

@@ -14,7 +14,10 @@ import heleket
 from audit import clock as money_clock
 from heleket.sandbox import Gateway
 from payouts.gateway import accounts
+from tests import policies
 from tests.factories import PayoutMethodFactory, put_off_price_list
+
+policies.begin_with(policies.LENIENT)
 
 # A busy machine stands still for seconds: no test fails by the wall clock, nor by hypothesis's.
 hypothesis_settings.register_profile(
@@ -55,6 +58,14 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup, django_db_blocker):
+    """Know what coins are worth in every test, those that commit included."""
+    with django_db_blocker.unblock():
+        policies.know_rates()
+        connection._test_serialized_contents = connection.creation.serialize_db_to_string()
 
 
 @pytest.fixture(autouse=True, scope="session")

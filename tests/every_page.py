@@ -1,6 +1,8 @@
 """Every kind of page of the Admin that is looked at, for what all of them keep to."""
 
 import re
+from datetime import timedelta
+from decimal import Decimal
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
@@ -8,20 +10,22 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
-from payouts.controls import switch
-from payouts.controls.models import Scope, Switch
+from payouts.controls import rates, switch
+from payouts.controls.models import ExchangeRate, Scope, Switch
 from payouts.models import Category, WebhookDelivery
 from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint
+from payouts.staff import recovery
+from payouts.staff.grants import Grant, draft_person
 from tests.factories import DiscrepancyFactory, StaffFactory
 from wallets.models import PayoutMethod
 
 # They answer a form, send a file or lead on; the rest is Django's own, and refused or not shown.
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
-    r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document)"
-    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method)).*_add"
+    r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document|statement)"
+    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method|rate)).*_add"
 )
 
 
@@ -44,14 +48,15 @@ def every_page(payout):
     for scope in (coin, Scope(client_id=payout.client_id)):
         switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="x", scope=scope)
     event = DeskEvent.objects.first()
-    key, _text = issue_key(
-        name="Portal",
-        scopes=Rights.values,
-        actor=Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN),
-    )
+    uma = Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN)
+    key, _text = issue_key(name="Portal", scopes=Rights.values, actor=uma)
+    grant = Grant(roles=[Group.objects.get(name="Approver").pk])
+    draft = draft_person(omar, grant, reason="Stands in for Amira", actor=uma)
+    recovered = recovery.ask(uma.person, reason="Lost his keys", actor=uma)
     endpoint = WebhookEndpoint.objects.create(
         url="https://portal.example/hooks", created_at=payout.requested_at
     )
+    rate = jumped_rate(payout.requested_at)
     method, role = PayoutMethod.objects.first(), Group.objects.get(name="Approver")
     arguments = {
         "payouts_payout_add_for": [payout.client_id],
@@ -68,15 +73,28 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_remove": [endpoint.pk],
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "auth_user_disable": [person.pk],
+        "auth_user_draft": [draft.joint.pk],
+        "auth_user_stop_recovery": [recovered.pk],
         "auth_user_password_change": [person.pk],
     }
-    for row in [payout, found, category, delivery, event, key, endpoint, method, role, person]:
+    arguments["payouts_controls_exchangerate_propose"] = [rate.pk]
+    rows = [payout, found, category, delivery, event, key, endpoint, method, rate, role, person]
+    for row in rows:
         arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
     arguments |= {
         "wallets_client_change": [payout.client_id],
         "wallets_wallet_change": [payout.wallet_id],
     }
     return [reverse(f"admin:{name}", args=arguments.get(name, [])) for name in looked_at()]
+
+
+def jumped_rate(at):
+    """A rate that was doubled a minute later."""
+    for minutes, course in enumerate([87_000, 174_000]):
+        moment = at + timedelta(minutes=minutes)
+        rates.put_off(["BTC"], moment)
+        rates.take_over([rates.Said("BTC", Decimal(course), moment)])
+    return ExchangeRate.objects.get(currency="BTC")
 
 
 def looked_at():

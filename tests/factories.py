@@ -14,8 +14,9 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.events import next_links
 from audit.operations import Change
-from payouts import makers, operations, transitions
+from payouts import makers, operations, statements, transitions
 from payouts.controls import policy
+from payouts.eligibility import judged_as
 from payouts.engine.models import ScheduledJob
 from payouts.models import (
     USUAL_WAIT,
@@ -30,6 +31,7 @@ from payouts.models import (
     PayoutNumber,
     PayoutStatus,
 )
+from payouts.proposals import proposals_of
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 
@@ -80,9 +82,9 @@ class PayoutMethodFactory(DjangoModelFactory):
 
 
 def put_off_price_list():
-    """Have no worker of this test read Heleket's price list and balances by itself."""
+    """Have no worker of this test read Heleket's price list, balances and rates by itself."""
     due_at = clock.now() + timedelta(days=365)
-    for name in ("sync_services", "fetch_balances"):
+    for name in ("sync_services", "fetch_balances", "fetch_rates", "read_history"):
         ScheduledJob.objects.update_or_create(name=name, defaults={"due_at": due_at})
 
 
@@ -136,21 +138,31 @@ class PayoutFactory(DjangoModelFactory):
         requested = Change(payout)
         requested.log_event(EventType.REQUEST)
         events = transitions.events_of([requested], Actor.staff(payout.requested_by, Channel.ADMIN))
-        if is_approved:
-            approver = approved_by or StaffFactory(roles=["Approver"])
-            actor = Actor.staff(approver, Channel.ADMIN)
-            approved, digest = Change(payout), payout.digest()
-            approved.log_event(EventType.APPROVE, digest=digest, policy=policy.VERSION)
-            payout.approve()
-            events += next_links(
-                approved, events[-1].hash, actor, partial(PayoutEvent, payout_id=payout.pk)
-            )
-        with transaction.atomic():
+        with transaction.atomic(), clock.one_moment():
+            if is_approved:
+                approver = approved_by or StaffFactory(roles=["Approver"])
+                actor = Actor.staff(approver, Channel.ADMIN)
+                current = policy.in_force()
+                statement = statements.make([payout], actor, current)
+                statement.save(force_insert=True)
+                proposal = proposals_of([payout], {}, current)[payout.pk]
+                approved = Change(payout)
+                approved.log_event(
+                    EventType.APPROVE,
+                    digest=payout.digest(),
+                    policy=current.version,
+                    statement=statement.sha256,
+                    **judged_as(proposal),
+                )
+                payout.reference_rate = proposal.rate
+                payout.approve(not_before=current.values.goes_out_at(clock.now()))
+                make = partial(PayoutEvent, payout_id=payout.pk)
+                events += next_links(approved, events[-1].hash, actor, make)
             Payout.objects.bulk_create([payout])
             PayoutEvent.objects.bulk_create(events)
             makers.add_makers(payout, [(payout.requested_by_id, MakerRole.REQUESTED)])
             if is_approved:
-                operations.decide([payout], actor, Approval.Decision.APPROVED)
+                operations.decide([payout], actor, Approval.Decision.APPROVED, statement, current)
         return Payout.objects.get(pk=payout.pk)
 
 

@@ -1,7 +1,7 @@
 """Exact amounts of money: one parser for everything typed or received, one field, one sum.
 
 An amount is a finite `Decimal`, never negative, with at most 18 digits before the point and 8
-after it.
+after it. An exchange rate has up to 20 after it: a coin may be worth a millionth of a cent.
 """
 
 import re
@@ -20,13 +20,14 @@ from django.utils.translation import gettext as _
 
 WHOLE_DIGITS = 18
 DECIMALS = 8
+RATE_DECIMALS = 20
 UNIT = Decimal(1).scaleb(-DECIMALS)
 MAX_AMOUNT = 10**WHOLE_DIGITS - UNIT
 
 PLAIN_DIGITS = re.compile(r"[0-9]+(\.[0-9]+)?")
 LONGEST_TYPED = 60  # nobody means a number of more characters
 SEPARATORS = "'’_"  # besides blanks, as people write thousands
-EXACT = Context(prec=WHOLE_DIGITS + DECIMALS)
+EXACT = Context(prec=WHOLE_DIGITS + RATE_DECIMALS)
 
 # The stubs' Field takes the types of what is set and got; Django's own takes none.
 _Set = TypeVar("_Set", contravariant=True)
@@ -138,8 +139,8 @@ def money(amount: Decimal, of: object) -> str:
     return f"{int(whole):,}{point}{decimals} {of}"
 
 
-def exact(value: Decimal | int | str) -> Decimal:
-    """Return the same number with 8 decimals; nothing is rounded.
+def exact(value: Decimal | int | str, decimals: int = DECIMALS) -> Decimal:
+    """Return the same number with so many decimals; nothing is rounded.
 
     Raises TypeError for floats and other types, InvalidAmount for numbers that are no amount.
     """
@@ -151,9 +152,9 @@ def exact(value: Decimal | int | str) -> Decimal:
     amount = Decimal(value)
     if not amount.is_finite() or amount.is_signed() or amount > MAX_AMOUNT:
         raise InvalidAmount(f"{amount:.30} is not between 0 and {MAX_AMOUNT}.")
-    quantised = amount.quantize(UNIT, context=EXACT)
+    quantised = amount.quantize(Decimal(1).scaleb(-decimals), context=EXACT)
     if quantised != amount:
-        raise InvalidAmount(f"{amount:.30} has more than {DECIMALS} decimals.")
+        raise InvalidAmount(f"{amount:.30} has more than {decimals} decimals.")
     return quantised
 
 
@@ -196,22 +197,23 @@ class AmountField(_Field[_Set, _Get]):
     _pyi_private_set_type: Decimal | int | str
     _pyi_private_get_type: Decimal
     descriptor_class = _ExactAttribute
+    decimals = DECIMALS
 
     def db_type(self, connection: BaseDatabaseWrapper) -> str:
         if connection.vendor == "sqlite":
             return "text"
-        return f"numeric({WHOLE_DIGITS + DECIMALS}, {DECIMALS})"
+        return f"numeric({WHOLE_DIGITS + self.decimals}, {self.decimals})"
 
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
         column = connection.ops.quote_name(str(self.column))
         if connection.vendor == "sqlite":
-            digits = "[0-9]" * WHOLE_DIGITS + "." + "[0-9]" * DECIMALS
+            digits = "[0-9]" * WHOLE_DIGITS + "." + "[0-9]" * self.decimals
             return f"{column} GLOB '{digits}'"
         # PostgreSQL sorts NaN above every number, so only an upper bound keeps it out.
         return f"{column} >= 0 AND {column} <= {MAX_AMOUNT}"
 
     def to_python(self, value: Any) -> Any:
-        return None if value is None else exact(value)
+        return None if value is None else exact(value, self.decimals)
 
     def get_prep_value(self, value: Any) -> Any:
         return self.to_python(super().get_prep_value(value))
@@ -222,7 +224,7 @@ class AmountField(_Field[_Set, _Get]):
         value = super().get_db_prep_value(value, connection, prepared)
         if value is None or connection.vendor != "sqlite":
             return value
-        return f"{value:0{WHOLE_DIGITS + 1 + DECIMALS}.{DECIMALS}f}"
+        return f"{value:0{WHOLE_DIGITS + 1 + self.decimals}.{self.decimals}f}"
 
     def from_db_value(self, value: Any, *_args: Any) -> Decimal | None:
         if value is None:
@@ -237,6 +239,12 @@ class AmountField(_Field[_Set, _Get]):
 
     def formfield(self, **kwargs: Any) -> Any:
         return super().formfield(**{"form_class": AmountFormField} | kwargs)
+
+
+class RateField(AmountField[_Set, _Get]):
+    """An exact exchange rate, `numeric(38, 20)`. It is not summed."""
+
+    decimals = RATE_DECIMALS
 
 
 class Total(models.Aggregate):

@@ -1,6 +1,7 @@
 """Who is paid and where: clients, their wallets, and what Heleket can pay at what price."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Any
@@ -401,6 +402,11 @@ class WalletEvent(StatusEvent):
 class PayoutMethodQuerySet(models.QuerySet["PayoutMethod"]):
     def available(self) -> "PayoutMethodQuerySet":
         return self.filter(is_available=True)
+
+    def by_coin(self, currencies: Iterable[str]) -> dict[tuple[str, str], "PayoutMethod"]:
+        """Return those of these coins by network and coin: one statement."""
+        rows = self.filter(currency__in=set(currencies))
+        return {(row.network, row.currency): row for row in rows}
 
 
 class PayoutMethod(models.Model):

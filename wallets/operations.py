@@ -65,7 +65,7 @@ class WalletOperation(Operation[Wallet, Seen, Facts]):
             if wallet.last_event != seen[wallet.pk].event
         }
 
-    def load(self, rows: Sequence[Wallet]) -> Any:
+    def load(self, rows: Sequence[Wallet], actor: Actor) -> Any:
         return None
 
     def refusal(self, row: Wallet, facts: Facts, actor: Actor) -> Refusal | None:
@@ -89,7 +89,7 @@ class Approve(WalletOperation[SameAddress]):
     takes_reason = True
     statuses = sources(Wallet.approve)
 
-    def load(self, rows: Sequence[Wallet]) -> SameAddress:
+    def load(self, rows: Sequence[Wallet], actor: Actor) -> SameAddress:
         return SameAddress(rows)
 
     def refusal(self, row: Wallet, facts: SameAddress, actor: Actor) -> Refusal | None:

@@ -37,13 +37,20 @@ class SameAddress:
 
     def other_clients(self, destination: Destination) -> list[Client]:
         """Return who else has it. Two memos are two accounts at an exchange, which is usual."""
-        others = [
-            wallet.client
+        return list(dict.fromkeys(wallet.client for wallet in self._of_others(destination)))
+
+    def is_proven_elsewhere(self, destination: Destination) -> bool:
+        """Whether people have approved it for another client. What nobody has approved may have
+        been added to cast doubt on this one."""
+        return any(wallet.approved_at for wallet in self._of_others(destination))
+
+    def _of_others(self, destination: Destination) -> list[Wallet]:
+        return [
+            wallet
             for wallet in self._wallets.get(destination.address, [])
             if wallet.client_id != destination.client_id
             and (not wallet.memo or not destination.memo or wallet.memo == destination.memo)
         ]
-        return list(dict.fromkeys(others))
 
     def names(self, destination: Destination) -> str:
         """Name the other clients, or nobody."""

@@ -11,7 +11,7 @@ from django.conf import settings
 
 import heleket
 from audit import clock
-from config.demo import crowd, incidents, people
+from config.demo import crowd, incidents, oddities, people
 from config.demo.clock import Clock
 from config.demo.story import Story
 from heleket.sandbox import Gateway
@@ -52,6 +52,7 @@ def opened(start: datetime, chance: Random, *, clients: int = 0) -> Iterator[Sto
             wallets=wallets_by_coin(),
             chance=chance,
         )
+        oddities.register(story)
         story.top_up()
         yield story
 
@@ -99,6 +100,8 @@ def live(story: Story, end: datetime, *, days: int = DAYS, times: float = 1) -> 
     for ago, incident in incidents.TODAY.items():
         story.clock.wait_until(end - ago)
         incident(story)
+    story.clock.wait_until(end)
+    story.fetch_rates()
     yield 0
 
 

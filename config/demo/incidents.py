@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from config.demo import people
+from config.demo import oddities, people
 from config.demo.story import INFO, Story
 from payouts import operations, send_backs
 from payouts.models import Discrepancy, Payout
@@ -211,7 +211,8 @@ STILL_OPEN: dict[int, list[Incident]] = {
 def of_day(days_left: int) -> list[Incident]:
     """What is over comes again each quarter; what is still open happened in the last week."""
     over = OVER.get(days_left % QUARTER)
-    return [over] if over else STILL_OPEN.get(days_left, [])
+    found = [over] if over else STILL_OPEN.get(days_left, [])
+    return [*found, *oddities.USUAL.get(days_left, [])]
 
 
 # Today: what a newcomer finds
@@ -292,6 +293,7 @@ def has_a_date(story: Story) -> None:
 
 
 TODAY: dict[timedelta, Incident] = {
+    timedelta(hours=6): oddities.goes_to_a_young_wallet,
     timedelta(hours=5): waits_for_a_service,
     timedelta(hours=4): is_requested("USDT", 3750, by="rosa"),
     timedelta(hours=3): waits_for_funds,
@@ -299,6 +301,10 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(minutes=95): is_requested("USDC", 1200, by="rafael"),
     timedelta(minutes=80): waits_for_a_new_wallet,
     timedelta(minutes=70): waits_for_its_wallet,
+    timedelta(minutes=62): oddities.is_requested_twice,
+    timedelta(minutes=57): oddities.is_far_too_much,
+    timedelta(minutes=52): oddities.goes_to_a_shared_address,
+    timedelta(minutes=48): oddities.is_edited_by_another,
     timedelta(minutes=41): is_requested("BTC", 2300, by="rosa"),
     timedelta(minutes=17): is_requested("USDT", 480, by="rosa"),
     timedelta(minutes=8): is_requested("SOL", 260, by="rafael"),

@@ -9,6 +9,7 @@ FOLDER = environment.BASE_DIR / ".demo"
 DATABASE = FOLDER / "desk.sqlite3"
 SEEDED = FOLDER / "seeded.sqlite3"  # of `manage.py seed`, if it is given no other database
 DOCUMENTS = FOLDER / "documents"
+MAIL = FOLDER / "mail"  # what the desk would have sent
 STATE = FOLDER / "sandbox.json"  # written last: with it the example data is complete
 PORT_KEPT = FOLDER / "sandbox-port"
 
@@ -30,6 +31,8 @@ def use_demo_values(*, beside: bool = False) -> None:
         DJANGO_SETTINGS_MODULE="config.settings",
         HELEKET_PROJECT_URL=f"http://127.0.0.1:{sandbox}",
         HELEKET_CALLBACK_URL=f"http://localhost:{web}/webhooks/heleket/",
+        EMAIL_URL=f"filemail://{MAIL}",
+        PUBLIC_URL=f"http://localhost:{web}",
     )
 
 

@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 from heleket.sandbox import rules
 from heleket.sandbox.catalogue import FIAT
 from heleket.sandbox.merchant import Merchant
-from heleket.sandbox.records import CREATE, Answer, Entry, Payout, Refused, Request
+from heleket.sandbox.records import CREATE, RATES, Answer, Entry, Payout, Refused, Request
 from heleket.sandbox.rules import money
 
 PER_PAGE = 15
@@ -33,18 +33,16 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Endpoint:
-    """`keys` names the keys that may sign it; with none it needs no signature."""
+    """`keys` names the keys that may sign it; one that `takes_unsigned` needs no signature."""
 
     method: str
     keys: tuple[str, ...]
     answer: Callable[[Merchant, Request], Any]
+    takes_unsigned: bool = False
 
 
 def find(request: Request) -> Endpoint | None:
-    path = request.path
-    if path.startswith("/v1/exchange-rate/") and path.endswith("/list"):
-        path = "/v1/exchange-rate/*/list"
-    endpoint = ENDPOINTS.get(path)
+    endpoint = ENDPOINTS.get(request.route)
     return endpoint if endpoint and endpoint.method == request.method else None
 
 
@@ -354,6 +352,6 @@ ENDPOINTS = {
     "/v1/payment/refund": Endpoint("POST", PAYOUT, refund),
     "/v1/payment/resend": Endpoint("POST", PAYMENT, resend),
     "/v1/balance": Endpoint("POST", PAYMENT, balance),
-    "/v1/exchange-rate/*/list": Endpoint("GET", (), rates),
+    RATES: Endpoint("GET", PAYMENT, rates, takes_unsigned=True),
     "/v1/test-webhook/payout": Endpoint("POST", PAYOUT + PAYMENT, test_webhook),
 }

@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from decimal import InvalidOperation
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from heleket.sandbox.records import Answer, Link, Refused, Request
-from heleket.sandbox.rules import as_number, seconds
+from heleket.sandbox.records import RATES, Answer, Link, Refused, Request
+from heleket.sandbox.rules import as_number, money, seconds
 
 CREATE, INFO, LIST = "/v1/payout", "/v1/payout/info", "/v1/payout/list"
 
@@ -184,6 +184,12 @@ def lying(content: dict[str, Any], _fault: Fault) -> None:
         content["result"]["paginate"]["count"] += 7
 
 
+def wrong_rates(content: dict[str, Any], fault: Fault) -> None:
+    """Multiply every rate by `size`."""
+    for entry in content.get("result", []):
+        entry["course"] = money(Decimal(entry["course"]) * (fault.size or 100_000))
+
+
 def true_answer(answer: Answer, _fault: Fault) -> Answer:
     return answer
 
@@ -238,6 +244,7 @@ EFFECTS = {
     "not_found_text": Effect(changed(not_found), executes=True, path=INFO),
     "cursor_loops": Effect(changed(looping), executes=True, path=LIST),
     "count_lies": Effect(changed(lying), executes=True, path=LIST),
+    "wrong_rates": Effect(changed(wrong_rates), executes=True, path=RATES),
     # What the gateway itself does differently, see Gateway._strike.
     "swapped": Effect(true_answer, executes=True, path=INFO),
     "delayed": Effect(link(Link.SILENT), executes=False, path=CREATE),
@@ -337,7 +344,7 @@ class Faults:
 
 
 def fits(fault: Fault, request: Request) -> bool:
-    if fault.path not in (None, request.path):
+    if fault.path not in (None, request.path, request.route):
         return False
     return fault.order_id is None or fault.order_id == request.fields.get("order_id")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from heleket.sandbox import endpoints, snapshot
 from heleket.sandbox.adapter import SandboxAdapter
+from heleket.sandbox.endpoints import Endpoint
 from heleket.sandbox.faults import EFFECTS, Fault
 from heleket.sandbox.merchant import Merchant
 from heleket.sandbox.records import (
@@ -91,7 +92,7 @@ class Gateway(Merchant):
         endpoint = endpoints.find(request)
         if endpoint is None:
             return NOT_FOUND
-        if not self._is_signed(request, endpoint.keys):
+        if not self._is_signed(request, endpoint):
             return INVALID_SIGN
         try:
             result = endpoint.answer(self, request)
@@ -99,10 +100,11 @@ class Gateway(Merchant):
             return exc.answer
         return Answer.json(200, {"state": 0, "result": result})
 
-    def _is_signed(self, request: Request, keys: tuple[str, ...]) -> bool:
-        if not keys:
-            return True
+    def _is_signed(self, request: Request, endpoint: Endpoint) -> bool:
         merchant, claimed = request.header("merchant"), request.header("sign")
+        if endpoint.takes_unsigned and not claimed:
+            return True
+        keys = endpoint.keys
         mine = [self.payout_key if key == "payout" else self.payment_key for key in keys]
         return merchant == self.merchant_id and claimed in [sign(request.body, key) for key in mine]
 

@@ -1,6 +1,7 @@
 """What the sandbox keeps and passes around: requests, answers, payouts, money, webhooks."""
 
 import json
+import re
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,6 +11,8 @@ from http.client import responses
 from typing import Any, Protocol
 
 CREATE = "/v1/payout"  # the path of the one call that moves money
+RATES = "/v1/exchange-rate/*/list"  # of any coin
+RATES_OF = re.compile("/v1/exchange-rate/[^/]+/list")
 
 
 class Headers(Protocol):
@@ -76,6 +79,11 @@ class Request:
     def header(self, name: str) -> str:
         value = self.headers.get(name) or ""
         return value.decode("latin-1") if isinstance(value, bytes) else value
+
+    @cached_property
+    def route(self) -> str:
+        """The path, without the coin in it."""
+        return RATES if RATES_OF.fullmatch(self.path) else self.path
 
     @cached_property
     def fields(self) -> dict[str, Any]:

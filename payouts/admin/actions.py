@@ -17,11 +17,13 @@ from payouts.staff.actions import Action
 
 OneNow = Callable[..., Outcome]
 
+APPROVE = "approve"
 SEES_TROUBLES = "payouts.view_flags"
 # Refusals that say no more than everybody sees of a payout, or knows of themselves.
 PLAIN = {
     *(PayoutCode.UNKNOWN_PAYOUT, PayoutCode.PAYOUT_STATUS, PayoutCode.EARLY),
     *(PayoutCode.AT_HELEKET, PayoutCode.NOT_YOURS, PayoutCode.MAKER, PayoutCode.APPROVED_BY_YOU),
+    PayoutCode.NO_APPROVAL_OF_YOURS,
 }
 NOT_NOW = gettext_lazy(
     "This is not possible at the moment. The page of the payout says where it stands."
@@ -41,7 +43,7 @@ ACTIONS = {
     action.name: action
     for action in [
         PayoutAction(
-            "approve",
+            APPROVE,
             gettext_lazy("Approve"),
             gettext_lazy("What has left cannot come back."),
             operations.APPROVE,
@@ -50,6 +52,14 @@ ACTIONS = {
             key="a",
             goes_on=True,
             sends=True,
+        ),
+        PayoutAction(
+            "undo",
+            gettext_lazy("Undo my approval"),
+            gettext_lazy("It is not sent before it is approved again. Approvals of others stand."),
+            operations.UNDO,
+            "undo",
+            phrase=gettext_lazy("Undo my approval of {rows}"),
         ),
         PayoutAction(
             "send",

@@ -13,7 +13,6 @@ from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
 from django.urls import URLPattern, path, reverse
-from django.utils.http import urlencode
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
@@ -30,7 +29,6 @@ from wallets import services
 from wallets.models import WAITING, Client, WalletStatus
 
 WALLETS = "admin:wallets_wallet_changelist"
-PAYOUTS = "admin:payouts_payout_changelist"
 WALLETS_SHOWN = 20
 CLIENTS_OFFERED = 20
 ACTIVE = Q(status=WalletStatus.ACTIVE)
@@ -169,8 +167,11 @@ class ClientAdmin(LastingAdmin):
             "wallets_count": client.wallets.count(),
             "wallets_url": f"{reverse(WALLETS)}?client__id__exact={client.pk}",
             "history": overview.history_of_client(client),
-            "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': client.external_id})}",
-            **(overview.payouts_of(payouts) if may("payouts.view_payout") else {}),
+            **(
+                overview.payouts_of(payouts, client.external_id)
+                if may("payouts.view_payout")
+                else {}
+            ),
         }
 
     def closing_view(self, request: StaffRequest, pk: int, closing: Closing) -> HttpResponse:

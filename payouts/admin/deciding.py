@@ -1,7 +1,7 @@
 """Deciding about payouts: what a confirmation shows, what comes of it, and which one is next."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -16,21 +16,35 @@ from django.utils.translation import gettext as _
 
 from audit import clock
 from audit.actor import Actor
-from audit.operations import Outcome
+from audit.operations import Operation, Outcome
 from audit.refusals import Refusal
+from payouts import operations
 from payouts.admin import balances, costs, queues, sums
-from payouts.admin.actions import ACTIONS, SEES_TROUBLES, neutral_sentence, perform_action
+from payouts.admin.actions import (
+    ACTIONS,
+    APPROVE,
+    SEES_TROUBLES,
+    PayoutAction,
+    neutral_sentence,
+    perform_action,
+)
 from payouts.admin.tenses import PLANNED
-from payouts.models import WITHOUT_CALL, Payout, PayoutStatus
-from payouts.notices import Level, Notice, notices_for
+from payouts.controls.flags import Flag
+from payouts.duplicates import LINKED, duplicates_of
+from payouts.models import WITHOUT_CALL, Origin, Payout, PayoutStatus
+from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
 from payouts.staff import keys
 from payouts.staff.actions import Action, ActionPages, Confirmation
+from payouts.staff.forms import ConfirmForm
 from payouts.staff.pages import StaffRequest, actor_of, require
-from wallets.models import Client
+from wallets.models import Client, PayoutMethod
 
 # There is still something to decide about these.
 OPEN = [*WITHOUT_CALL, PayoutStatus.FAILED]
+
+
+NAMES = ("wallet", "currency", "amount", "purpose", "reference", "pay_from")
 
 
 @dataclass(frozen=True)
@@ -42,10 +56,13 @@ class Row:
     notices: list[Notice]
 
     @property
+    def level(self) -> Flag:
+        return level_of(self.notices)
+
+    @property
     def mark(self) -> str:
-        """How bad the worst is that is to be known of it; a mere note marks no row."""
-        level = self.notices[0].level if self.notices else Level.NOTE
-        return "" if level == Level.NOTE else f"marked {level.value}"
+        """How a row is marked that people should look at twice."""
+        return f"marked {self.level.word}" if self.level >= Flag.MEDIUM else ""
 
 
 class DecidingPages(ActionPages):
@@ -75,6 +92,19 @@ class DecidingPages(ActionPages):
 
     # What a confirmation shows
 
+    def operation_shown(self, action: Action, rows: Sequence[Any]) -> Operation[Any, Any, Any]:
+        """Who approves says on the page why it is no duplicate, so that leaves no payout out."""
+        return explained(action.name, has_reason=True).operation
+
+    def form_for(self, action: Action, ids: Collection[UUID], data: Any = None) -> ConfirmForm:
+        """An approval takes a reason where one of these is a likely duplicate, and no other. Of
+        many those alone are refused without one."""
+        form = super().form_for(action, ids, data)
+        if action.name == APPROVE:
+            payouts = list(Payout.objects.filter(pk__in=ids).order_by("number"))
+            ask_why(form, payouts, duplicates_of(payouts))
+        return form
+
     def see(self, rows: Sequence[Payout]) -> list[Seen]:
         return see(rows)
 
@@ -93,11 +123,12 @@ class DecidingPages(ActionPages):
         }
         payout = confirmation.only
         if payout is None:
-            return context
+            return context | {"odd": odd_ones(context["rows"])}
         coin = (payout.network, payout.currency, payout.amount)
         return context | {
             "payout": payout,
             "notices": context["rows"][0].notices,
+            "is_looked_at": sees_flags(request),
             "order_id": payout.order_id(settings.INSTALLATION),
             "estimate": costs.estimate(*coin),
             "calculated": costs.ask_heleket(*coin, payout.address) if sends else None,
@@ -107,7 +138,8 @@ class DecidingPages(ActionPages):
         self, request: StaffRequest, action: Action, seen: Sequence[Seen], reason: str
     ) -> list[Outcome]:
         actor = actor_of(request)
-        return perform_action(ACTIONS[action.name], seen, reason=reason, actor=actor)
+        chosen = explained(action.name, has_reason=bool(reason))
+        return perform_action(chosen, seen, reason=reason, actor=actor)
 
     def sentence_of(self, refusal: Refusal, actor: Actor) -> str:
         return refusal.sentence if actor.may(SEES_TROUBLES) else neutral_sentence(refusal)
@@ -116,13 +148,14 @@ class DecidingPages(ActionPages):
 
     def deciding_context(self, request: StaffRequest, payout: Payout) -> dict[str, Any]:
         """Return the notices, why it cannot be approved, and the way on in the queue."""
-        actor = actor_of(request)
-        notices = notices_shown(request, [payout])[payout.pk] if payout.status in OPEN else []
+        actor, is_open = actor_of(request), payout.status in OPEN
+        notices = notices_shown(request, [payout])[payout.pk] if is_open else []
         why_not = self.why_not("approve", payout, actor)
         return {
             **self.queue_context(request, payout.pk),
             "actions": self.offered_on(payout, actor),
             "notices": notices,
+            "is_looked_at": is_open and sees_flags(request),
             "why_not": "" if why_not in [each.sentence for each in notices] else why_not,
         }
 
@@ -133,11 +166,17 @@ class DecidingPages(ActionPages):
             pk=known.pk if known else new["nonce"],
             client=client,
             **{name: getattr(new["wallet"], name) for name in ("network", "address", "memo")},
-            **{name: new[name] for name in ("wallet", "currency", "amount", "reference")},
+            **{name: new[name] for name in NAMES},
+            origin=Origin.MANUAL,
             requested_at=known.requested_at if known else clock.now(),
         )
         found = costs_of(request, [payout], with_balances=sees_balances(request))
-        return {**found, "notices": found["rows"][0].notices}
+        return {
+            **found,
+            "notices": found["rows"][0].notices,
+            "is_looked_at": sees_flags(request),
+            "asks_why": bool(duplicates_of([payout])),
+        }
 
     # Keys
 
@@ -162,17 +201,49 @@ def sees_balances(request: Any) -> bool:
     return bool(request.user.has_perm(balances.RIGHT))
 
 
+def sees_flags(request: Any) -> bool:
+    return bool(request.user.has_perm(SEES_TROUBLES))
+
+
+def explained(name: str, *, has_reason: bool) -> PayoutAction:
+    """Return the action of somebody who says why, or does not."""
+    if name != APPROVE:
+        return ACTIONS[name]
+    return replace(ACTIONS[name], operation=operations.Approve(has_reason=has_reason))
+
+
+def ask_why(form: ConfirmForm, payouts: Sequence[Payout], duplicates: Collection[UUID]) -> None:
+    """Ask for the reason of an approval where one is due, and say of which payouts."""
+    names = [str(payout) for payout in payouts if payout.pk in duplicates]
+    if not names:
+        del form.fields["reason"]
+        return
+    form.fields["reason"].required = len(payouts) == 1
+    if len(payouts) > 1:
+        more = ", …" if len(names) > LINKED else ""
+        left = _("Without one these likely duplicates are left as they are: %s.")
+        form.fields["reason"].help_text = left % (", ".join(names[:LINKED]) + more)
+
+
+def odd_ones(rows: Sequence[Row]) -> list[Row]:
+    """Return those that people should look at twice, the worst first."""
+    odd = [row for row in rows if row.level >= Flag.MEDIUM]
+    return sorted(odd, key=lambda row: -row.level)
+
+
 def notices_shown(request: StaffRequest, payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
     """Return what is to be known of payouts, to those who see warnings."""
-    sees_them = request.user.has_perm(SEES_TROUBLES)
-    return notices_for(payouts) if sees_them else {payout.pk: [] for payout in payouts}
+    if sees_flags(request):
+        return notices_for(payouts)
+    return {payout.pk: [] for payout in payouts}
 
 
 def costs_of(
     request: StaffRequest, payouts: Sequence[Payout], *, with_balances: bool
 ) -> dict[str, Any]:
     """Return of each payout its fee and notices, and the sums of all."""
-    methods, notices = sums.methods_of(payouts), notices_shown(request, payouts)
+    methods = PayoutMethod.objects.by_coin(payout.currency for payout in payouts)
+    notices = notices_shown(request, payouts)
     of_coins = sums.sums_of(payouts, methods)
     if with_balances:
         sums.add_balances(of_coins)

@@ -14,7 +14,7 @@ from django.utils.translation import gettext as _
 from audit import clock
 from audit.actor import Actor
 from payouts import backlogs, heartbeats, submission
-from payouts.admin import balances
+from payouts.admin import balances, rates
 from payouts.admin.forms import StopForm, SwitchForm
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.moment import moment_of
@@ -55,6 +55,7 @@ class SwitchAdmin(DeskAdmin):
             "backlogs": backlogs.REGISTERED,
             **(balances.of_the_desk(states) if may(balances.RIGHT) else {}),
             "worker": worker_seen(),
+            "unsound_rates": rates.unsound() if may(rates.RIGHT) else [],
         }
         return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)
 

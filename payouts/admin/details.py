@@ -25,7 +25,13 @@ SUBJECTS: list[tuple[str, QuerySet[Any], Callable[[Any], str]]] = [
 
 Facts = dict[str, str]
 
-HIDDEN = {LOGIN, "whom", "proposed_by"}  # ids, and names that stand elsewhere
+HIDDEN = {
+    LOGIN,
+    "whom",
+    "proposed_by",
+    "proposal",
+    "drafter_id",
+}  # ids, and names that stand elsewhere
 
 LABELS = changes.LABELS | {
     "money": gettext_lazy("Amount"),
@@ -37,7 +43,10 @@ LABELS = changes.LABELS | {
     "pay_from": gettext_lazy("Pay from"),
     "reference": gettext_lazy("Reference"),
     "digest": gettext_lazy("Fingerprint of what was approved"),
-    "policy": gettext_lazy("Policy"),
+    "policy": gettext_lazy("Policy version"),
+    "rules": gettext_lazy("Rules of the policy"),
+    "released": gettext_lazy("Released in spite of a rule"),
+    "statement": gettext_lazy("Statement (SHA-256)"),
     "order_id": gettext_lazy("Order id"),
     "call": gettext_lazy("Call"),
     "txid": gettext_lazy("Transaction"),

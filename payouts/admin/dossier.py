@@ -12,11 +12,13 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Channel
 from audit.models import known_as
+from payouts import statements
 from payouts.admin import costs, details
 from payouts.admin.tenses import Tense, mark_of, tense_of, tense_of_try
 from payouts.explain import explain
-from payouts.models import Attempt, EventType, Payout, PayoutEvent, PayoutStatus
+from payouts.models import Approval, Attempt, EventType, Payout, PayoutEvent, PayoutStatus
 from payouts.models.choices import label_of
+from payouts.statements import Stated
 from payouts.states import States
 from wallets.amounts import Total, format_amount
 
@@ -55,7 +57,11 @@ def dossier(payout: Payout, states: States) -> dict[str, Any]:
     """Gather the page, as a context for its template."""
     entries = timeline(payout)
     makers = payout.makers.select_related("person").order_by("pk")
-    approvals = payout.approvals.select_related("person").order_by("-decided_at", "-pk")
+    approvals = (
+        payout.approvals.select_related("person", "statement")
+        .defer("statement__body")
+        .order_by("-decided_at", "-pk")
+    )
     attempts = list(payout.attempts.order_by("-generation"))
     latest = next((a for a in attempts if a.generation == payout.generation), None)
     tense = tense_of(payout, latest)
@@ -70,7 +76,7 @@ def dossier(payout: Payout, states: States) -> dict[str, Any]:
             payout.requested_by, first_logins(entries).get(payout.requested_by_id)
         ),
         "makers": with_names(makers, entries),
-        "approvals": with_names(approvals, entries),
+        "approvals": with_statements(with_names(approvals, entries), entries),
         "attempts": [
             described(each, tense if each is latest else tense_of_try(each)) for each in attempts
         ],
@@ -110,6 +116,16 @@ def with_names(rows: Iterable[Any], entries: Sequence[Entry]) -> list[tuple[str,
         return known_as(row.person, at_that_time.get(moment, at_first.get(row.person_id)))
 
     return [(name(row), row) for row in rows]
+
+
+def with_statements(
+    approvals: Sequence[tuple[str, Approval]], entries: Sequence[Entry]
+) -> list[tuple[str, Approval, Stated | None]]:
+    """Add what each approval's statement says: nothing, if it is not the one that was sealed."""
+    sealed = {each.event.facts.get("statement") for each in entries}
+    stated = statements.read_all(approval for _who, approval in approvals)
+    said = {pk: each for pk, each in stated.items() if each.sha256 in sealed}
+    return [(who, approval, said.get(approval.statement_id)) for who, approval in approvals]
 
 
 def described(attempt: Attempt, tense: Tense) -> AttemptShown:

@@ -86,6 +86,7 @@ APPROVAL_HEAD = [
     *("Decided", "By", "Decision", "Void since", "Why void", "Payout", "Amount", "Currency"),
     *("Network", "Address", "Memo", "Changed afterwards", "Client", "Client name"),
     *("Purpose now", "Requested by", "Status now", "Payout id", "Digest"),
+    *("Expires", "Statement"),
 ]
 
 
@@ -120,4 +121,5 @@ def approval_in_cells(approval: Approval, events: Sequence[PayoutEvent]) -> Sequ
         _("yes") if edit else _("no"),
         *(payout.client.external_id, payout.client.name, payout.purpose),
         *(requester, payout.get_status_display(), payout.pk, approval.digest),
+        *(approval.expires_at, approval.statement and approval.statement.sha256),
     ]

@@ -110,7 +110,9 @@ def decisions(first: Any, last: Any) -> Iterator[Cells]:
     approvals = Approval.objects.filter(
         decided_at__gte=beginning_of(first), decided_at__lt=end_of(last)
     )
-    people = approvals.select_related("person", "payout__client", "payout__requested_by")
+    people = approvals.select_related(
+        "person", "payout__client", "payout__requested_by", "statement"
+    ).defer("statement__body")
     return map(approvals_in_cells, batches(people, ["decided_at", "pk"]))
 
 

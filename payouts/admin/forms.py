@@ -171,6 +171,7 @@ class AddForm(PayoutForm):
     """
 
     nonce = forms.UUIDField(widget=forms.HiddenInput, initial=uuid4)
+    reason = text_field(gettext_lazy("Why it is no duplicate"), LONGEST_REASON, required=False)
 
     def __init__(self, data: Any, *, client: Client, wallet: str = "", initial: Any = None) -> None:
         with suppress(ValueError):

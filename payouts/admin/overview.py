@@ -7,14 +7,17 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count
+from django.urls import reverse
+from django.utils.http import urlencode
 from django.utils.text import capfirst
 
-from payouts.models import USUAL_WAIT, PayoutQuerySet
+from payouts.models import USUAL_WAIT, PayoutQuerySet, PayoutStatus
 from wallets.amounts import Total
 from wallets.display import changes_of
 from wallets.models import Client, Wallet, WalletEvent, WalletStatus
 
 SHOWN = 10
+PAYOUTS = "admin:payouts_payout_changelist"
 
 
 @dataclass
@@ -28,12 +31,19 @@ class CoinTotals:
     waiting_count: int = 0
 
 
-def payouts_of(payouts: PayoutQuerySet) -> dict[str, Any]:
-    """Return the sums per coin, and the newest payouts: those that have not ended apart."""
+def payouts_of(payouts: PayoutQuerySet, found_by: str) -> dict[str, Any]:
+    """Return the sums per coin, and the newest payouts: those that have not ended apart.
+
+    `found_by` is what the list of payouts finds them by.
+    """
+    queue = {"queue": "waiting", "status__exact": PayoutStatus.PENDING.value, "q": found_by}
     unfinished = payouts.filter(status__in=USUAL_WAIT)
     ended = payouts.exclude(status__in=USUAL_WAIT)
     return {
         "totals": totals(payouts, unfinished),
+        "for_approval": sums_of(payouts.pending()),
+        "queue_url": f"{reverse(PAYOUTS)}?{urlencode(queue)}",
+        "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': found_by})}",
         "waiting": unfinished.select_related("client").order_by("-number")[:SHOWN],
         "ended": ended.select_related("client").order_by("-number")[:SHOWN],
     }
@@ -45,12 +55,16 @@ def totals(payouts: PayoutQuerySet, waiting: PayoutQuerySet) -> list[CoinTotals]
     received = payouts.received().values_list("received_currency")
     for coin, total, count in received.annotate(Total("received_amount"), Count("pk")):
         coins[coin] = CoinTotals(coin, paid=total, paid_count=count)
-    for coin, total, count in waiting.values_list("currency").annotate(
-        Total("amount"), Count("pk")
-    ):
+    for coin, total, count in sums_of(waiting):
         row = coins.setdefault(coin, CoinTotals(coin))
         row.waiting, row.waiting_count = total, count
     return sorted(coins.values(), key=lambda row: row.currency)
+
+
+def sums_of(payouts: PayoutQuerySet) -> list[tuple[str, Decimal, int]]:
+    """Return amount and count of each coin."""
+    by_coin = payouts.order_by("currency").values_list("currency")
+    return list(by_coin.annotate(Total("amount"), Count("pk")))
 
 
 @dataclass(frozen=True)

@@ -42,7 +42,8 @@ from payouts.admin.live import LivePages
 from payouts.admin.moment import moment_of
 from payouts.admin.search import search
 from payouts.admin.templatetags.payouts import ago, money
-from payouts.models import Payout, PayoutQuerySet, PayoutStatus, WaitingFor
+from payouts.codes import PayoutCode
+from payouts.models import Payout, PayoutQuerySet, PayoutStatus, Statement, WaitingFor
 from payouts.seen import Seen
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 from payouts.states import States
@@ -81,6 +82,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
             page("add/", self.choose_client, "add"),
             page("add/<int:client_id>/", self.add_for, "add_for"),
             page("estimate/", self.estimate, "estimate"),
+            page("statements/<slug:sha256>/", self.statement, "statement"),
             *self.export_urls(),
             *self.live_urls(),
             page("<uuid:object_id>/", self.show, "change"),
@@ -187,6 +189,20 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         payouts = Payout.objects.select_related("client", "wallet", "requested_by")
         return get_object_or_404(payouts, pk=object_id)
 
+    def statement(self, request: StaffRequest, sha256: str) -> HttpResponse:
+        """Hand out the bytes by which somebody approved, to who sees what happened to payouts."""
+        require(request, "payouts.view_payout")
+        require(request, "payouts.view_flags")
+        found = get_object_or_404(Statement, sha256=sha256)
+        return HttpResponse(
+            bytes(found.body),
+            content_type="text/plain; charset=utf-8",
+            headers={
+                "Content-Disposition": f'attachment; filename="statement-{found}.json"',
+                "X-Content-Type-Options": "nosniff",
+            },
+        )
+
     # Actions
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
@@ -251,6 +267,8 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
                 return self.confirm_new(request, client, form)
             if payout := self.save_new(request, client, form):
                 return redirect("admin:payouts_payout_change", payout.pk)
+        if is_sent and form.errors.keys() == {"reason"}:  # which the confirmation asks for
+            return self.confirm_new(request, client, form)
         title = _("Pay %s") % client.name
         return self.page(request, "payouts/add.html", title, client=client, form=form, again=again)
 
@@ -272,7 +290,8 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         try:
             payout = manual.request(client, actor_of(request), **form.cleaned_data)
         except Refused as exc:
-            form.add_error(None, str(exc))
+            is_unexplained = exc.refusal.code == PayoutCode.DUPLICATE_UNEXPLAINED
+            form.add_error("reason" if is_unexplained else None, str(exc))
             return None
         messages.success(request, f"{_('%s was requested.') % payout} {what_it_awaits(payout)}")
         return payout

@@ -53,7 +53,7 @@ class Queue:
 
 def mine(payouts: PayoutQuerySet, person: User, _moment: Moment) -> PayoutQuerySet:
     """What one may approve: nothing that one made, nor has approved and waits for another."""
-    decided = Approval.objects.filter(payout=OuterRef("pk"), person=person, voided_at=None)
+    decided = Approval.objects.standing().filter(payout=OuterRef("pk"), person=person)
     return payouts.awaiting_approval().exclude(makers__person=person).exclude(Exists(decided))
 
 

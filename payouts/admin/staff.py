@@ -12,7 +12,7 @@ from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.db.models import Count, QuerySet
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
@@ -21,23 +21,34 @@ from unfold.decorators import display
 
 from audit.actor import Actor
 from audit.refusals import Refused
+from payouts.admin.drafts import DraftPages
 from payouts.admin.forms import PersonActForm
 from payouts.admin.lists import CarefulList
 from payouts.admin.staff_forms import (
     ChosenField,
     ChosenRights,
-    NewPasswordForm,
     NewPersonForm,
     PersonForm,
     RoleForm,
 )
-from payouts.staff import people, rights, roles
+from payouts.admin.ways_in import WayInPages, site_of_links
+from payouts.staff import drafts, links, needs, people, powers, rights, roles
+from payouts.staff.forms import NothingAsked
+from payouts.staff.grants import draft_person, draft_role, enable
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
 admin.site.unregister(User)
 admin.site.unregister(Group)
 
+DRAFTED = gettext_lazy(
+    "What lets somebody decide about money or rights is a draft now: another person has to "
+    "confirm it, under “Drafts of rights”."
+)
 POWERS = ["is_superuser", "user_permissions"]
+
+
+def say_drafted(request: HttpRequest) -> None:
+    messages.warning(request, DRAFTED)
 
 
 class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the stubs alone
@@ -77,8 +88,9 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
         messages.success(request, _("%s was added.") % obj)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
 
-    def response_change(self, request: HttpRequest, obj: Any) -> Any:
-        messages.success(request, _("The change of %s was saved.") % obj)
+    def response_change(self, request: Any, obj: Any) -> Any:
+        if request.changed_anything:
+            messages.success(request, _("The change of %s was saved.") % obj)
         return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", obj.pk)
 
     def changeform_view(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
@@ -101,11 +113,10 @@ class KeptAdmin(admin.ModelAdmin):  # type: ignore[type-arg]  # generic in the s
 
 
 @admin.register(User)
-class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg]  # as in Django
+class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages, WayInPages):  # type: ignore[type-arg]  # as in Django
     form = PersonForm
     add_form = NewPersonForm
-    change_password_form = NewPasswordForm
-    change_user_password_template = "payouts/set_password.html"  # noqa: S105
+    add_fieldsets = ((None, {"fields": NewPersonForm.Meta.fields}),)
     add_form_template = "payouts/add_person.html"
     change_form_template = "payouts/person.html"
     list_title = gettext_lazy("People")
@@ -163,11 +174,18 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
         return [
             path("<int:person_id>/disable/", view(self.disable), name="auth_user_disable"),
             path("<int:person_id>/enable/", view(self.enable), name="auth_user_enable"),
+            *self.draft_urls(),
+            *self.way_in_urls(),
             *super().get_urls(),
         ]
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
-        context = {**(extra_context or {}), "with_both": roles.people_with_both()}
+        context = {
+            **(extra_context or {}),
+            "with_both": roles.people_with_both(),
+            "lacking": needs.lacking(),
+            "drafts": [drafts.of(each) for each in drafts.open_drafts()],
+        }
         response: HttpResponse = super().changelist_view(request, context)
         return response
 
@@ -179,6 +197,10 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
         context["may_stop"] = is_other and self.has_change_permission(request, person)
         if person is not None:
             held = person.groups.prefetch_related("permissions__content_type").order_by("name")
+            context["waiting"] = [
+                drafts.of(each)
+                for each in drafts.open_drafts().filter(subject=f"person:{person.pk}")
+            ]
             context["held_roles"] = [
                 (role.name, rights.sentence(role.permissions.all())) for role in held
             ]
@@ -187,14 +209,43 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
         before = form.before if change else None
-        people.keep_logins(form.instance, before)
-        people.log_person(form.instance, before, actor=actor_of(request))
+        actor, person = actor_of(request), form.instance
+        people.keep_logins(person, before)
+        request.changed_anything = people.log_person(person, before, actor=actor)
+        if change and form.grant:
+            reason = form.cleaned_data["reason"]
+            draft_person(person, form.grant, reason=reason, actor=actor)
+            say_drafted(request)
+        elif change and not request.changed_anything:
+            messages.info(request, _("Nothing was changed."))
 
     def user_change_password(self, request: Any, id: str, *args: Any) -> HttpResponse:  # noqa: A002
+        """Send a person the link by which they choose their password: nobody sets another's."""
         person = self.get_object(request, unquote(id))
-        with people.logging_password(person, actor=actor_of(request)):
-            response: HttpResponse = super().user_change_password(request, id, *args)
-        return response
+        if person is None:
+            raise Http404
+        if not self.has_change_permission(request, person):
+            raise PermissionDenied
+        refusal, site = "", site_of_links()
+        try:
+            links.refuse_sending(person, site=site)
+        except Refused as exc:
+            refusal = str(exc)
+
+        def send() -> str:
+            links.send(person, site=site, actor=actor_of(request))
+            return str(_("A link was sent to %s.") % person.email)
+
+        return self.ask(
+            request,
+            NothingAsked(request.POST if request.method == "POST" else None),
+            send,
+            template="payouts/send_link.html",
+            title=_("Send %s a link?") % person,
+            back=self.url("change", person.pk),
+            person=person,
+            refusal=refusal,
+        )
 
     def disable(self, request: StaffRequest, person_id: int) -> HttpResponse:
         return self.stop_or_permit(request, person_id, active=False)
@@ -218,6 +269,7 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
             back=self.url("change", person.pk),
             person=person,
             active=active,
+            takes_two=active and powers.holds(person),
             facts=people.facts_of_person(person),
         )
 
@@ -225,7 +277,8 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DeskPages):  # type: ignore[type-arg
 def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str) -> str:
     """Let a person in or keep them out, and return a sentence about it. Raises Refused."""
     if active:
-        people.enable(person, seen=seen, reason=reason, actor=actor)
+        if enable(person, seen=seen, reason=reason, actor=actor):
+            return str(DRAFTED)
         return _("%s may come in again.") % person
     people.disable(person, reason=reason, actor=actor)
     return _("%s is kept out from now on.") % person
@@ -267,8 +320,16 @@ class GroupAdmin(KeptAdmin, DjangoGroupAdmin, DeskPages):
         if role is not None:
             context["members"] = role.user_set.order_by("username")
             context["may"] = rights.sentence(role.permissions.select_related("content_type"))
+            waiting = drafts.open_drafts().filter(subject=f"role:{role.pk}")
+            context["waiting"] = [drafts.of(each) for each in waiting]
         return super().render_change_form(request, context, *args, **shown)
 
     def save_related(self, request: Any, form: Any, formsets: Any, change: bool) -> None:
         super().save_related(request, form, formsets, change)
-        people.log_role(form.instance, form.before, actor=actor_of(request))
+        actor, role = actor_of(request), form.instance
+        request.changed_anything = people.log_role(role, form.before, actor=actor)
+        if form.grant:
+            draft_role(role, form.grant, reason=form.cleaned_data["reason"], actor=actor)
+            say_drafted(request)
+        elif not request.changed_anything:
+            messages.info(request, _("Nothing was changed."))

@@ -1,19 +1,23 @@
 """People and roles as they are added and changed: in words, and only as the page showed them."""
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, ClassVar
 
 from django import forms
+from django.contrib.auth.forms import UsernameField
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
 from django.utils.html import format_html
 from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationForm
+from unfold.forms import UserChangeForm
+from unfold.widgets import UnfoldAdminTextInputWidget
 
 from payouts.admin.lists import is_too_long
-from payouts.staff import people, rights, roles
+from payouts.staff import people, powers, rights, roles
+from payouts.staff.forms import reason_field
+from payouts.staff.grants import Grant, divide_person, divide_role
 from payouts.staff.pages import LONGEST_ID
 
 LABELS = {
@@ -26,41 +30,62 @@ LABELS = {
 }
 
 
+WHY_MISSING = gettext_lazy("Say why. It is kept for ever.")
+
+
 def in_our_words(form: forms.BaseForm) -> None:
     for name in LABELS.keys() & form.fields.keys():
         form.fields[name].label, form.fields[name].help_text = LABELS[name], ""
 
 
-def explain_password(form: forms.BaseForm) -> None:
-    form.fields["password1"].help_text = _(
-        "At least 8 characters, no common word, and nothing like the login. The person may change "
-        "it."
-    )
-    form.fields["password2"].label, form.fields["password2"].help_text = _("Once more"), ""
+class NewPersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
+    """A person who holds nothing yet, and has no password: they choose it by a link."""
 
+    class Meta:
+        model = User
+        fields = ("username", "first_name", "last_name", "email")
+        field_classes: ClassVar = {"username": UsernameField}
+        widgets: ClassVar = {name: UnfoldAdminTextInputWidget() for name in fields}
 
-class NewPasswordForm(AdminPasswordChangeForm):
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        explain_password(self)
-
-
-class NewPersonForm(UserCreationForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         in_our_words(self)
-        explain_password(self)
 
     def clean_username(self) -> str:
         login: str = self.cleaned_data["username"]
         people.refuse_login(login, None)
         return login
 
+    def save(self, commit: bool = True) -> User:
+        self.instance.set_unusable_password()
+        person: User = super().save(commit)
+        return person
+
+
+def why_field() -> forms.CharField:
+    """Return a field for the reason of what is drafted; one that drafts nothing needs none."""
+    help_text = gettext_lazy(
+        "Needed for what lets somebody decide about money or rights: it is a draft until another "
+        "person confirms it."
+    )
+    field = reason_field(WHY_MISSING)
+    field.required, field.help_text = False, help_text
+    return field
+
+
+def need_reason(form: Any) -> None:
+    """Refuse a draft without a reason."""
+    if form.grant and not form.cleaned_data.get("reason") and "reason" not in form.errors:
+        form.add_error("reason", WHY_MISSING)
+
 
 class PersonForm(UserChangeForm):
-    """A person as the page showed them, or nothing is saved."""
+    """A person as the page showed them, or nothing is saved. What takes two people is left out of
+    what it saves, and kept as `grant`."""
 
+    reason = why_field()
     before: people.Facts | None = None
+    grant = Grant()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -81,17 +106,23 @@ class PersonForm(UserChangeForm):
             groups = data.get("groups", stored.groups.all())
             own = data.get("user_permissions", stored.user_permissions.all())
             people.refuse_both(groups, own.select_related("content_type"))
+        self.grant = divide_person(stored, data)
+        need_reason(self)
         return data
 
 
 class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stubs alone
-    """A role as the page showed it, or nothing is saved."""
+    """A role as the page showed it, or nothing is saved. Rights that take two people are left out
+    of what it saves, and kept as `grant`."""
 
+    reason = why_field()
     before: people.Facts | None = None
+    grant: Sequence[int] = ()
 
     def clean_name(self) -> str:
         name: str = self.cleaned_data["name"]
-        if self.instance.name in roles.ROLES and name != self.instance.name:
+        fixed = {*roles.ROLES, *powers.powerful_groups()}
+        if self.instance.pk and name != self.instance.name and fixed & {name, self.instance.name}:
             raise ValidationError(_("The desk goes by the name of this role."))
         return name
 
@@ -104,6 +135,8 @@ class RoleForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in the stu
         if "name" in data and "permissions" in data:
             given = data["permissions"].select_related("content_type")
             people.refuse_both_for_members(self.instance, data["name"], given)
+            self.grant = divide_role(self.instance, data)
+            need_reason(self)
         return data
 
 

@@ -43,12 +43,6 @@ class Sum:
         return max(-(self.stays or NOTHING), NOTHING)
 
 
-def methods_of(payouts: Sequence[Payout]) -> Methods:
-    """Return what Heleket asks for these coins, on whatever network: one statement."""
-    rows = PayoutMethod.objects.filter(currency__in={payout.currency for payout in payouts})
-    return {(row.network, row.currency): row for row in rows}
-
-
 def fee_of(payout: Payout, methods: Methods) -> Decimal | None:
     method = methods.get((payout.network, payout.currency))
     return method.fee_for(payout.amount) if method else None

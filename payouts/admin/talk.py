@@ -50,7 +50,7 @@ def question_about(payout: Payout) -> PayoutEvent | None:
 
 
 def may_answer(payout: Payout, actor: Actor) -> bool:
-    facts = ANSWER.load([payout])
+    facts = ANSWER.load([payout], actor)
     return actor.may(ANSWER.permission) and not ANSWER.refusal(payout, facts, actor)
 
 

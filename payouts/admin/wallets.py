@@ -7,8 +7,7 @@ from django.contrib import admin
 from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, JsonResponse
-from django.urls import URLPattern, path, reverse
-from django.utils.http import urlencode
+from django.urls import URLPattern, path
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
@@ -39,8 +38,6 @@ from wallets.display import in_groups
 from wallets.models import IN_USE, Client, Wallet
 from wallets.operations import Seen
 from wallets.sharing import SameAddress
-
-PAYOUTS = "admin:payouts_payout_changelist"
 
 ACTIONS = {
     action.name: action
@@ -200,6 +197,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
         actor = actor_of(request)
         can_be_paid = wallet.status in IN_USE and wallet.client.is_active
         sees_payouts = request.user.has_perm("payouts.view_payout")
+        payouts = Payout.objects.filter(wallet=wallet)
         why_not = self.why_not("approve", wallet, actor)
         notices = notices_for_wallets([wallet])[wallet.pk]
         return {
@@ -210,8 +208,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
             **notes_beside(wallet, actor),
             "may_pay": can_be_paid and request.user.has_perm("payouts.add_payout"),
             "history": overview.history_of_wallet(wallet),
-            "payouts_url": f"{reverse(PAYOUTS)}?{urlencode({'q': wallet.address})}",
-            **(overview.payouts_of(Payout.objects.filter(wallet=wallet)) if sees_payouts else {}),
+            **(overview.payouts_of(payouts, wallet.address) if sees_payouts else {}),
         }
 
     # Actions

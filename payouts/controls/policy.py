@@ -1,57 +1,184 @@
-"""What has to be true before a payout may be paid: an approval by nobody who made it, or two while
-one like it that people took for not paid may still be paid.
+"""The policy in force, and how it changes: one person drafts the next version, another approves it.
 
-It knows nothing of payouts: it says what it needs, then judges what is laid before it.
+Versions are never changed. A claim judges by the version in force at that moment; what was approved
+under an earlier one counts as far as it satisfies this one.
 """
 
+import hmac
 from collections.abc import Collection
 from dataclasses import dataclass
+from functools import lru_cache
 
-from audit.refusals import Refusal
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from audit import chain, clock
+from audit.actor import Actor
+from audit.codes import Reason
+from audit.events import log_event
+from audit.models import DeskEvent
+from audit.refusals import Refused
+from audit.texts import needed
+from payouts.controls import documents
 from payouts.controls.codes import ControlsCode
+from payouts.controls.documents import Document, Limit, Values
+from payouts.controls.models import PolicyVersion
+from payouts.controls.rules import Rule
+from payouts.staff import two_people
+from payouts.staff.models import JointAct
+from wallets import stops
 
-VERSION = 1
-
-
-@dataclass(frozen=True)
-class Needs:
-    """What has to be there before it can be judged."""
-
-    approvals: int
-
-
-@dataclass(frozen=True)
-class Given:
-    """An approval: whose, and of what."""
-
-    person_id: int
-    digest: str
+ACT, SUBJECT = "policy", "policy"
 
 
 @dataclass(frozen=True)
-class Proposal:
-    """A payout as policy sees it. `approvers` are those who may approve at this moment."""
+class Policy:
+    """One version, read."""
 
-    digest: str
-    makers: Collection[int]
-    approvers: Collection[int]
-    approvals: Collection[Given]
-    is_in_doubt: bool = False
+    version: int
+    document: Document
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        return self.document.rules
+
+    @property
+    def limits(self) -> tuple[Limit, ...]:
+        return self.document.limits
+
+    @property
+    def values(self) -> Values:
+        return self.document.values
 
 
-def needs(*, is_in_doubt: bool) -> Needs:
-    return Needs(approvals=2 if is_in_doubt else 1)
+def in_force() -> Policy:
+    """Return the newest version: one statement that reads its hash alone, once it is known.
+
+    Raises Refused if it is not sealed: somebody wrote it past the desk.
+    """
+    newest = PolicyVersion.objects.order_by("-number").values_list("number", "hash")[:1].get()
+    return version(*newest)
 
 
-def judge(proposal: Proposal) -> Refusal | None:
-    """Return why these approvals do not carry the payout, or nothing if they do."""
-    given = proposal.approvals
-    if any(each.digest != proposal.digest for each in given):
-        return Refusal(ControlsCode.OTHER_DIGEST)
-    if any(each.person_id in proposal.makers for each in given):
-        return Refusal(ControlsCode.MAKER_APPROVED)
-    if any(each.person_id not in proposal.approvers for each in given):
-        return Refusal(ControlsCode.RIGHT_LOST)
-    if len({each.person_id for each in given}) < needs(is_in_doubt=proposal.is_in_doubt).approvals:
-        return Refusal(ControlsCode.APPROVAL_MISSING)
-    return None
+def values() -> Values:
+    """Return the numbers in force, for what only shows something; those of a fresh desk where the
+    policy was written past the desk, as nothing is decided by it then."""
+    try:
+        return in_force().values
+    except Refused:
+        return Values()
+
+
+@lru_cache(maxsize=8)
+def version(number: int, sealed_as: str) -> Policy:
+    """Return a version by its number and hash; what these name never changes."""
+    row = PolicyVersion.objects.get(number=number)
+    before = PolicyVersion.objects.filter(number=number - 1).values_list("hash", flat=True).first()
+    if not hmac.compare_digest(sealed_as, chain.sealed(row.fields(), before or "")):
+        raise Refused(ControlsCode.FORGED_POLICY)
+    return Policy(number, documents.read(row.document))
+
+
+def draft() -> JointAct | None:
+    """Return what is proposed as the next version, if anything is."""
+    return two_people.proposed(ACT, SUBJECT)
+
+
+def propose(document: str, *, reason: str, actor: Actor) -> JointAct:
+    """Store a draft of the next version, in place of an earlier one.
+
+    Raises NotAllowed, and Refused for a document that is no policy or is the one in force.
+    """
+    actor.require("payouts_controls.change_policy")
+    reason = needed(reason)
+    documents.read(document)
+    with transaction.atomic():
+        current = lock_newest()
+        if current.document == document:
+            raise Refused(ControlsCode.SAME_POLICY)
+        proposed = two_people.propose(
+            ACT,
+            SUBJECT,
+            data={"document": document, "base": current.number},
+            facts=facts_of(document, current),
+            reason=reason,
+            actor=actor,
+        )
+        log_event(
+            DeskEvent.Type.DRAFT_POLICY,
+            Reason(words=reason),
+            actor=actor,
+            digest=documents.digest_of(document),
+        )
+    return proposed
+
+
+def facts_of(document: str, current: PolicyVersion) -> str:
+    """What a draft is judged on: its own text, and the version that it would follow."""
+    return documents.digest_of(f"{current.digest} {document}")
+
+
+def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
+    """Put a draft in force as its second person, for every claim from now on.
+
+    Raises NotAllowed, and Refused if another version came in force meanwhile.
+    """
+    actor.require("payouts_controls.change_policy")
+    with transaction.atomic():
+        stops.overtake_claims()  # those begun judge by the version of before, and are committed
+        current = lock_newest()
+        waiting = JointAct.objects.filter(pk=joint_id, act=ACT).first()
+        document = waiting.data["document"] if waiting else ""
+        known = two_people.confirm(joint_id, facts=facts_of(document, current), actor=actor)
+        documents.read(document)
+        new = PolicyVersion(
+            number=current.number + 1,
+            document=document,
+            digest=documents.digest_of(document),
+            drafted_by=known.proposed_by,
+            approved_by=actor.person,
+            in_force_at=clock.now(),
+            reason=known.reason,
+        )
+        new.hash = chain.sealed(new.fields(), current.hash)
+        new.save(force_insert=True)
+        log_event(
+            DeskEvent.Type.CHANGE_POLICY,
+            Reason(words=known.reason),
+            actor=actor,
+            version=new.number,
+            digest=new.digest,
+            drafted_by=known.proposed_by.get_username(),
+        )
+    return new
+
+
+def withdraw(joint_id: int, *, actor: Actor) -> None:
+    actor.require("payouts_controls.change_policy")
+    with transaction.atomic():
+        two_people.withdraw(joint_id, actor)
+        log_event(DeskEvent.Type.DROP_POLICY, actor=actor)
+
+
+def lock_newest() -> PolicyVersion:
+    """Return the version in force, which stays so until this transaction ends."""
+    return PolicyVersion.objects.order_by("-number")[:1].select_for_update().get()
+
+
+def named_groups() -> set[str]:
+    """Return the groups whose approvals the policy asks for, in force or drafted: two people let
+    somebody into these."""
+    texts = list(PolicyVersion.objects.order_by("-number").values_list("document", flat=True)[:1])
+    if waiting := draft():
+        texts.append(waiting.data["document"])
+    found = [documents.read(text) for text in texts]
+    return {rule.group for each in found for rule in each.rules if rule.group}
+
+
+def groups_of(people: Collection[int]) -> dict[int, set[str]]:
+    """Return the names of the groups of each of these people: one statement."""
+    groups: dict[int, set[str]] = {person: set() for person in people}
+    rows = User.groups.through.objects.filter(user_id__in=people)
+    for person, name in rows.values_list("user_id", "group__name"):
+        groups[person].add(name)
+    return groups

@@ -134,10 +134,10 @@ def identity_of(client: heleket.HeleketClient) -> dict[str, str]:
 
 
 def bind(client: heleket.HeleketClient, actor: Actor) -> None:
-    ours = identity_of(client)
+    ours, now = identity_of(client), clock.now()
     with transaction.atomic():
         _bound, is_new = Binding.objects.get_or_create(
-            pk=1, defaults={**ours, "bound_at": clock.now()}
+            pk=1, defaults={**ours, "bound_at": now, "history_before": now}
         )
         if is_new:
             log_event(DeskEvent.Type.BIND, actor=actor, **ours)

@@ -10,7 +10,8 @@ class GatewayConfig(AppConfig):
         from audit.jobs import register
         from payouts.gateway.jobs import (
             FetchBalances,
+            ReadHistory,
             SyncServices,
         )  # models are there from here on
 
-        register(SyncServices, FetchBalances)
+        register(SyncServices, FetchBalances, ReadHistory)

@@ -6,16 +6,19 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Any, ClassVar
 
 import heleket
 from audit import clock
 from audit.jobs import Claimed, Job
-from payouts.gateway import balance, rate_limit
+from payouts.gateway import balance, history, rate_limit
 from payouts.gateway.accounts import GatewayAccount, is_still_ours
 from wallets.services import sync_services
 
 logger = logging.getLogger("payouts.worker")
+
+PAGES, PER_PAGE = 10, 15  # of Heleket's list: so many calls at a time
 
 
 class GatewayJob(Job):
@@ -49,16 +52,16 @@ class Reading(GatewayJob):
     unchanged: ClassVar[str]  # the log's words when no answer comes
     trouble = ""  # logged once as long as it lasts
 
-    def take(self, _limit: int) -> Claimed[datetime]:
+    def take(self, _limit: int) -> Claimed[Any]:
         rate = self.account.calls_per_second
         if not rate_limit.available(1, rate):
             return Claimed(look_again=rate_limit.look_again(rate))
         rate_limit.consume(1, rate)
         return Claimed([clock.now()])
 
-    def call(self, asked_at: datetime) -> Any:
+    def call(self, asked: Any) -> Any:
         try:
-            return self.read(asked_at, time.monotonic() + self.account.timeout)
+            return self.read(asked, time.monotonic() + self.account.timeout)
         except heleket.HeleketError as exc:
             return exc
 
@@ -74,8 +77,8 @@ class Reading(GatewayJob):
     def asks_to_back_off(self, result: Any) -> bool:
         return isinstance(result, heleket.TooManyRequests)
 
-    def read(self, asked_at: datetime, deadline: float) -> Any:
-        """Ask Heleket. Raises HeleketError."""
+    def read(self, asked: Any, deadline: float) -> Any:
+        """Ask Heleket what was taken, which is the moment of the claim. Raises HeleketError."""
         raise NotImplementedError
 
     def take_over(self, said: Any) -> None:
@@ -138,6 +141,45 @@ class FetchBalances(Reading):
             balance.forget()
         else:
             super().leave(trouble)
+
+
+@dataclass(frozen=True)
+class Page:
+    """Some payouts of before a moment, the newest of them first."""
+
+    before: datetime
+    calls: int  # that it took at most
+
+
+@dataclass(frozen=True)
+class PageRead:
+    page: Page
+    payouts: list[heleket.RemotePayout]
+
+
+class ReadHistory(Reading):
+    """Learn where the account had paid before the desk was installed: once, some pages a minute."""
+
+    name = "read_history"
+    every = timedelta(minutes=1)
+    unchanged = "Heleket's list of earlier payouts is not read on"
+
+    def take(self, _limit: int) -> Claimed[Any]:
+        if (before := history.unread_before()) is None:
+            return Claimed()
+        rate = self.account.calls_per_second
+        if not (calls := rate_limit.available(PAGES, rate)):
+            return Claimed(look_again=rate_limit.look_again(rate))
+        rate_limit.consume(calls, rate)
+        return Claimed([Page(before, calls)])
+
+    def read(self, page: Any, _deadline: float) -> PageRead:
+        listed = self.client.list_payouts(date_to=page.before)
+        return PageRead(page, list(islice(listed, page.calls * PER_PAGE)))
+
+    def take_over(self, read: PageRead) -> None:
+        is_all = len(read.payouts) < read.page.calls * PER_PAGE
+        history.take_over(read.payouts, before=read.page.before, is_all=is_all)
 
 
 def take_over(prices: PriceList) -> None:

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from payouts.gateway.balance import Balance
 
-__all__ = ["Balance", "Binding", "Pause", "RateLimit", "StandingPauses"]
+__all__ = ["Balance", "Binding", "KnownAddress", "Pause", "RateLimit", "StandingPauses"]
 
 # A backoff and the wait for a probe are so long at most: days would stop the desk. Whatever is
 # further away was written by a clock that was wrong.
@@ -25,6 +25,7 @@ class Binding(models.Model):
     installation = models.CharField(max_length=4)
     bound_at = models.DateTimeField()
     not_found_text = models.CharField(max_length=200, default="")
+    history_before = models.DateTimeField(null=True)  # what is older is still to be read
 
     class Meta:
         default_permissions = ("view",)
@@ -32,6 +33,23 @@ class Binding(models.Model):
 
     def __str__(self) -> str:
         return f"{self.merchant_id} at {self.host}"
+
+
+class KnownAddress(models.Model):
+    """Where the account had paid before it was the desk's, whoever was paid there."""
+
+    network = models.CharField(max_length=32)
+    address = models.CharField(max_length=128)
+    first_paid_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(fields=["address", "network"], name="one_known_address")
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.address} ({self.network})"
 
 
 class StandingPauses(models.Manager["Pause"]):

@@ -1,6 +1,6 @@
 """Payouts and everything that is written down about them."""
 
-from payouts.models.approval import Approval, PayoutMaker
+from payouts.models.approval import DECIDED_AGAIN, Approval, PayoutMaker, Statement
 from payouts.models.attempt import FINAL_FAILURES, Attempt
 from payouts.models.category import Category
 from payouts.models.choices import (
@@ -20,6 +20,7 @@ from payouts.models.payout import LAST_GENERATION, Payout, PayoutNumber, PayoutQ
 from payouts.models.webhook import WebhookDelivery
 
 __all__ = [
+    "DECIDED_AGAIN",
     "FINAL_FAILURES",
     "LAST_GENERATION",
     "LONGEST_NOTE",
@@ -40,6 +41,7 @@ __all__ = [
     "PayoutNumber",
     "PayoutQuerySet",
     "PayoutStatus",
+    "Statement",
     "WaitingFor",
     "WebhookDelivery",
 ]

@@ -67,6 +67,7 @@ class EventType(models.TextChoices):
     REQUEST = "request", _("Requested")
     EDIT = "edit", _("Changed")
     APPROVE = "approve", _("Approved")
+    UNDO = "undo", _("Approval undone")
     REJECT = "reject", _("Rejected")
     HOLD = "hold", _("Put on hold")
     RELEASE = "release", _("Released")

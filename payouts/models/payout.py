@@ -6,6 +6,7 @@ import json
 import uuid
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 from functools import reduce
 from operator import or_
 from typing import Any
@@ -22,6 +23,7 @@ from audit.codes import NO_REASON, CodeField, Reason
 from audit.searching import Searched
 from payouts.codes import PayoutCode
 from payouts.controls.models import Scope
+from payouts.controls.rates import price
 from payouts.models.choices import (
     USUAL_WAIT,
     WITHOUT_CALL,
@@ -30,7 +32,7 @@ from payouts.models.choices import (
     PayoutStatus,
     WaitingFor,
 )
-from wallets.amounts import MAX_AMOUNT, AmountField, format_amount
+from wallets.amounts import MAX_AMOUNT, AmountField, RateField, format_amount
 from wallets.codes import WalletCode
 from wallets.models import Client, ReadAgain, Wallet
 
@@ -87,6 +89,12 @@ class PayoutQuerySet(models.QuerySet["Payout"]):
         by_status = Q(effective="", status=PayoutStatus.CONFIRMED)
         return self.filter(by_status | Q(effective=Effective.PAID))
 
+    def going_since(self, at: datetime) -> "PayoutQuerySet":
+        """Those that wait or are under way, whatever their age, and those that left since then."""
+        is_paid = Q(status=PayoutStatus.CONFIRMED, effective="", finished_at__gt=at)
+        after_all = Q(effective__in=[Effective.PAID, Effective.ELSEWHERE], effective_at__gt=at)
+        return self.filter(Q(status__in=list(USUAL_WAIT)) | is_paid | after_all)
+
     def received(self) -> Any:
         """Those counted as paid, with `received_amount` and `received_currency`: what the client
         has, which is not always what was asked for."""
@@ -131,8 +139,7 @@ class Payout(ReadAgain):
     trigger = models.CharField(max_length=200, default="", blank=True)
     idempotency_key = models.CharField(max_length=200)
     fingerprint = models.CharField(max_length=64)  # of the request, as asked
-    reference_amount = AmountField(null=True)
-    reference_rate = AmountField(null=True)
+    reference_rate = RateField(null=True)  # of the coin in the reference currency, at approval
     searched = Searched(["purpose", "reference"])
 
     status = FSMField(
@@ -256,6 +263,11 @@ class Payout(ReadAgain):
         return f"{format_amount(self.amount)} {self.currency}"
 
     @property
+    def reference_amount(self) -> Decimal | None:
+        """What it is worth in the reference currency, by the rate that was fixed at approval."""
+        return price(self.amount, self.reference_rate) if self.reference_rate else None
+
+    @property
     def why(self) -> Reason:
         """Why it waits, or how it ended."""
         return Reason(self.reason_code, self.reason)
@@ -332,12 +344,11 @@ class Payout(ReadAgain):
             self.waiting_for, self.waiting_since = what, clock.now()
         self.due_at = due_at
 
-    def wait_to_be_sent(self) -> None:
+    def wait_to_be_sent(self, not_before: datetime | None = None) -> None:
         """Wait for the worker, from its date on."""
-        if self.is_early:
-            self.wait_for(WaitingFor.DATE, due_at=self.pay_from)
-        else:
-            self.wait_for(WaitingFor.WORKER, due_at=clock.now())
+        now = clock.now()
+        at = max(now, not_before or now, self.pay_from or now)
+        self.wait_for(WaitingFor.DATE if at > now else WaitingFor.WORKER, due_at=at)
 
     def wait_for_wallet(self) -> None:
         """Wait until its wallet is active, before anybody can approve it."""
@@ -346,10 +357,23 @@ class Payout(ReadAgain):
         self.wait_for(WaitingFor.WALLET)
 
     @transition(status, source=PayoutStatus.PENDING, target=PayoutStatus.APPROVED)
-    def approve(self) -> None:
+    def approve(self, not_before: datetime | None = None) -> None:
         """Allow sending. The caller stores the approval in the same transaction."""
         self.approved_at, self.why = clock.now(), NO_REASON
-        self.wait_to_be_sent()
+        self.wait_to_be_sent(not_before)
+
+    @transition(
+        status,
+        source=[PayoutStatus.PENDING, PayoutStatus.APPROVED],
+        target=PayoutStatus.PENDING,
+    )
+    def undo(self, reason: Reason) -> None:
+        """Back to the approvers, as one of them takes an approval back. The caller voids that one;
+        those of others stand, and what else it waits for is waited for."""
+        if self.status == PayoutStatus.APPROVED:
+            self._start_over(reason)
+        elif self.waiting_for == WaitingFor.APPROVALS:
+            self.why = reason
 
     @transition(
         status, source=[PayoutStatus.PENDING, PayoutStatus.HELD], target=PayoutStatus.REJECTED

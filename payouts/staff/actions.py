@@ -58,6 +58,7 @@ class Confirmation:
     rows: list[Any]
     left_out: list[tuple[Any, str]]
     tokens: str
+    facts: Any  # what the act goes by, as its operation loaded it
 
     @property
     def phrase(self) -> str:
@@ -148,7 +149,7 @@ class ActionPages(QueuePages):
 
     def refusal_of(self, action: Action, row: Any, actor: Actor) -> str:
         operation = self.operation_shown(action, [row])
-        refusal = operation.refusal(row, operation.load([row]), actor)
+        refusal = operation.refusal(row, operation.load([row], actor), actor)
         return self.sentence_of(refusal, actor) if refusal else ""
 
     def sentence_of(self, refusal: Refusal, actor: Actor) -> str:
@@ -212,7 +213,7 @@ class ActionPages(QueuePages):
 
     def prepare(self, action: Action, rows: Sequence[Any], actor: Actor) -> Confirmation:
         operation = self.operation_shown(action, rows)
-        facts = operation.load(rows)
+        facts = operation.load(rows, actor)
         possible, left_out = [], []
         for row in rows:
             if refusal := operation.refusal(row, facts, actor):
@@ -221,7 +222,7 @@ class ActionPages(QueuePages):
                 possible.append(row)
         # One field for all: Django takes no more than 1,000 fields.
         tokens = " ".join(seen.token for seen in self.see(possible))
-        return Confirmation(action, possible, left_out, tokens)
+        return Confirmation(action, possible, left_out, tokens, facts)
 
     def refusal_of_count(self, count: int) -> str:
         if not count:

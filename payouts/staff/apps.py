@@ -9,9 +9,11 @@ class StaffConfig(AppConfig):
     verbose_name = "Staff"
 
     def ready(self) -> None:
-        from payouts.staff.roles import check_apart  # models are there from here on
+        from payouts.staff.needs import check_staff  # models are there from here on
+        from payouts.staff.roles import check_apart
 
         checks.register(check_apart, checks.Tags.database)
+        checks.register(check_staff, checks.Tags.database)
 
 
 class SiteConfig(admin_apps.AdminConfig):

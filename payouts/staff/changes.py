@@ -13,6 +13,9 @@ NOTHING = "—"
 
 LABELS = {
     "whose": gettext_lazy("Person"),
+    "people": gettext_lazy("People"),
+    "drafter": gettext_lazy("Drafted by"),
+    "sent_by": gettext_lazy("Link sent by"),
     "role": gettext_lazy("Role"),
     "login": gettext_lazy("Login"),
     "renamed": gettext_lazy("Login"),

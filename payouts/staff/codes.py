@@ -25,7 +25,7 @@ class StaffCode(Code):
     )
     PROPOSED_ALREADY = (
         "proposed_already",
-        _("%(person)s has proposed an end already. It waits for a second person."),
+        _("%(person)s has proposed something already. It waits for a second person."),
     )
     SECOND_PERSON = (
         "second_person",
@@ -35,4 +35,52 @@ class StaffCode(Code):
     FACTS_CHANGED = (
         "facts_changed",
         _("The facts have changed since you looked. Look again; nothing was changed."),
+    )
+    DRAFTER_GONE = (
+        "drafter_gone",
+        _("%(person)s, who drafted it, may not do this any more. Draft it anew."),
+    )
+    GAINS_BY_IT = "gains_by_it", _("Nobody confirms what they gain by themselves.")
+    TAKES_TWO = "takes_two", _("This takes two people: draft it, and another one confirms it.")
+    LINK_OVER = (
+        "link_over",
+        _(
+            "This link is over: it was used, a day has passed, or there is another one. Ask for a "
+            "new one."
+        ),
+    )
+    NO_MAIL = (
+        "no_mail",
+        _(
+            "This desk sends no mail: EMAIL_URL is not set. Whoever runs its machine sets it, or "
+            "makes a link with recover_access."
+        ),
+    )
+    NO_ADDRESS = "no_address", _("%(person)s has no e-mail address.")
+    ADDRESS_NEW = (
+        "address_new",
+        _("The e-mail address was changed less than 24 hours ago. A link goes out from %(at)s."),
+    )
+    KEPT_OUT = "kept_out", _("%(person)s is disabled: enable them first.")
+    MAIL_FAILED = "mail_failed", _("The mail server did not take the mail. Try again later.")
+    STAFF_ALREADY = (
+        "staff_already",
+        _(
+            "This desk was set up already. User managers add people in the Admin; if nobody can "
+            "come in any more, recover_access is the way back."
+        ),
+    )
+    STAFF_LACKING = "staff_lacking", _("At least %(needed)s × %(role)s are needed.")
+    PERSON_UNFIT = "person_unfit", _("%(person)s: %(why)s")
+    RECOVERY_OVER = "recovery_over", _("This recovery is over.")
+    RECOVERY_EARLY = (
+        "recovery_early",
+        _("This takes effect at %(at)s, unless somebody stops it. Run the command again then."),
+    )
+    RECOVERS_NO_DECIDER = (
+        "recovers_no_decider",
+        _(
+            "%(person)s decides about money, so cannot manage users. Name another person, or a new "
+            "one with --email."
+        ),
     )

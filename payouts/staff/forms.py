@@ -23,6 +23,10 @@ def reason_field(needed: Any) -> forms.CharField:
     return text_field(gettext_lazy("Reason"), LONGEST_REASON, error_messages={"required": needed})
 
 
+class NothingAsked(forms.Form):
+    """For what is only confirmed."""
+
+
 class ConfirmForm(forms.Form):
     """What a confirmation sends back: tokens of what it showed, and a reason if one is due."""
 

@@ -56,6 +56,10 @@ class JointAct(models.Model):
 
     class Meta:
         default_permissions = ()
+        permissions = [
+            ("confirm_rights", "Can confirm that others get rights"),
+            ("name_user_manager", "Can name and mend a user manager, by two"),
+        ]
         constraints = [
             models.UniqueConstraint(
                 "act", "subject", condition=Q(ended_at=None), name="one_joint_act_at_a_time"
@@ -68,3 +72,70 @@ class JointAct(models.Model):
 
     def __str__(self) -> str:
         return f"{self.act} {self.subject}"
+
+
+class PowerChange(models.Model):
+    """A change of what a person may do, or of how they come in. What they approved before does not
+    count any more."""
+
+    class What(models.TextChoices):
+        RIGHTS = "rights"
+        PASSWORD = "password"  # noqa: S105
+        ADDRESS = "address"
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    at = models.DateTimeField()
+    what = models.CharField(max_length=10, choices=What)
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index("person", "at", name="last_change_of_power")]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.what} {self.at}"
+
+
+class PasswordLink(models.Model):
+    """A link by which a person chooses their password, once. Of its token a digest is kept.
+
+    It is over with the next one, with the next password or address, and in time.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    digest = models.CharField(max_length=64, unique=True)
+    made_by = models.ForeignKey(  # nobody: by whoever runs the desk's machine
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    made_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.made_at}"
+
+
+class Recovery(models.Model):
+    """Somebody's access that whoever runs the desk's machine is to get back, in a while, unless one
+    of the staff stops it."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
+    reason = models.TextField()
+    asked_at = models.DateTimeField()
+    effective_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    stopped_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+
+    class Meta:
+        default_permissions = ()
+        constraints = [
+            models.UniqueConstraint(
+                "person", condition=Q(ended_at=None), name="one_recovery_at_a_time"
+            )
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.person} {self.asked_at}"

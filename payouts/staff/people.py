@@ -5,8 +5,10 @@ stopped in the meantime is not undone by a page that knew nothing of it.
 """
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
+from typing import Any
 
 from django.contrib.auth.models import Group, Permission, User
 from django.core.exceptions import ValidationError
@@ -19,13 +21,14 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from audit.texts import folded, needed, refuse_mixed_scripts
-from payouts.staff import changes, roles
+from payouts.staff import changes, powers, roles
 from payouts.staff.codes import StaffCode
-from payouts.staff.models import Login
+from payouts.staff.models import Login, PowerChange
 
 Facts = dict[str, str]
 
 PERSONAL = {"name", "email"}  # never sealed, so that a person can be forgotten
+RIGHTS = {"active", "staff", "superuser", "roles", "rights"}
 
 
 def names_of(permissions: Iterable[Permission]) -> set[str]:
@@ -128,6 +131,14 @@ def stays_apart(person: User, role: Group, name: str, given: set[str]) -> bool:
     return roles.are_apart(held, names_of([*through, *own]) | given)
 
 
+def as_refusal(check: Callable[..., None], *arguments: Any, person: object) -> None:
+    """Raise Refused with the words in which a form would refuse it."""
+    try:
+        check(*arguments)
+    except ValidationError as exc:
+        raise Refused(StaffCode.PERSON_UNFIT, person=person, why=" ".join(exc.messages)) from None
+
+
 # Logins
 
 
@@ -165,29 +176,58 @@ def keep_logins(person: User, before: Facts | None) -> None:
             keep_login(person, before["login"])
 
 
+def add(login: str, email: str, *, actor: Actor) -> User:
+    """Add a person who holds nothing and has no password, and return them. Raises Refused."""
+    person = User(username=User.normalize_username(login), email=email)
+    person.set_unusable_password()
+    as_refusal(refuse_login, person.username, None, person=login)
+    as_refusal(person.full_clean, person=login)
+    with transaction.atomic():
+        person.save()
+        keep_login(person, person.username)
+        log(DeskEvent.Type.ADD_PERSON, person, actor=actor)
+    return person
+
+
 # Events
 
 
-def log_person(person: User, before: Facts | None, *, actor: Actor) -> None:
-    """Seal what a saved page changed; nothing if it changed nothing."""
+def without_personal(changed: Facts) -> Facts:
+    return changed | dict.fromkeys(changed.keys() & PERSONAL, "changed")
+
+
+def log_person(person: User, before: Facts | None, *, actor: Actor, **drafter: str) -> bool:
+    """Seal what a saved page or a draft changed, and return whether it changed anything."""
     now = facts_of_person(User.objects.get(pk=person.pk))
     if before is None:
         log(DeskEvent.Type.ADD_PERSON, person, actor=actor)
-        return
+        return True
     changed = differences(before, now)
-    changed |= dict.fromkeys(changed.keys() & PERSONAL, "changed")
-    if renamed := changed.pop("login", ""):
+    if changed.keys() & RIGHTS:
+        powers.note_change([person.pk])
+    if "email" in changed:
+        powers.note_change([person.pk], PowerChange.What.ADDRESS)
+    sealed = without_personal(changed)
+    if renamed := sealed.pop("login", ""):
         log(DeskEvent.Type.RENAME, person, actor=actor, renamed=renamed)
-    if changed:
-        log(DeskEvent.Type.CHANGE_PERSON, person, actor=actor, **changed)
+    if sealed:
+        log(DeskEvent.Type.CHANGE_PERSON, person, actor=actor, **sealed, **drafter)
+    return bool(changed)
 
 
-def log_role(role: Group, before: Facts | None, *, actor: Actor) -> None:
+def log_role(role: Group, before: Facts | None, *, actor: Actor, **drafter: str) -> bool:
+    """Seal what a saved page or a draft changed, and return whether it changed anything."""
     now = facts_of_role(Group.objects.get(pk=role.pk))
-    if changed := differences(before or {}, now):
-        event_type = DeskEvent.Type.ADD_ROLE if before is None else DeskEvent.Type.CHANGE_ROLE
-        changed = {f"{name}_changed": change for name, change in changed.items()}
-        log_event(event_type, actor=actor, role=role.name, **changed)
+    changed = differences(before or {}, now)
+    if not changed:
+        return False
+    rights = [changes.named(each["rights"]) for each in (before or now, now)]
+    if (rights[0] ^ rights[1]) & powers.RIGHTS:
+        powers.note_change(role.user_set.values_list("pk", flat=True))
+    event_type = DeskEvent.Type.ADD_ROLE if before is None else DeskEvent.Type.CHANGE_ROLE
+    said = {f"{name}_changed": change for name, change in changed.items()}
+    log_event(event_type, actor=actor, role=role.name, **said, **drafter)
+    return True
 
 
 def log(
@@ -210,7 +250,18 @@ def logging_password(person: User | None, *, actor: Actor) -> Iterator[None]:
         before = person and User.objects.get(pk=person.pk).password
         yield
         if person and User.objects.get(pk=person.pk).password != before:
-            log(DeskEvent.Type.PASSWORD, person, actor=actor)
+            log_password(person, actor=actor)
+
+
+def address_since(person: User) -> datetime | None:
+    """Return since when a person's address is what it is, if it ever was another."""
+    changes = PowerChange.objects.filter(person=person, what=PowerChange.What.ADDRESS)
+    return changes.order_by("-at").values_list("at", flat=True).first()
+
+
+def log_password(person: User, *, actor: Actor, **fields: str) -> None:
+    powers.note_change([person.pk], PowerChange.What.PASSWORD)
+    log(DeskEvent.Type.PASSWORD, person, actor=actor, **fields)
 
 
 # Stop and permit
@@ -231,26 +282,37 @@ def disable(person: User, *, reason: str, actor: Actor) -> None:
 
 
 def enable(person: User, *, seen: int, reason: str, actor: Actor) -> None:
-    """Let a person in again, unless they were stopped once more since `seen`, see `last_stop`."""
+    """Let a person in again, unless they were stopped once more since `seen`, see `last_stop`.
+
+    For somebody powerful that takes two, see `grants.enable`.
+    """
     set_active(person, True, reason=reason, actor=actor, seen=seen)
 
 
 def set_active(
     person: User, active: bool, *, reason: str, actor: Actor, seen: int | None = None
 ) -> None:
-    actor.require("auth.change_user")
-    if person.pk == actor.person_id:
-        raise NotAllowed(StaffCode.NOT_YOURSELF)
     reason = needed(reason)
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=person.pk)
-        if locked.is_superuser and not (actor.person and actor.person.is_superuser):
-            raise NotAllowed(StaffCode.SUPERUSER)
-        if active and last_stop(locked) != seen:
-            raise Refused(StaffCode.STOPPED_AGAIN)
-        if locked.is_active == active:
-            raise Refused(StaffCode.SO_ALREADY)
+        refuse_active(locked, active, actor=actor, seen=seen)
+        if active and powers.holds(locked):
+            raise Refused(StaffCode.TAKES_TWO)
         locked.is_active = active
         locked.save(update_fields=["is_active"])
+        powers.note_change([locked.pk])
         event_type = DeskEvent.Type.ENABLE if active else DeskEvent.Type.DISABLE
         log(event_type, locked, reason, actor=actor)
+
+
+def refuse_active(locked: User, active: bool, *, actor: Actor, seen: int | None) -> None:
+    """Raise Refused unless the actor may let this person in, or keep them out."""
+    actor.require("auth.change_user")
+    if locked.pk == actor.person_id:
+        raise NotAllowed(StaffCode.NOT_YOURSELF)
+    if locked.is_superuser and not (actor.person and actor.person.is_superuser):
+        raise NotAllowed(StaffCode.SUPERUSER)
+    if active and last_stop(locked) != seen:
+        raise Refused(StaffCode.STOPPED_AGAIN)
+    if locked.is_active == active:
+        raise Refused(StaffCode.SO_ALREADY)

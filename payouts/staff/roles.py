@@ -27,6 +27,7 @@ ROLES: dict[str, list[str]] = {
         "wallets.change_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
     ],
     "Approver": [
         "payouts.view_payout",
@@ -44,6 +45,8 @@ ROLES: dict[str, list[str]] = {
         "wallets.freeze_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
+        "payouts_controls.view_exchangerate",
     ],
     "Operator": [
         "payouts.view_payout",
@@ -66,6 +69,8 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_policyversion",
+        "payouts_controls.view_exchangerate",
     ],
     "Policy manager": [
         "payouts.view_payout",
@@ -74,17 +79,24 @@ ROLES: dict[str, list[str]] = {
         "payouts.view_category",
         "payouts.add_category",
         "payouts.change_category",
+        "payouts_staff.confirm_rights",
+        "payouts_staff.name_user_manager",
         "payouts_controls.view_switch",
         "wallets.view_client",
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.change_policy",
+        "payouts_controls.view_policyversion",
+        "payouts_controls.view_exchangerate",
+        "payouts_controls.accept_rate",
     ],
     "User manager": [
         "auth.view_user",
         "auth.add_user",
         "auth.change_user",
         "auth.view_group",
+        "payouts_staff.confirm_rights",
         "payouts_portal.view_apikey",
         "payouts_portal.issue_apikey",
         "payouts_portal.view_webhookendpoint",
@@ -114,10 +126,12 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_wallet",
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
+        "payouts_controls.view_exchangerate",
         "auth.view_user",
         "auth.view_group",
         "payouts_portal.view_apikey",
         "payouts_portal.view_webhookendpoint",
+        "payouts_controls.view_policyversion",
     ],
 }
 
@@ -128,7 +142,10 @@ DECIDERS = {"Approver", "Operator", "Policy manager"}
 MANAGES = {
     f"auth.{act}_{what}" for act in ("add", "change", "delete") for what in ("user", "group")
 }
-BESIDE = {"payouts.add_note", "payouts.add_category", "payouts.change_category"}  # no decisions
+BESIDE = {  # no decisions about money
+    *("payouts.add_note", "payouts.add_category", "payouts.change_category"),
+    *("payouts_staff.confirm_rights", "payouts_staff.name_user_manager"),
+}
 DECIDES = {right for role in DECIDERS for right in ROLES[role] if ".view_" not in right} - BESIDE
 
 

@@ -22,6 +22,7 @@ from heleket.sandbox.server import Server
 from heleket.webhooks import sign_webhook
 from payouts.gateway.accounts import heleket_client, open_account
 from payouts.models import Payout, PayoutStatus
+from payouts.staff import links
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.rounds import check_due, submit_due
 
@@ -110,7 +111,9 @@ def pages(payout):
         yield reverse(f"admin:{model}_changelist"), None
     yield reverse("admin:payouts_payout_change", args=[payout.pk]), None
     yield reverse("admin:payouts_payout_add"), {"password": PASSWORD, "amount": "5"}
-    yield reverse("admin:auth_user_add"), {"username": "new", "password1": PASSWORD}
+    yield reverse("admin:auth_user_add"), {"username": "new"}
+    token = links.make(payout.requested_by, made_by=None)
+    yield links.path_of(token), {"new_password1": PASSWORD, "new_password2": "another"}
 
 
 @pytest.mark.parametrize("debug", [True, False])

@@ -16,12 +16,15 @@ from django.db import transaction
 from django.db.models import Max, Min
 from django.urls import reverse
 
+from audit import clock
 from audit.models import DeskEvent
 from config import environment
 from config.demo import history, incidents, seed
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
 from payouts.client_sentences import ClientStatus
+from payouts.controls import rates
+from payouts.controls.models import PastRate
 from payouts.gateway.models import Binding
 from payouts.models import (
     Attempt,
@@ -67,9 +70,20 @@ def test_a_seeded_desk_is_one_that_has_lived(client, monkeypatch):
         webhook = verify(delivery.body.encode(), settings.HELEKET_API_KEY)
         assert Attempt.objects.filter(order_id=webhook["order_id"]).exists()
     assert Discrepancy.objects.filter(closed_at=None, attempt__payout__waiting_for="discrepancy")
+    assert_rates_are_sound()
     assert_pages_show(client)
     assert_the_feed_gives_every_state(client)
     assert PayoutNumber.objects.create().pk > Payout.objects.latest("number").number
+
+
+def assert_rates_are_sound():
+    """Each coin has had its rate on every day that payouts were approved, and has one now."""
+    with clock.replaced(lambda: END):
+        found = rates.sound_rates(rates.wanted())
+    assert len(found) == 20
+    assert {type(each) for each in found.values()} == {rates.Rate}
+    days = PastRate.objects.filter(currency="BTC").dates("said_at", "day")
+    assert days.count() > DAYS / 2
 
 
 def assert_the_feed_gives_every_state(client):

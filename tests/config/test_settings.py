@@ -99,6 +99,9 @@ def url(password, rest="127.0.0.1:5432/desk", scheme="postgres"):
         ("HELEKET_PROJECT_URL", "https://api.heleket.com:port"),
         ("HELEKET_PROJECT_URL", f"https://desk:{SECRET}@api.heleket.com"),
         ("DOCUMENTS_FOLDER", "documents"),
+        ("REFERENCE_CURRENCY", "US dollar"),
+        ("REFERENCE_CURRENCY", "€"),
+        ("REFERENCE_CURRENCY", "USD/EUR"),
         ("TIME_ZONE", "Europe/Rigga"),
         ("TIME_ZONE", "../etc/passwd"),
         ("TIME_ZONE", "Europe"),
@@ -115,6 +118,15 @@ def url(password, rest="127.0.0.1:5432/desk", scheme="postgres"):
         ("DATABASE_URL", url(SECRET, "127.0.0.1:port/desk")),
         ("DATABASE_URL", url(SECRET, "127.0.0.1:70000/desk")),
         ("DATABASE_URL", url(SECRET, "[::1/desk")),
+        ("EMAIL_URL", SECRET),
+        ("EMAIL_URL", url(f"{SECRET}/x", "mail.example.com", "smtp")),
+        ("EMAIL_URL", url(SECRET, "mail.example.com:port", "smtp+tls")),
+        ("EMAIL_URL", url(SECRET, "", "smtp")),
+        ("MAIL_FROM", "desk"),
+        ("MAIL_FROM", ""),  # while mail is sent
+        ("PUBLIC_URL", "desk.example.com"),
+        ("PUBLIC_URL", "https://desk.example.com/admin/"),
+        ("PUBLIC_URL", ""),  # while mail is sent
         ("CACHE_URL", SECRET),
         ("CACHE_URL", url(f"{SECRET}/x", "127.0.0.1:6379/0", "redis")),
         ("CELERY_BROKER_URL", SECRET),
@@ -204,6 +216,20 @@ def test_g38_addresses_of_databases_of_all_kinds_are_read(read, address, host, n
 )
 def test_g38_addresses_of_brokers_of_all_kinds_are_read(read, broker):
     assert broker == read(CELERY_BROKER_URL=broker).CELERY_BROKER_URL
+
+
+def test_mail_goes_where_its_address_says(read):
+    found = read(EMAIL_URL="smtp+tls://desk:a%2Fb@mail.example.com")
+    assert (found.EMAIL_HOST, found.EMAIL_PORT) == ("mail.example.com", 587)
+    assert (found.EMAIL_HOST_USER, found.EMAIL_HOST_PASSWORD) == ("desk", "a/b")
+    assert (found.EMAIL_USE_TLS, found.EMAIL_USE_SSL, found.SENDS_MAIL) == (True, False, True)
+    found = read(EMAIL_URL="smtp+ssl://10.0.0.1:1465")
+    assert (found.EMAIL_HOST, found.EMAIL_PORT, found.EMAIL_USE_SSL) == ("10.0.0.1", 1465, True)
+    found = read(EMAIL_URL="filemail:///tmp/mail")
+    assert (found.EMAIL_FILE_PATH, found.SENDS_MAIL) == ("/tmp/mail", True)
+    found = read(EMAIL_URL="", MAIL_FROM="", PUBLIC_URL="")
+    assert not found.SENDS_MAIL
+    assert read(PUBLIC_URL="https://desk.example.com/").PUBLIC_URL == "https://desk.example.com"
 
 
 # The file

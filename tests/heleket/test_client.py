@@ -468,6 +468,34 @@ def test_lists_rates_without_any_key(scripted):
     assert request.url == "https://api.heleket.com/v1/exchange-rate/ETH/list"
 
 
+def test_signs_the_question_for_rates_with_the_payment_key_if_there_is_one(scripted):
+    client, script = scripted((200, success([])))
+
+    assert client.list_rates("ETH") == []
+    (request,) = script.requests
+    assert (request.method, request.body) == ("GET", None)
+    assert request.headers["sign"] == sign(b"", PAYMENT_KEY)
+    assert request.headers["merchant"] == MERCHANT
+
+
+def test_g34_an_odd_rate_is_named_and_left_out_and_the_others_are_taken(scripted):
+    sound = {"from": "ETH", "to": "USD", "course": "1228.45000000"}
+    wrong = ["dear", "NaN", "1e400", None, True, [], "0x1", "-", "1e-99"]
+    odd = [{**sound, "to": "EUR", "course": course} for course in wrong]
+    odd += [{"from": "ETH", "to": "EUR"}, {"to": "EUR", "course": "1"}, "ETH", None]
+    client, _ = scripted((200, success([*odd, sound, {**sound, "to": "GBP", "course": 900}])))
+    named = []
+
+    found = client.list_rates("ETH", on_odd=named.append)
+
+    assert [(each.target, each.course) for each in found] == [
+        ("USD", Decimal("1228.45")),
+        ("GBP", Decimal(900)),
+    ]
+    assert len(named) == len(odd)
+    assert named[0] == "Heleket's entry 1 (ETH/EUR) cannot be used: course is not a number."
+
+
 @pytest.mark.parametrize("currency", ["", "../x", "A?b", "é"])
 def test_a_currency_cannot_change_the_path(scripted, currency):
     client, script = scripted()

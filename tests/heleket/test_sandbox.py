@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from heleket.sandbox import Gateway
 from heleket.sandbox.endpoints import ENDPOINTS
 from heleket.sandbox.switches import SWITCHES, chosen, switch
+from heleket.signing import sign
 from tests.heleket.sandbox_calls import WANTED, Caller
 
 
@@ -543,6 +544,21 @@ def test_rates_need_no_signature(call):
     answer = call.session.get("http://gateway.test/v1/exchange-rate/ETH/list")
 
     assert {"from": "ETH", "to": "USD", "course": "2800.00000000"} in answer.json()["result"]
+
+
+@pytest.mark.parametrize(("name", "status"), [("payment_key", 200), ("payout_key", 401)])
+def test_a_signature_under_rates_is_that_of_the_payment_key(call, sandbox, name, status):
+    headers = {"merchant": sandbox.merchant_id, "sign": sign(b"", getattr(sandbox, name))}
+    url = "http://gateway.test/v1/exchange-rate/ETH/list"
+
+    assert call.session.get(url, headers=headers).status_code == status
+
+
+def test_the_sandbox_has_a_rate_of_every_coin_that_it_pays(heleket_client, sandbox):
+    sandbox.prices["SHIB"] = Decimal("0.00000123")
+    for _network, coin in sandbox.services:
+        dollars = {each.target: each.course for each in heleket_client.list_rates(coin)}["USD"]
+        assert dollars == sandbox.prices[coin]
 
 
 def test_transfers_move_money_out_of_reach_and_back(call, sandbox):

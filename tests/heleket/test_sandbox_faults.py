@@ -76,7 +76,7 @@ EXECUTED = {
 
 
 def test_every_fault_is_tested():
-    elsewhere = {"not_found_text", "cursor_loops", "count_lies", "swapped"}
+    elsewhere = {"not_found_text", "cursor_loops", "count_lies", "swapped", "wrong_rates"}
     assert set(EFFECTS) == LOST.keys() | ANSWERED.keys() | elsewhere
     assert LOST.keys() | ANSWERED.keys() >= EXECUTED
     assert not WEBHOOK_EFFECTS & EFFECTS.keys()
@@ -104,6 +104,21 @@ def test_a_spoiled_answer_has_the_status_and_the_effect_of_its_name(call, sandbo
     assert (sandbox.order_ids == ["order-1"]) is (name in EXECUTED)
     assert call.create().json()["state"] == 0
     assert len(sandbox.debits("order-1")) == 1
+
+
+def test_rates_are_wrong_by_what_a_fault_says_for_one_coin_or_all(heleket_client, sandbox):
+    def dollars(coin):
+        return {each.target: each.course for each in heleket_client.list_rates(coin)}["USD"]
+
+    sandbox.faults.add("wrong_rates", lasts=600)
+    assert dollars("BTC") == sandbox.prices["BTC"] * 100_000
+    assert heleket_client.list_services()
+    assert dollars("ETH") == sandbox.prices["ETH"] * 100_000
+    sandbox.faults.clear()
+    sandbox.faults.add("wrong_rates", path="/v1/exchange-rate/BTC/list", size=-1)
+    assert dollars("ETH") == sandbox.prices["ETH"]
+    assert dollars("BTC") == -sandbox.prices["BTC"]
+    assert dollars("BTC") == sandbox.prices["BTC"]
 
 
 @pytest.mark.parametrize("name", ["html_502", "429", "unauthorized", "redirect_307"])

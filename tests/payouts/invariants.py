@@ -20,11 +20,12 @@ from wallets.models import Wallet, WalletStatus
 
 ARROWS = {
     "pending": {"approve": "approved", "reject": "rejected", "hold": "held", "cancel": "cancelled"}
-    | {"edit": "pending", "send_back": "pending", "answer": "pending", "link": "broadcast"},
+    | {"edit": "pending", "send_back": "pending", "answer": "pending", "link": "broadcast"}
+    | {"undo": "pending"},
     "held": {"release": "pending", "reject": "rejected", "cancel": "cancelled", "edit": "held"}
     | {"link": "broadcast"},
     "approved": {"claim": "submitting", "hold": "held", "cancel": "cancelled", "edit": "pending"}
-    | {"void": "pending", "link": "broadcast"},
+    | {"void": "pending", "undo": "pending", "link": "broadcast"},
     "submitting": {"accept": "broadcast", "confirm": "confirmed", "fail": "failed"}
     | {"put_back": "approved", "withdraw": "cancelled"},
     "broadcast": {"confirm": "confirmed", "fail": "failed"},

@@ -1,5 +1,6 @@
 """Acts in the Admin: who may begin them, what they show, and that they do no more than that."""
 
+import json
 from decimal import Decimal
 
 import pytest
@@ -13,7 +14,15 @@ from payouts.admin.actions import ACTIONS
 from payouts.admin.payouts import PayoutAdmin
 from payouts.gateway import accounts
 from payouts.gateway.models import RateLimit
-from payouts.models import Approval, MakerRole, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.models import (
+    Approval,
+    MakerRole,
+    Payout,
+    PayoutEvent,
+    PayoutMaker,
+    PayoutStatus,
+    Statement,
+)
 from payouts.seen import see
 from payouts.staff.roles import ROLES
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, UserFactory, WalletFactory
@@ -23,6 +32,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 LIST = reverse("admin:payouts_payout_changelist")
 MAY = {
     "approve": {"Approver"},
+    "undo": {"Approver"},
     "reject": {"Approver"},
     "hold": {"Approver"},
     "release": {"Approver"},
@@ -57,10 +67,10 @@ def first_status(operation):
 
 def fitting(name, **more):
     """A payout to which the act can be done."""
-    payout = PayoutFactory(status=first_status(ACTIONS[name].operation), **more)
-    if name == "ask":
-        payout = PayoutFactory(status=PayoutStatus.APPROVED)
-    return payout
+    status = first_status(ACTIONS[name].operation)
+    if name in ("ask", "undo"):
+        status = PayoutStatus.APPROVED
+    return PayoutFactory(status=status, **more)
 
 
 def results(response):
@@ -109,6 +119,7 @@ def test_c10_each_role_begins_only_its_own_acts(client, log_in, role, name):
     ("name", "role", "ends"),
     [
         ("approve", "Approver", PayoutStatus.APPROVED),
+        ("undo", "Approver", PayoutStatus.PENDING),
         ("reject", "Approver", PayoutStatus.REJECTED),
         ("hold", "Approver", PayoutStatus.HELD),
         ("release", "Approver", PayoutStatus.PENDING),
@@ -119,7 +130,8 @@ def test_c10_each_role_begins_only_its_own_acts(client, log_in, role, name):
     ],
 )
 def test_an_act_is_done_as_confirmed(client, log_in, name, role, ends):
-    person, payout = log_in(role), fitting(name)
+    person = log_in(role)
+    payout = fitting(name, **({"approved_by": person} if name == "undo" else {}))
     shown = client.get(confirm_url(payout, name))
 
     data = {"seen": shown.context["confirmation"].tokens, "reason": "As agreed"}
@@ -312,6 +324,30 @@ def test_c6_the_confirmation_counts_and_sums_what_it_will_do_and_names_what_it_l
     ]
     assert str(paid.pk) not in shown.tokens
     assert [payout for payout, _why in shown.left_out] == [paid]
+
+
+def test_c6_all_rows_across_pages_are_those_that_the_confirmation_counted_and_no_later_one(
+    client, log_in, monkeypatch
+):
+    log_in("Approver")
+    monkeypatch.setattr(PayoutAdmin, "list_per_page", 2)
+    wallet = WalletFactory()
+    shown = [PayoutFactory(wallet=wallet) for _ in range(3)]
+    shown.append(PayoutFactory(wallet=wallet, currency="USDC", amount=Decimal("0.5")))
+    crafted = {"action": "approve", "_selected_action": str(shown[0].pk), "select_across": "1"}
+    confirmed = client.post(f"{LIST}?queue=mine", crafted)
+    sums = [(each.currency, each.amount, each.count) for each in confirmed.context["sums"]]
+    assert sums == [("USDT", Decimal(15), 3), ("USDC", Decimal("0.5"), 1)]
+    later = PayoutFactory(wallet=wallet)
+
+    tokens = confirmed.context["confirmation"].tokens
+    client.post(act_url("approve"), {"seen": tokens, "select_across": "1"})
+
+    approved = Payout.objects.filter(status=PayoutStatus.APPROVED)
+    assert set(approved) == set(shown)
+    assert Payout.objects.get(pk=later.pk).status == PayoutStatus.PENDING
+    stated = json.loads(bytes(Statement.objects.get().body))
+    assert {row["payout"] for row in stated["rows"]} == {str(each.pk) for each in shown}
 
 
 def test_c6_more_than_the_cap_is_refused_also_across_pages(client, log_in, monkeypatch):

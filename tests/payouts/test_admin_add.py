@@ -8,7 +8,7 @@ from django.urls import reverse
 
 from payouts.gateway import accounts
 from payouts.models import Payout, PayoutStatus
-from payouts.notices import NoticeCode
+from payouts.notices import NoticeCode, notices_for
 from payouts.staff.roles import ROLES
 from tests.every_page import unmarked
 from tests.factories import (
@@ -309,7 +309,7 @@ def test_a_closed_client_is_offered_no_form(client, requester):
         assert 'name="amount"' not in page
 
 
-def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, wallet, clock):
+def test_c11_the_same_amount_again_is_shown_before_it_is_stored(client, requester, wallet, clock):
     same = PayoutFactory(wallet=wallet, amount=Decimal("12.5"))
     PayoutFactory(wallet=wallet, amount=Decimal("12.51"))
 
@@ -317,13 +317,53 @@ def test_c11_a_likely_duplicate_is_shown_before_it_is_stored(client, requester, 
 
     shown = client.post(add_url(wallet), form)
     found = {each.code: each for each in shown.context["notices"]}
-    assert found[NoticeCode.LIKELY_DUPLICATE].payouts == (same,)
+    assert found[NoticeCode.SAME_AMOUNT].payouts == (same,)
     assert reverse("admin:payouts_payout_change", args=[same.pk]) in shown.content.decode()
 
     Payout.objects.filter(pk=same.pk).update(status="confirmed", finished_at=clock())
     clock.forward(hours=25)
     notices = client.post(add_url(wallet), form).context["notices"]
-    assert NoticeCode.LIKELY_DUPLICATE not in [each.code for each in notices]
+    assert NoticeCode.SAME_AMOUNT not in [each.code for each in notices]
+
+
+def test_c11_a_likely_duplicate_takes_a_reason_before_it_is_stored(client, requester, wallet):
+    form = data(wallet)
+    other = PayoutFactory(
+        wallet=wallet, amount=Decimal(form["amount"]), purpose=form["purpose"], reference="Other"
+    )
+
+    shown = client.post(add_url(wallet), form)
+    assert "Why it is no duplicate" in unmarked(shown)
+    for reason in ["", " ", "x" * 501]:
+        refused = client.post(add_url(wallet), form | {"confirmed": "yes", "reason": reason})
+        assert refused.context["form"].errors.keys() == {"reason"}, reason
+        assert "Why it is no duplicate" in unmarked(refused)
+        assert list(Payout.objects.all()) == [other]
+    assert f"{other} (Waiting for approval)" in unmarked(
+        client.post(add_url(wallet), form | {"confirmed": "yes"})
+    )
+
+    given = form | {"confirmed": "yes", "reason": "Two deliveries"}
+    assert client.post(add_url(wallet), given).status_code == 302
+    payout = Payout.objects.exclude(pk=other.pk).get()
+    assert payout.events.get().why.words == "Two deliveries"
+    found = {each.code: each.sentence for each in notices_for([payout])[payout.pk]}
+    assert found[NoticeCode.REQUESTED_ANYWAY] == (
+        f"{requester} requested it as another one: “Two deliveries”"
+    )
+
+    again = client.post(add_url(wallet), given, follow=True)  # a double click
+    assert f"Already requested as {payout}" in unmarked(again)
+    assert Payout.objects.count() == 2
+
+
+def test_a_reason_of_what_is_no_duplicate_is_not_kept(client, requester, wallet):
+    given = data(wallet) | {"confirmed": "yes", "reason": "Two deliveries"}
+
+    assert "Why it is no duplicate" not in unmarked(client.post(add_url(wallet), data(wallet)))
+    client.post(add_url(wallet), given)
+
+    assert Payout.objects.get().events.get().why.words == ""
 
 
 def test_only_active_clients_are_offered_and_found_by_name_or_id(client, requester):

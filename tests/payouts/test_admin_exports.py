@@ -237,6 +237,9 @@ def test_every_decision_of_a_period_is_taken_home(client, log_in, clock):
         ("ada", "approved", str(first), "5"),
         ("ben", "rejected", str(second), "8"),
     ]
+    sha256 = first.approvals.get().statement.sha256
+    assert [line["Statement"] for line in lines] == [sha256, ""]
+    assert [bool(line["Expires"]) for line in lines] == [True, False]
     [line] = lines_of(client.post(APPROVALS, days | {"from_day": today}))
     assert line["By"] == "ben"
     event = DeskEvent.objects.filter(event_type="export").latest("number")

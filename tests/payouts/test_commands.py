@@ -188,10 +188,8 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
 
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
-    assert (
-        "stopped; recorded 1 submit, 1 feed, 1 sync_services, 1 fetch_balances in all"
-        in caplog.text
-    )
+    done = "1 submit, 1 feed, 1 fetch_rates, 1 sync_services, 1 fetch_balances, 1 read_history"
+    assert f"stopped; recorded {done} in all" in caplog.text
 
 
 def test_a2_worker_first_asks_about_the_calls_that_the_one_before_it_lost(
@@ -539,11 +537,11 @@ def test_many_are_done_chunk_by_chunk(run_json, operator, monkeypatch):
     calls = []
     load = operations.Cancel.load
 
-    def stops(operation, rows):
+    def stops(operation, rows, actor):
         calls.append(len(rows))
         if len(calls) == 2:
             raise KeyboardInterrupt
-        return load(operation, rows)
+        return load(operation, rows, actor)
 
     with monkeypatch.context() as patch:
         patch.setattr(operations.Cancel, "load", stops)

@@ -1,6 +1,7 @@
 """Deciding: what a confirmation shows, where its result leads, and the way through a queue."""
 
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -9,9 +10,13 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from audit import clock as money_clock
+from audit.actor import Actor, Channel
+from audit.operations import perform
+from payouts import operations
 from payouts.gateway import accounts
 from payouts.gateway.balance import Balance
 from payouts.models import Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.seen import see
 from payouts.staff import results
 from tests.every_page import unmarked
 from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory
@@ -78,9 +83,52 @@ def test_a_shared_address_is_shown_wherever_one_decides(client, approver):
     for page in [client.get(page_of(payout)), client.get(confirm_url(payout))]:
         assert sentence in text_of(page)
     many = choose(client, [payout, neighbour])
-    assert text_of(many).count(sentence) == 1
+    assert text_of(many).count(sentence) == 2  # in the first line, and in its row
     marks = {row.payout: row.mark for row in many.context["rows"]}
-    assert marks == {payout: "marked bad", neighbour: ""}
+    assert marks == {payout: "marked high", neighbour: "marked medium"}
+    assert "Of 2 payouts 2 are marked medium or high." in text_of(many)
+
+
+def test_the_page_begins_with_the_worst_and_folds_the_rest(client, approver):
+    payout = shared()
+    other = PayoutFactory(wallet=payout.wallet, reference="INV-7", purpose="Fee")
+    Payout.objects.filter(pk=payout.pk).update(reference="INV-7")
+    PayoutFactory(amount=payout.amount)
+
+    page = text_of(client.get(page_of(payout)))
+
+    places = [
+        page.index(text)
+        for text in [
+            "High",
+            "The same address belongs to another",
+            "<details>",
+            "to a young wallet",
+        ]
+    ]
+    assert places == sorted(places)
+    assert (
+        page.index("3 more to know") < page.index(f"{other}</a>") < page.index("Who is paid what")
+    )
+
+
+def test_of_a_usual_payout_the_page_says_what_was_looked_at(client, approver):
+    long_ago = money_clock.now() - timedelta(days=30)
+    paid = PayoutFactory(status=PayoutStatus.CONFIRMED, purpose="May", requested_at=long_ago)
+    payout = PayoutFactory(wallet=paid.wallet)
+
+    for page in [client.get(page_of(payout)), client.get(confirm_url(payout))]:
+        assert "Nothing unusual." in text_of(page)
+        assert "Looked at: duplicates" in text_of(page)
+
+
+def test_who_may_not_see_warnings_sees_no_brief(client):
+    client.force_login(StaffFactory(roles=["Support"]))
+
+    page = text_of(client.get(page_of(shared())))
+
+    assert "desk-brief" not in page
+    assert "Mallory" not in page
 
 
 def test_a_payout_that_has_ended_says_nothing_of_a_decision(client, approver):
@@ -119,6 +167,101 @@ def test_sums_are_of_what_the_client_received_not_of_what_was_asked_for(client, 
     assert re.sub("<.*?>", "", wire).split()[:5] == ["50", "USDC", "Asked", "for20", "USDT"]
 
 
+# Likely duplicates
+
+
+def duplicate(**more):
+    """A payout for which its client has another one, and that one."""
+    other = PayoutFactory(**more)
+    return PayoutFactory(wallet=other.wallet), other
+
+
+def approvals_of(payout):
+    return [event.why.words for event in payout.events.filter(event_type="approve")]
+
+
+def test_c11_a_likely_duplicate_is_approved_with_a_reason_that_is_sealed(client, approver):
+    payout, _other = duplicate(status=PayoutStatus.CONFIRMED)
+
+    page = client.get(page_of(payout))
+    assert "approve" in [action.name for action, _url in page.context["actions"]]
+    shown = client.get(confirm_url(payout))
+    assert shown.context["form"].fields["reason"].required
+    assert "Why it is no duplicate" in text_of(shown)
+
+    refused = send_back(client, shown, reason=" ")
+    assert refused.context["form"].errors.keys() == {"reason"}
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
+    assert approvals_of(payout) == []
+
+    assert send_back(client, shown, reason="Two deliveries").status_code == 302
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
+    assert approvals_of(payout) == ["Two deliveries"]
+    assert "Two deliveries" in text_of(client.get(page_of(payout)))
+
+
+def test_c11_of_many_the_duplicates_are_refused_without_a_reason_and_the_others_go(
+    client, approver
+):
+    payout, other = duplicate(status=PayoutStatus.APPROVED)
+    neighbour = PayoutFactory()
+    shown = choose(client, [payout, neighbour])
+    assert not shown.context["form"].fields["reason"].required
+    assert f"likely duplicates are left as they are: {payout}." in text_of(shown)
+
+    result = client.get(send_back(client, shown, reason="").url)
+
+    [(refused, _row)] = [each for each in result.context["results"] if not each[0].done]
+    assert refused.id == payout.pk
+    assert refused.text.startswith("Say why it is no duplicate:")
+    assert f"{other} (Approved)" in refused.text
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
+    assert Payout.objects.get(pk=neighbour.pk).status == PayoutStatus.APPROVED
+
+    more = PayoutFactory()
+    send_back(client, choose(client, [payout, more]), reason="Two deliveries")
+    assert approvals_of(payout) == ["Two deliveries"]
+    assert approvals_of(more) == [""]  # the reason is not about this one
+
+
+def test_c11_one_that_became_a_duplicate_after_the_page_was_opened_is_refused(client, approver):
+    payout = PayoutFactory()
+    shown = client.get(confirm_url(payout))
+    assert "reason" not in shown.context["form"].fields
+    PayoutFactory(wallet=payout.wallet)
+
+    refused = send_back(client, shown, reason="")
+
+    assert refused.context["form"].errors.keys() == {"reason"}
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
+
+
+def test_c11_what_is_no_duplicate_is_asked_no_reason(client, approver):
+    payout, other = duplicate(status=PayoutStatus.CONFIRMED)
+    Payout.objects.filter(pk=other.pk).update(purpose="Another prize")
+
+    shown = client.get(confirm_url(payout))
+
+    assert "reason" not in shown.context["form"].fields
+    send_back(client, shown)
+    assert approvals_of(payout) == [""]
+
+
+def test_c11_duplicates_cost_as_many_statements_for_20_as_for_2(client, approver):
+    def statements(count):
+        payouts = [duplicate()[0] for _ in range(count)]
+        seen = see(payouts)
+        approve = operations.Approve(has_reason=True)
+        with CaptureQueriesContext(connection) as captured:
+            outcomes = perform(approve, seen, actor=actor, reason="Another one")
+        assert all(each.done for each in outcomes)
+        return len(captured)
+
+    actor = Actor.staff(approver, Channel.ADMIN)
+    statements(2)  # the person's rights are read once
+    assert statements(2) == statements(20)
+
+
 # A confirmation of many
 
 
@@ -145,6 +288,8 @@ def test_a_confirmation_of_many_says_what_leaves_and_what_stays(client, approver
     response = choose(client, payouts)
     assert response.context["sums"][0].lacks == 8
     assert "Missing, so some wait" in text_of(response)
+    assert text_of(response).count("Not enough USDT at Heleket:") == 1  # and not in each row
+    assert text_of(response).index("Not enough USDT") < text_of(response).index("<table")
 
 
 def test_what_is_approved_already_takes_its_fees_from_the_balance_as_well(
@@ -224,7 +369,7 @@ def test_a_confirmation_costs_the_same_for_2_and_for_20_payouts(client, approver
         return len(captured)
 
     statements(2)  # content types and the like are read once
-    assert statements(2) == statements(20) < 45
+    assert statements(2) == statements(20) < 60
 
 
 # Its result

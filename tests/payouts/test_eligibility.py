@@ -196,7 +196,7 @@ def test_g49_events_that_are_moved_to_another_payout_do_not_hold(db):
 def test_g49_a_claim_that_believes_rows_is_found(unchecked_office, caplog):
     with bugs.plant(bugs.CLAIM_BELIEVES_ROWS), pytest.raises(AssertionError):
         test_g49_what_no_sealed_event_backs_is_not_sent_and_alarms_once(
-            unchecked_office, an_approval_gets_another_person, caplog
+            unchecked_office, a_void_approval_stands_again, caplog
         )
 
 

@@ -12,7 +12,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from heleket.webhooks import sign_webhook
 from payouts import guard, jobs, submission
-from payouts.controls import guard_bounds, switch
+from payouts.controls import switch
 from payouts.controls.models import Scope, Switch
 from payouts.explain import explain
 from payouts.gateway.models import Pause
@@ -23,7 +23,7 @@ from tests.payouts.rounds import now
 
 pytestmark = pytest.mark.django_db
 
-BOUNDS = guard_bounds.GuardBounds(
+BOUNDS = guard.GuardBounds(
     probes=2, discrepancies_per_hour=2, failures_in_a_row=3, clients_at_least=3
 )
 
@@ -31,7 +31,7 @@ BOUNDS = guard_bounds.GuardBounds(
 @pytest.fixture(autouse=True)
 def bounds(monkeypatch):
     def set_bounds(**changes):
-        monkeypatch.setattr(guard_bounds, "BOUNDS", replace(BOUNDS, **changes))
+        monkeypatch.setattr(guard, "bounds_in_force", lambda: replace(BOUNDS, **changes))
 
     set_bounds()
     return set_bounds

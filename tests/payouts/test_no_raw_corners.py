@@ -20,7 +20,6 @@ from payouts.models import Category, Note
 from payouts.seen import see
 from payouts.staff import people, rights
 from payouts.staff.roles import ROLES
-from tests.every_page import unmarked
 from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, UserFactory
 from tests.payouts.test_logins import fields_of, person_url
 from wallets.models import PayoutMethod
@@ -97,16 +96,6 @@ def test_a_record_is_shown_by_names_and_values(client, boss):
     assert ("Details", "Person: nina") in page.context["facts"]
     assert "1: Person stopped" in page.content.decode()
     assert event.hash in page.content.decode()
-
-
-def test_a_password_is_set_on_a_page_of_the_desk(client, boss):
-    person = StaffFactory(username="nina")
-    url = reverse("admin:auth_user_password_change", args=[person.pk])
-    assert "A new password for nina" in unmarked(client.get(url))
-
-    wrong = client.post(url, {"password1": "nina", "password2": "nina", "usable_password": "true"})
-
-    assert "too short" in wrong.content.decode()
 
 
 def test_where_a_page_stands_is_said_in_the_desk_s_words(client, boss):

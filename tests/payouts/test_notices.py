@@ -12,9 +12,11 @@ from audit import clock as money_clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
+from payouts.controls.flags import Flag
 from payouts.models import Effective, Origin, Payout, PayoutNumber, PayoutStatus
-from payouts.notices import notices_for, notices_for_wallets
+from payouts.notices import level_of, notices_for, notices_for_wallets
 from payouts.seen import see
+from tests import policies
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt", "clock")]
@@ -24,8 +26,17 @@ ELSEWHERE = "TKPYpYU9M7sXP7pTJqrSWgUeoE1k1SPDmi"
 TON = "UQA9H_c221kUl-jdkHcfki-Vq8iZKdqVCdGTrYo3rdPC6yuy"
 
 
+def old_wallet(**more):
+    """A wallet that was approved so long ago that its youth is nothing to speak of."""
+    return WalletFactory(approved_at=money_clock.now() - 30 * DAY, **more)
+
+
 def codes(payout):
     return [str(each.code) for each in notices_for([payout])[payout.pk]]
+
+
+def level(payout):
+    return level_of(notices_for([payout])[payout.pk])
 
 
 def sentence(payout, code):
@@ -45,7 +56,7 @@ def act(name, payout, **more):
 @pytest.fixture
 def known():
     """A wallet at which its client was paid before, always the same amount."""
-    wallet = WalletFactory(address=ELSEWHERE)
+    wallet = old_wallet(address=ELSEWHERE)
     paid_before(wallet, *["5"] * 3)
     return wallet
 
@@ -58,40 +69,79 @@ def paid_before(wallet, *amounts, **more):
 
 
 def test_of_a_usual_payout_there_is_nothing_to_say(known):
-    assert codes(PayoutFactory(wallet=known)) == []
+    payout = PayoutFactory(wallet=known)
+    assert codes(payout) == []
+    assert level(payout) == Flag.NONE
+
+
+def test_the_worst_comes_first_and_is_the_flag_of_the_payout(known):
+    other = old_wallet(address=ELSEWHERE)
+    paid_before(other, "1")
+    payout = act("HOLD", PayoutFactory(wallet=other, amount=Decimal(10)), reason="Ask")
+
+    assert codes(payout) == ["address_shared", "many_times_usual", "was_held"]
+    assert level(payout) == Flag.HIGH
 
 
 def test_the_first_payment_to_an_address_is_named(known):
-    other = WalletFactory(client=known.client, network="eth", address="0x" + "1" * 40)
+    other = old_wallet(client=known.client, network="eth", address="0x" + "1" * 40)
 
     assert codes(PayoutFactory(wallet=other)) == ["first_payment"]
 
 
 def test_what_came_back_was_no_payment():
-    wallet = WalletFactory()
+    wallet = old_wallet()
     paid_before(wallet, "5", effective=Effective.NOT_PAID)
 
     assert codes(PayoutFactory(wallet=wallet)) == ["first_payment"]
 
 
 def test_an_address_of_another_client_is_named(known):
-    other = WalletFactory(address=ELSEWHERE, client__name="Mallory", status="frozen")
+    other = old_wallet(address=ELSEWHERE, client__name="Mallory", status="frozen")
 
     assert sentence(PayoutFactory(wallet=known), "address_shared") == (
         f"The same address belongs to another client too: {other.client}."
     )
 
 
+def test_a_wallet_that_nobody_has_approved_casts_little_doubt_on_the_one_that_is_paid(known):
+    other = WalletFactory(address=ELSEWHERE, status="new", approved_at=None, approved_by=None)
+
+    assert codes(PayoutFactory(wallet=known)) == ["address_shared"]
+    assert level(PayoutFactory(wallet=known, purpose="Fee", amount=Decimal(6))) == Flag.LOW
+    assert [each.level for each in notices_for_wallets([other])[other.pk]] == [Flag.HIGH]
+
+
+def test_a_wallet_is_young_for_a_day_unless_it_was_paid_before_that(known, clock):
+    young = WalletFactory(client=known.client, network="eth", address="0x" + "1" * 40)
+    clock.forward(hours=23)
+
+    payout = PayoutFactory(wallet=young)
+    assert sentence(payout, "first_to_young_wallet") == (
+        "First payment to a young wallet: it was approved 23\u00a0hours ago."
+    )
+    assert level(payout) == Flag.MEDIUM
+    paid = PayoutFactory(wallet=young, amount=Decimal(6), status=PayoutStatus.CONFIRMED)
+    assert codes(payout) == ["young_wallet"]
+    type(young).objects.filter(pk=known.pk).update(approved_at=clock())  # released once more
+    assert codes(PayoutFactory(wallet=known, amount=Decimal(7))) == []
+
+    clock.forward(hours=1)
+    assert codes(payout) == []
+    Payout.objects.filter(pk=paid.pk).update(status="failed")
+    assert codes(payout) == ["first_payment"]
+
+
 def test_two_memos_at_one_address_are_two_accounts():
-    ours = WalletFactory(network="ton", address=TON, memo="1")
-    WalletFactory(network="ton", address=TON, memo="2")
+    ours = old_wallet(network="ton", address=TON, memo="1")
+    old_wallet(network="ton", address=TON, memo="2")
 
     assert codes(PayoutFactory(wallet=ours)) == ["first_payment"]
 
 
 def test_a_memo_that_is_missing_is_named():
-    ours = WalletFactory(network="ton", address=TON)
-    with_memo = WalletFactory(client=ours.client, network="ton", address=TON, memo="2")
+    ours = old_wallet(network="ton", address=TON)
+    with_memo = old_wallet(client=ours.client, network="ton", address=TON, memo="2")
     payout = PayoutFactory(wallet=ours)
 
     assert codes(payout) == ["memo_needed", "first_payment"]
@@ -114,6 +164,21 @@ def test_an_edit_is_named_with_its_author_and_both_amounts(known):
     edit = operations.Edit(known, "USDT", Decimal(5), "Prize")
     operations.edit_payout(see([payout])[0], edit, reason="No", actor=by)
     assert codes(Payout.objects.get(pk=payout.pk)) == ["edited_back"]
+
+
+@pytest.mark.parametrize(
+    ("is_requester", "amount", "expected"),
+    [(False, 7, Flag.MEDIUM), (True, 7, Flag.LOW), (False, 5, Flag.LOW)],
+)
+def test_what_others_make_of_the_sum_weighs_more(known, is_requester, amount, expected):
+    payout = PayoutFactory(wallet=known)
+    editor = payout.requested_by if is_requester else StaffFactory(roles=["Requester"])
+    edit = operations.Edit(known, "USDT", Decimal(amount), "Fee")
+    by = Actor.staff(editor, Channel.ADMIN)
+
+    operations.edit_payout(see([payout])[0], edit, reason="Agreed", actor=by)
+
+    assert level(Payout.objects.get(pk=payout.pk)) == expected
 
 
 def test_a_hold_is_named_with_its_reason_after_the_release(known):
@@ -150,38 +215,80 @@ def test_where_nothing_can_go_comes_first(known, change, code):
     assert codes(payout) == [code]
 
 
-def test_c11_a_likely_duplicate_is_named_with_its_link(known, clock):
-    def paid_now():
-        return PayoutFactory(wallet=known, status=PayoutStatus.CONFIRMED, finished_at=clock())
+def links(payout):
+    found = notices_for([Payout.objects.get(pk=payout.pk)])[payout.pk]
+    return {str(each.code): each.payouts for each in found if each.payouts}
 
-    first = paid_now()
+
+def test_c11_the_same_for_the_same_purpose_within_days_is_a_likely_duplicate(known, clock):
+    def paid_now(**more):
+        more |= {"status": PayoutStatus.CONFIRMED, "finished_at": clock()}
+        return PayoutFactory(wallet=known, **more)
+
+    first, refund = paid_now(), paid_now(purpose="Refund", amount=Decimal(6))
+    clock.forward(days=6)
+    elsewhere = old_wallet(client=known.client, network="eth", address="0x" + "1" * 40)
+    again = PayoutFactory(wallet=elsewhere, purpose="Prize")
+
+    found = notices_for([again])[again.pk][0]
+    assert (str(found.code), found.level, found.payouts) == (
+        "likely_duplicate",
+        Flag.HIGH,
+        (first,),
+    )
+    assert found.sentence.startswith("Likely a duplicate: ")
+    other = PayoutFactory(wallet=known, amount=Decimal(6))
+    assert links(other) == {}  # for another purpose
+    Payout.objects.filter(pk=other.pk).update(purpose="Refund")
+    assert links(other) == {"likely_duplicate": (refund,)}
+    clock.forward(days=1)
+    assert links(PayoutFactory(wallet=known, amount=Decimal("5.01"), purpose="Refund")) == {}
+    late = PayoutFactory(wallet=known, amount=Decimal(6), purpose="Refund")
+    assert links(late) == {"likely_duplicate": (other,)}
+
+
+def test_c11_the_next_period_of_a_plan_is_no_duplicate(known):
+    plan = {"wallet": known, "origin": Origin.SCHEDULED, "purpose": "Salary", "amount": Decimal(9)}
+    may, june = [PayoutFactory(**plan, trigger=f"plan 1 {month}") for month in ("may", "june")]
+    again = PayoutFactory(**plan, trigger="plan 1 june")
+
+    assert links(may) == {"same_amount": (again, june)}
+    assert links(june) == {"likely_duplicate": (again,), "same_amount": (may,)}
+    typed = PayoutFactory(**plan | {"origin": Origin.MANUAL})
+    assert links(typed) == {"likely_duplicate": (again, june, may)}
+
+
+def test_c11_the_same_amount_of_a_client_within_hours_is_named_whatever_the_address(known, clock):
+    first = PayoutFactory(wallet=known, purpose="May")
     clock.forward(hours=23)
-    second = paid_now()
-    clock.forward(hours=2)
-    third = PayoutFactory(wallet=known)
+    elsewhere = old_wallet(client=known.client, network="eth", address="0x" + "1" * 40)
+    second = PayoutFactory(wallet=elsewhere, purpose="June")
+    stranger = old_wallet(address=ELSEWHERE)
+    third = PayoutFactory(wallet=stranger, purpose="July")
 
-    found = {payout: notices_for([payout])[payout.pk] for payout in (first, second, third)}
-    links = {payout: notices[0].payouts for payout, notices in found.items()}
-    assert links == {first: (second,), second: (third, first), third: (second,)}
+    assert links(second) == {"same_amount": (first,)}
+    assert links(third) == {"same_amount_there": (first,)}
+    assert links(first) == {"same_amount": (second,), "same_amount_there": (third,)}
+    Payout.objects.filter(wallet__address=ELSEWHERE).update(status="confirmed", finished_at=clock())
+    Payout.objects.filter(pk=second.pk).update(status="cancelled")
+    clock.forward(hours=25)
+    assert links(PayoutFactory(wallet=known, purpose="August")) == {}
 
 
 def test_c11_twins_are_found_by_when_they_are_paid_however_long_ago_they_were_requested(
     known, clock
 ):
-    retried, dated = PayoutFactory(wallet=known), PayoutFactory(pay_from=clock() + DAY)
+    retried = PayoutFactory(wallet=known, purpose="Retried")
+    dated = PayoutFactory(pay_from=clock() + DAY)
     clock.forward(hours=30)
     paid = PayoutFactory(wallet=known, status=PayoutStatus.CONFIRMED, finished_at=clock())
     twin, later = PayoutFactory(), PayoutFactory(pay_from=clock() + 3 * DAY, amount=Decimal(9))
     long_ago = clock() - 9 * DAY
     far = PayoutFactory(pay_from=clock() + 9 * DAY, amount=Decimal(9), requested_at=long_ago)
 
-    def links(payout):
-        notices = notices_for([Payout.objects.get(pk=payout.pk)])[payout.pk]
-        return {each for notice in notices for each in notice.payouts}
-
-    assert links(retried) == {paid}
-    assert links(twin) == {dated}
-    assert links(later) == links(far) == set()
+    assert links(retried) == {"same_amount": (paid,)}
+    assert links(twin) == {"same_amount_there": (dated,)}
+    assert links(later) == links(far) == {}
 
 
 @pytest.mark.parametrize("status", [PayoutStatus.REJECTED, PayoutStatus.CANCELLED, "failed"])
@@ -194,7 +301,7 @@ def test_what_was_not_paid_is_no_duplicate(known, status):
 def test_c11_an_invoice_is_paid_once(known, clock):
     """The same reference and amount of the same client is named however long ago it was."""
     paid_before(known, "5", reference="INV-7")
-    other = WalletFactory(address="TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm")
+    other = old_wallet(address="TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm")
     paid_before(other, "5", reference="INV-8")
 
     assert codes(PayoutFactory(wallet=known, reference="INV-7")) == ["same_reference"]
@@ -214,6 +321,11 @@ def test_ten_times_the_median_is_unusual(known):
     )
 
 
+def test_d11_a_hundred_times_the_median_looks_like_a_slip(known):
+    assert level(PayoutFactory(wallet=known, amount=Decimal("499.99"))) == Flag.MEDIUM
+    assert level(PayoutFactory(wallet=known, amount=Decimal(500))) == Flag.HIGH
+
+
 def test_more_than_the_95th_percentile_is_unusual(known):
     paid_before(known, *["8"] * 16, "30")  # with those of 5 USDT 20, the 19th of which is 8
 
@@ -225,9 +337,56 @@ def test_more_than_the_95th_percentile_is_unusual(known):
     )
 
 
+@pytest.fixture
+def thresholds(known):
+    """More than 1,000, of a payout or of its client in a day, takes two."""
+    managers = StaffFactory(roles=["Policy manager"]), StaffFactory(roles=["Policy manager"])
+    more = [
+        policies.require(2, name, amounts={measure: {"above": "1000"}})
+        for name, measure in [("Large", "payout"), ("Day", "client_day")]
+    ]
+    limits = [{"of": "payout", "at_most": "50000"}]
+    rules = [*policies.LENIENT["rules"], *more]
+    policies.put_in_force({**policies.LENIENT, "rules": rules, "limits": limits}, managers)
+
+
+def under(payout):
+    found = notices_for([payout])[payout.pk]
+    return [each.sentence for each in found if str(each.code).endswith("under_threshold")]
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_under"),
+    [("899.99", False), ("900", True), ("1000", True), ("1000.01", False)],
+)
+def test_a_sum_just_under_a_threshold_is_named(thresholds, amount, is_under):
+    payout = PayoutFactory(wallet=old_wallet(), amount=Decimal(amount))
+    assert bool(under(payout)) == is_under
+
+
+def test_what_a_client_has_within_a_day_counts_together(thresholds, known):
+    PayoutFactory(wallet=known, amount=Decimal(7), status=PayoutStatus.REJECTED)
+    PayoutFactory(wallet=known, amount=Decimal(480))
+    PayoutFactory(wallet=old_wallet(), amount=Decimal(481))
+
+    [sentence] = under(PayoutFactory(wallet=known, amount=Decimal(470)))
+
+    assert "this client has 950.00 USD, and above 1,000.00 USD the policy asks for more" in sentence
+
+
+def test_what_comes_near_the_limit_for_one_payout_is_named(thresholds):
+    payout = PayoutFactory(wallet=old_wallet(), amount=Decimal(49_000))
+    assert any(each.code == "near_limit" for each in notices_for([payout])[payout.pk])
+
+
+def test_what_has_no_sound_rate_is_under_no_threshold(thresholds):
+    payout = PayoutFactory(wallet=old_wallet(), amount=Decimal(950), currency="DOGE")
+    assert under(payout) == []
+
+
 def many(count):
     """So many payouts of fifty clients, each with a past."""
-    wallets = [WalletFactory(address=f"T{number:033}") for number in range(50)]
+    wallets = [old_wallet(address=f"T{number:033}") for number in range(50)]
     by = StaffFactory(roles=["Requester"])
     rows = [
         Payout(
@@ -261,7 +420,7 @@ def test_a_thousand_payouts_take_as_few_statements_as_one(django_assert_max_num_
         assert found.keys() == {payout.pk for payout in some}
         return len(captured)
 
-    assert statements(payouts) == statements(payouts[:1]) <= 12
+    assert statements(payouts) == statements(payouts[:1]) <= 20
     assert notices_for([]) == {}
 
 

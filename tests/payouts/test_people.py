@@ -200,7 +200,8 @@ def test_c4_the_approval_of_who_lost_the_right_does_not_count_at_the_claim(offic
 
 
 def test_c7_one_bad_row_among_many_does_not_hold_up_its_neighbours():
-    payouts = [PayoutFactory(wallet=wallet) for wallet in [WalletFactory()] * 30]
+    wallet = WalletFactory()
+    payouts = [PayoutFactory(wallet=wallet, purpose=f"Prize {number}") for number in range(30)]
     held = payouts[7]
     perform(
         operations.HOLD,
@@ -309,7 +310,7 @@ def try_to(act, by):
             wallet=payout.wallet,
             currency="USDT",
             amount=Decimal(5),
-            purpose="Prize",
+            purpose="Another prize",
             idempotency_key="manual:another",
             origin=Origin.MANUAL,
             actor=Actor.staff(by, Channel.ADMIN),

@@ -93,7 +93,7 @@ def rename(_payout):
 CHANGES = [
     (lambda payout: edit(payout, purpose="Ransom"), "“Ransom”"),
     (lambda payout: edit(payout, reference="INV-8"), "“INV-8”"),
-    (lambda payout: edit(payout, amount=Decimal(7)), "7 USDT"),
+    (lambda payout: edit(payout, amount=Decimal(7)), "5 USDT → 7 USDT."),
     (rename, "“Somebody else"),
     (hold_and_release, "put on hold (Ask the client), released"),
 ]
@@ -108,6 +108,16 @@ def test_g43_what_changed_since_the_page_was_opened_is_refused_and_named(
 
     assert not outcome.done
     assert sentence in outcome.text
+
+
+def test_c3_a_stale_page_is_refused_with_the_old_and_the_new_values(page):
+    payout = PayoutFactory()
+    other = WalletFactory(client=payout.client, address="TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC")
+
+    outcome = page("approve", payout, lambda it: edit(it, amount=Decimal(7), wallet=other))
+
+    assert not outcome.done
+    assert f"5 USDT → 7 USDT; {payout.address} → {other.address}." in outcome.text
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,8 @@ def test_g72_no_tick_makes_a_person_active_or_not(client, boss, amira):
     assert User.objects.get(pk=amira.pk).is_active
 
 
-def test_g72_disabling_and_enabling_are_acts_with_a_reason(client, boss, amira):
+def test_g72_disabling_and_enabling_are_acts_with_a_reason(client, boss):
+    amira = StaffFactory(username="amira", roles=["Requester"])
     for name, active in (("disable", False), ("enable", True)):
         url = act_url(name, amira)
         assert url in client.get(person_url(amira)).content.decode()
@@ -173,7 +174,8 @@ def test_g72_disabling_and_enabling_are_acts_with_a_reason(client, boss, amira):
     assert DeskEvent.objects.count() == 2
 
 
-def test_g72_an_old_page_does_not_let_in_whom_somebody_stopped_again(client, boss, amira):
+def test_g72_an_old_page_does_not_let_in_whom_somebody_stopped_again(client, boss):
+    amira = StaffFactory(username="amira", roles=["Requester"])
     disabled(amira, boss)
     seen = client.get(act_url("enable", amira)).context["form"]["seen"].value()
     people.enable(amira, seen=seen, reason="Found it", actor=Actor.staff(boss, Channel.ADMIN))

@@ -22,7 +22,7 @@ def ask(portal, wallet, key, amount="5"):
         "wallet": str(wallet.public_id),
         "currency": "USDT",
         "amount": amount,
-        "purpose": "Prize",
+        "purpose": f"Prize {key}",
     }
     answer = portal.post("payouts/", body, key=key)
     assert answer.status_code == 201, answer.content

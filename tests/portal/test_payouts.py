@@ -13,6 +13,7 @@ from audit.operations import perform
 from payouts import operations
 from payouts.client_sentences import ClientStatus
 from payouts.models import MakerRole, Payout, PayoutMaker
+from payouts.notices import notices_for
 from payouts.portal.models import ApiAnswer, ApiKey
 from payouts.seen import see
 from tests.factories import (
@@ -129,6 +130,24 @@ def test_i13_the_answer_stays_the_same_whatever_became_of_the_payout(portal, bod
     )
     again = portal.post("payouts/", body, key="may-1")
     assert (again.status_code, again.json()) == (201, first)
+
+
+def test_c11_a_program_may_ask_for_the_same_again_and_approvers_have_to_say_why(portal, body):
+    for key in ["may-1", "may-2"]:
+        assert portal.post("payouts/", body, key=key).status_code == 201
+    first, second = Payout.objects.order_by("number")
+    assert [event.why.words for event in second.events.all()] == [""]
+    approver = Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN)
+
+    [found, *_others] = notices_for([second])[second.pk]
+    assert (str(found.code), found.payouts) == ("likely_duplicate", (first,))
+    [refused] = perform(operations.APPROVE, see([second]), actor=approver)
+    assert refused.code == "duplicate_unexplained"
+    assert Payout.objects.get(pk=second.pk).status == "pending"
+    reasoned = operations.Approve(has_reason=True)
+    [done] = perform(reasoned, see([second]), actor=approver, reason="Two prizes")
+    assert done.done, done.text
+    assert "Two prizes" not in portal.get(f"payouts/{second.pk}/").content.decode()
 
 
 def test_i13_two_clients_may_use_the_same_key(portal, body):

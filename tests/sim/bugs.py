@@ -146,8 +146,8 @@ FOUND_BY_RUNS = [
     Bug(
         "digest not checked at claim",
         "I3",
-        "payouts.controls.policy.judge",
-        "    if any(each.digest != proposal.digest for each in given):\n",
+        "payouts.eligibility.Eligibility.refusal_of_approvals",
+        "    if any(each.digest != digest for each in given):\n",
         "    if False:\n",
         seed=9,
     ),
@@ -289,6 +289,15 @@ CLAIM_BELIEVES_ROWS = Bug(
     "    return True or any(\n",
 )
 
+# No run makes a statement that is mistaken: a test makes one.
+DIGEST_OF_ANOTHER_ROW = Bug(
+    "digest of another row counts",
+    "I2",
+    "payouts.eligibility.is_stated",
+    "stated.rows.get(str(approval.payout_id)) if stated else None",
+    "next((r for r in stated.rows.values() if r.digest == approval.digest), None)",
+)
+
 # A single thread cannot see a lock that is missing: these are found by races on PostgreSQL.
 NO_ROW_LOCK = Bug(
     "no row lock in change",
@@ -303,6 +312,13 @@ LIMIT_BEFORE_LOCK = Bug(
     "payouts.gateway.rate_limit.available",
     "RateLimit.objects.select_for_update() if rate else RateLimit.objects.all()",
     "RateLimit.objects.all()",
+)
+LIMITS_UNLOCKED = Bug(
+    "limit of the policy checked without its lock",
+    "I12",
+    "payouts.controls.limits.lock",
+    'if connection.vendor == "postgresql":',
+    "if False:",
 )
 # Nor does anybody there speak HTTP: the client's own tests find this one.
 INTERIM_ANSWER = Bug(

@@ -17,7 +17,7 @@ from requests import PreparedRequest
 
 import heleket
 from heleket.sandbox.faults import CREATE
-from payouts.controls import guard_bounds
+from payouts import guard
 from payouts.controls.models import Scope
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
@@ -222,7 +222,7 @@ class Oracle:
             "'1970-01-01')",
             number,
         )[0][0]
-        if count < guard_bounds.in_force().discrepancies_per_hour:
+        if count < guard.bounds_in_force().discrepancies_per_hour:
             raise Broken(f"G68 the guard paused for {count} differences since the last resume")
 
     def sending_is_on(self) -> bool:
@@ -330,6 +330,8 @@ class Oracle:
             self.makers[payout.id] |= {event.person or self.world.issuer, self.adder(payout)}
         if event.event_type == "retry":
             self.makers[payout.id].add(event.person)
+        if event.event_type == "undo" and not self.standing(payout):
+            self.approved.pop(payout.id, None)
         if event.event_type == "approve":
             if event.person in self.makers[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
@@ -343,6 +345,8 @@ class Oracle:
         # The first of two approvals, and what else leaves it waiting: only an edit ends it.
         goes_on = (event.before, event.after) == ("pending", "pending")
         is_half = goes_on and event.event_type != "edit"
+        if event.event_type == "undo":  # it ends the approval of who undoes theirs
+            is_half = event.person not in self.standing(payout)
         if payout.status in ("pending", "held") and not is_half and self.standing(payout):
             raise Broken(
                 f"I3 approvals of P-{payout.number} stand although it is {payout.status}, "

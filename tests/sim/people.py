@@ -73,6 +73,8 @@ def account_for(seen: Sequence[Seen], outcomes: Sequence[Outcome]) -> None:
 def do(act_name: str, *statuses: str, **options: str) -> Act:
     """Return an act on one payout, or hastily on several, in one of these statuses."""
     operation = getattr(send_backs, act_name, None) or getattr(operations, act_name)
+    if act_name == "APPROVE":
+        operation = operations.Approve(has_reason=bool(options))
 
     def act(world: "World", name: str) -> None:
         found = list(Payout.objects.filter(status__in=statuses).order_by("number"))
@@ -121,6 +123,7 @@ def request(world: "World", name: str) -> None:
         origin=Origin.MANUAL,
         actor=Actor.staff(world.person(name), Channel.ADMIN),
         installation=world.account.installation,
+        reason="Another one",
     )
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
     if asked != content:
@@ -158,7 +161,7 @@ def edit(world: "World", name: str) -> None:
     world.note(f"{name}: edits {payout}")
 
 
-approve = do("APPROVE", "pending")
+approve = do("APPROVE", "pending", reason="Another one")
 reject = do("REJECT", "pending", "held", reason="No")
 hold = do("HOLD", "pending", "approved", reason="Wait")
 release = do("RELEASE", "held")
@@ -179,7 +182,7 @@ def approve_in_admin(world: "World", name: str) -> None:
     reach("has looked")
     if seen := re.search(rb'name="seen" value="([^"]*)"', page.content):
         url = reverse("admin:payouts_payout_act", args=["approve"])
-        answer = browser.post(url, {"seen": seen[1].decode()}, follow=True)
+        answer = browser.post(url, {"seen": seen[1].decode(), "reason": "So"}, follow=True)
         done = "done" if b"It will be sent." in answer.content else "refused"
         world.note(f"{name}: approves {payout} in the Admin: {done} ({answer.status_code})")
 

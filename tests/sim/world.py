@@ -18,9 +18,9 @@ from django.test import Client as Browser
 from django.test import override_settings
 
 from audit import clock as money_clock
-from payouts.controls import guard_bounds
-from payouts.controls.guard_bounds import GuardBounds
+from payouts import guard
 from payouts.gateway import accounts
+from payouts.guard import GuardBounds
 from tests.sim import database, machines
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
@@ -113,7 +113,7 @@ class World:
             stack.enter_context(money_clock.replaced(self.clock.now))
             stack.enter_context(patch.object(money_clock, "monotonic", self.clock.monotonic))
             bounds = ALERT if self.swarm.has_stops else ASLEEP
-            stack.enter_context(patch.object(guard_bounds, "BOUNDS", bounds))
+            stack.enter_context(patch.object(guard, "bounds_in_force", lambda: bounds))
             stack.enter_context(around_transactions(self.commit))
             logging.disable(logging.CRITICAL)
             stack.callback(logging.disable, logging.NOTSET)

@@ -9,6 +9,7 @@ from django.urls import reverse
 from payouts import outlook
 from payouts.admin import balances
 from payouts.admin.moment import moment_of
+from payouts.staff import drafts, recovery
 from payouts.times import at_time
 
 register = template.Library()
@@ -32,6 +33,17 @@ def standing(context: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@register.inclusion_tag("payouts/_recoveries.html", takes_context=True)
+def recoveries(context: dict[str, Any]) -> dict[str, Any]:
+    """Show on every page, to all of the staff, who is to be let in from the desk's machine."""
+    request = context.get("request")
+    if request is None or not request.user.is_staff:
+        return {}
+    found = recovery.open_recoveries()
+    may_stop = request.user.has_perm(drafts.CONFIRM)
+    return {"recoveries": found, "may_stop": may_stop, "cl": context.get("cl")}
+
+
 def answers_clients(person: User) -> bool:
     """Whether somebody sees payouts and no troubles of the desk, so that clients hear of none."""
     return person.has_perm("payouts.view_payout") and not person.has_perm("payouts.view_flags")
@@ -47,7 +59,8 @@ def when_sent(context: dict[str, Any]) -> list[str]:
     at_once = action.now and only and not states.stop_of(only)
     if not action.sends or at_once:
         return []
-    return outlook.when_sent(confirmation.rows, states, by_approval=action.name == "approve")
+    facts = confirmation.facts if action.name == "approve" else None
+    return outlook.when_sent(confirmation.rows, states, facts)
 
 
 @register.inclusion_tag("payouts/_balances.html", takes_context=True)

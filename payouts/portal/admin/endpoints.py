@@ -26,7 +26,7 @@ from payouts.portal.models import Delivery, WebhookEndpoint
 from payouts.portal.webhooks import deliveries, endpoints
 from payouts.portal.webhooks.endpoints import RIGHT
 from payouts.portal.webhooks.receivers import checked_url
-from payouts.staff.forms import reason_field, text_field
+from payouts.staff.forms import NothingAsked, reason_field, text_field
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
 SHOWN = 50  # of the log; the API leads through all of it
@@ -57,10 +57,6 @@ class EndpointForm(forms.Form):
 
 class StopForm(forms.Form):
     reason = reason_field(gettext_lazy("Say why. It is kept for ever."))
-
-
-class NothingAsked(forms.Form):
-    pass
 
 
 @admin.register(WebhookEndpoint)

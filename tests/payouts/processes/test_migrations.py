@@ -25,10 +25,10 @@ BLOCKED_AT_MOST = "1s"
 FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
-    "payouts_gateway": "0003_balance",
-    "payouts_controls": "0003_scopes",
-    "payouts": "0017_final_words",
-    "payouts_staff": "0013_webhooks",
+    "payouts_gateway": "0004_history",
+    "payouts_controls": "0008_scopes",
+    "payouts": "0021_final_words",
+    "payouts_staff": "0019_recovery",
     "payouts_portal": "0006_webhooks",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}

@@ -14,7 +14,7 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
-from payouts import idempotency, operations, transitions
+from payouts import idempotency, operations, submission, transitions
 from payouts.controls import switch
 from payouts.models import Approval, Origin, Payout, PayoutStatus
 from payouts.requests import request_payout
@@ -77,6 +77,63 @@ def test_c2_the_same_approver_twice_counts_once(make, racers, rounds):
         assert sorted(outcome.done for [outcome] in results) == [False, True]
         assert Approval.objects.filter(payout=payout).count() == 1
     assert_chains_hold()
+
+
+@pytest.mark.parametrize("is_same_person", [True, False], ids=["one person", "two people"])
+def test_g40_an_approval_beside_a_rejection_leaves_one_decision_and_neighbours_are_done(
+    make, duel, rounds, is_same_person
+):
+    """The contested payout stands between others in both acts."""
+    amira, anton = (StaffFactory(roles=["Approver"]) for _ in range(2))
+    rejecter = amira if is_same_person else anton
+    for _ in rounds:
+        approved, contested, rejected = make(), make(), make()
+        approve = partial(perform, operations.APPROVE, see([approved, contested]))
+        reject = partial(perform, operations.REJECT, see([contested, rejected]), reason="No")
+        results = returned(
+            duel.run(
+                partial(approve, actor=Actor.staff(amira, Channel.ADMIN)),
+                partial(reject, actor=Actor.staff(rejecter, Channel.ADMIN)),
+            )
+        )
+
+        (neighbour, was_approved), (was_rejected, other) = results
+        assert neighbour.done
+        assert other.done
+        assert was_approved.done is not was_rejected.done
+        [decision] = Approval.objects.filter(payout=contested)
+        assert (decision.decision, decision.voided_at) == (status_of(contested), None)
+        assert [status_of(approved), status_of(rejected)] == ["approved", "rejected"]
+        duel.won(first=was_approved.done)
+    assert_chains_hold()
+
+
+def status_of(payout):
+    return Payout.objects.get(pk=payout.pk).status
+
+
+def test_g40_an_undo_beside_the_claim_has_one_winner(make, account, duel, rounds):
+    amira = StaffFactory(roles=["Approver"])
+    actor = Actor.staff(amira, Channel.ADMIN)
+    for _ in rounds:
+        payout = make(status=PayoutStatus.APPROVED, approved_by=amira)
+        undo = partial(perform, operations.UNDO, see([payout]), actor=actor, reason="Wait")
+        [outcome], claimed = returned(duel.run(undo, partial(submission.claim, 1, account)))
+
+        assert outcome.done is not bool(claimed.items)
+        assert status_of(payout) == ("pending" if outcome.done else "submitting")
+        assert payout.attempts.exists() is not outcome.done
+        standing = Approval.objects.filter(payout=payout, voided_at=None)
+        assert standing.exists() is not outcome.done
+        duel.won(first=outcome.done)
+        Payout.objects.filter(pk=payout.pk).update(due_at=None)
+    assert_chains_hold()
+
+
+def test_g40_an_undo_that_forgets_the_row_lock_is_found(make, account, racers):
+    """Then what is claimed is undone as well, and the database refuses one of their events."""
+    with bugs.plant(bugs.NO_ROW_LOCK), pytest.raises((AssertionError, IntegrityError)):
+        test_g40_an_undo_beside_the_claim_has_one_winner(make, account, Duel(racers(2)), range(500))
 
 
 def test_a22_retry_by_two_people_makes_one_new_generation(make, duel, rounds):

@@ -8,7 +8,7 @@ import audit.codes
 class Migration(migrations.Migration):
     """Switches of less than all: of a network, a coin, a coin on a network, or a client."""
 
-    dependencies = [("payouts_controls", "0002_row"), ("wallets", "0008_of_the_api")]
+    dependencies = [("payouts_controls", "0007_past_rates_stay"), ("wallets", "0008_of_the_api")]
     operations = [
         migrations.RemoveConstraint("switch", "one_switch"),
         migrations.AddField(

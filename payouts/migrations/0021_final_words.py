@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """When payouts ended as paid or not: what ended last is asked after each failure."""
 
     atomic = False
-    dependencies = [("payouts", "0016_taken_for")]
+    dependencies = [("payouts", "0020_statements_stay")]
     operations = [
         AddIndex(
             "payout",

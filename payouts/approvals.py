@@ -1,0 +1,127 @@
+"""May this person approve this payout, and what is missing then? What a claim checks again is in
+`eligibility`."""
+
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from uuid import UUID
+
+from audit.refusals import Refusal
+from payouts.codes import PayoutCode
+from payouts.controls import policy, rules
+from payouts.controls.codes import ControlsCode
+from payouts.controls.policy import Policy
+from payouts.controls.rules import Proposal, Verdict
+from payouts.discrepancies import in_doubt
+from payouts.duplicates import duplicates_of
+from payouts.eligibility import destinations_of, refusal_of_destination, refusal_of_verdict
+from payouts.makers import Maker, makers_of, refusal_of_maker
+from payouts.models import Approval, EventType, Payout, PayoutEvent
+from payouts.proposals import proposals_of
+from wallets.models import WalletStatus
+
+STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
+
+
+@dataclass(frozen=True)
+class ApprovalFacts:
+    """What approvals of these payouts go by."""
+
+    policy: Policy
+    person_id: int | None  # who looks at them, or approves
+    makers: Mapping[UUID, Sequence[Maker]]
+    destinations: Mapping[int, tuple[bool, WalletStatus]]
+    given: Mapping[UUID, Collection[int]]  # who has approved each as it is
+    in_doubt: Collection[UUID]
+    unpriced: Mapping[UUID, Refusal]  # those whose coin has no sound rate
+    proposals: Mapping[UUID, Proposal]  # of the others
+    verdicts: Mapping[UUID, Verdict]
+    duplicates: Mapping[UUID, Sequence[Payout]]  # what each may be a second one of
+    released: Collection[UUID]  # those that people let go, though a rule sets them aside
+    groups: Mapping[int, Collection[str]]  # of all who approved one, and of that person
+
+    def missing(self, payout: Payout, *more: int) -> Mapping[str, int]:
+        """Return the approvals that are missing beside those given, and those of more people."""
+        if payout.pk in self.unpriced:
+            return {}
+        required = self.verdicts[payout.pk].required_in(payout.pk in self.in_doubt)
+        people = {*self.given.get(payout.pk, ()), *more}
+        return rules.missing(required, {person: self.groups[person] for person in people})
+
+    def missing_after(self, payout: Payout) -> Mapping[str, int]:
+        """Return the approvals that are still missing once that person approves it, too."""
+        return self.missing(payout, *([self.person_id] if self.person_id else []))
+
+
+def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> ApprovalFacts:
+    """Raises Refused if the policy was written past the desk."""
+    current, makers, given = policy.in_force(), makers_of(payouts), approvers_of(payouts)
+    found = proposals_of(payouts, makers, current)
+    proposals = {pk: each for pk, each in found.items() if isinstance(each, Proposal)}
+    verdicts = {pk: rules.judge(current.rules, each) for pk, each in proposals.items()}
+    people = {person for some in given.values() for person in some}
+    return ApprovalFacts(
+        policy=current,
+        person_id=person_id,
+        makers=makers,
+        destinations=destinations_of(payouts),
+        given=given,
+        in_doubt=in_doubt(payouts),
+        unpriced={pk: each for pk, each in found.items() if isinstance(each, Refusal)},
+        proposals=proposals,
+        verdicts=verdicts,
+        duplicates=duplicates_of(payouts, current.values),
+        released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
+        groups=groups_asked_for(verdicts.values(), people | ({person_id} if person_id else set())),
+    )
+
+
+def groups_asked_for(
+    verdicts: Iterable[Verdict], people: Collection[int]
+) -> Mapping[int, Collection[str]]:
+    """Return the groups of these people, read only where a rule names one."""
+    if any(any(verdict.required) for verdict in verdicts):
+        return policy.groups_of(people)
+    return dict.fromkeys(people, ())
+
+
+def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
+    approvers: dict[UUID, set[int]] = defaultdict(set)
+    given = Approval.objects.standing().filter(
+        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
+    )
+    for payout_id, person_id in given.values_list("payout_id", "person_id"):
+        approvers[payout_id].add(person_id)
+    return approvers
+
+
+def released_ones(ids: Collection[UUID]) -> set[UUID]:
+    """Return those that a person let go from hold since they are what they are."""
+    if not ids:
+        return set()
+    events = PayoutEvent.objects.filter(payout__in=ids, event_type__in=STARTS_OVER)
+    last = dict(events.order_by("number").values_list("payout_id", "event_type"))
+    return {pk for pk, event_type in last.items() if event_type == EventType.RELEASE}
+
+
+def refusal_of_approval(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
+    """Return why that person may not approve the payout."""
+    if refusal := refusal_of_destination(*facts.destinations[payout.wallet_id]):
+        return refusal
+    if facts.person_id in facts.given.get(payout.pk, ()):
+        return Refusal(PayoutCode.APPROVED_BY_YOU)
+    if refusal := refusal_of_maker(facts.person_id, facts.makers.get(payout.pk, [])):
+        return refusal
+    return refusal_by_policy(payout, facts)
+
+
+def refusal_by_policy(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
+    if refusal := facts.unpriced.get(payout.pk):
+        return refusal
+    verdict = facts.verdicts[payout.pk]
+    if refusal := refusal_of_verdict(verdict, is_released=payout.pk in facts.released):
+        return refusal
+    missing = facts.missing(payout)
+    if missing and facts.missing_after(payout) == missing:
+        return Refusal(ControlsCode.NOT_NEEDED, words=rules.in_words(missing))
+    return None

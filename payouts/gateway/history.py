@@ -1,0 +1,60 @@
+"""Where this account had paid before the desk was installed: read once, page by page.
+
+Nobody knows which client such a payout was for, so it says of an address alone that it is known.
+"""
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+
+from django.db import transaction
+
+import heleket
+from payouts.gateway.models import Binding, KnownAddress
+from wallets.addresses import canonical
+
+PAID = "paid"  # Heleket's word
+
+
+def paid_before(addresses: Collection[str]) -> dict[tuple[str, str], datetime]:
+    """Return since when these addresses are known, by network and address: one statement."""
+    rows = KnownAddress.objects.filter(address__in=addresses).order_by()
+    return {(row.network, row.address): row.first_paid_at for row in rows}
+
+
+def unread_before() -> datetime | None:
+    """Return the moment before which the history is still to be read, or None if it is read."""
+    return Binding.objects.values_list("history_before", flat=True).first()
+
+
+def take_over(payouts: Iterable[heleket.RemotePayout], *, before: datetime, is_all: bool) -> None:
+    """Keep where these were paid, and that the history is read back to the oldest of them.
+
+    Once a batch brings it no further back, it is read: a list in another order than the newest
+    first would be asked for the same for ever.
+    """
+    payouts = list(payouts)
+    oldest = min((each.created_at for each in payouts if each.created_at), default=before)
+    with transaction.atomic():
+        keep(payouts)
+        left = None if is_all or oldest >= before else oldest
+        Binding.objects.filter(history_before=before).update(history_before=left)
+
+
+def keep(payouts: Iterable[heleket.RemotePayout]) -> None:
+    found: dict[tuple[str, str], datetime] = {}
+    for each in payouts:
+        at, network = each.created_at, (each.network or "").lower()
+        if at and network and each.address and each.is_final and each.status == PAID:
+            place = (network, canonical(network, each.address))
+            found[place] = min(at, found.get(place, at))
+    known = paid_before({address for _network, address in found})
+    KnownAddress.objects.bulk_create(
+        [
+            KnownAddress(network=network, address=address, first_paid_at=min(at, at_most))
+            for (network, address), at in sorted(found.items())
+            for at_most in [known.get((network, address), at)]
+        ],
+        update_conflicts=True,
+        unique_fields=["address", "network"],
+        update_fields=["first_paid_at"],
+    )

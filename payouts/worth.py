@@ -1,0 +1,113 @@
+"""What payouts are worth in the reference currency, alone and with others of a day, for many in a
+few statements."""
+
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from uuid import UUID
+
+from audit import clock
+from audit.refusals import Refusal
+from payouts.controls.rates import Rate, RateBounds, price, sound_rates
+from payouts.controls.rules import Measure
+from payouts.makers import Maker
+from payouts.models import MakerRole, Payout
+from wallets.amounts import Total
+
+DAY = timedelta(hours=24)
+ASKED = (MakerRole.REQUESTED, MakerRole.KEY)  # who has a payout on their own account
+COLUMNS = {
+    Measure.BATCH: "trigger",
+    Measure.REQUESTER: "makers__person_id",
+    Measure.CLIENT: "client_id",
+    Measure.ADDRESS: "address",
+}
+Sums = Mapping[object, Mapping[str, Decimal]]  # of each key, by coin
+Makers = Mapping[UUID, Sequence[Maker]]
+
+
+@dataclass(frozen=True)
+class Worth:
+    """The rate of a payout's coin, and its amount and sums by it."""
+
+    rate: Decimal
+    amounts: Mapping[Measure, Decimal]
+
+
+def worth_of(
+    payouts: Sequence[Payout],
+    makers: Makers,
+    measures: Collection[Measure],
+    *,
+    bounds: RateBounds,
+) -> dict[UUID, Worth | Refusal]:
+    """Return what each is worth, with the sums that are asked for, or why that is not known: one
+    statement for each measure, and one for all rates."""
+    askers = {payout.pk: askers_of(makers.get(payout.pk, ())) for payout in payouts}
+    sums = {
+        measure: day_sums(measure, payouts, askers) for measure in COLUMNS if measure in measures
+    }
+    coins = {payout.currency for payout in payouts}
+    coins |= {coin for found in sums.values() for by_coin in found.values() for coin in by_coin}
+    rates = sound_rates(coins, bounds=bounds)
+
+    def worth(payout: Payout) -> Worth | Refusal:
+        rate = rates[payout.currency]
+        if isinstance(rate, Refusal):
+            return rate
+        amounts = {Measure.PAYOUT: price(payout.amount, rate.rate)}
+        for measure, found in sums.items():
+            total = most(found, keys_of(payout, measure, askers[payout.pk]), rates)
+            if isinstance(total, Refusal):
+                return total
+            amounts[measure] = max(total, amounts[Measure.PAYOUT])
+        return Worth(rate.rate, amounts)
+
+    return {payout.pk: worth(payout) for payout in payouts}
+
+
+def askers_of(makers: Sequence[Maker]) -> Collection[int]:
+    return {person for person, role in makers if role in ASKED}
+
+
+def keys_of(payout: Payout, measure: Measure, askers: Collection[int]) -> Collection[object]:
+    if measure == Measure.REQUESTER:
+        return askers
+    key = getattr(payout, COLUMNS[measure])
+    return [key] if key else []
+
+
+def day_sums(
+    measure: Measure, payouts: Sequence[Payout], askers: Mapping[UUID, Collection[int]]
+) -> Sums:
+    """Add up what waits, is under way or was paid within a day, whatever it is worth: one
+    statement."""
+    column = COLUMNS[measure]
+    keys = {key for each in payouts for key in keys_of(each, measure, askers[each.pk])}
+    wanted: dict[str, object] = {f"{column}__in": keys}
+    if measure == Measure.REQUESTER:
+        wanted["makers__role__in"] = ASKED
+    rows = Payout.objects.going_since(clock.now() - DAY).filter(**wanted)
+    sums: dict[object, dict[str, Decimal]] = defaultdict(dict)
+    found = rows.order_by().values_list(column, "currency").annotate(total=Total("amount"))
+    for key, coin, total in found:
+        sums[key][coin] = total
+    return sums
+
+
+def most(
+    sums: Sums, keys: Collection[object], rates: Mapping[str, Rate | Refusal]
+) -> Decimal | Refusal:
+    """Return the largest of these sums in the reference currency."""
+    largest = Decimal(0)
+    for key in keys:
+        total = Decimal(0)
+        for coin, amount in sums.get(key, {}).items():
+            rate = rates[coin]
+            if isinstance(rate, Refusal):
+                return rate
+            total += price(amount, rate.rate)
+        largest = max(largest, total)
+    return largest
