@@ -64,4 +64,5 @@ def refuse_above_limit(payout: Payout) -> None:
                 hours=limit.hours,
                 used=format_amount(limit.used),
                 left=format_amount(limit.left),
+                frees_at=limit.frees_at,
             )

@@ -19,7 +19,7 @@ from rest_framework.renderers import BaseRenderer
 from audit.refusals import Refusal, Refused
 from payouts.portal.codes import PortalCode
 from payouts.portal.problems import Invalid
-from payouts.portal.values import Json
+from payouts.portal.values import Json, stamp
 from wallets.amounts import DECIMALS, WHOLE_DIGITS, InvalidAmount, format_amount, parse_amount
 
 # The `schema` of a field is what JSON Schema says of it: what it takes, and nothing else.
@@ -169,10 +169,6 @@ def moment_in(text: str) -> datetime | None:
         return moment.astimezone(UTC) if moment and moment.tzinfo else None
     except (ValueError, OverflowError):  # the year 1 begins earlier in Tokyo
         return None
-
-
-def stamp(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Asked(serializers.Serializer[Any]):

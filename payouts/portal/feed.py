@@ -32,13 +32,12 @@ from payouts.client_sentences import (
     txid_for_client,
 )
 from payouts.models import Attempt, Payout, PayoutEvent
-from payouts.portal.bodies import stamp
 from payouts.portal.codes import PortalCode
 from payouts.portal.event_types import EventType, type_of
 from payouts.portal.models import Feed, FeedEvent, UnfedEvent
 from payouts.portal.planning import plan
 from payouts.portal.statuses import with_differs
-from payouts.portal.values import AmountText, IdText, Instant, Says, known
+from payouts.portal.values import AmountText, IdText, Instant, Says, known, stamp
 from wallets.amounts import format_amount
 from wallets.models import Client
 

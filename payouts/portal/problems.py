@@ -6,6 +6,7 @@ What the core refuses is said with its own code and sentence where that names no
 """
 
 import logging
+from datetime import datetime
 from http import HTTPStatus
 from typing import Annotated, Any, NotRequired, TypedDict
 
@@ -20,8 +21,9 @@ from rest_framework.views import set_rollback
 from audit.codes import AuditCode, Code
 from audit.refusals import NotAllowed, Refusal, Refused
 from payouts.codes import PayoutCode
+from payouts.controls.codes import ControlsCode
 from payouts.portal.codes import PortalCode
-from payouts.portal.values import Says, known
+from payouts.portal.values import AmountText, Instant, Says, known, stamp
 from wallets.codes import WalletCode
 from wallets.errors import InvalidAddress
 
@@ -36,6 +38,7 @@ AS_IT_IS = {
     *(WalletCode.METHOD_UNKNOWN, WalletCode.METHOD_UNAVAILABLE),
     *(WalletCode.BELOW_MINIMUM, WalletCode.ABOVE_MAXIMUM, WalletCode.JUST_ADDED),
     *(PayoutCode.PURPOSE_MISSING, PayoutCode.CATEGORY_UNKNOWN, PayoutCode.DATE_TOO_FAR),
+    ControlsCode.CLIENT_LIMIT,
 }
 INSTEAD: dict[Code, Code] = {
     WalletCode.WALLET_NOT_ACTIVE: PortalCode.WALLET_NOT_READY,
@@ -96,6 +99,7 @@ MEMBER_OF: dict[Code, str] = {
     WalletCode.AMOUNT: "amount",
     WalletCode.BELOW_MINIMUM: "amount",
     WalletCode.ABOVE_MAXIMUM: "amount",
+    ControlsCode.CLIENT_LIMIT: "amount",
     WalletCode.METHOD_UNKNOWN: "currency",
     WalletCode.METHOD_UNAVAILABLE: "currency",
     WalletCode.ADDRESS: "address",
@@ -143,6 +147,13 @@ class ProblemShape(TypedDict):
     detail: Annotated[str, Says("A sentence for people. It may be worded anew.")]
     field: NotRequired[Annotated[str, Says("The member that it is about.")]]
     errors: NotRequired[Annotated[list[FaultShape], Says("Each member that is wrong.")]]
+    # Of a limit that would be passed, named as in `limits/`.
+    hours: NotRequired[int]
+    currency: NotRequired[str]
+    limit: NotRequired[AmountText]
+    used: NotRequired[AmountText]
+    left: NotRequired[AmountText]
+    frees_at: NotRequired[Instant | None]
 
 
 def problem(refusal: Refusal, **more: Any) -> ProblemShape:
@@ -155,8 +166,17 @@ def problem(refusal: Refusal, **more: Any) -> ProblemShape:
         "status": int(status),
         "code": str(refusal.code),
         "detail": refusal.sentence,
-        **more,  # type: ignore[typeddict-item]  # those members that not every problem has
+        **(limit_of(refusal) | more),  # type: ignore[typeddict-item]  # what not every one has
     }
+
+
+def limit_of(refusal: Refusal) -> dict[str, Any]:
+    """Return the members that name the limit which a request would pass."""
+    if refusal.code != ControlsCode.CLIENT_LIMIT:
+        return {}
+    frees_at = refusal.facts.get("frees_at")
+    given = {name: refusal.facts[name] for name in ("hours", "currency", "limit", "used", "left")}
+    return {**given, "frees_at": stamp(frees_at) if isinstance(frees_at, datetime) else None}
 
 
 def status_of(code: Code) -> HTTPStatus:

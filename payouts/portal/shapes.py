@@ -5,6 +5,7 @@ They are the API's description as well: `openapi` reads them, with what is said 
 
 from typing import Annotated, Any, TypedDict
 
+from django.conf import settings
 from django.utils.translation import gettext as _
 
 from payouts.client_sentences import (
@@ -15,9 +16,10 @@ from payouts.client_sentences import (
     sentence_of,
     txid_for_client,
 )
+from payouts.controls.limits import OwnLimit
 from payouts.models import Payout, PayoutEvent, PayoutStatus
-from payouts.portal.bodies import Amount, Asked, Flag, Id, Moment, Text, stamp
-from payouts.portal.values import AmountText, IdText, Instant, Says, known
+from payouts.portal.bodies import Amount, Asked, Flag, Id, Moment, Text
+from payouts.portal.values import AmountText, IdText, Instant, Says, known, stamp
 from payouts.portal.wallet_steps import STATUSES_OF_STEP, STEPS
 from wallets.amounts import format_amount
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
@@ -315,6 +317,36 @@ def estimate(method: PayoutMethod, asked: dict[str, Any]) -> EstimateShape:
         "detail": _("The client receives all of it: the fee is paid by the desk."),
         "minimum": format_amount(method.min_amount),
         "maximum": format_amount(method.max_amount),
+    }
+
+
+class LimitShape(TypedDict):
+    """What one client may be paid within some hours: all its coins together, in one currency."""
+
+    hours: int
+    currency: Annotated[str, Says("Not that of a payout: the one in which all are compared.")]
+    limit: AmountText
+    used: Annotated[AmountText, Says("What waits, is under way or was paid within these hours.")]
+    left: AmountText
+    frees_at: Annotated[
+        Instant | None, Says("When some of what was paid counts no more; null if none was.")
+    ]
+
+
+class LimitsShape(TypedDict):
+    """The limits of one client. It may have none."""
+
+    results: list[LimitShape]
+
+
+def limit(own: OwnLimit) -> LimitShape:
+    return {
+        "hours": own.hours,
+        "currency": settings.REFERENCE_CURRENCY,
+        "limit": format_amount(own.at_most),
+        "used": format_amount(own.used),
+        "left": format_amount(own.left),
+        "frees_at": stamp(own.frees_at) if own.frees_at else None,
     }
 
 

@@ -18,6 +18,7 @@ urlpatterns = [
     path(
         "v1/wallets/<uuid:wallet_id>/archive/", views.ArchiveWallet.as_view(), name="archive_wallet"
     ),
+    path("v1/limits/", views.Limits.as_view(), name="limits"),
     path("v1/events/", views.Events.as_view(), name="events"),
     path("v1/payouts/estimate/", views.Estimate.as_view(), name="estimate"),
     path("v1/payouts/", views.Payouts.as_view(), name="payouts"),

@@ -1,6 +1,7 @@
 """What answers are made of, with what the API's description says of it."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from typing import Annotated, Any
 
 Json = dict[str, Any]
@@ -28,3 +29,7 @@ def known(values: Iterable[str]) -> Json:
 IdText = Annotated[str, Says(format="uuid")]
 AmountText = Annotated[str, Says(pattern="^[0-9]+([.][0-9]+)?$", examples=["12.5"])]
 Instant = Annotated[str, Says(format="date-time")]
+
+
+def stamp(moment: datetime) -> str:
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

@@ -19,6 +19,7 @@ from audit.operations import perform
 from audit.refusals import Refusal, Refused
 from heleket.sandbox.simulations import SIMULATIONS
 from payouts import destinations, idempotency, operations
+from payouts.client_limits import limits_of
 from payouts.eligibility import refusal_of_coin
 from payouts.gateway import sandbox
 from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutQuerySet
@@ -270,6 +271,15 @@ class CancelPayout(PortalView):
         if outcome.refusal:
             raise Refused.by(outcome.refusal)
         return Response(detail(self.own, payout_id))
+
+
+class Limits(PortalView):
+    scopes = {"GET": Scope.PAYOUTS_READ}
+
+    def get(self, _request: Request) -> Response:
+        """Show a client its own limits; those of a coin and of the desk are the desk's."""
+        answer: shapes.LimitsShape = {"results": list(map(shapes.limit, limits_of(self.own)))}
+        return Response(answer)
 
 
 class Simulate(PortalView):

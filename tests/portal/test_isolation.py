@@ -66,6 +66,7 @@ ENDPOINTS = {
     ("wallets", "post"): Endpoint("wallets:write", body=ASKED_WALLET, key="new", status=201),
     ("wallet", "get"): Endpoint("wallets:read", ("{wallet}",)),
     ("archive_wallet", "post"): Endpoint("wallets:write", ("{wallet}",), {}),
+    ("limits", "get"): Endpoint("payouts:read"),
     ("events", "get"): Endpoint("events:read"),
     ("estimate", "post"): Endpoint("payouts:read", body=ESTIMATE),
     ("payouts", "get"): Endpoint(

@@ -1,5 +1,6 @@
 """Examples for the description of the API: one client, one wallet, one payout, all the way."""
 
+from datetime import UTC, datetime
 from typing import Any
 
 from payouts.client_sentences import ClientCode
@@ -8,6 +9,7 @@ from payouts.portal.feed import FeedShape
 from payouts.portal.shapes import (
     ClientShape,
     EstimateShape,
+    LimitShape,
     PayoutInFullShape,
     PayoutShape,
     ServiceShape,
@@ -64,6 +66,14 @@ ESTIMATE: EstimateShape = {
     "detail": "The client receives all of it: the fee is paid by the desk.",
     "minimum": "5",
     "maximum": "100000",
+}
+LIMIT: LimitShape = {
+    "hours": 24,
+    "currency": "USD",
+    "limit": "1000",
+    "used": "990",
+    "left": "10",
+    "frees_at": NOON,
 }
 ASKED_PAYOUT = {
     "wallet": WALLET_ID,
@@ -218,6 +228,8 @@ FACTS: dict[str, object] = {
     "host": "portal.example",
     "event_type": "payout.lost",
     "names": "lost_answer, stuck",
+    **LIMIT,
+    "frees_at": datetime(2026, 3, 2, 12, tzinfo=UTC),
 }
 WHY = {
     PortalCode.UNREADABLE: "a member stands in it twice",

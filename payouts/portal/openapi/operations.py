@@ -10,6 +10,7 @@ from typing import Any
 
 from audit.codes import AuditCode, Code
 from payouts.codes import PayoutCode
+from payouts.controls.codes import ControlsCode
 from payouts.portal import feed, shapes
 from payouts.portal.bodies import Asked, Text
 from payouts.portal.codes import PortalCode
@@ -236,6 +237,17 @@ OPERATIONS = {
         statuses={200: "It can be paid."},
         refuses=OF_COIN,
     ),
+    "GET limits/": Operation(
+        name="list_limits",
+        summary="See how much may still be asked for",
+        description=(
+            "The client's own limits, the shortest first: none if it has none. What would pass one "
+            "of them is refused with `client_limit`."
+        ),
+        gives=shapes.LimitsShape,
+        example={"results": [examples.LIMIT]},
+        refuses=(*OF_CLIENT, PortalCode.NOT_POSSIBLE),
+    ),
     "GET payouts/": Operation(
         name="list_payouts",
         summary="List payouts",
@@ -262,7 +274,7 @@ OPERATIONS = {
             *(PortalCode.WALLET_NOT_READY, PortalCode.ARCHIVED),
             *OF_COIN,
             *(PayoutCode.CATEGORY_UNKNOWN, PayoutCode.DATE_TOO_FAR),
-            *(PayoutCode.PURPOSE_MISSING, AuditCode.UNSEEN),
+            *(PayoutCode.PURPOSE_MISSING, AuditCode.UNSEEN, ControlsCode.CLIENT_LIMIT),
         ),
     ),
     "GET payouts/{payout_id}/": Operation(

@@ -5,11 +5,11 @@ from typing import Annotated, TypedDict
 from rest_framework import serializers
 
 from audit.codes import Reason
-from payouts.portal.bodies import Asked, Flag, Text, stamp
+from payouts.portal.bodies import Asked, Flag, Text
 from payouts.portal.event_types import EVENT_TYPES, EventType, type_of
 from payouts.portal.feed import id_of
 from payouts.portal.models import Delivery, Feed, WebhookEndpoint
-from payouts.portal.values import IdText, Instant, Says
+from payouts.portal.values import IdText, Instant, Says, stamp
 from payouts.portal.webhooks.receivers import LONGEST_URL
 
 URL = "Where webhooks are posted, by https."
