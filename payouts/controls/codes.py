@@ -20,6 +20,7 @@ class ControlsCode(Code):
     FORGED_POLICY = "forged_policy", _("The policy in the database was written past the desk.")
     BLOCKED_BY_RULE = "blocked_by_rule", _("The policy blocks it: “%(words)s”.")
     HELD_BY_RULE = "held_by_rule", _("The policy sets it aside: “%(words)s”.")
+    ALLOWED_BY_RULE = "allowed_by_rule", _("The policy lets it go without approval: “%(words)s”.")
     NO_RULE = "no_rule", _("No rule of the policy lets it be paid.")
     MORE_APPROVALS = "more_approvals", _("The policy asks for more approvals: %(words)s.")
     NOT_PRICED = (
