@@ -23,8 +23,8 @@ from config.demo.clock import Clock
 from heleket.sandbox import Gateway
 from heleket.webhooks import verify
 from payouts import endings, idempotency, operations, polling, submission, webhooks
-from payouts.controls import policy
 from payouts.controls.jobs import FetchRates
+from payouts.controls.policy import in_force
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation
@@ -125,15 +125,14 @@ class Story:
         return Actor.staff(self.staff[login], Channel.ADMIN)
 
     def approve(self, *payouts: Payout, by: str = "") -> None:
-        """Approve as many times as the policy asks, and let the time to undo pass."""
+        """Have as many people approve them as the policy asks for, and the moment to undo pass."""
         self.fetch_rates()
         first = by or self.chance.choice(APPROVERS)
+        operation, ids = operations.Approve(has_reason=True), [payout.pk for payout in payouts]
         for login in [first, *(each for each in APPROVERS if each != first)]:
-            waiting = Payout.objects.pending().filter(pk__in=[payout.pk for payout in payouts])
-            if seen := see(waiting):
-                approver, approve = self.actor(login), operations.Approve(has_reason=True)
-                expect_done(perform(approve, seen, actor=approver, reason=ANEW))
-        self.wait(seconds=policy.in_force().values.delay.total_seconds())
+            seen = see(Payout.objects.pending().filter(pk__in=ids))
+            expect_done(perform(operation, seen, actor=self.actor(login), reason=ANEW))
+        self.clock.wait_until(in_force().values.goes_out_at(self.clock.now))
 
     def act(self, operation: PayoutOperation[Any], payout: Payout, reason: str, by: str) -> None:
         seen = see([Payout.objects.get(pk=payout.pk)])
