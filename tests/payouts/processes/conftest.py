@@ -12,7 +12,7 @@ from audit import clock
 from payouts.gateway.models import Pause
 from payouts.models import Payout, PayoutStatus
 from payouts.polling import QUESTION_LASTS
-from tests import canaries
+from tests import canaries, policies
 from tests.factories import (
     PayoutFactory,
     PayoutMethodFactory,
@@ -58,6 +58,7 @@ def template(django_db_setup, django_db_blocker):
         on_server(f"DROP DATABASE IF EXISTS {TEMPLATE}", f"CREATE DATABASE {TEMPLATE}")
         at_database(TEMPLATE)
         call_command("migrate", verbosity=0)
+        policies.know_rates()
         at_database(usual)
     return TEMPLATE
 
