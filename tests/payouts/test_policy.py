@@ -38,6 +38,9 @@ def rule_set(*found, **values):
 
 @pytest.fixture
 def two_managers(db):
+    """Who may change the policy, of a desk with approvers for any that is drafted here."""
+    for _ in range(2):
+        staff("Approver")
     return staff("Policy manager"), staff("Policy manager")
 
 
