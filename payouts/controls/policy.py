@@ -139,9 +139,8 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
         waiting = JointAct.objects.filter(pk=joint_id, act=ACT).first()
         document = waiting.data["document"] if waiting else ""
         known = two_people.confirm(joint_id, facts=facts_of(document, current), actor=actor)
-        refuse_what_cannot_work(
-            documents.read(document)
-        )  # people may have left since it was drafted
+        # People may have left since it was drafted.
+        refuse_what_cannot_work(documents.read(document))
         new = PolicyVersion(
             number=current.number + 1,
             document=document,
