@@ -97,14 +97,14 @@ def propose(document: str, *, reason: str, actor: Actor, seen: str | None = None
     Refused for a document that is no policy, is the one in force, or cannot work with this staff.
     """
     actor.require("payouts_controls.change_policy")
-    reason = needed(reason)
-    refuse_what_cannot_work(document)
+    reason, drafted = needed(reason), documents.read(document)
     with transaction.atomic():
         current = lock_newest()
         if seen not in (None, state()):
             raise Refused(ControlsCode.DRAFT_CHANGED)
-        if documents.read(current.document) == documents.read(document):
+        if documents.read(current.document) == drafted:
             raise Refused(ControlsCode.SAME_POLICY)
+        refuse_what_cannot_work(drafted)
         proposed = two_people.propose(
             ACT,
             SUBJECT,
@@ -139,7 +139,8 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
         waiting = JointAct.objects.filter(pk=joint_id, act=ACT).first()
         document = waiting.data["document"] if waiting else ""
         known = two_people.confirm(joint_id, facts=facts_of(document, current), actor=actor)
-        refuse_what_cannot_work(document)  # people may have left since it was drafted
+        # People may have left since it was drafted.
+        refuse_what_cannot_work(documents.read(document))
         new = PolicyVersion(
             number=current.number + 1,
             document=document,

@@ -1,11 +1,9 @@
 """What of the policy in force the present staff cannot meet."""
 
 from collections.abc import Sequence
-from typing import Any
 
-from django.contrib.auth.models import User
-from django.core import checks
 from django.db import connection
+from django.utils.translation import gettext as _
 
 from audit.refusals import Refused
 from payouts.controls import policy
@@ -22,20 +20,9 @@ def shortcomings() -> Sequence[str]:
     return [each.sentence for each in findings(document).refusals]
 
 
-def check_policy(
-    databases: Sequence[str] | None = None, **_options: Any
-) -> list[checks.CheckMessage]:
-    """Say that the staff cannot satisfy the policy, once there is a staff."""
-    known = connection.introspection.table_names() if "default" in (databases or ()) else []
-    if PolicyVersion._meta.db_table not in known:
+def lacks_for_policy() -> Sequence[str]:
+    """Say it among all that the staff cannot do, which Django also asks for before there is a
+    policy in the database."""
+    if PolicyVersion._meta.db_table not in connection.introspection.table_names():
         return []
-    if not (PolicyVersion.objects.exists() and User.objects.filter(is_active=True).exists()):
-        return []
-    return [
-        checks.Warning(
-            f"The staff cannot satisfy the policy. {sentence}",
-            hint="Give people the roles that it asks for, or draft a policy that fits.",
-            id="desk.W003",
-        )
-        for sentence in shortcomings()
-    ]
+    return [f"{_('The staff cannot satisfy the policy.')} {each}" for each in shortcomings()]

@@ -3,7 +3,7 @@
 from django.contrib.auth.models import Group, User
 
 from audit.refusals import Refused
-from payouts.controls import checks, documents
+from payouts.controls import checks
 from payouts.controls.checks import Findings, Known
 from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import Document, LimitOf
@@ -27,7 +27,7 @@ def known_for(document: Document) -> Known:
         requesters=set(requesters.values_list("pk", flat=True)),
         logins=logins,
         clients=set(clients_named_in(document)),
-        currencies=known_coins(),
+        currencies=known_coins(document),
         networks=NETWORKS.keys(),
     )
 
@@ -44,12 +44,18 @@ def external_ids(document: Document) -> set[str]:
     return in_rules | {each.only for each in document.limits if each.of == LimitOf.CLIENT} - {""}
 
 
-def known_coins() -> set[str]:
-    on_chain = {coin for coins in DECIMALS_ON_CHAIN.values() for coin in coins}
-    return on_chain | set(PayoutMethod.objects.values_list("currency", flat=True))
+def known_coins(document: Document) -> set[str]:
+    """Return the coins that the desk knows; Heleket's list is read for those named besides."""
+    known = {coin for coins in DECIMALS_ON_CHAIN.values() for coin in coins}
+    named = {coin for rule in document.rules for coin in rule.conditions.currencies}
+    named |= {each.only for each in document.limits if each.of == LimitOf.CURRENCY} - {""}
+    if others := named - known:
+        listed = PayoutMethod.objects.filter(currency__in=others)
+        known |= set(listed.values_list("currency", flat=True))
+    return known
 
 
-def refuse_what_cannot_work(text: str) -> None:
+def refuse_what_cannot_work(document: Document) -> None:
     """Raise Refused with all that contradicts itself in a document, or that nobody could meet."""
-    if refusals := findings(documents.read(text)).refusals:
+    if refusals := findings(document).refusals:
         raise Refused(ControlsCode.NOT_WORKABLE, why=" ".join(each.sentence for each in refusals))

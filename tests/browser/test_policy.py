@@ -59,7 +59,7 @@ def test_c5_a_draft_is_replayed_approved_by_a_second_person_and_in_force(visitor
     amira = visitor("Approver")
     amira.go(page_of(waiting))
     amira.follow("Approve")
-    amira.press("Approve this payout")
+    amira.press("Approve")
     assert amira.reads("It needs more approvals: 1 from Approver")
     assert Payout.objects.get(pk=waiting.pk).status == PayoutStatus.PENDING
     assert petra.complaints == pablo.complaints == amira.complaints == []

@@ -74,7 +74,7 @@ def history(people):
     wallet = WalletFactory(client=large.client, address="TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC")
     by_sum = approve(PayoutFactory(amount=900, wallet=wallet), people[:1])
     many = approve(PayoutFactory(amount=4500, wallet=wallet), people)
-    held = PayoutFactory(amount="0.5", currency="BTC")
+    held = PayoutFactory(amount="0.01", currency="BTC")
     for act, role in ((operations.HOLD, "Approver"), (operations.RELEASE, "Approver")):
         actor = Actor.staff(StaffFactory(roles=[role]), Channel.ADMIN)
         [outcome] = perform(act, see([now(held)]), actor=actor, reason="Looked at")
