@@ -8,13 +8,15 @@ from audit import clock
 from audit.codes import Reason
 from payouts.codes import PayoutCode
 from payouts.discrepancies import count_unclear, says_nothing
-from payouts.gateway import breaker
+from payouts.funds import debit_of
+from payouts.gateway import balance, breaker
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, EventType, Payout, PayoutStatus, WaitingFor
 from payouts.recording import keep_answer
 from payouts.schedule import FIRST_CHECK, next_question, watch
 from payouts.settling import Case
+from wallets.models import PayoutMethod
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +75,9 @@ def apply_refusal(case: Case, refusal: heleket.RequestRejected) -> None:
 
 def pause_for(kind: str, text: str, payout: Payout) -> None:
     cause = Pause.Cause(kind)
+    if cause == Pause.Cause.FUNDS:
+        methods = PayoutMethod.objects.by_coin([payout.currency])
+        balance.note_refusal(payout.currency, debit_of(payout, methods))
     breaker.trip(cause, text, currency=payout.currency if kind == "funds" else "")
     logger.warning("sending waits: %s (%s)", cause.label, text)
 

@@ -10,8 +10,7 @@ from django.db.models import F
 
 from payouts import heartbeats
 from payouts.controls.models import Switch
-from payouts.gateway import balance
-from payouts.gateway.models import Balance, Pause, RateLimit
+from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Discrepancy, Payout
 
 
@@ -50,10 +49,6 @@ class States:
     @property
     def has_worker(self) -> bool:
         return heartbeats.is_recent(self.worker_seen_at)
-
-    @cached_property
-    def balances(self) -> Mapping[str, Balance]:
-        return balance.known() if self.shows_balances else {}
 
     @property
     def switches_off(self) -> tuple[Switch, ...]:

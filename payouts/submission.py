@@ -8,7 +8,7 @@ import logging
 import time
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -22,7 +22,7 @@ from audit.events import log_event
 from audit.jobs import Claimed
 from audit.models import DeskEvent
 from audit.operations import Change, Outcome, perform
-from payouts import call_answers, explain, operations, recording, transitions
+from payouts import call_answers, explain, funds, operations, recording, transitions
 from payouts.codes import PayoutCode
 from payouts.controls.documents import Limit
 from payouts.controls.limits import Headroom, Spender, lock
@@ -30,6 +30,7 @@ from payouts.controls.models import ALL, Scope, Switch
 from payouts.controls.rates import price
 from payouts.controls.rules import Proposal
 from payouts.eligibility import Eligibility, Says, Verdict, judged_as
+from payouts.funds import Funds, Passed, place_of
 from payouts.gateway import breaker, rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
@@ -66,6 +67,7 @@ class Call:
     body: bytes
     claimed_at: datetime
     lease_ends: float  # by clock.monotonic()
+    passes: bool = False  # something that waits for funds
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,21 @@ def claim(
         most = rate_limit.available(limit, rate)
         if not most:
             return Claimed(look_again=rate_limit.look_again(rate, due.exists))
-        chosen, probes = choose(most, due, by_person=only is not None)
-        if not chosen:
-            return Claimed()
-        with transitions.change(chosen, actor=WORKER) as changes:
-            calls = {call.payout_id: call for call in take(changes, account, lease_ends)}
+        chosen = choose(most, due, by_person=only is not None)
+        if not chosen.ids:
+            return Claimed(look_again=0.0 if chosen.found_short else None)
+        with transitions.change(chosen.ids, actor=WORKER) as changes:
+            calls = {
+                call.payout_id: call for call in take(changes, account, lease_ends, chosen.passed)
+            }
+        funds.note_passed(chosen.passed, calls.keys())
         if only is None:  # a person's probe does not put off the next one
-            breaker.allow_probe(pause for pause, some in probes.items() if calls.keys() & set(some))
+            probes = chosen.probes.items()
+            breaker.allow_probe(pause for pause, some in probes if calls.keys() & set(some))
         rate_limit.consume(len(calls), rate)
-        going = [calls[each] for each in chosen if each in calls]  # locked by id, oldest sent first
+        going = [
+            calls[each] for each in chosen.ids if each in calls
+        ]  # locked by id, oldest sent first
         # What cannot be sent was put off, and others may stand behind it.
         return Claimed(going, look_again=None if going else 0.0)
 
@@ -123,15 +131,24 @@ def due_payouts(only: Collection[UUID] | None, stopped: Collection[Scope]) -> Pa
     return due.due(clock.now()) if only is None else due.filter(pk__in=only)
 
 
-def choose(
-    limit: int, due: PayoutQuerySet, *, by_person: bool
-) -> tuple[list[UUID], dict[Pause, Collection[UUID]]]:
-    """Lock due payouts with their wallets and return their ids, oldest first, as pauses allow; and
-    for each pause those that would probe it.
+@dataclass(frozen=True)
+class Chosen:
+    """Locked payouts, oldest first; for each pause those that would probe it; and what they go
+    before, if the balance does not cover that."""
+
+    ids: Sequence[UUID] = ()
+    probes: Mapping[Pause, Collection[UUID]] = field(default_factory=dict)
+    passed: Passed = field(default_factory=dict)
+    found_short: bool = False
+
+
+def choose(limit: int, due: PayoutQuerySet, *, by_person: bool) -> Chosen:
+    """Lock due payouts with their wallets and return them as pauses and balances allow. Of a coin
+    that is short one goes as a probe, and else what its balance is known to cover.
 
     One that a person sends now is a probe of its own, unless Heleket asked us to slow down.
     """
-    now = clock.now()
+    now, balances = clock.now(), Funds(due, is_asked=not by_person)
     standing = list(Pause.objects.select_for_update())
 
     def lets_one_through(each: Pause) -> bool:
@@ -139,17 +156,23 @@ def choose(
         return may_probe or each.probe_at <= now
 
     if not all(lets_one_through(each) for each in standing if each.currency == ""):
-        return [], {}
-    free = due.exclude(currency__in=[each.currency for each in standing])
+        return Chosen()
+    short = [each.currency for each in standing]
+    free = due.exclude(currency__in=short)
     probing = [each for each in standing if each.currency and lets_one_through(each)]
+    others = [each for each in standing if each.currency and each not in probing]
     lines = [(free, limit), *((due.filter(currency=each.currency), 1) for each in probing)]
-    oldest, *probes = lock_oldest(lines)
-    chosen = [*oldest, *(pk for probe in probes for pk in probe)]
+    lines += [(balances.line_of(each.currency), limit) for each in others]
+    oldest, *found = lock_oldest(lines)
+    probes = found[: len(probing)]
+    in_line = [*oldest, *(pk for some in found[len(probing) :] for pk in some)]
+    covered = balances.cover(in_line, short)
+    ids = [*covered.ids[:limit], *(pk for probe in probes for pk in probe)]
     for_all = [each for each in standing if each.currency == ""]
     if for_all:
-        chosen = chosen[:1]
-    found: dict[Pause, Collection[UUID]] = dict(zip(probing, probes, strict=True))
-    return chosen, found | dict.fromkeys(for_all, chosen)
+        ids = ids[:1]
+    probed: dict[Pause, Collection[UUID]] = dict(zip(probing, probes, strict=True))
+    return Chosen(ids, probed | dict.fromkeys(for_all, ids), covered.passed, covered.found_short)
 
 
 def lock_oldest(lines: Sequence[tuple[PayoutQuerySet, int]]) -> list[list[UUID]]:
@@ -171,7 +194,7 @@ def lock_oldest(lines: Sequence[tuple[PayoutQuerySet, int]]) -> list[list[UUID]]
 
 
 def take(
-    changes: Sequence[Change[Payout]], account: GatewayAccount, lease_ends: float
+    changes: Sequence[Change[Payout]], account: GatewayAccount, lease_ends: float, passed: Passed
 ) -> list[Call]:
     """Check locked payouts once more; store the attempts of those that may go, and return calls."""
     payouts = [change.row for change in changes]
@@ -202,7 +225,7 @@ def take(
             logger.exception("%s cannot be sent", payout)
             park(change, WaitingFor.WORKER, Reason(PayoutCode.CANNOT_BE_SENT, str(exc)))
             continue
-        start_call(change, attempt, account, judged)
+        start_call(change, attempt, account, judged, passed.get(payout.pk, ()))
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
@@ -216,6 +239,7 @@ def take(
             body=attempt.body.encode("ascii"),
             claimed_at=clock.now(),
             lease_ends=lease_ends,
+            passes=payout.pk in passed,
         )
         for payout, attempt in going
     ]
@@ -239,11 +263,6 @@ def within_limits(
         else:
             kept.append((change, judged))
     return kept
-
-
-def place_of(payout: Payout) -> tuple[datetime, int]:
-    """Return where it stands in the line, as the database orders it."""
-    return payout.due_at or clock.now(), payout.number
 
 
 def spender(payout: Payout, judged: Proposal) -> Spender:
@@ -343,7 +362,11 @@ def new_attempt(payout: Payout, account: GatewayAccount) -> Attempt:
 
 
 def start_call(
-    change: Change[Payout], attempt: Attempt, account: GatewayAccount, judged: Proposal
+    change: Change[Payout],
+    attempt: Attempt,
+    account: GatewayAccount,
+    judged: Proposal,
+    passed: Sequence[Payout],
 ) -> None:
     """Count one more unanswered call, with a lease and the quiet time that follows it."""
     payout, now = change.row, clock.now()
@@ -357,6 +380,7 @@ def start_call(
         EventType.CLAIM if is_first else EventType.REPEAT,
         order_id=attempt.order_id,
         call=attempt.calls,
+        **({"passed": ", ".join(map(str, passed))} if passed else {}),
         **(judged_as(judged) if judged.rate != payout.reference_rate else {}),
     )
     if is_first:
@@ -405,7 +429,7 @@ def record(answers: Sequence[Answer], account: GatewayAccount) -> None:
                 if answer.call.number in case.attempt.unanswered:
                     apply(case, answer, owners, account)
             breaker.reset(
-                (cases[answer.call.attempt_id].payout.currency, answer.call.claimed_at)
+                (held_up_by(answer.call, cases), answer.call.claimed_at)
                 for answer in some
                 if isinstance(answer.outcome, heleket.RemotePayout)
             )
@@ -432,6 +456,12 @@ def apply(case: Case, answer: Answer, owners: Mapping[str, str], account: Gatewa
             call_answers.apply_not_executed(case, outcome)
         case Unsent():
             call_answers.apply_unsent(case, outcome.reason)
+
+
+def held_up_by(call: Call, cases: Mapping[int, Case]) -> str:
+    """Return the coin that an accepted call proves not to be short any more: none if what it went
+    before still waits."""
+    return "" if call.passes else cases[call.attempt_id].payout.currency
 
 
 def count_failures(answers: Sequence[Answer]) -> None:

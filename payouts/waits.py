@@ -7,6 +7,7 @@ from audit.texts import day_and_hour
 from payouts import shortage
 from payouts.codes import PayoutCode
 from payouts.controls.models import Switch
+from payouts.funds import what_fits_goes_now
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import (
     FINAL_FAILURES,
@@ -118,16 +119,20 @@ def pause(payout: Payout, states: States) -> Sentences:
 
 
 def tried_at(pause: Pause) -> str:
+    if pause.cause == Pause.Cause.FUNDS and what_fits_goes_now(pause.currency):
+        text = _("What fits the balance goes before the rest, of which one is tried at %s.")
+        return text % at_time(pause.probe_at)
     text = _("One payout is tried at %s; when it goes through, the others follow.")
     return text % at_time(pause.probe_at)
 
 
 def funds(payout: Payout, states: States, pause: Pause) -> Sentences:
-    """The oldest of a coin is tried first; the others wait behind it, however small they are."""
+    """The oldest of a coin is tried first. The others wait behind it, however small they are,
+    unless the policy lets what fits the balance go before it."""
     text = _("%(why)s in %(coin)s.") % {"why": str(pause), "coin": pause.currency}
     who = _("Treasury can top up the balance at Heleket.")
-    if missing := shortage.of_coin(payout.currency, states.balances):
-        why = shortage.sentence(missing, payout, shows_balance=states.shows_balances)
+    if missing := shortage.of_coin(payout.currency, shows_balance=states.shows_balances):
+        why = shortage.sentence(missing, payout)
         text = f"{text} {why}"
         who = shortage.who_can_act(missing, payout, pause.probe_at)
     return text, who, tried_at(pause)

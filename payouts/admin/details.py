@@ -49,6 +49,7 @@ LABELS = changes.LABELS | {
     "statement": gettext_lazy("Statement (SHA-256)"),
     "order_id": gettext_lazy("Order id"),
     "call": gettext_lazy("Call"),
+    "passed": gettext_lazy("Went before, as the balance does not cover it"),
     "txid": gettext_lazy("Transaction"),
     "uuid": gettext_lazy("Heleket's id"),
     "remote_status": gettext_lazy("Heleket's status"),

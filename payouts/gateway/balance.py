@@ -21,6 +21,8 @@ class Balance(models.Model):
     currency = models.CharField(max_length=12, unique=True)
     amount = AmountField()
     fetched_at = models.DateTimeField()
+    # The least that Heleket has refused for want of funds, while the balance was said to be this.
+    refused = AmountField(null=True)
 
     class Meta:
         default_permissions = ("view",)
@@ -31,6 +33,10 @@ class Balance(models.Model):
     @property
     def is_old(self) -> bool:
         return clock.now() - self.fetched_at > OLD
+
+    def is_refused(self, debit: Decimal) -> bool:
+        """Whether Heleket has refused as little, whatever the balance is said to be."""
+        return self.refused is not None and debit >= self.refused
 
 
 def known() -> dict[str, Balance]:
@@ -46,19 +52,33 @@ def store(balances: Iterable[heleket.Balance], *, asked_at: datetime) -> list[st
     ours = [each for each in balances if each.owner == "merchant"]
     usable = {each.currency: each.amount for each in ours if is_usable(each)}
     with transaction.atomic():
-        stored = Balance.objects.select_for_update().order_by("currency")
-        if all(each.fetched_at <= asked_at for each in stored):
+        stored = {
+            each.currency: each for each in Balance.objects.select_for_update().order_by("currency")
+        }
+        if all(each.fetched_at <= asked_at for each in stored.values()):
             Balance.objects.exclude(currency__in=usable).delete()
             Balance.objects.bulk_create(
                 [
-                    Balance(currency=currency, amount=payable(amount), fetched_at=asked_at)
+                    fetched(currency, payable(amount), asked_at, stored.get(currency))
                     for currency, amount in sorted(usable.items())
                 ],
                 update_conflicts=True,
                 unique_fields=["currency"],
-                update_fields=["amount", "fetched_at"],
+                update_fields=["amount", "fetched_at", "refused"],
             )
     return sorted(each.currency for each in ours if not is_usable(each))
+
+
+def fetched(currency: str, amount: Decimal, asked_at: datetime, before: Balance | None) -> Balance:
+    """Return a balance as Heleket said it. What was refused counts no more once it is another."""
+    refused = before.refused if before and before.amount == amount else None
+    return Balance(currency=currency, amount=amount, fetched_at=asked_at, refused=refused)
+
+
+def note_refusal(currency: str, debit: Decimal) -> None:
+    """Believe no more that a balance covers so much, until it is another."""
+    less = models.Q(refused=None) | models.Q(refused__gt=debit)
+    Balance.objects.filter(less, currency=currency).update(refused=debit)
 
 
 def forget() -> None:

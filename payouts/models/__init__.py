@@ -16,6 +16,7 @@ from payouts.models.choices import (
 from payouts.models.discrepancy import Discrepancy
 from payouts.models.event import PayoutEvent
 from payouts.models.note import LONGEST_NOTE, Note
+from payouts.models.passing import Passing
 from payouts.models.payout import LAST_GENERATION, Payout, PayoutNumber, PayoutQuerySet
 from payouts.models.webhook import WebhookDelivery
 
@@ -35,6 +36,7 @@ __all__ = [
     "MakerRole",
     "Note",
     "Origin",
+    "Passing",
     "Payout",
     "PayoutEvent",
     "PayoutMaker",

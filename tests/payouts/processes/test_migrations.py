@@ -25,9 +25,9 @@ BLOCKED_AT_MOST = "1s"
 FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
-    "payouts_gateway": "0004_history",
+    "payouts_gateway": "0005_refused",
     "payouts_controls": "0008_scopes",
-    "payouts": "0021_final_words",
+    "payouts": "0022_passings",
     "payouts_staff": "0019_recovery",
     "payouts_portal": "0007_keys_by_two",
 }
