@@ -379,7 +379,7 @@ def test_what_comes_near_the_limit_for_one_payout_is_named(thresholds):
     assert any(each.code == "near_limit" for each in notices_for([payout])[payout.pk])
 
 
-def test_what_has_no_sound_rate_is_under_no_threshold(thresholds):
+def test_what_has_no_sound_rate_is_under_no_threshold(thresholds, real_rates):
     payout = PayoutFactory(wallet=old_wallet(), amount=Decimal(950), currency="DOGE")
     assert under(payout) == []
 

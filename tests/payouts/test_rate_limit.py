@@ -93,8 +93,8 @@ def test_f10_calls_beyond_the_rate_are_made_up_for(paced):
 
 def test_f10_a_run_goes_on_until_all_is_sent(account, heleket_client, sandbox, usdt):
     """The rate does not look like the end of the work, and nothing claimed waits for a thread."""
-    approved(12)
     with clock.replaced(clock.database_now):
+        approved(12)
         paced = replace(account, calls_per_second=8)
         worker = Worker([Submit(heleket_client, paced, 2)])
         most = []
