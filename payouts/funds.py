@@ -121,16 +121,16 @@ class Funds:
         known = self.believed.get(payout.currency)
         if known is None:
             return True
-        room = self.rooms[payout.currency]
-        fits = debit <= room and not known.is_refused(debit)
+        headroom = self.rooms[payout.currency]
+        fits = debit <= headroom and not known.is_refused(debit)
         if fits or payout.status == PayoutStatus.SUBMITTING:
-            self.rooms[payout.currency] = max(room - debit, Decimal(0))
+            self.rooms[payout.currency] = max(headroom - debit, Decimal(0))
             return True
         return False
 
     def trip(self, payout: Payout, debit: Decimal) -> None:
-        words = {"needs": money(debit, payout.currency), "room": self.rooms[payout.currency]}
-        text = f"{payout} needs {words['needs']}, and {words['room']} is left of the balance"
+        words = {"needs": money(debit, payout.currency), "headroom": self.rooms[payout.currency]}
+        text = f"{payout} needs {words['needs']}, and {words['headroom']} is left of the balance"
         breaker.trip(Pause.Cause.FUNDS, text, currency=payout.currency)
 
     def passed_by(self, going: Sequence[Payout]) -> Passed:

@@ -9,9 +9,12 @@ import pytest
 from django.db import connection, connections
 from playwright.sync_api import sync_playwright
 
+from audit import clock
 from heleket.sandbox import Gateway
+from heleket.sandbox.catalogue import PRICES
 from heleket.sandbox.courier import Courier
 from heleket.sandbox.server import Server
+from tests import known_rates
 from tests.factories import StaffFactory
 from tests.payouts.processes.harness import Process
 
@@ -147,7 +150,8 @@ def gateway(live_server, settings):
 
 @pytest.fixture
 def worker(gateway, settings):
-    """`manage.py worker` on the test's own database."""
+    """`manage.py worker` on the test's own database, which knows what coins are worth."""
+    known_rates.store(PRICES, clock.now())
     base, _slash, _name = os.environ["DATABASE_URL"].rpartition("/")
     more = {
         "DATABASE_URL": f"{base}/{connection.settings_dict['NAME']}",

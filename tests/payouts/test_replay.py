@@ -11,7 +11,7 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.operations import perform
-from payouts import operations, replay
+from payouts import approvals, operations, replay
 from payouts.controls import documents, policy
 from payouts.eligibility import judged_as, priced_anew
 from payouts.models import Payout, PayoutEvent, PayoutStatus
@@ -222,7 +222,7 @@ def test_only_the_last_days_count_and_older_ones_without_a_proposal_are_said(
     approve(PayoutFactory(amount=5), people[:1])
     clock.forward(days=91)
     with monkeypatch.context() as patch:
-        patch.setattr(operations, "judged_as", lambda *_args, **_more: {})  # as it was once
+        patch.setattr(approvals, "judged_as", lambda *_args, **_more: {})  # as it was once
         approve(PayoutFactory(amount=5), people[:1])
     approve(PayoutFactory(amount=5), people[:1])
 

@@ -224,7 +224,7 @@ def test_g76_its_pages_are_bounded_paged_and_searched(client, payee, django_asse
     found = client.get(f"{url}&q=No.+1234").context["cl"].result_list
     assert [wallet.label for wallet in found] == ["No. 1234"]
     for name in ("close", "reopen"):
-        with django_assert_max_num_queries(12):
+        with django_assert_max_num_queries(15):
             assert "2000 wallets" in client.get(turn_url(payee, name)).content.decode()
 
 
