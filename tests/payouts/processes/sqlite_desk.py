@@ -8,7 +8,10 @@ django.setup()
 
 from django.core.management import call_command  # noqa: E402  # Django has to be set up
 
+from audit import clock  # noqa: E402
+from heleket.sandbox.catalogue import PRICES  # noqa: E402
 from payouts.models import PayoutStatus  # noqa: E402
+from tests import known_rates, policies  # noqa: E402
 from tests.factories import (  # noqa: E402
     PayoutFactory,
     PayoutMethodFactory,
@@ -16,7 +19,9 @@ from tests.factories import (  # noqa: E402
     WalletFactory,
 )
 
+policies.begin_with(policies.LENIENT)
 call_command("migrate", verbosity=0)
+known_rates.store(PRICES, clock.now())
 PayoutMethodFactory()
 people = {
     "requested_by": StaffFactory(roles=["Requester"]),
