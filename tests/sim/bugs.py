@@ -318,6 +318,13 @@ LIMITS_UNLOCKED = Bug(
     'if connection.vendor == "postgresql":',
     "if False:",
 )
+FUNDS_UNLOCKED = Bug(
+    "balance gone by without a lock",
+    "I12",
+    "payouts.funds.lock",
+    'if connection.vendor == "postgresql":',
+    "if False:",
+)
 # Nor does anybody there speak HTTP: the client's own tests find this one.
 INTERIM_ANSWER = Bug(
     "interim answer taken for the real one",
