@@ -76,9 +76,7 @@ def test_i12_claims_of_one_moment_never_pass_the_balance(account, make, racers, 
         assert sum(claimed()) + Decimal("0.5") * len(claimed()) <= KNOWN
 
 
-def test_g39_claims_of_one_moment_send_what_fits_and_no_more(
-    account, make, racers, rounds, clock
-):
+def test_g39_claims_of_one_moment_send_what_fits_and_no_more(account, make, racers, rounds, clock):
     put_in_force("what_fits")
     claimers = racers(CLAIMERS)
     for _ in rounds:
