@@ -30,9 +30,14 @@ from benchmarks.copies import at_database
 from benchmarks.figures import Figure, in_turn, p95_of, ratios
 from payouts.models import Payout
 from payouts.portal import throttle
-from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope
-from tests.factories import ClientFactory, PayoutMethodFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    ClientFactory,
+    PayoutMethodFactory,
+    StaffFactory,
+    WalletFactory,
+    usable_key,
+)
 from wallets.models import PayoutMethod, Wallet
 
 PER_PAGE, REQUESTS = 50, 40
@@ -138,7 +143,7 @@ class Desk:
             PayoutMethodFactory()
         actor = Actor.staff(StaffFactory(roles=["User manager"]), Channel.COMMAND)
         scopes = set(Scope.values) - {Scope.CLIENTS_WRITE}
-        _key, text = issue_key(name="Bench", scopes=scopes, client=self.wallet.client, actor=actor)
+        _key, text = usable_key(name="Bench", scopes=scopes, client=self.wallet.client, actor=actor)
         self.headers = {"Authorization": f"Bearer {text}"}
         own = {"client": self.wallet.client, "wallet": self.wallet, "network": "tron"}
         tenth = Payout.objects.extra(where=["number %% 10 = 0"])

@@ -46,6 +46,7 @@ def database() -> Iterator[None]:
     from django.db import connection
 
     django.setup()
+    begin_with_a_policy()
     try:
         yield
     finally:
@@ -61,6 +62,29 @@ def empty() -> None:
     with connection.cursor() as cursor:
         cursor.execute("DROP SCHEMA public CASCADE; CREATE SCHEMA public")
     call_command("migrate", verbosity=0)
+    know_rates()
+
+
+def begin_with_a_policy() -> None:
+    """Have databases begin with the rules of a fresh desk, without its delay, and with limits that
+    hold nothing up: what they cost is in every figure."""
+    from tests import policies
+
+    limits = [
+        {"of": of, "hours": hours, "at_most": "100000000000"}
+        for of, hours in [("client", 24), ("currency", 168), ("desk", 720)]
+    ]
+    policies.begin_with(
+        policies.with_values({**policies.STARTER, "limits": limits}, delay_minutes=0)
+    )
+
+
+def know_rates() -> None:
+    from audit import clock
+    from heleket.sandbox.catalogue import PRICES
+    from tests import known_rates
+
+    known_rates.store(PRICES, clock.now())
 
 
 def on_server(url: str, *statements: str) -> None:

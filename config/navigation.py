@@ -43,6 +43,16 @@ def discrepancies_to_end(request: HttpRequest) -> int:
     return Discrepancy.objects.open().order_by()[: COUNTED + 1].count()
 
 
+def policy_to_approve(request: HttpRequest) -> int:
+    """Count the draft of the policy, for those who may approve it and did not draft it."""
+    from payouts.controls import policy
+
+    if not request.user.has_perm("payouts_controls.change_policy"):
+        return 0
+    draft = policy.draft()
+    return int(draft is not None and draft.proposed_by_id != request.user.pk)
+
+
 def rates_in_doubt(request: HttpRequest) -> int:
     """Count rates that have jumped, for those who accept them."""
     from payouts.controls.models import ExchangeRate
@@ -140,6 +150,13 @@ NAVIGATION: list[dict[str, Any]] = [
                 "power_settings_new",
                 "admin:payouts_controls_switch_changelist",
                 "payouts_controls.view_switch",
+            ),
+            link(
+                gettext_lazy("Policy"),
+                "policy",
+                "admin:payouts_controls_policyversion_changelist",
+                "payouts_controls.view_policyversion",
+                waits=policy_to_approve,
             ),
             link(
                 gettext_lazy("Webhooks"),

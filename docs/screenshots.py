@@ -121,6 +121,25 @@ def end_discrepancy(page: Page) -> None:
         page.get_by_role("link", name="End it").click()
 
 
+def draft_policy(page: Page) -> None:
+    """Draft one that asks for two from half the amount on, unless there is a draft already."""
+    page.goto("payouts_controls/policyversion/draft/edit/")
+    page.fill("[name=rule-1-name]", "More than 500")
+    page.fill("[name=rule-1-count]", "2")
+    page.fill("[name=rule-1-payout_above]", "500")
+    page.fill("[name=delay_minutes]", "10")
+    page.fill("[name=reason]", "Twice the auditors asked for more eyes")
+    with page.expect_navigation():
+        page.get_by_role("button", name="Save the draft").click()
+    page.goto("payouts_controls/policyversion/draft/")
+
+
+def replay_policy(page: Page) -> None:
+    draft_policy(page)
+    with page.expect_navigation():
+        page.get_by_role("link", name="Replay").click()
+
+
 def list_of(path: str) -> Callable[[Page], None]:
     def visit(page: Page) -> None:
         page.goto(path)
@@ -144,6 +163,7 @@ MAIN: dict[str, tuple[str, Callable[[Page], None]]] = {
     "many": ("amira", many),
     "add": ("rosa", add),
     "discrepancy": ("omar", discrepancy),
+    "policy": ("petra", list_of("payouts_controls/policyversion/")),
 }
 OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "end": ("omar", end_discrepancy),
@@ -157,6 +177,9 @@ OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "keys": ("uma", list_of("payouts_portal/apikey/")),
     "webhooks": ("uma", first_of("payouts_portal/webhookendpoint/")),
     "approvals": ("aiko", list_of("payouts/payout/approvals/")),
+    "policy-form": ("petra", list_of("payouts_controls/policyversion/draft/edit/")),
+    "policy-draft": ("petra", draft_policy),
+    "replay": ("petra", replay_policy),
     "events": ("aiko", list_of("audit/deskevent/")),
 }
 LOOKS: dict[str, dict[str, Any]] = {

@@ -1,23 +1,34 @@
-"""May this person approve this payout, and what is missing then? What a claim checks again is in
-`eligibility`."""
+"""May this person approve this payout, and what is missing then? And what rules of the policy do by
+themselves once it is requested. What a claim checks again is in `eligibility`."""
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from audit import clock
+from audit.actor import Actor
+from audit.codes import Reason
+from audit.operations import Change
 from audit.refusals import Refusal
+from payouts import transitions
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
 from payouts.controls.policy import Policy
-from payouts.controls.rules import Proposal, Verdict
+from payouts.controls.rules import Effect, Proposal, Verdict
 from payouts.discrepancies import in_doubt
 from payouts.duplicates import duplicates_of
-from payouts.eligibility import destinations_of, refusal_of_destination, refusal_of_verdict
+from payouts.eligibility import (
+    destinations_of,
+    judged_as,
+    refusal_of_destination,
+    refusal_of_verdict,
+)
 from payouts.makers import Maker, makers_of, refusal_of_maker
-from payouts.models import Approval, EventType, Payout, PayoutEvent
+from payouts.models import Approval, EventType, Payout, PayoutEvent, WaitingFor
 from payouts.proposals import proposals_of
+from payouts.staff import roles
 from wallets.models import WalletStatus
 
 STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
@@ -81,7 +92,7 @@ def groups_asked_for(
 ) -> Mapping[int, Collection[str]]:
     """Return the groups of these people, read only where a rule names one."""
     if any(any(verdict.required) for verdict in verdicts):
-        return policy.groups_of(people)
+        return roles.groups_of(people)
     return dict.fromkeys(people, ())
 
 
@@ -125,3 +136,51 @@ def refusal_by_policy(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
     if missing and facts.missing_after(payout) == missing:
         return Refusal(ControlsCode.NOT_NEEDED, words=rules.in_words(missing))
     return None
+
+
+# What rules do by themselves
+
+
+def apply_rules(payout: Payout, actor: Actor) -> bool:
+    """Set a new payout aside, or let it go without approval, where a rule says so, and return
+    whether one did; in the transaction that stores it.
+
+    What a person has to confirm first, as it may be a second one, is let go by nobody else. One
+    that waits for its wallet is approved by a person, too.
+    """
+    current = policy.in_force()
+    if not any(rule.effect in (Effect.HOLD, Effect.ALLOW) for rule in current.rules):
+        return False
+    facts = approval_facts([payout], None)
+    verdict = facts.verdicts.get(payout.pk)
+    if verdict is None:
+        return False
+    names = ", ".join(verdict.held_by or verdict.fired)
+    is_certain = not (facts.duplicates or facts.in_doubt)
+    lets_go = verdict.is_free and is_certain and payout.waiting_for == WaitingFor.APPROVALS
+    if not (verdict.held_by or lets_go):
+        return False
+    with transitions.change([payout.pk], actor=Actor.system(actor.channel)) as [change]:
+        if verdict.held_by:
+            reason = Reason(ControlsCode.HELD_BY_RULE, names)
+            change.log_event(EventType.HOLD, reason)
+            change.row.hold(reason)
+        else:
+            log_approval(change, facts, Reason(ControlsCode.ALLOWED_BY_RULE, names))
+            change.row.approve(not_before=current.values.goes_out_at(clock.now()))
+    return True
+
+
+def log_approval(change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> None:
+    """Seal what an approval is of, and what the policy judged; its rate is fixed from here on."""
+    payout = change.row
+    verdict, proposal = facts.verdicts[payout.pk], facts.proposals[payout.pk]
+    change.log_event(
+        EventType.APPROVE,
+        reason,
+        digest=payout.digest(),
+        policy=facts.policy.version,
+        rules=", ".join(verdict.fired),
+        **judged_as(proposal, is_released=bool(verdict.held_by)),
+    )
+    payout.reference_rate = proposal.rate

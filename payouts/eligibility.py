@@ -166,7 +166,7 @@ class Eligibility:
         self.in_doubt = in_doubt(payouts)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
-        self.groups = policy.groups_of(people)
+        self.groups = roles.groups_of(people)
         self.changed = powers.last_change_of_power(people)
         self.makers: dict[UUID, set[int]] = defaultdict(set)
         makers = PayoutMaker.objects.filter(payout__in=payouts)

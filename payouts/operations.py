@@ -21,13 +21,13 @@ from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
 from payouts import statements, transitions, wakeups
-from payouts.approvals import ApprovalFacts, approval_facts, refusal_of_approval
+from payouts.approvals import ApprovalFacts, approval_facts, log_approval, refusal_of_approval
 from payouts.codes import PayoutCode
 from payouts.controls.policy import Policy, in_force
 from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
 from payouts.duplicates import refusal_of_duplicate
-from payouts.eligibility import judged_as, refusal_of_request
+from payouts.eligibility import refusal_of_request
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
     DECIDED_AGAIN,
@@ -152,17 +152,8 @@ class Approve(PayoutOperation[ApprovalFacts]):
         return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
-        payout, verdict = change.row, facts.verdicts[change.row.pk]
-        proposal = facts.proposals[payout.pk]
-        change.log_event(
-            EventType.APPROVE,
-            reason if payout.pk in facts.duplicates else NO_REASON,
-            digest=payout.digest(),
-            policy=facts.policy.version,
-            rules=", ".join(verdict.fired),
-            **judged_as(proposal, is_released=bool(verdict.held_by)),
-        )
-        payout.reference_rate = proposal.rate
+        payout = change.row
+        log_approval(change, facts, reason if payout.pk in facts.duplicates else NO_REASON)
         if missing := facts.missing_after(payout):
             payout.why = Reason(PayoutCode.ANOTHER_APPROVAL, in_words(missing))
             return f"{_('Approved by you.')} {payout.why.sentence}"

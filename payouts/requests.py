@@ -16,6 +16,7 @@ from audit.operations import Change
 from audit.refusals import Refusal, Refused
 from audit.texts import needed, optional
 from payouts import idempotency, transitions
+from payouts.approvals import apply_rules
 from payouts.client_limits import refuse_above_limit
 from payouts.codes import PayoutCode
 from payouts.destinations import wait_if_on_its_way
@@ -109,12 +110,13 @@ def request_payout(
             payout.number = PayoutNumber.objects.create().pk
             transitions.add([change], actor=actor)
             add_makers(payout, all_makers)
+            is_ruled = apply_rules(payout, actor)
     except IntegrityError:
         known = Payout.objects.filter(pk=payout.pk).first()
         if known is None:
             raise
         return same_request(known, payout)  # a moment earlier
-    return payout
+    return Payout.objects.get(pk=payout.pk) if is_ruled else payout
 
 
 def reason_of_duplicate(payout: Payout, reason: str) -> Reason:

@@ -25,7 +25,7 @@ from audit.operations import Change, Outcome, perform
 from payouts import call_answers, explain, funds, operations, recording, transitions
 from payouts.codes import PayoutCode
 from payouts.controls.documents import Limit
-from payouts.controls.limits import Room, Spender, lock
+from payouts.controls.limits import Headroom, Spender, lock
 from payouts.controls.models import ALL, Scope, Switch
 from payouts.controls.rates import price
 from payouts.controls.rules import Proposal
@@ -255,10 +255,10 @@ def within_limits(
         return list(ready)
     lock()
     spenders = {change.row.pk: spender(change.row, judged) for change, judged in first}
-    room, kept = Room(limits, list(spenders.values())), []
+    headroom, kept = Headroom(limits, list(spenders.values())), []
     for change, judged in sorted(ready, key=lambda pair: place_of(pair[0].row)):
         spends = spenders.get(change.row.pk)
-        if spends and (refusal := room.refusal(spends)):
+        if spends and (refusal := headroom.refusal(spends)):
             park(change, WaitingFor.LIMIT, refusal.reason)
         else:
             kept.append((change, judged))

@@ -13,11 +13,13 @@ from pytest_django.plugin import blocking_manager_key
 import heleket
 from audit import clock as money_clock
 from heleket.sandbox import Gateway
+from payouts.controls import rates
 from payouts.gateway import accounts
-from tests import policies
+from tests import known_rates, policies
 from tests.factories import PayoutMethodFactory, put_off_price_list
 
 policies.begin_with(policies.LENIENT)
+known_rates.begin_with_one()
 
 # A busy machine stands still for seconds: no test fails by the wall clock, nor by hypothesis's.
 hypothesis_settings.register_profile(
@@ -58,14 +60,6 @@ def pytest_collection_finish():
     gc.collect()
     gc.freeze()
     gc.set_threshold(50_000)
-
-
-@pytest.fixture(scope="session")
-def django_db_setup(django_db_setup, django_db_blocker):
-    """Know what coins are worth in every test, those that commit included."""
-    with django_db_blocker.unblock():
-        policies.know_rates()
-        connection._test_serialized_contents = connection.creation.serialize_db_to_string()
 
 
 @pytest.fixture(autouse=True, scope="session")
@@ -137,6 +131,12 @@ def sandbox(clock):
     )
     gateway.top_up("USDT", "1000000")
     return gateway
+
+
+@pytest.fixture
+def real_rates(monkeypatch):
+    """For tests of exchange rates: those that are stored, or none."""
+    monkeypatch.setattr(rates, "judged", known_rates.STORED)
 
 
 @pytest.fixture

@@ -10,15 +10,15 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
-from payouts.controls import rates, switch
+from payouts.controls import documents, policy, rates, switch
 from payouts.controls.models import ExchangeRate, Scope, Switch
 from payouts.models import Category, WebhookDelivery
-from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint
 from payouts.staff import recovery
 from payouts.staff.grants import Grant, draft_person
-from tests.factories import DiscrepancyFactory, StaffFactory
+from tests import policies
+from tests.factories import DiscrepancyFactory, StaffFactory, usable_key
 from wallets.models import PayoutMethod
 
 # They answer a form, send a file or lead on; the rest is Django's own, and refused or not shown.
@@ -49,10 +49,11 @@ def every_page(payout):
         switch.set_sending(False, actor=Actor.staff(omar, Channel.ADMIN), reason="x", scope=scope)
     event = DeskEvent.objects.first()
     uma = Actor.staff(StaffFactory(username="uma.ulm", roles=["User manager"]), Channel.ADMIN)
-    key, _text = issue_key(name="Portal", scopes=Rights.values, actor=uma)
+    key, _text = usable_key(name="Portal", scopes=Rights.values, actor=uma)
     grant = Grant(roles=[Group.objects.get(name="Approver").pk])
     draft = draft_person(omar, grant, reason="Stands in for Amira", actor=uma)
     recovered = recovery.ask(uma.person, reason="Lost his keys", actor=uma)
+    draft_policy()
     endpoint = WebhookEndpoint.objects.create(
         url="https://portal.example/hooks", created_at=payout.requested_at
     )
@@ -72,6 +73,7 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_stop": [endpoint.pk],
         "payouts_portal_webhookendpoint_remove": [endpoint.pk],
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
+        "payouts_controls_policyversion_change": [1],
         "auth_user_disable": [person.pk],
         "auth_user_draft": [draft.joint.pk],
         "auth_user_stop_recovery": [recovered.pk],
@@ -95,6 +97,16 @@ def jumped_rate(at):
         rates.put_off(["BTC"], moment)
         rates.take_over([rates.Said("BTC", Decimal(course), moment)])
     return ExchangeRate.objects.get(currency="BTC")
+
+
+def draft_policy():
+    StaffFactory(username="arno.asch", roles=["Approver"])
+    petra = StaffFactory(username="petra.pohl", roles=["Policy manager"])
+    policy.propose(
+        documents.canonical(policies.with_values(policies.LENIENT, delay_minutes=9)),
+        reason="More time to undo",
+        actor=Actor.staff(petra, Channel.ADMIN),
+    )
 
 
 def looked_at():

@@ -31,7 +31,10 @@ from payouts.models import (
     PayoutNumber,
     PayoutStatus,
 )
+from payouts.portal.keys import IssueKey, issue_key
+from payouts.portal.models import ApiKey
 from payouts.proposals import proposals_of
+from payouts.staff.models import JointAct
 from wallets.models import Client, PayoutMethod, Wallet, WalletStatus
 
 
@@ -99,6 +102,16 @@ class StaffFactory(UserFactory):
     def roles(self, create, names, **_kwargs):
         if names:
             self.groups.add(*Group.objects.filter(name__in=names))
+
+
+def usable_key(**asked):
+    """Issue a key that needs no second person any more; return it with its text."""
+    key, text = issue_key(reason="Go-live", **asked)
+    acts = JointAct.objects.filter(act=IssueKey.act, subject=IssueKey.subject_of(key))
+    acts.update(ending=JointAct.Ending.OUTDATED, ended_at=clock.now())
+    ApiKey.objects.filter(pk=key.pk).update(is_waiting=False)
+    key.refresh_from_db()
+    return key, text
 
 
 def requester() -> Actor:

@@ -1,14 +1,9 @@
 """The policy that tests begin with: one approval by whoever may approve, nothing to wait for. Tests
 of the policy itself put another in force."""
 
-from datetime import UTC, datetime
-from decimal import Decimal
-
-from django.conf import settings
-
 from audit import chain, clock
 from payouts.controls import documents, starter
-from payouts.controls.models import ExchangeRate, PolicyVersion
+from payouts.controls.models import PolicyVersion
 
 LENIENT = {
     "rules": [{"name": "Every payout", "effect": "require", "count": 1}],
@@ -17,7 +12,6 @@ LENIENT = {
         **starter.VALUES,
         "delay_minutes": 0,
         "approvals_last_hours": 24 * 7,
-        "rate_age_minutes": 60 * 24 * 7,
         "fee_percent": "1000000",
         "fee_amount": "1000000",
     },
@@ -57,25 +51,3 @@ def put_in_force(document, by):
     new.hash = chain.sealed(new.fields(), before.hash)
     new.save(force_insert=True)
     return new.number
-
-
-WORTH = {"USDT": 1, "USDC": 1, "TRX": "0.25", "BTC": 50_000, "ETH": 2500, "TON": 5, "LTC": 80}
-NEVER_OLD = datetime(2100, 1, 1, tzinfo=UTC)
-
-
-def know_rates():
-    """Store what coins are worth, so that no test that is about something else waits for it."""
-    ExchangeRate.objects.bulk_create(
-        [
-            ExchangeRate(
-                currency=currency,
-                reference=settings.REFERENCE_CURRENCY,
-                asked_at=NEVER_OLD,
-                rate=Decimal(rate),
-                fetched_at=NEVER_OLD,
-                provider="heleket",
-            )
-            for currency, rate in WORTH.items()
-        ],
-        ignore_conflicts=True,
-    )

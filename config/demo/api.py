@@ -12,8 +12,9 @@ from django.contrib.auth.models import User
 
 from audit import clock
 from audit.actor import Actor, Channel
-from payouts.portal.keys import issue_key
+from payouts.portal.keys import IssueKey, issue_key
 from payouts.portal.models import Scope
+from payouts.staff import drafts
 from wallets.models import Wallet
 
 LASTS = timedelta(days=1)
@@ -21,13 +22,18 @@ LASTS = timedelta(days=1)
 
 def key_for_a_day() -> str:
     """Issue a key of the portal and return its text."""
-    uma = User.objects.get(username="uma")
-    _key, text = issue_key(
+    uma, petra = (
+        Actor.staff(User.objects.get(username=login), Channel.COMMAND) for login in ("uma", "petra")
+    )
+    key, text = issue_key(
         name="Demo",
         scopes=Scope.values,
         expires_at=clock.now() + LASTS,
-        actor=Actor.staff(uma, Channel.COMMAND),
+        reason="Printed when the demo starts",
+        actor=uma,
     )
+    [draft] = drafts.open_drafts().filter(subject=IssueKey.subject_of(key))
+    drafts.confirm(draft.pk, draft.facts, actor=petra)
     return text
 
 

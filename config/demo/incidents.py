@@ -307,12 +307,12 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(minutes=48): oddities.is_edited_by_another,
     timedelta(minutes=41): is_requested("BTC", 2300, by="rosa"),
     timedelta(minutes=17): is_requested("USDT", 480, by="rosa"),
+    timedelta(minutes=15): loses_its_request,
+    timedelta(minutes=9): has_a_date,
     timedelta(minutes=8): is_requested("SOL", 260, by="rafael"),
-    timedelta(minutes=6): is_requested("USDT", 150, by="rosa"),
-    timedelta(minutes=5): loses_its_request,
-    timedelta(minutes=4): is_sent_back,
-    timedelta(minutes=2): has_a_date,
-    timedelta(minutes=1): sets_off,
+    timedelta(minutes=7): is_requested("USDT", 150, by="rosa"),
+    timedelta(minutes=6): is_sent_back,
+    timedelta(minutes=4): sets_off,
 }
 
 

@@ -24,6 +24,7 @@ from heleket.sandbox import Gateway
 from heleket.webhooks import verify
 from payouts import endings, idempotency, operations, polling, submission, webhooks
 from payouts.controls.jobs import FetchRates
+from payouts.controls.policy import in_force
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation
@@ -36,6 +37,7 @@ from wallets.operations import see as see_wallets
 
 EVERYTHING = 1000  # at once: no day has more
 CREATE, INFO = "/v1/payout", "/v1/payout/info"
+APPROVERS = ["amira", "arno"]
 FULL = 250_000  # dollars of each coin
 ANEW = "The client has sent it as another one."  # kept with what looks like a duplicate by chance
 SCARCE = {"DOGE": 300, "HMSTR": 300}  # two stories of today are about these
@@ -123,10 +125,14 @@ class Story:
         return Actor.staff(self.staff[login], Channel.ADMIN)
 
     def approve(self, *payouts: Payout, by: str = "") -> None:
+        """Have as many people approve them as the policy asks for, and the moment to undo pass."""
         self.fetch_rates()
-        approver = self.actor(by or self.chance.choice(["amira", "arno"]))
-        seen = see(Payout.objects.filter(pk__in=[payout.pk for payout in payouts]))
-        expect_done(perform(operations.Approve(has_reason=True), seen, actor=approver, reason=ANEW))
+        first = by or self.chance.choice(APPROVERS)
+        operation, ids = operations.Approve(has_reason=True), [payout.pk for payout in payouts]
+        for login in [first, *(each for each in APPROVERS if each != first)]:
+            seen = see(Payout.objects.pending().filter(pk__in=ids))
+            expect_done(perform(operation, seen, actor=self.actor(login), reason=ANEW))
+        self.clock.wait_until(in_force().values.goes_out_at(self.clock.now))
 
     def act(self, operation: PayoutOperation[Any], payout: Payout, reason: str, by: str) -> None:
         seen = see([Payout.objects.get(pk=payout.pk)])

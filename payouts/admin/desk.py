@@ -20,6 +20,7 @@ from payouts.admin.lists import DeskAdmin
 from payouts.admin.moment import moment_of
 from payouts.controls import switch
 from payouts.controls.models import OF_ALL, Scope, Switch
+from payouts.controls.shortcomings import shortcomings
 from payouts.gateway.models import Binding, Pause
 from payouts.models import Attempt, Payout, PayoutStatus, WaitingFor
 from payouts.staff.pages import StaffRequest, actor_of, require
@@ -55,6 +56,7 @@ class SwitchAdmin(DeskAdmin):
             "backlogs": backlogs.REGISTERED,
             **(balances.of_the_desk(states) if may(balances.RIGHT) else {}),
             "worker": worker_seen(),
+            "shortcomings": shortcomings(),
             "unsound_rates": rates.unsound() if may(rates.RIGHT) else [],
         }
         return self.page(request, "payouts/desk.html", _("Desk"), opts=None, **context)

@@ -19,7 +19,7 @@ from audit import clock
 from audit.refusals import Refusal, Refused
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.payouts import ago
-from payouts.controls import rates
+from payouts.controls import policy, rates
 from payouts.controls.codes import ControlsCode
 from payouts.controls.models import ExchangeRate, PastRate
 from payouts.staff.forms import reason_field
@@ -173,14 +173,14 @@ class RatesAdmin(DeskAdmin):
 
 def standing(row: ExchangeRate) -> Refusal | None:
     """Return why a rate may not be used now, if it may not."""
-    found = rates.judged(row.currency, row, rates.BOUNDS, clock.now())
+    found = rates.judged(row.currency, row, policy.values().rate_bounds, clock.now())
     return found if isinstance(found, Refusal) else None
 
 
 def unsound() -> list[tuple[str, Any]]:
     """Return the coins that can be paid but not priced, with the state of their rates: payouts of
     them wait."""
-    found = rates.sound_rates(rates.wanted())
+    found = rates.sound_rates(rates.wanted(), bounds=policy.values().rate_bounds)
     refusals = {each: found[each] for each in sorted(found)}
     return [
         (coin, STATES[ControlsCode(refusal.code)])

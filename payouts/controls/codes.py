@@ -12,9 +12,15 @@ class ControlsCode(Code):
     RIGHT_LOST = "right_lost", _("An approver no longer has the right to approve.")
     NO_POLICY = "no_policy", _("This is no policy. %(why)s")
     SAME_POLICY = "same_policy", _("This is the policy in force already.")
+    NOT_WORKABLE = "policy_not_workable", _("This policy cannot work. %(why)s")
+    DRAFT_CHANGED = (
+        "draft_changed",
+        _("Somebody else drafted or approved a policy since you opened this page."),
+    )
     FORGED_POLICY = "forged_policy", _("The policy in the database was written past the desk.")
     BLOCKED_BY_RULE = "blocked_by_rule", _("The policy blocks it: “%(words)s”.")
     HELD_BY_RULE = "held_by_rule", _("The policy sets it aside: “%(words)s”.")
+    ALLOWED_BY_RULE = "allowed_by_rule", _("The policy lets it go without approval: “%(words)s”.")
     NO_RULE = "no_rule", _("No rule of the policy lets it be paid.")
     MORE_APPROVALS = "more_approvals", _("The policy asks for more approvals: %(words)s.")
     NOT_PRICED = (

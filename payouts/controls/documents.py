@@ -21,12 +21,12 @@ from django.utils.translation import gettext_lazy
 from audit.refusals import Refused
 from payouts.controls.codes import ControlsCode
 from payouts.controls.flags import FLAGS
-from payouts.controls.rates import RateBounds
+from payouts.controls.rates import MAX_AGE, MOST_CHANGE, RateBounds
 from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Range, Rule
 from wallets.amounts import parse_amount
 
 LONGEST_NAME = 80
-MOST_RULES = 100
+MOST_RULES = 30  # nobody oversees more, and a form sends no more fields
 
 
 class LimitOf(models.TextChoices):
@@ -68,8 +68,8 @@ class Values:
     run_times: tuple[time, ...] = ()  # of the day; with some, payouts go out at these alone
     approvals_last: timedelta = timedelta(days=7)
     duplicate_days: int = 7
-    rate_age: timedelta = timedelta(hours=2)
-    rate_change: Decimal = Decimal(30)  # percent, from the last accepted one
+    rate_age: timedelta = MAX_AGE
+    rate_change: Decimal = MOST_CHANGE * 100  # percent, from the last accepted one
     drift: Decimal = Decimal(5)  # percent, from which the claim prices again
     fee_percent: Decimal = Decimal(20)  # of the amount
     fee_amount: Decimal = Decimal(100)  # in the reference currency

@@ -12,7 +12,7 @@ from django.conf import settings
 import heleket
 from audit import clock
 from audit.jobs import TURN_SECONDS, Claimed
-from payouts.controls import rates
+from payouts.controls import policy, rates
 from payouts.controls.rates import Said
 from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
@@ -82,7 +82,8 @@ class FetchRates(GatewayJob):
         rate_limit.back_off_if_asked(each.trouble for each in answers)
         for answer in answers:
             self.log(answer)
-        rates.take_over([answer.said for answer in answers if answer.said])
+        said = [answer.said for answer in answers if answer.said]
+        rates.take_over(said, bounds=policy.values().rate_bounds)
 
     def asks_to_back_off(self, answer: Answer) -> bool:
         return isinstance(answer.trouble, heleket.TooManyRequests)

@@ -122,7 +122,7 @@ def in_force_for(limits: Sequence[Limit], external_id: str) -> list[Limit]:
     ]
 
 
-class Room:
+class Headroom:
     """What the limits leave to a claim. Made after `lock`; what is taken counts for the next."""
 
     def __init__(self, limits: Sequence[Limit], spenders: Sequence[Spender]) -> None:

@@ -5,11 +5,9 @@ under an earlier one counts as far as it satisfies this one.
 """
 
 import hmac
-from collections.abc import Collection
 from dataclasses import dataclass
 from functools import lru_cache
 
-from django.contrib.auth.models import User
 from django.db import transaction
 
 from audit import chain, clock
@@ -24,6 +22,7 @@ from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import Document, Limit, Values
 from payouts.controls.models import PolicyVersion
 from payouts.controls.rules import Rule
+from payouts.controls.staffing import refuse_what_cannot_work
 from payouts.staff import two_people
 from payouts.staff.models import JointAct
 from wallets import stops
@@ -84,18 +83,28 @@ def draft() -> JointAct | None:
     return two_people.proposed(ACT, SUBJECT)
 
 
-def propose(document: str, *, reason: str, actor: Actor) -> JointAct:
+def state() -> str:
+    """Return a word for the version in force and the draft: another one once either changes."""
+    newest = PolicyVersion.objects.order_by("-number").values_list("number", flat=True).first()
+    waiting = draft()
+    return f"{newest}-{waiting.pk if waiting else 0}"
+
+
+def propose(document: str, *, reason: str, actor: Actor, seen: str | None = None) -> JointAct:
     """Store a draft of the next version, in place of an earlier one.
 
-    Raises NotAllowed, and Refused for a document that is no policy or is the one in force.
+    `seen` is the `state` that the person began from, if a page showed one. Raises NotAllowed, and
+    Refused for a document that is no policy, is the one in force, or cannot work with this staff.
     """
     actor.require("payouts_controls.change_policy")
-    reason = needed(reason)
-    documents.read(document)
+    reason, drafted = needed(reason), documents.read(document)
     with transaction.atomic():
         current = lock_newest()
-        if current.document == document:
+        if seen not in (None, state()):
+            raise Refused(ControlsCode.DRAFT_CHANGED)
+        if documents.read(current.document) == drafted:
             raise Refused(ControlsCode.SAME_POLICY)
+        refuse_what_cannot_work(drafted)
         proposed = two_people.propose(
             ACT,
             SUBJECT,
@@ -130,7 +139,8 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
         waiting = JointAct.objects.filter(pk=joint_id, act=ACT).first()
         document = waiting.data["document"] if waiting else ""
         known = two_people.confirm(joint_id, facts=facts_of(document, current), actor=actor)
-        documents.read(document)
+        # People may have left since it was drafted.
+        refuse_what_cannot_work(documents.read(document))
         new = PolicyVersion(
             number=current.number + 1,
             document=document,
@@ -173,12 +183,3 @@ def named_groups() -> set[str]:
         texts.append(waiting.data["document"])
     found = [documents.read(text) for text in texts]
     return {rule.group for each in found for rule in each.rules if rule.group}
-
-
-def groups_of(people: Collection[int]) -> dict[int, set[str]]:
-    """Return the names of the groups of each of these people: one statement."""
-    groups: dict[int, set[str]] = {person: set() for person in people}
-    rows = User.groups.through.objects.filter(user_id__in=people)
-    for person, name in rows.values_list("user_id", "group__name"):
-        groups[person].add(name)
-    return groups

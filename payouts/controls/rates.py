@@ -133,7 +133,7 @@ def judged(
         return Refusal(ControlsCode.RATE_SUSPICIOUS, words=words % facts)
     if row is None or row.rate is None or row.fetched_at is None:
         return Refusal(ControlsCode.RATE_MISSING, words=pair)
-    if now - row.fetched_at > bounds.max_age:
+    if abs(now - row.fetched_at) > bounds.max_age:  # or ahead, by a clock that was wrong
         of = f"{row.fetched_at.astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         return Refusal(ControlsCode.RATE_OLD, words=f"{pair}, {of}")
     return Rate(currency, row.rate, row.fetched_at, row.provider)
@@ -176,7 +176,8 @@ def due(now: datetime) -> list[str]:
     coins = wanted()
     asked = {each.currency: each.asked_at for each in rows(coins)}
     new = sorted(coins - asked.keys())
-    return new + sorted((c for c in asked if asked[c] <= now - EVERY), key=lambda c: (asked[c], c))
+    old = [each for each in asked if abs(now - asked[each]) >= EVERY]
+    return new + sorted(old, key=lambda each: (asked[each], each))
 
 
 def put_off(currencies: Iterable[str], now: datetime) -> None:
@@ -215,7 +216,8 @@ COLUMNS += ["doubted_rate", "doubted_text", "doubted_at", "repeated_at"]
 
 
 def is_newer(said: Said, row: ExchangeRate) -> bool:
-    heard = [at for at in (row.fetched_at, row.repeated_at) if at]
+    """Nothing was heard after now: that was written by a clock that was wrong."""
+    heard = [at for at in (row.fetched_at, row.repeated_at) if at and at <= clock.now()]
     return all(said.asked_at > at for at in heard)
 
 

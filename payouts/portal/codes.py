@@ -11,6 +11,7 @@ class PortalCode(Code):
     KEY_ABSENT = "key_absent", _("Send your API key in the header: “Authorization: Bearer desk_…”.")
     KEY_UNKNOWN = "key_unknown", _("This API key is not valid.")
     KEY_REVOKED = "key_revoked", _("This API key was revoked.")
+    KEY_WAITING = "key_waiting", _("The desk has not confirmed this API key yet.")
     KEY_EXPIRED = "key_expired", _("This API key has expired.")
     KEY_OF_CLOSED = "key_of_closed", _("The client of this API key is closed.")
     KEY_ELSEWHERE = "key_elsewhere", _("This API key may not be used from %(address)s.")

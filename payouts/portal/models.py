@@ -30,6 +30,7 @@ class Scope(models.TextChoices):
     WEBHOOKS_WRITE = "webhooks:write", _("have webhooks sent of what changes")
 
 
+BY_TWO = {Scope.PAYOUTS_REQUEST, Scope.WALLETS_WRITE}  # where money may go: confirmed by a second
 OF_PORTAL = {Scope.CLIENTS_WRITE}  # never of a client's own key
 
 RIGHTS = {  # of the core, that each scope gives
@@ -43,7 +44,9 @@ RIGHTS = {  # of the core, that each scope gives
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def in_force(self, at: datetime) -> "ApiKeyQuerySet":
-        return self.filter(Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None)
+        return self.filter(
+            Q(expires_at=None) | Q(expires_at__gt=at), revoked_at=None, is_waiting=False
+        )
 
 
 class ApiKey(models.Model):
@@ -76,6 +79,7 @@ class ApiKey(models.Model):
     expires_at = models.DateTimeField(_("expires"), null=True)
     last_used_at = models.DateTimeField(_("last used"), null=True)
     revoked_at = models.DateTimeField(_("revoked"), null=True)
+    is_waiting = models.BooleanField(_("waits for a second person"), default=False)
 
     objects = ApiKeyQuerySet.as_manager()
 

@@ -26,7 +26,7 @@ from payouts.staff.models import JointAct
 CONFIRM = "payouts_staff.confirm_rights"
 
 
-def digest_of(facts: Any) -> str:
+def digest_of_facts(facts: Any) -> str:
     return hashlib.sha256(json.dumps(facts, sort_keys=True, default=str).encode()).hexdigest()
 
 
@@ -75,6 +75,9 @@ class Draft:
     def do(self, actor: Actor) -> None:
         """Do it, in the transaction of who confirms it. Raises Refused."""
         raise NotImplementedError
+
+    def drop(self, actor: Actor) -> None:
+        """Undo what was made ahead of it, in the transaction of who withdraws it."""
 
     def drafter(self) -> dict[str, str]:
         """Return what an event seals of who drafted it."""
@@ -142,6 +145,7 @@ def withdraw(joint_id: int, *, actor: Actor) -> Draft:
             actor.require(CONFIRM)
         found.lock()
         two_people.withdraw(joint_id, actor)
+        found.drop(actor)
         log(DeskEvent.Type.WITHDRAW_RIGHTS, found, actor=actor)
     return found
 

@@ -16,7 +16,7 @@ from audit.refusals import NotAllowed, Refused
 from audit.texts import day_and_hour
 from payouts.staff import changes, people, powers, roles
 from payouts.staff.codes import StaffCode
-from payouts.staff.drafts import Draft, digest_of, draft, register
+from payouts.staff.drafts import Draft, digest_of_facts, draft, register
 
 CHANGE = "auth.change_user"
 
@@ -147,7 +147,7 @@ class GivePerson(Draft):
     def facts(self) -> str:
         """The person as they are, and what their new roles permit."""
         roles = Group.objects.filter(pk__in=self.grant.roles).order_by("pk")
-        return digest_of(
+        return digest_of_facts(
             [
                 people.facts_of_person(self.person),
                 self.person.password,
@@ -228,7 +228,7 @@ class GiveRole(Draft):
 
     def facts(self) -> str:
         members = self.role.user_set.order_by("pk").values_list("pk", flat=True)
-        return digest_of([people.facts_of_role(self.role), list(members)])
+        return digest_of_facts([people.facts_of_role(self.role), list(members)])
 
     def gains(self, person_id: int) -> bool:
         return self.role.user_set.filter(pk=person_id).exists()

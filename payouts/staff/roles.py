@@ -1,6 +1,6 @@
 """Who may do what: the groups of the staff, and the acts of each. A migration makes the groups."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from functools import cache
 from typing import Any
 
@@ -180,6 +180,15 @@ def people_who_may_approve(ids: Iterable[int]) -> set[int]:
     """Those of the given people who are active and hold the right at this moment."""
     asked = _approvers().filter(pk__in=set(ids))
     return set(asked.values_list("pk", flat=True))
+
+
+def groups_of(people: Collection[int]) -> dict[int, set[str]]:
+    """Return the names of the groups of each of these people: one statement."""
+    groups: dict[int, set[str]] = {person: set() for person in people}
+    rows = User.groups.through.objects.filter(user_id__in=people)
+    for person, name in rows.values_list("user_id", "group__name"):
+        groups[person].add(name)
+    return groups
 
 
 @cache

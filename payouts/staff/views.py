@@ -48,6 +48,4 @@ def password_link(request: HttpRequest, token: str) -> HttpResponse:
 
 def shown(request: HttpRequest, *, status: int = 200, **context: object) -> HttpResponse:
     frame = {**admin.site.each_context(request), "title": _("Choose your password")}
-    page = TemplateResponse(request, "staff/password_link.html", frame | context, status=status)
-    page["Referrer-Policy"] = "no-referrer"  # the address is the secret
-    return page
+    return TemplateResponse(request, "staff/password_link.html", frame | context, status=status)

@@ -15,6 +15,9 @@ from django.db.models import F
 from audit import chain
 from audit.models import DeskEvent
 from heleket.sandbox.lives import FAILURES
+from payouts.controls import documents, rules
+from payouts.controls.models import PolicyVersion
+from payouts.controls.rules import Proposal
 from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutMaker, PayoutStatus
 from wallets.models import Wallet, WalletStatus
 
@@ -103,7 +106,8 @@ def same_bytes(sandbox):
 
 
 def approved_by_others(_sandbox):
-    """I2: each attempt stands on an approval by somebody who is none of its makers."""
+    """I2: each attempt stands on as many approvals as the policy asked for, by people who are none
+    of its makers."""
     makers, approvals, events = defaultdict(set), defaultdict(list), events_by_payout()
     for maker in PayoutMaker.objects.all():
         makers[maker.payout_id].add(maker.person_id)
@@ -132,8 +136,23 @@ def approved_by_others(_sandbox):
             carrying = [
                 each for each in carrying if each.digest == digest and each.person_id not in barred
             ]
-        if not carrying:
-            yield f"I2 {attempt} was sent without an approval that carries it"
+        people = {each.person_id for each in carrying}
+        if len(people) < needed_people(past, claim):
+            yield f"I2 {attempt} was sent without the approvals that carry it"
+
+
+def needed_people(events, claim):
+    """How many the policy asked for, at the last approval before a claim or at the claim itself; of
+    approvals from before there were proposals, one."""
+    judged = [each for each in events if each.number <= claim and "proposal" in each.facts]
+    if not judged:
+        return 1
+    version = max(int(each.facts["policy"]) for each in judged if "policy" in each.facts)
+    document = documents.read(PolicyVersion.objects.get(number=version).document)
+    proposal = Proposal.read(json.loads(judged[-1].facts["proposal"]))
+    required = rules.judge(document.rules, proposal).required
+    named = sum(count for group, count in required.items() if group)
+    return max(named, required.get(rules.ANYONE, 0))
 
 
 def events_by_payout():

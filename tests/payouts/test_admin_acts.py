@@ -332,7 +332,7 @@ def test_c6_all_rows_across_pages_are_those_that_the_confirmation_counted_and_no
     log_in("Approver")
     monkeypatch.setattr(PayoutAdmin, "list_per_page", 2)
     wallet = WalletFactory()
-    shown = [PayoutFactory(wallet=wallet) for _ in range(3)]
+    shown = [PayoutFactory(wallet=wallet, purpose=each) for each in "abc"]
     shown.append(PayoutFactory(wallet=wallet, currency="USDC", amount=Decimal("0.5")))
     crafted = {"action": "approve", "_selected_action": str(shown[0].pk), "select_across": "1"}
     confirmed = client.post(f"{LIST}?queue=mine", crafted)

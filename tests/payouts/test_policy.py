@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import Group
@@ -18,6 +19,7 @@ from payouts.controls import documents, policy, rules
 from payouts.controls.models import PolicyVersion
 from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Proposal, Range, Rule
 from payouts.models import Approval, Payout, PayoutEvent, PayoutStatus, WaitingFor
+from payouts.requests import request_payout
 from payouts.seen import see
 from tests import policies
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
@@ -38,6 +40,9 @@ def rule_set(*found, **values):
 
 @pytest.fixture
 def two_managers(db):
+    """With people enough for the policies here: a draft that nobody can satisfy is refused."""
+    for role in ("Requester", "Approver", "Approver", "Approver"):
+        staff(role)
     return staff("Policy manager"), staff("Policy manager")
 
 
@@ -353,6 +358,57 @@ def test_g62_the_starter_policy_asks_for_two_when_many_small_ones_add_up(in_forc
     outcomes = perform(operations.APPROVE, see(payouts), actor=actor(approver))
     assert all(each.done for each in outcomes)
     assert not Payout.objects.filter(status=PayoutStatus.APPROVED).exists()
+
+
+# What rules do by themselves
+
+
+def requested(**fields):
+    wallet, person = WalletFactory(), staff("Requester")
+    return request_payout(
+        client=wallet.client,
+        wallet=wallet,
+        currency="USDT",
+        purpose="Prize",
+        idempotency_key=f"manual:{uuid4()}",
+        origin="manual",
+        actor=actor(person),
+        installation="test",
+        **{"amount": Decimal(5)} | fields,
+    )
+
+
+def test_what_a_rule_sets_aside_is_on_hold_from_the_start(office, in_force, usdt):
+    in_force(rule_set(EVERY, {"name": "Look first", "effect": "hold"}))
+    payout = requested()
+    assert payout.status == PayoutStatus.HELD
+    assert "Look first" in payout.why.sentence
+    assert PayoutEvent.objects.filter(payout=payout, event_type="hold", person=None).exists()
+
+
+SMALL = {"amounts": {"payout": {"up_to": "50"}, "client_day": {"up_to": "60"}}}
+
+
+def test_i2_what_a_rule_allows_goes_without_approval_and_nothing_else(office, in_force, usdt):
+    more = policies.require(1, "More than 50", "Approver", amounts={"payout": {"above": "50"}})
+    in_force(rule_set({"name": "Small", "effect": "allow", "if": SMALL}, more))
+    small, large = requested(), requested(amount=Decimal(51))
+
+    assert (small.status, large.status) == (PayoutStatus.APPROVED, PayoutStatus.PENDING)
+    office.submit()
+    assert Payout.objects.get(pk=small.pk).status == PayoutStatus.BROADCAST
+    event = PayoutEvent.objects.get(payout=small, event_type="approve")
+    assert (event.person, event.facts["rules"]) == (None, "Small")
+    assert not Approval.objects.exists()
+
+
+def test_what_was_allowed_goes_back_once_the_policy_asks_for_approval(office, in_force, usdt):
+    in_force(rule_set({"name": "All", "effect": "allow"}))
+    payout = requested()
+    in_force(rule_set(EVERY))
+    office.submit()
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
+    assert office.sandbox.order_ids == []
 
 
 # Claims

@@ -29,15 +29,10 @@ from payouts.staff.models import JointAct
 from tests.factories import PayoutMethodFactory, StaffFactory
 from wallets.amounts import MAX_AMOUNT
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("real_rates")]
 
 MISSING, OLD = ControlsCode.RATE_MISSING, ControlsCode.RATE_OLD
 SUSPICIOUS = ControlsCode.RATE_SUSPICIOUS
-
-
-@pytest.fixture(autouse=True)
-def _nothing_is_known(db):
-    ExchangeRate.objects.all().delete()
 
 
 @pytest.fixture
@@ -527,6 +522,19 @@ def test_d3_an_amount_is_priced_exactly_and_rounded_half_to_even(amount, rate, w
 
 def test_nothing_is_worth_more_than_an_amount_can_be():
     assert price(Decimal(10**17), Decimal(87000)) == MAX_AMOUNT
+
+
+def test_a_rate_of_a_clock_that_was_ahead_is_not_used_and_keeps_no_other_back(
+    run, pass_time, clock
+):
+    clock.forward(days=400)
+    run()
+    clock.forward(days=-400)
+    assert of("BTC") == OLD
+
+    ScheduledJob.objects.update(due_at=clock())
+    pass_time(minutes=5)
+    assert of("BTC") == 87000
 
 
 def test_one_rate_an_hour_is_kept_and_what_moves(clock):

@@ -14,7 +14,7 @@ from payouts.staff.roles import ROLES
 from tests.every_page import jumped_rate, unmarked
 from tests.factories import PayoutMethodFactory, StaffFactory
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("real_rates")]
 
 LIST = reverse("admin:payouts_controls_exchangerate_changelist")
 DESK = reverse("admin:payouts_controls_switch_changelist")

@@ -1,6 +1,7 @@
 """Sending is paused of a coin, a network or a client alone: all else is sent."""
 
 import json
+from decimal import Decimal
 from functools import partial
 from io import StringIO
 
@@ -14,7 +15,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from payouts import outlook, submission
-from payouts.controls import switch
+from payouts.controls import rates, switch
 from payouts.controls.models import ALL, Scope, Switch
 from payouts.explain import explain
 from payouts.heartbeats import Heartbeat, Pulse
@@ -53,6 +54,8 @@ def other(office):
     """A payout of another coin on another network, to another client."""
     PayoutMethodFactory(network="eth", currency="SHIB")
     office.sandbox.top_up("SHIB", "1000000000")
+    rates.put_off(["SHIB"], office.clock())
+    rates.take_over([rates.Said("SHIB", Decimal("0.00001"), office.clock())])
     wallet = WalletFactory(network="eth", address="0x52908400098527886E0F7030069857D2E4169EE7")
     fields = {"currency": "SHIB", "wallet": wallet, "amount": 250_000}
     return PayoutFactory(status=PayoutStatus.APPROVED, **fields)
@@ -355,8 +358,8 @@ def test_who_sees_a_client_s_page_reads_that_its_payouts_are_stopped(
 def test_a_confirmation_says_that_the_coin_is_paused(stopped, other, set_sending):
     set_sending(False, scope=COIN)
     Pulse(Heartbeat.Kind.WORKER).beat()
-    [said] = outlook.when_sent([stopped], States.now(), by_approval=False)
+    [said] = outlook.when_sent([stopped], States.now(), None)
     assert "Sending of “USDT” is paused: Odd. It is sent once that is resumed." in (
         unmarked_text(said)
     )
-    assert "paused" not in str(outlook.when_sent([other], States.now(), by_approval=False))
+    assert "paused" not in str(outlook.when_sent([other], States.now(), None))

@@ -6,9 +6,8 @@ from django.core.cache import cache
 from django.test import Client
 
 from audit.actor import Actor, Channel
-from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope
-from tests.factories import ClientFactory, StaffFactory, WalletFactory
+from tests.factories import ClientFactory, StaffFactory, WalletFactory, usable_key
 from tests.portal import description
 
 ALL = list(Scope.values)
@@ -59,7 +58,7 @@ class Developer:
 
 def issue(*, client=None, scopes=None, issuer=None, **more):
     issuer = issuer or StaffFactory(roles=["User manager"])
-    key, text = issue_key(
+    key, text = usable_key(
         name="Portal",
         scopes=scopes or (OWN if client else ALL),
         client=client,

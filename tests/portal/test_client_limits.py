@@ -42,7 +42,7 @@ def stored():
     return [model.objects.count() for model in (Payout, PayoutEvent, ApiAnswer)]
 
 
-def test_a_request_beyond_the_client_s_limit_is_refused_and_its_key_works_once_it_is_free(
+def test_a_request_beyond_the_client_s_limit_is_refused_and_its_key_works_once_it_frees(
     portal, own_key, wallet, office
 ):
     put_in_force(limit("100"))
@@ -70,7 +70,7 @@ def test_a_request_beyond_the_client_s_limit_is_refused_and_its_key_works_once_i
     assert shown(own_key)[0]["used"] == "40.5"
 
 
-def test_what_is_cancelled_counts_no_more(portal, wallet):
+def test_what_is_cancelled_frees_its_amount_at_once(portal, wallet):
     put_in_force(limit("100"))
     first = ask(portal, wallet, "100", "1").json()
     assert ask(portal, wallet, "5", "2").json()["frees_at"] is None  # as nothing was paid yet

@@ -7,7 +7,13 @@ import pytest
 from django.core.management import CommandError, call_command
 from django.urls import reverse
 
+from audit.actor import Actor, Channel
+from audit.models import DeskEvent
+from audit.refusals import Refused
+from payouts.portal.keys import revoke_key
 from payouts.portal.models import ApiKey, Scope
+from payouts.staff import drafts
+from payouts.staff.models import JointAct
 from tests.factories import StaffFactory
 from tests.portal.conftest import Developer, issue
 
@@ -134,3 +140,97 @@ def test_the_command_needs_the_right(db):
     with pytest.raises(CommandError, match="right"):
         call_command("issue_api_key", "Portal", "--by", person.username, "--scope", "payouts:read")
     assert not ApiKey.objects.exists()
+
+
+# By two
+
+GOVERNED = ["payouts:request", "wallets:write"]
+
+
+def waiting(browser, manager, scope="payouts:request", **more):
+    """Issue a key that waits for a second person; return it with its text."""
+    asked = filled(browser.get(reverse(ADD)), scopes=[scope], reason="Go-live", **more)
+    page = browser.post(reverse(ADD), asked)
+    assert "refused until another person confirms it" in page.content.decode()
+    return ApiKey.objects.get(), page.context["text"]
+
+
+def decide(client, act, by):
+    """Confirm or withdraw the only draft as another person, from its page."""
+    client.force_login(by)
+    pk = JointAct.objects.get(ended_at=None).pk
+    page = client.get(reverse("admin:auth_user_draft", args=[pk]))
+    url = reverse(f"admin:auth_user_{act}", args=[pk])
+    return page, client.post(url, {"seen": page.context["seen"]}, follow=True)
+
+
+def answer_to(client, text):
+    """Return the status and the code that a request with this key is answered."""
+    answer = Developer(client, text).get("services/")
+    return answer.status_code, answer.json().get("code")
+
+
+@pytest.mark.parametrize("scope", GOVERNED)
+def test_g60_a_key_by_which_money_may_go_somewhere_takes_two(client, manager, owner, scope):
+    key, text = waiting(client, manager, scope, client=owner.external_id)
+    assert answer_to(client, text) == (401, "key_waiting")
+    shown = client.get(reverse("admin:payouts_portal_apikey_change", args=[key.pk]))
+    assert "waits for a second person" in shown.content.decode()
+    assert not DeskEvent.objects.filter(event_type="issue_key").exists()
+
+    decide(client, "confirm", manager)
+    assert answer_to(client, text) == (401, "key_waiting")
+    paula = StaffFactory(username="paula", roles=["Policy manager"])
+    page, _answer = decide(client, "confirm", paula)
+
+    assert str(Scope(scope).label) in page.content.decode()
+    assert str(owner) in page.content.decode()
+    assert answer_to(client, text)[1] != "key_waiting"
+    event = DeskEvent.objects.get(event_type="issue_key")
+    assert (event.person, event.facts["drafter"]) == (paula, manager.username)
+    assert event.facts["key"] == key.prefix
+
+
+def test_g60_without_a_reason_no_such_key_is_issued(client, manager):
+    page = client.post(reverse(ADD), filled(client.get(reverse(ADD)), scopes=GOVERNED))
+    assert "Say why." in page.content.decode()
+    assert not ApiKey.objects.exists()
+
+
+def test_g60_a_key_that_is_declined_is_over(client, manager):
+    _key, text = waiting(client, manager)
+    decide(client, "withdraw", StaffFactory(roles=["Policy manager"]))
+    assert answer_to(client, text) == (401, "key_revoked")
+
+
+def test_g60_a_key_that_is_revoked_is_not_confirmed(client, manager):
+    key, text = waiting(client, manager)
+    drafted = JointAct.objects.get()
+    revoke_key(key.pk, reason="A typo", actor=Actor.staff(manager, Channel.ADMIN))
+    by = Actor.staff(StaffFactory(roles=["Policy manager"]), Channel.ADMIN)
+
+    with pytest.raises(Refused, match="over"):
+        drafts.confirm(drafted.pk, drafted.facts, actor=by)
+
+    assert answer_to(client, text) == (401, "key_revoked")
+
+
+def test_g60_a_key_that_was_changed_meanwhile_is_not_confirmed(client, manager):
+    key, text = waiting(client, manager)
+    ApiKey.objects.filter(pk=key.pk).update(scopes=[*GOVERNED, "clients:write"])
+
+    page, _answer = decide(client, "confirm", StaffFactory(roles=["Policy manager"]))
+
+    assert "The facts have changed since" in page.content.decode()
+    assert answer_to(client, text) == (401, "key_waiting")
+
+
+def test_g60_the_command_line_issues_no_such_key_alone(client, manager):
+    asked = ["Portal", "--by", manager.username, "--scope", "payouts:request"]
+    with pytest.raises(CommandError, match="Say why"):
+        call_command("issue_api_key", *asked)
+    out = StringIO()
+    call_command("issue_api_key", *asked, "--reason", "Go-live", stdout=out)
+    text, said = out.getvalue().split("\n", 1)
+    assert "refused until another person confirms it" in said
+    assert answer_to(client, text) == (401, "key_waiting")

@@ -12,6 +12,7 @@ from django.core.management import call_command
 from django.db import connection
 
 from payouts.staff.roles import ROLES
+from tests import known_rates
 from tests.factories import ClientFactory, PayoutMethodFactory, UserFactory, WalletFactory
 from tests.payouts.processes.conftest import at_database, on_server
 from tests.sim.clock import START
@@ -38,6 +39,7 @@ WALLETS = [
 
 def fill() -> None:
     """Make who and what every run begins with."""
+    known_rates.begin_with_one()
     for name, roles in STAFF.items():
         person = UserFactory(username=name, is_superuser=name == "root")
         person.groups.set(Group.objects.filter(name__in=roles))

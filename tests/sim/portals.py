@@ -11,8 +11,8 @@ from django.test import Client as Browser
 
 from audit.actor import Actor, Channel
 from payouts.portal import feed
-from payouts.portal.keys import issue_key
 from payouts.portal.models import Scope
+from tests.factories import usable_key
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
 from wallets.models import Client
@@ -31,9 +31,9 @@ def open_portals(world: "World") -> "list[Portal]":
     """One acts for its client with the portal's key, the other with the client's own."""
     by = Actor.staff(world.person(ISSUER), Channel.COMMAND)
     first, second = Client.objects.filter(external_id__in=["S-1", "S-2"]).order_by("external_id")
-    _key, of_portal = issue_key(name="Portal", scopes=Scope.values, actor=by)
+    _key, of_portal = usable_key(name="Portal", scopes=Scope.values, actor=by)
     own = set(Scope.values) - {Scope.CLIENTS_WRITE}
-    _key, of_client = issue_key(name="Client", scopes=own, client=second, actor=by)
+    _key, of_client = usable_key(name="Client", scopes=own, client=second, actor=by)
     return [
         Portal(world, first, of_portal, {"Desk-Client": first.external_id}, ADDRESSES[0]),
         Portal(world, second, of_client, {}, ADDRESSES[1]),

@@ -12,7 +12,7 @@ TALKING = 0.25  # of the seeds; the others stay as they are known
 WITH_PORTALS = 0.2  # of the seeds, likewise
 PORTAL_LOSS_RATES = (0.1, 0.4)
 ADDING = 0.25
-STOPPING = 0.25
+STOPPING = 0.2
 SHORT = 0.1
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
@@ -88,7 +88,7 @@ class Swarm:
         self.portals_lose = of_portals.choice(PORTAL_LOSS_RATES)
         self.luck["wallets"] = random.Random(f"are wallets new {self.seed}")
         self.has_new_wallets = self.luck["wallets"].random() < ADDING
-        self.luck["stops"] = random.Random(f"are coins stopped {self.seed}")
+        self.luck["stops"] = random.Random(f"are some coins held up {self.seed}")
         self.has_stops = self.luck["stops"].random() < STOPPING
         funds = self.luck["funds"] = random.Random(f"what does the balance cover {self.seed}")
         is_short, order = funds.random() < SHORT, funds.choice(["strict", "what_fits"])

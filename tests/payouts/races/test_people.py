@@ -2,6 +2,7 @@
 
 from decimal import Decimal
 from functools import partial
+from itertools import count
 
 import pytest
 from django.contrib.auth.models import Group
@@ -33,8 +34,10 @@ pytestmark = [
 
 @pytest.fixture
 def make(transactional_db):
-    wallet, maker = WalletFactory(), StaffFactory(roles=["Requester"])
-    return lambda **fields: PayoutFactory(wallet=wallet, requested_by=maker, **fields)
+    """Payouts of one client, each for a purpose of its own: none is a duplicate."""
+    wallet, maker, numbers = WalletFactory(), StaffFactory(roles=["Requester"]), count()
+    common = {"wallet": wallet, "requested_by": maker}
+    return lambda **fields: PayoutFactory(**common, purpose=f"Prize {next(numbers)}", **fields)
 
 
 def test_c2_two_approvers_at_once_move_a_payout_once(make, duel, rounds):

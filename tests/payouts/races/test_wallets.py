@@ -38,7 +38,7 @@ def ask(wallet, amount, number, by):
         wallet=wallet,
         currency="USDT",
         amount=amount,
-        purpose="Prize",
+        purpose=f"Prize of round {number}",
         idempotency_key=f"manual:{number} {amount}",
         origin=Origin.MANUAL,
         actor=by,

@@ -37,6 +37,12 @@ class Command(BaseCommand):
             help="an address or network that it may be used from; none: from anywhere",
         )
         parser.add_argument("--until", metavar="TIME", help="like 2027-01-31T00:00:00Z")
+        parser.add_argument(
+            "--reason",
+            default="",
+            help="needed for a key that asks for payouts or adds wallets; another person has to "
+            "confirm it in the Admin",
+        )
         command_line.add_person(parser)
         parser.add_argument("--dry-run", action="store_true", help="check, and issue nothing")
         command_line.add_report_options(parser)
@@ -48,16 +54,20 @@ class Command(BaseCommand):
             "client": client_called(options["client"]),
             "networks": options["networks"],
             "expires_at": moment(options["until"]),
+            "reason": options["reason"],
         }
         with command_line.refusals_as_errors():
             key, text = issue_key(**asked, actor=command_line.actor(by), is_trial=dry_run)
         if options["format"] == "json":
             report = {"prefix": key.prefix, "key": None if dry_run else text, "scopes": key.scopes}
+            report["waits_for_second_person"] = key.is_waiting
             command_line.write_json(self.stdout, report)
         elif dry_run:
             self.stdout.write("Dry run: it could be issued. Nothing was changed.")
         else:
             self.stdout.write(f"{text}\nIt is not shown again. Lists call it {key.prefix}….")
+            if key.is_waiting:
+                self.stdout.write("It is refused until another person confirms it in the Admin.")
 
 
 def client_called(external_id: str | None) -> Client | None:
