@@ -299,7 +299,7 @@ class Oracle:
             if (payout.currency,) not in short or not older or self.is_expedited(payout):
                 continue
             if self.world.swarm.funds_order == "strict":
-                raise Broken(f"G39 P-{payout.number} goes before {older[0]}, which waits for funds")
+                raise Broken(f"G39 P-{payout.number} overtakes P-{older[0].number}")
             self.judge_passing(payout, older)
 
     def waiting_before(self, was: Row) -> list[Row]:
@@ -333,7 +333,7 @@ class Oracle:
             "SELECT over_id FROM payouts_passing WHERE payout_id = %s ORDER BY id", payout.id
         )
         if missing := [each for each in older if (each.id,) not in noted]:
-            raise Broken(f"G39 P-{payout.number} passes {missing[0]} silently")
+            raise Broken(f"G39 P-{payout.number} passes P-{missing[0].number} silently")
         self.world.note(f"P-{payout.number} goes before {len(older)}")
         [(amount, fetched_at)] = rows(
             "SELECT amount, fetched_at FROM payouts_gateway_balance WHERE currency = %s",
@@ -355,7 +355,7 @@ class Oracle:
                 each.id,
             )[0][0]
             if as_time(first) <= latest and not self.world.swarm.is_on("clock_jumps"):
-                raise Broken(f"G39 {each} has been passed over since {first}")
+                raise Broken(f"G39 P-{each.number} has been passed over since {first}")
 
     def judge_answers(self) -> None:
         """I13: what the API made is stored together with its answer, one for each key."""

@@ -147,7 +147,7 @@ def cast(world: World) -> list[Player]:
     feeders = [Player("feeder", portals.feeder)] if clients else []
     guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
     is_short = bool(world.swarm.funds_order)
-    treasuries = [Player("treasury", machines.fetch_balances, 8)] if is_short else []
+    treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
     return [*workers, *staff, *others, *clients, *feeders, *guards, *treasuries]
 
 
