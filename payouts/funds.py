@@ -65,9 +65,9 @@ class Funds:
             lock()
 
     @cached_property
-    def rooms(self) -> dict[str, Decimal]:
+    def left(self) -> dict[str, Decimal]:
         """What is left of each balance: read in a statement that follows the lock."""
-        return rooms_of(self.believed)
+        return left_of(self.believed)
 
     @cached_property
     def values(self) -> Values:
@@ -87,7 +87,7 @@ class Funds:
         line = self.due.filter(currency=currency)
         if not self.what_fits_goes(currency):
             return line
-        may_fit = Q(amount__lte=self.rooms[currency]) | Q(status=PayoutStatus.SUBMITTING)
+        may_fit = Q(amount__lte=self.left[currency]) | Q(status=PayoutStatus.SUBMITTING)
         return line.filter(may_fit)
 
     def cover(self, chosen: Collection[UUID], known_short: Collection[str]) -> Covered:
@@ -121,16 +121,16 @@ class Funds:
         known = self.believed.get(payout.currency)
         if known is None:
             return True
-        headroom = self.rooms[payout.currency]
-        fits = debit <= headroom and not known.is_refused(debit)
+        left = self.left[payout.currency]
+        fits = debit <= left and not known.is_refused(debit)
         if fits or payout.status == PayoutStatus.SUBMITTING:
-            self.rooms[payout.currency] = max(headroom - debit, Decimal(0))
+            self.left[payout.currency] = max(left - debit, Decimal(0))
             return True
         return False
 
     def trip(self, payout: Payout, debit: Decimal) -> None:
-        words = {"needs": money(debit, payout.currency), "headroom": self.rooms[payout.currency]}
-        text = f"{payout} needs {words['needs']}, and {words['headroom']} is left of the balance"
+        needs, left = (money(each, payout.currency) for each in (debit, self.left[payout.currency]))
+        text = f"{payout} needs {needs}, and {left} is left of the balance"
         breaker.trip(Pause.Cause.FUNDS, text, currency=payout.currency)
 
     def passed_by(self, going: Sequence[Payout]) -> Passed:
@@ -184,7 +184,7 @@ def note_passed(passed: Passed, sent: Collection[UUID]) -> None:
     )
 
 
-def rooms_of(known: Mapping[str, Balance]) -> dict[str, Decimal]:
+def left_of(known: Mapping[str, Balance]) -> dict[str, Decimal]:
     """Return what is left of balances that were asked for at one time."""
     if not known:
         return {}

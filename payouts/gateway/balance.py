@@ -32,7 +32,7 @@ class Balance(models.Model):
 
     @property
     def is_old(self) -> bool:
-        return clock.now() - self.fetched_at > OLD
+        return abs(clock.now() - self.fetched_at) > OLD  # after, too: a clock was set back
 
     def is_refused(self, debit: Decimal) -> bool:
         """Whether Heleket has refused as little, whatever the balance is said to be."""

@@ -278,6 +278,14 @@ FOUND_BY_RUNS = [
         "clock.now() - HOUR",
         seed=91,
     ),
+    Bug(
+        "what fits overtakes in strict order",
+        "G39",
+        "payouts.funds.what_fits_goes",
+        "    if values.funds_order == FundsOrder.STRICT:\n",
+        "    if False:\n",
+        seed=27,
+    ),
 ]
 
 # No run writes to the tables past the desk: a test that does finds this one.
@@ -317,6 +325,13 @@ LIMITS_UNLOCKED = Bug(
     "limit of the policy checked without its lock",
     "I12",
     "payouts.controls.limits.lock",
+    'if connection.vendor == "postgresql":',
+    "if False:",
+)
+FUNDS_UNLOCKED = Bug(
+    "balance gone by without a lock",
+    "I12",
+    "payouts.funds.lock",
     'if connection.vendor == "postgresql":',
     "if False:",
 )

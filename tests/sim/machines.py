@@ -4,10 +4,13 @@ import json
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
+import heleket as heleket_client
+from audit import clock
 from heleket.sandbox.records import Delivery
 from heleket.webhooks import sign_webhook
 from payouts import guard as watch
 from payouts import polling, submission
+from payouts.gateway import balance
 from payouts.models import WebhookDelivery
 from tests.sim.oracle import Broken
 from tests.sim.seams import reach
@@ -64,6 +67,20 @@ def guard(world: "World") -> None:
     while True:
         reach("rests")
         world.try_once(lambda: watch.look())
+
+
+def fetch_balances(world: "World") -> None:
+    """The desk reads what it has at Heleket, if an answer comes."""
+    while True:
+        reach("rests")
+        asked_at = clock.now()
+        try:
+            found = world.client.get_balance()
+        except heleket_client.HeleketError as exc:
+            world.note(f"the balances stay as they were: {exc}")
+            continue
+        world.try_once(lambda found=found, at=asked_at: balance.store(found, asked_at=at))
+        world.note("the balances are read")
 
 
 def heleket(world: "World") -> None:

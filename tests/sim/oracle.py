@@ -6,7 +6,7 @@ code it judges does not blind it. The names of the promises are those of docs/fa
 
 import json
 from collections import Counter, defaultdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import UUID
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
+PASSED_OVER_HOURS = 1  # by the policy of a run in which what fits goes first
 LATE = 1800  # seconds: so long after an earlier try came to Heleket the desk has asked about it
 APPROVAL_ENDS = {"edit", "hold", "release", "void", "retry", "reject", "cancel"}
 
@@ -44,6 +45,7 @@ class Row(NamedTuple):
     last_event: int
     generation: int
     waiting_for: str
+    due_at: object
     client: int
     wallet: int
     currency: str
@@ -56,7 +58,13 @@ class Row(NamedTuple):
     @property
     def terms(self) -> tuple[object, ...]:
         """What an approval is for."""
-        return self[6:]
+        return self[7:]
+
+    @property
+    def place(self) -> tuple[datetime, int] | None:
+        """Where it stands in the line of what is to be sent."""
+        is_in_line = self.status == PayoutStatus.APPROVED and self.due_at is not None
+        return (as_time(self.due_at), self.number) if is_in_line else None
 
 
 class Try(NamedTuple):
@@ -254,9 +262,9 @@ class Oracle:
             return False
         self.writes = writes
         stored = rows(
-            "SELECT id, number, status, last_event, generation, waiting_for, client_id, wallet_id, "
-            "currency, amount, network, address, memo, pay_from FROM payouts_payout "
-            "ORDER BY number"
+            "SELECT id, number, status, last_event, generation, waiting_for, due_at, "
+            "client_id, wallet_id, currency, amount, network, address, memo, pay_from "
+            "FROM payouts_payout ORDER BY number"
         )
         before, self.payouts = self.payouts, {each[0]: Row(*each) for each in stored}
         if before == self.payouts:
@@ -273,9 +281,81 @@ class Oracle:
             self.last_event = event.id
         for payout in self.payouts.values():
             self.replay(before.get(payout.id), payout, events[payout.id])
+        if self.world.swarm.funds_order:
+            self.judge_funds(before, events)
         if self.world.portals:
             self.judge_answers()
         return True
+
+    def judge_funds(self, before: dict[object, Row], events: dict[object, list[Event]]) -> None:
+        """G39: of a coin that is short nothing goes before what is older, unless a person has it
+        sent, or the policy lets it and that is noted. I12: what does fits the balance."""
+        short = rows("SELECT currency FROM payouts_gateway_pause WHERE cause = 'funds'")
+        for payout in self.payouts.values():
+            was, types = before.get(payout.id), [each.event_type for each in events[payout.id]]
+            if was is None or was.place is None or "claim" not in types:
+                continue
+            older = self.waiting_before(was)
+            if (payout.currency,) not in short or not older or self.is_expedited(payout):
+                continue
+            if self.world.swarm.funds_order == "strict":
+                raise Broken(f"G39 P-{payout.number} overtakes P-{older[0].number}")
+            self.judge_passing(payout, older)
+
+    def waiting_before(self, was: Row) -> list[Row]:
+        """What could go as well, stands in front of this one and waits on."""
+        now, waits = self.world.clock.now(), ("worker", "funds", "gateway", "date")
+        return [
+            each
+            for each in self.payouts.values()
+            if (each.currency, each.waiting_for in waits) == (was.currency, True)
+            and (each.place and each.place < was.place and each.place[0] <= now)
+            and not self.stops_of(each)
+            and not self.is_being_cancelled(each)
+        ]
+
+    def is_being_cancelled(self, payout: Row) -> bool:
+        asked = "SELECT 1 FROM payouts_payout WHERE id = %s AND cancel_asked_at IS NOT NULL"
+        return bool(rows(asked, payout.id))
+
+    def is_expedited(self, payout: Row) -> bool:
+        """Whether a person had it sent: their word is the event before the claim."""
+        found = rows(
+            "SELECT event_type FROM payouts_payoutevent WHERE payout_id = %s AND number < %s "
+            "ORDER BY number DESC LIMIT 1",
+            payout.id,
+            payout.last_event,
+        )
+        return found == [("expedite",)]
+
+    def judge_passing(self, payout: Row, older: list[Row]) -> None:
+        noted = rows(
+            "SELECT over_id FROM payouts_passing WHERE payout_id = %s ORDER BY id", payout.id
+        )
+        if missing := [each for each in older if (each.id,) not in noted]:
+            raise Broken(f"G39 P-{payout.number} passes P-{missing[0].number} silently")
+        self.world.note(f"P-{payout.number} goes before {len(older)}")
+        [(amount, fetched_at)] = rows(
+            "SELECT amount, fetched_at FROM payouts_gateway_balance WHERE currency = %s",
+            payout.currency,
+        )
+        together = rows(
+            "SELECT DISTINCT payouts_payout.id, amount FROM payouts_payout JOIN payouts_passing "
+            "ON payout_id = payouts_payout.id WHERE currency = %s AND at >= %s",
+            payout.currency,
+            fetched_at,
+        )
+        if sum(Decimal(each) for _id, each in together) > Decimal(amount):
+            raise Broken(f"I12 more than {amount} {payout.currency} goes before what is older")
+        latest = self.world.clock.now() - timedelta(hours=PASSED_OVER_HOURS)
+        for each in older:
+            first = rows(
+                "SELECT MIN(at) FROM payouts_passing JOIN payouts_payout ON over_id = "
+                "payouts_payout.id WHERE over_id = %s AND at >= approved_at",
+                each.id,
+            )[0][0]
+            if as_time(first) <= latest and not self.world.swarm.is_on("clock_jumps"):
+                raise Broken(f"G39 P-{each.number} has been passed over since {first}")
 
     def judge_answers(self) -> None:
         """I13: what the API made is stored together with its answer, one for each key."""

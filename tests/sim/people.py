@@ -39,6 +39,7 @@ AMOUNTS = {
     "USDT": ["5", "5", "5", "17.5", "0.500001", "40", "98765.432101"],
     "SHIB": ["234567891.12345673", "345678912.98765432", "250000"],
 }
+TOP_UPS = {"USDT": ["6", "30", "60", "99000"], "SHIB": ["300000", "240000000"]}
 COINS = {"tron": "USDT", "eth": "SHIB"}
 MOST_PAYOUTS = 12
 Act = Callable[["World", str], None]
@@ -286,8 +287,12 @@ def end_somehow(world: "World", found: Discrepancy) -> None:
 
 
 def top_up(world: "World", name: str) -> None:
+    """Treasury has enough for everything, an operator where money is short for a little."""
     for coin in AMOUNTS:
-        world.gateway.top_up(coin, "1000000000000")
+        amount = "1000000000000"
+        if world.swarm.funds_order and name != "treasury":
+            amount = world.swarm.luck["funds"].choice(TOP_UPS[coin])
+        world.gateway.top_up(coin, amount)
     world.note(f"{name}: tops up")
 
 

@@ -24,7 +24,8 @@ from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from payouts.portal import feed
-from tests.sim import machines, people, portals
+from tests import policies
+from tests.sim import machines, oracle, people, portals
 from tests.sim.oracle import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
@@ -138,12 +139,16 @@ def cast(world: World) -> list[Player]:
     if world.swarm.has_stops:
         scripts["omar"] += [people.pause_some, people.pause_some, people.resume_some]
         scripts["olga"].append(people.resume_some)
+    if world.swarm.funds_order:
+        scripts["omar"] += [people.top_up, people.top_up]
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
     feeders = [Player("feeder", portals.feeder)] if clients else []
     guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
-    return [*workers, *staff, *others, *clients, *feeders, *guards]
+    is_short = bool(world.swarm.funds_order)
+    treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
+    return [*workers, *staff, *others, *clients, *feeders, *guards, *treasuries]
 
 
 def storm(world: World, steps: int) -> None:
@@ -163,6 +168,11 @@ def begin(world: World) -> None:
         wallets = list(Wallet.objects.order_by("pk").values_list("pk", flat=True))
         new = Wallet.objects.filter(pk__in=world.swarm.luck["wallets"].sample(wallets, 3))
         new.update(status="new", approved_by=None, approved_at=None)
+    if order := world.swarm.funds_order:
+        values = {"funds_order": order, "passed_over_hours": oracle.PASSED_OVER_HOURS}
+        managers = world.person("omar"), world.person("olga")
+        policies.put_in_force(policies.with_values(policies.LENIENT, **values), managers)
+        world.note(f"the order of funds is {order}")
     for number in range(world.chance.randint(3, 7)):
         world.step = -number  # a key of its own for each
         with suppress(Refused):  # the same key again, with other content

@@ -13,6 +13,7 @@ WITH_PORTALS = 0.2  # of the seeds, likewise
 PORTAL_LOSS_RATES = (0.1, 0.4)
 ADDING = 0.25
 STOPPING = 0.2
+SHORT = 0.15
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -70,6 +71,7 @@ class Swarm:
     portals_lose: float = field(init=False)  # so many of their requests and answers
     has_new_wallets: bool = field(init=False)  # some wait for approval when the run begins
     has_stops: bool = field(init=False)  # single coins and clients are stopped, the guard watches
+    funds_order: str = field(init=False)  # where the balances are known and mostly short, or ""
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -88,6 +90,9 @@ class Swarm:
         self.has_new_wallets = self.luck["wallets"].random() < ADDING
         self.luck["stops"] = random.Random(f"are some coins held up {self.seed}")
         self.has_stops = self.luck["stops"].random() < STOPPING
+        funds = self.luck["funds"] = random.Random(f"short funds {self.seed}")
+        is_short, order = funds.random() < SHORT, funds.choice(["strict", "what_fits"])
+        self.funds_order = order if is_short else ""
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]

@@ -90,8 +90,9 @@ class World:
         self.gateway = Heleket(
             self, **account, now=self.clock.heleket, sleep=self.clock.forward, seed=seed
         )
-        for coin in ("USDT", "SHIB"):
-            self.gateway.top_up(coin, "120" if self.swarm.is_on("poor") else "10000000000")
+        for coin, little in (("USDT", "60"), ("SHIB", "500000")):
+            poor = "120" if self.swarm.is_on("poor") else "10000000000"
+            self.gateway.top_up(coin, little if self.swarm.funds_order else poor)
         self.oracle = Oracle(self)
         self.client = Phone(self, **account, base_url=settings.HELEKET_PROJECT_URL)
         self.browser = Browser(raise_request_exception=False)
