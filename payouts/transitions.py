@@ -2,7 +2,7 @@
 
 Lock in id order, let the caller change, then save what moved together with its events, or none of
 it. Lock order of whatever locks more, or deadlock: the stop lock (`wallets.stops`), switch, rate
-limit, wallets, payouts, limits.
+limit, funds (claims alone take it), wallets, payouts, limits.
 
 Pauses are locked on both sides: a claim locks them before its payouts, recording locks them and the
 desk's chain after its payouts. That is no deadlock, because a claim never waits for a payout but

@@ -123,8 +123,8 @@ def test_g29_who_follows_the_account_waits_for_claims_and_sees_them(
     operator = StaffFactory(roles=["Operator"])
     pair, choose, has_ended, pids = racers(2), submission.choose, Event(), []
 
-    def linger(*args):
-        chosen = choose(*args)
+    def linger(*args, **options):
+        chosen = choose(*args, **options)
         pair.barrier.wait()
         with connection.cursor() as cursor:
             while not has_ended.is_set():
