@@ -75,7 +75,7 @@ def begin_with_a_policy() -> None:
         for of, hours in [("client", 24), ("currency", 168), ("desk", 720)]
     ]
     policies.begin_with(
-        policies.with_values({**policies.STARTER, "limits": limits}, delay_minutes=0)
+        policies.with_values({**policies.STARTER, "limits": limits}, delay_seconds=0)
     )
 
 

@@ -103,7 +103,7 @@ def draft_policy():
     StaffFactory(username="arno.asch", roles=["Approver"])
     petra = StaffFactory(username="petra.pohl", roles=["Policy manager"])
     policy.propose(
-        documents.canonical(policies.with_values(policies.LENIENT, delay_minutes=9)),
+        documents.canonical(policies.with_values(policies.LENIENT, delay_seconds=540)),
         reason="More time to undo",
         actor=Actor.staff(petra, Channel.ADMIN),
     )

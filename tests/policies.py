@@ -10,7 +10,7 @@ LENIENT = {
     "limits": [],
     "values": {
         **starter.VALUES,
-        "delay_minutes": 0,
+        "delay_seconds": 0,
         "approvals_last_hours": 24 * 7,
         "fee_percent": "1000000",
         "fee_amount": "1000000",

@@ -1,5 +1,6 @@
 """The days of a made-up desk, lived through in seconds: how many they are, and how much happens."""
 
+import json
 import logging
 from collections import defaultdict
 from collections.abc import Iterator
@@ -15,11 +16,14 @@ from config.demo import crowd, incidents, oddities, people
 from config.demo.clock import Clock
 from config.demo.story import Story
 from heleket.sandbox import Gateway
+from payouts.controls import documents, policy
+from payouts.controls.models import PolicyVersion
 from payouts.gateway.accounts import open_account
 from wallets.models import PayoutMethod, Wallet
 from wallets.services import sync_services
 
 DAYS = 90
+DELAY_SECONDS = 15
 
 
 @contextmanager
@@ -52,9 +56,20 @@ def opened(start: datetime, chance: Random, *, clients: int = 0) -> Iterator[Sto
             wallets=wallets_by_coin(),
             chance=chance,
         )
+        let_go_sooner(story)
         oddities.register(story)
         story.top_up()
         yield story
+
+
+def let_go_sooner(story: Story) -> None:
+    """Have what is approved go out after seconds, so that whoever looks at the desk sees it go."""
+    [document] = PolicyVersion.objects.values_list("document", flat=True)
+    changed = json.loads(document)
+    changed["values"]["delay_seconds"] = DELAY_SECONDS
+    why = "This is a demo: nobody wants to wait two minutes."
+    draft = policy.propose(documents.canonical(changed), reason=why, actor=story.actor("petra"))
+    policy.confirm(draft.pk, actor=story.actor("admin"))
 
 
 @contextmanager

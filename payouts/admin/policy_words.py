@@ -140,6 +140,12 @@ def whose_limit(limit: Limit, names: Names) -> str:
 # Values
 
 
+def seconds(number: int) -> str:
+    if number and number % 60 == 0:
+        return minutes(number // 60)
+    return ngettext("%d second", "%d seconds", number) % number
+
+
 def minutes(number: int) -> str:
     return ngettext("%d minute", "%d minutes", number) % number
 
@@ -183,10 +189,10 @@ class Value:
 
 
 VALUES = {
-    "delay_minutes": Value(
+    "delay_seconds": Value(
         gettext_lazy("Time to undo"),
-        minutes,
-        gettext_lazy("minutes"),
+        seconds,
+        gettext_lazy("seconds"),
         gettext_lazy("From the last approval until it is sent, who approved can take it back."),
     ),
     "run_times": Value(

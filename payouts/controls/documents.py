@@ -212,7 +212,7 @@ def read_limit(found: Any) -> Limit:
 
 
 SPANS = {
-    "delay_minutes": ("delay", timedelta(minutes=1), 0, 24 * 60),
+    "delay_seconds": ("delay", timedelta(seconds=1), 0, 24 * 60 * 60),
     "approvals_last_hours": ("approvals_last", timedelta(hours=1), 1, 24 * 90),
     "rate_age_minutes": ("rate_age", timedelta(minutes=1), 10, 60 * 24 * 7),
     "passed_over_hours": ("passed_over", timedelta(hours=1), 1, 24 * 30),

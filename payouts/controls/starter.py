@@ -6,7 +6,7 @@ from typing import Any
 REASON = "The policy that comes with the desk."
 
 VALUES: dict[str, Any] = {
-    "delay_minutes": 2,
+    "delay_seconds": 120,
     "run_times": [],
     "approvals_last_hours": 168,
     "duplicate_days": 7,

@@ -139,8 +139,8 @@ ODD = [
     ),
     ("an unknown sum", rule_set(policies.require(1, amounts={"week": {"above": "5"}}))),
     ("a rule without a name", rule_set({"name": " ", "effect": "block"})),
-    ("a delay of a week", rule_set(delay_minutes=10_000)),
-    ("yes for a number", rule_set(delay_minutes=True)),
+    ("a delay of a week", rule_set(delay_seconds=600000)),
+    ("yes for a number", rule_set(delay_seconds=True)),
     ("a time that is none", rule_set(run_times=["25:00"])),
     ("a limit of an odd window", {**rule_set(), "limits": [{"of": "desk", "at_most": "5"}]}),
 ]
@@ -349,7 +349,7 @@ def test_g62_many_small_ones_add_up_within_a_day(in_force, measure, clock):
 
 
 def test_g62_the_starter_policy_asks_for_two_when_many_small_ones_add_up(in_force):
-    in_force(policies.with_values(policies.STARTER, delay_minutes=0))
+    in_force(policies.with_values(policies.STARTER, delay_seconds=0))
     requester, approver = staff("Requester"), staff("Approver")
     payouts = [
         PayoutFactory(wallet=WalletFactory(), amount=Decimal(999), requested_by=requester)
@@ -454,7 +454,7 @@ def test_g63_an_approval_under_an_earlier_version_counts_as_far_as_it_satisfies(
 
 
 def test_what_was_approved_goes_out_after_the_delay_and_not_sooner(office, in_force):
-    in_force(rule_set(EVERY, delay_minutes=2))
+    in_force(rule_set(EVERY, delay_seconds=120))
     payout = PayoutFactory()
     outcome = approve(payout, staff("Approver"))
     assert "goes out at 09:02" in outcome.text
@@ -473,7 +473,7 @@ def test_what_was_approved_goes_out_after_the_delay_and_not_sooner(office, in_fo
 
 
 def test_payouts_go_out_at_the_run_times_of_the_day(office, in_force):
-    in_force(rule_set(EVERY, delay_minutes=5, run_times=["08:00", "16:30"]))
+    in_force(rule_set(EVERY, delay_seconds=300, run_times=["08:00", "16:30"]))
     approve(PayoutFactory(), staff("Approver"))
     assert Payout.objects.get().due_at.isoformat() == "2026-03-02T16:30:00+00:00"
     office.clock.forward(hours=8)

@@ -43,7 +43,7 @@ FULL = {
         {"of": "currency", "hours": 168, "at_most": "1000"},
         {"of": "desk", "hours": 720, "at_most": "900000"},
     ],
-    "values": {**policies.LENIENT["values"], "delay_minutes": 2, "run_times": ["09:00", "15:30"]},
+    "values": {**policies.LENIENT["values"], "delay_seconds": 120, "run_times": ["09:00", "15:30"]},
 }
 
 
@@ -164,7 +164,7 @@ def test_each_version_says_what_it_changed(client, petra):
     put_in_force(FULL)
     less = {**FULL, "rules": FULL["rules"][1:], "limits": FULL["limits"][:3]}
     less["rules"] = [policies.require(3, "Large", "Approver"), *less["rules"][1:]]
-    put_in_force(policies.with_values(less, delay_minutes=5))
+    put_in_force(policies.with_values(less, delay_seconds=300))
 
     response = client.get(url("change", 3))
 
@@ -235,10 +235,10 @@ def test_the_form_says_what_is_in_force_and_saves_just_that(client, petra):
 
     assert "This is the policy in force already." in text(response)
     assert not JointAct.objects.exists()
-    again = save(client, delay_minutes=7)
+    again = save(client, delay_seconds=420)
     assert "Drafted. Another person has to approve it." in text(again)
     document = json.loads(policy.draft().data["document"])
-    expected = policies.with_values(FULL, delay_minutes=7)
+    expected = policies.with_values(FULL, delay_seconds=420)
     expected["rules"][0] = {**FULL["rules"][0], "if": {}}
     assert document == expected
 
@@ -295,7 +295,7 @@ BAD = {
     **limit(2, "payout", hours=24, only="BTC"),
     "rules": 7,
     "limits": 3,
-    "delay_minutes": "2000",
+    "delay_seconds": "200000",
     "drift": "",
     "fee_amount": "much",
     "run_times": "noon",
@@ -317,7 +317,7 @@ SAID = {
     "limit-1-at_most": "Say how much.",
     "limit-2-hours": "A limit for one payout has no window.",
     "limit-2-only": "Leave this empty here.",
-    "delay_minutes": "less than or equal to 1440",
+    "delay_seconds": "less than or equal to 86400",
     "drift": "This field is required.",
     "fee_amount": "plain digits",
     "run_times": "Write times like 09:00",
@@ -379,7 +379,7 @@ def test_a_check_saves_nothing_and_says_what_is_doubtful(client, petra):
 
 def test_rows_are_added_moved_and_removed_with_all_that_was_typed(client, petra):
     put_in_force(FULL)
-    typed = {"rule-0-count": "two", "limit-0-at_most": "1,5", "delay_minutes": "soon"}
+    typed = {"rule-0-count": "two", "limit-0-at_most": "1,5", "delay_seconds": "soon"}
 
     def press(act, **more):
         nonlocal fields
@@ -397,7 +397,7 @@ def test_rows_are_added_moved_and_removed_with_all_that_was_typed(client, petra)
     assert press("remove-limit-1") == press("remove-rule-77") == press("fly-rule-0")
     assert fields["rule-2-count"] == "two"
     assert fields["limit-0-at_most"] == "1,5"
-    assert fields["delay_minutes"] == "soon"
+    assert fields["delay_seconds"] == "soon"
     assert fields["reason"] == "Because"
     assert fields["limits"] == 3
     assert fields["rule-3-origins"] == ["api", "import"]
@@ -416,7 +416,7 @@ def test_rows_have_a_bound(client, petra):
 
 
 def test_g72_a_draft_made_meanwhile_is_not_overwritten_unseen(client, petra):
-    fields = {**fields_of(client.get(url("edit"))), "delay_minutes": 9, "reason": "Mine"}
+    fields = {**fields_of(client.get(url("edit"))), "delay_seconds": 540, "reason": "Mine"}
     other = draft_by(StaffFactory(roles=["Policy manager"]))
 
     response = client.post(url("edit"), {**fields, "do": "save"})
@@ -424,9 +424,9 @@ def test_g72_a_draft_made_meanwhile_is_not_overwritten_unseen(client, petra):
     assert "Somebody else drafted or approved a policy since you opened this page." in text(
         response
     )
-    assert response.context["forms"].values["delay_minutes"].value() == "9"
+    assert response.context["forms"].values["delay_seconds"].value() == "540"
     assert policy.draft() == other
-    again = save(client, delay_minutes=9)
+    again = save(client, delay_seconds=540)
     assert "Drafted by petra" in text(again)
     assert [each.ending for each in JointAct.objects.order_by("pk")] == ["outdated", ""]
 
@@ -461,7 +461,7 @@ def test_c5_nobody_approves_their_own_draft(client, petra):
 
 def test_g72_a_draft_on_another_version_is_refused(client, petra):
     draft = draft_by(petra)
-    put_in_force(policies.with_values(FULL, delay_minutes=30))
+    put_in_force(policies.with_values(FULL, delay_seconds=1800))
     log_in(client, "pablo")
     assert "Another version came in force since" in text(client.get(url("draft")))
 
@@ -474,7 +474,7 @@ def test_g72_a_draft_on_another_version_is_refused(client, petra):
 
 def test_g72_a_page_of_a_draft_that_is_over_changes_nothing(client, petra):
     old = draft_by(petra)
-    new = draft_by(petra, policies.with_values(FULL, delay_minutes=30))
+    new = draft_by(petra, policies.with_values(FULL, delay_seconds=1800))
     log_in(client, "pablo")
 
     for page in ("confirm", "withdraw"):
