@@ -57,6 +57,8 @@ def question(payout: Payout, _states: States) -> Sentences:
 
 
 def date(payout: Payout, _states: States) -> Sentences:
+    if not payout.is_early and payout.due_at and payout.due_at <= clock.now():
+        return worker(payout, _states)
     if not payout.is_early:
         text = _("It is approved and goes out at %s.") % at_time(payout.due_at)
         who = _("Who approved it can take the approval back until then.")
