@@ -78,7 +78,7 @@ def press(account, racers, monkeypatch):
         with connection.cursor() as cursor:
             cursor.execute(LOOK, [state["pid"]])
             state["late"][get_ident()] += cursor.fetchone()[1]
-        return [], {}
+        return submission.Chosen()
 
     monkeypatch.setattr(submission, "choose", choose)
 
