@@ -149,7 +149,10 @@ class ActionPages(QueuePages):
 
     def refusal_of(self, action: Action, row: Any, actor: Actor) -> str:
         operation = self.operation_shown(action, [row])
-        refusal = operation.refusal(row, operation.load([row], actor), actor)
+        try:
+            refusal = operation.refusal(row, operation.load([row], actor), actor)
+        except Refused as exc:  # nothing at all can be judged, as with a policy that is forged
+            refusal = exc.refusal
         return self.sentence_of(refusal, actor) if refusal else ""
 
     def sentence_of(self, refusal: Refusal, actor: Actor) -> str:
@@ -213,7 +216,11 @@ class ActionPages(QueuePages):
 
     def prepare(self, action: Action, rows: Sequence[Any], actor: Actor) -> Confirmation:
         operation = self.operation_shown(action, rows)
-        facts = operation.load(rows, actor)
+        try:
+            facts = operation.load(rows, actor)
+        except Refused as exc:
+            sentence = self.sentence_of(exc.refusal, actor)
+            return Confirmation(action, [], [(row, sentence) for row in rows], "", None)
         possible, left_out = [], []
         for row in rows:
             if refusal := operation.refusal(row, facts, actor):

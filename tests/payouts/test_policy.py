@@ -221,7 +221,7 @@ def test_i17_a_version_is_never_changed(db, act):
         change()
 
 
-def test_g49_a_version_that_was_written_past_the_desk_lets_nothing_go(office, two_managers):
+def test_g49_a_version_that_was_written_past_the_desk_lets_nothing_go(office, two_managers, client):
     PayoutFactory(status=PayoutStatus.APPROVED)
     text = documents.canonical(rule_set({"name": "All", "effect": "allow"}))
     PolicyVersion.objects.create(
@@ -239,8 +239,14 @@ def test_g49_a_version_that_was_written_past_the_desk_lets_nothing_go(office, tw
     assert office.sandbox.order_ids == []
     assert Payout.objects.get().status == PayoutStatus.APPROVED
     assert DeskEvent.objects.filter(event_type=DeskEvent.Type.FORGERY).count() == 1
+    payout, approver = PayoutFactory(), staff("Approver")
     with pytest.raises(Refused, match="written past the desk"):
-        approve(PayoutFactory(), staff("Approver"))
+        approve(payout, approver)
+    client.force_login(approver)
+    for act in ("", "approve/"):
+        page = client.get(f"/admin/payouts/payout/{payout.pk}/{act}", follow=True)
+        assert page.status_code == 200
+        assert "written past the desk" in page.content.decode()
 
 
 # Approvals
