@@ -25,6 +25,7 @@ TLS = ROOT / "tests" / "heleket" / "tls"
 CA_FILE, CERTIFICATE = TLS / "ca.pem", TLS / "loopback.pem"
 DATABASE, LARGE_DATABASE = "desk_bench", "desk_bench_large"
 CLIENTS = 50
+ABOVE_ALL = {"above": "100000000000"}  # in the reference currency
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
@@ -66,17 +67,25 @@ def empty() -> None:
 
 
 def begin_with_a_policy() -> None:
-    """Have databases begin with the rules of a fresh desk, without its delay, and with limits that
-    hold nothing up: what they cost is in every figure."""
+    """Have databases begin with the rules of a fresh desk, without its delay, and with sums and
+    limits that hold nothing up: what it costs to look at them is in every figure."""
     from tests import policies
 
+    rules = [
+        {
+            **rule,
+            "count": 1,
+            "if": {**asked, "amounts": dict.fromkeys(asked.get("amounts", {}), ABOVE_ALL)},
+        }
+        for rule in policies.STARTER["rules"]
+        for asked in [rule.get("if", {})]
+    ]
     limits = [
-        {"of": of, "hours": hours, "at_most": "100000000000"}
+        {"of": of, "hours": hours, "at_most": ABOVE_ALL["above"]}
         for of, hours in [("client", 24), ("currency", 168), ("desk", 720)]
     ]
-    policies.begin_with(
-        policies.with_values({**policies.STARTER, "limits": limits}, delay_seconds=0)
-    )
+    document = {**policies.STARTER, "rules": rules, "limits": limits}
+    policies.begin_with(policies.with_values(document, delay_seconds=0))
 
 
 def know_rates() -> None:
