@@ -80,7 +80,10 @@ def tour(page: Page, admin: str, sandbox: str) -> None:
 
 def approve_too(page: Page, admin: str, payout: str) -> None:
     """Let a second person approve what takes two."""
-    second = page.context.browser.new_page()
+    browser = page.context.browser
+    if browser is None:
+        raise RuntimeError("the page has lost its browser")
+    second = browser.new_page()
     log_in(second, admin, "arno")
     second.goto(payout)
     second.get_by_role("link", name="Approve").click()
