@@ -1,4 +1,5 @@
-"""Which errors say that the database failed for a while: a cut, a failover, a limit."""
+"""Which errors say that the database failed for a while (a cut, a failover, a limit), and locks on
+what is no row."""
 
 import sys
 from typing import Any
@@ -36,3 +37,14 @@ def leave_failed(**_signal: Any) -> None:
     exc = sys.exc_info()[1]
     if exc and has_failed(exc) and not connection.in_atomic_block:
         connection.close()
+
+
+def advisory_lock(*key: int, shared: bool = False) -> None:
+    """Hold the lock of this key until the transaction ends, alone or with others who share it.
+
+    PostgreSQL lets in whoever waits in the order they came; SQLite has one writer at a time anyway.
+    """
+    if connection.vendor == "postgresql":
+        function = "pg_advisory_xact_lock_shared" if shared else "pg_advisory_xact_lock"
+        with connection.cursor() as cursor:
+            cursor.execute(f"SELECT {function}({', '.join(['%s'] * len(key))})", key)

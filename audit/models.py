@@ -5,7 +5,7 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db import connection, models
+from django.db import models
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
@@ -13,6 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import chain
 from audit.actor import Channel
 from audit.codes import CodeField, Reason
+from audit.database import advisory_lock
 
 LOGIN = "login"  # in an event's data: the person's, as it was on that day
 DESK_CHAIN_LOCK = 0x6465736B  # "desk"
@@ -108,9 +109,7 @@ class StatusEvent(Event):
 class DeskEventQuerySet(models.QuerySet["DeskEvent"]):
     def lock_chain(self) -> "DeskEvent | None":
         """Keep others from appending until this transaction ends, and return the last event."""
-        if connection.vendor == "postgresql":
-            with connection.cursor() as cursor:
-                cursor.execute("SELECT pg_advisory_xact_lock(%s)", [DESK_CHAIN_LOCK])
+        advisory_lock(DESK_CHAIN_LOCK)
         return self.order_by("-number").first()
 
 

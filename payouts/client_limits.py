@@ -18,11 +18,18 @@ from wallets.models import Client
 
 def limits_of(client: Client) -> list[OwnLimit]:
     """Return the limits of a client with what counts now: what waits, is under way, or was paid."""
-    current = policy.in_force()
-    if not any(each.of == LimitOf.CLIENT for each in current.limits):
+    return limits_under(policy.in_force(), client)
+
+
+def limits_under(current: Policy, client: Client) -> list[OwnLimit]:
+    if not limits_clients(current):
         return []
     waiting = waiting_for(client, current)
     return limits.own_limits(current.limits, client.pk, client.external_id, waiting)
+
+
+def limits_clients(current: Policy) -> bool:
+    return any(each.of == LimitOf.CLIENT for each in current.limits)
 
 
 def waiting_for(client: Client, current: Policy) -> Decimal:
@@ -48,14 +55,14 @@ def refuse_above_limit(payout: Payout) -> None:
     without a sound rate cannot be compared: the limit is then checked when it is sent, as always.
     """
     current = policy.in_force()
-    if not any(each.of == LimitOf.CLIENT for each in current.limits):
+    if not limits_clients(current):
         return
     limits.lock_client(payout.client_id)
     rate = sound_rates([payout.currency], bounds=current.values.rate_bounds)[payout.currency]
     if not isinstance(rate, Rate):
         return
     worth = price(payout.amount, rate.rate)
-    for limit in limits_of(payout.client):
+    for limit in limits_under(current, payout.client):
         if worth > limit.left:
             raise Refused(
                 ControlsCode.CLIENT_LIMIT,

@@ -12,10 +12,10 @@ from decimal import Decimal
 from functools import cached_property
 from uuid import UUID
 
-from django.db import connection
 from django.db.models import Count, Exists, OuterRef, Q
 
 from audit import clock
+from audit.database import advisory_lock
 from payouts.controls import policy
 from payouts.controls.documents import FundsOrder, Values
 from payouts.gateway import balance, breaker
@@ -36,9 +36,7 @@ def lock() -> None:
 
     Lock order: before pauses and payouts. Nobody but a claim takes it.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [FUNDS_LOCK])
+    advisory_lock(FUNDS_LOCK)
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """What each payout counts towards limits, by where it stands: kept up with every change of it."""
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from decimal import Decimal
@@ -65,9 +65,9 @@ def book(changes: Iterable[tuple[Row, Row]]) -> None:
 
 def recount() -> dict[tuple[str, datetime], Decimal]:
     """Return what the sums must be, counted anew from all payouts."""
-    total: Counter[tuple[str, datetime]] = Counter()
+    total: dict[tuple[str, datetime], Decimal] = defaultdict(Decimal)
     names = [*COLUMNS, "amount", "currency", "client_id"]
     for row in Payout.objects.exclude(reference_rate=None).values(*names).iterator():
         for place, amount in places(row).items():
-            total[place] += amount  # type: ignore[assignment]
-    return {place: Decimal(amount) for place, amount in total.items() if amount}
+            total[place] += amount
+    return {place: amount for place, amount in total.items() if amount}

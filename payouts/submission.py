@@ -118,9 +118,8 @@ def claim(
             probes = chosen.probes.items()
             breaker.allow_probe(pause for pause, some in probes if calls.keys() & set(some))
         rate_limit.consume(len(calls), rate)
-        going = [
-            calls[each] for each in chosen.ids if each in calls
-        ]  # locked by id, oldest sent first
+        # They were locked by id; the oldest is sent first.
+        going = [calls[each] for each in chosen.ids if each in calls]
         # What cannot be sent was put off, and others may stand behind it.
         return Claimed(going, look_again=None if going else 0.0)
 

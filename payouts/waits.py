@@ -56,10 +56,10 @@ def question(payout: Payout, _states: States) -> Sentences:
     return payout.why.sentence, who, _("Nothing until it is answered.")
 
 
-def date(payout: Payout, _states: States) -> Sentences:
-    if not payout.is_early and payout.due_at and payout.due_at <= clock.now():
-        return worker(payout, _states)
+def date(payout: Payout, states: States) -> Sentences:
     if not payout.is_early:
+        if payout.due_at and payout.due_at <= clock.now():
+            return worker(payout, states)
         text = _("It is approved and goes out at %s.") % at_time(payout.due_at)
         who = _("Who approved it can take the approval back until then.")
         return text, who, _("The worker sends it then.")

@@ -5,7 +5,7 @@ always one that holds the row. PostgreSQL queues this lock fairly, so claims tha
 wait behind it and then see what it changed. SQLite lets one writer in at a time anyway.
 """
 
-from django.db import connection
+from audit.database import advisory_lock
 
 STOP_LOCK = 0x73746F70  # "stop"
 
@@ -15,7 +15,7 @@ def let_stops_pass() -> None:
 
     Lock order: the first lock of a claim, before it reads anything that a stop changes.
     """
-    lock("pg_advisory_xact_lock_shared")
+    advisory_lock(STOP_LOCK, shared=True)
 
 
 def overtake_claims() -> None:
@@ -25,10 +25,4 @@ def overtake_claims() -> None:
     Lock order: the first lock of whatever stops payouts, which is the switch, the freezing of a
     wallet and the closing of a client.
     """
-    lock("pg_advisory_xact_lock")
-
-
-def lock(function: str) -> None:
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(f"SELECT {function}(%s)", [STOP_LOCK])
+    advisory_lock(STOP_LOCK)

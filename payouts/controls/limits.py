@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from django.db import connection
 from django.db.models import Q
 
 from audit import clock
+from audit.database import advisory_lock
 from audit.refusals import Refusal
 from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import WINDOWS, Limit, LimitOf
@@ -65,9 +65,7 @@ def lock() -> None:
     Lock order: after the payouts and whatever else is locked. Sums are read in a statement that
     follows, or those of a transaction that ended meanwhile would be missed.
     """
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LIMITS_LOCK])
+    advisory_lock(LIMITS_LOCK)
 
 
 def book(changes: Mapping[tuple[str, datetime], Decimal]) -> None:
@@ -202,8 +200,4 @@ def own_limits(
 
 def lock_client(client_id: int) -> None:
     """Let requests of one client go one after the other until this transaction ends."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT pg_advisory_xact_lock(%s, %s)", [LIMITS_LOCK & 0x7FFFFFFF, client_id]
-            )
+    advisory_lock(LIMITS_LOCK & 0x7FFFFFFF, client_id)
