@@ -150,10 +150,12 @@ class DecidingPages(ActionPages):
         """Return the notices, why it cannot be approved, and the way on in the queue."""
         actor, is_open = actor_of(request), payout.status in OPEN
         notices = notices_shown(request, [payout])[payout.pk] if is_open else []
-        why_not = self.why_not("approve", payout, actor)
+        actions = self.offered_on(payout, actor)
+        is_offered = any(action.name == APPROVE for action, _url in actions)
+        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor)
         return {
             **self.queue_context(request, payout.pk),
-            "actions": self.offered_on(payout, actor),
+            "actions": actions,
             "notices": notices,
             "is_looked_at": is_open and sees_flags(request),
             "why_not": "" if why_not in [each.sentence for each in notices] else why_not,
