@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
+from typing import NamedTuple
 from uuid import UUID
 
 from audit import chain, clock
@@ -27,7 +28,7 @@ from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import Limit, Values
 from payouts.controls.rates import Rate, price, sound_rates
 from payouts.controls.rules import Proposal
-from payouts.discrepancies import in_doubt
+from payouts.discrepancies import doubtful_ones, in_doubt
 from payouts.models import (
     Approval,
     Attempt,
@@ -129,11 +130,24 @@ def refusal_of_verdict(verdict: rules.Verdict, *, is_released: bool) -> Refusal 
     return None if verdict.is_covered else Refusal(ControlsCode.NO_RULE)
 
 
-def destinations_of(payouts: Sequence[Payout]) -> dict[int, tuple[bool, WalletStatus]]:
-    """Return of each wallet whether its client is active, and its status."""
+class Destination(NamedTuple):
+    """Where a wallet stands, and its client."""
+
+    client_is_active: bool
+    status: WalletStatus
+    approved_at: datetime | None
+
+    @property
+    def refusal(self) -> Refusal | None:
+        return refusal_of_destination(self.client_is_active, self.status)
+
+
+def destinations_of(payouts: Sequence[Payout]) -> dict[int, Destination]:
     wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
-    rows = wallets.values_list("pk", "client__is_active", "status")
-    return {pk: (is_active, WalletStatus(status)) for pk, is_active, status in rows}
+    rows = wallets.values_list("pk", "client__is_active", "status", "approved_at")
+    return {
+        pk: Destination(is_active, WalletStatus(status), at) for pk, is_active, status, at in rows
+    }
 
 
 # A claim
@@ -163,7 +177,7 @@ class Eligibility:
             self.approvals[approval.payout_id].append(approval)
         given = [approval for some in self.approvals.values() for approval in some]
         self.stated = statements.read_all(given)
-        self.in_doubt = in_doubt(payouts)
+        self.in_doubt = in_doubt(payouts, doubtful_ones(payouts))
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.groups = roles.groups_of(people)
@@ -184,7 +198,7 @@ class Eligibility:
     def of(self, payout: Payout) -> Verdict:
         if code := self.forgery(payout):
             return Verdict(Says.WAIT, Reason(code), is_forged=True)
-        if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
+        if refusal := self.destinations[payout.wallet_id].refusal:
             return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
         if isinstance(self.policy, Refusal):
             return Verdict(Says.WAIT, self.policy.reason, is_forged=True)

@@ -149,15 +149,15 @@ class Approve(PayoutOperation[ApprovalFacts]):
         refusal = refusal or refusal_of_approval(row, facts)
         if refusal or self.has_reason:
             return refusal
-        return refusal_of_duplicate(facts.duplicates.get(row.pk, ()))
+        return refusal_of_duplicate(facts.known.duplicates.get(row.pk, ()))
 
     def apply(self, change: Change[Payout], facts: ApprovalFacts, reason: Reason) -> str:
         payout = change.row
-        log_approval(change, facts, reason if payout.pk in facts.duplicates else NO_REASON)
+        log_approval(change, facts, reason if payout.pk in facts.known.duplicates else NO_REASON)
         if missing := facts.missing_after(payout):
             payout.why = Reason(PayoutCode.ANOTHER_APPROVAL, in_words(missing))
             return f"{_('Approved by you.')} {payout.why.sentence}"
-        payout.approve(not_before=facts.policy.values.goes_out_at(clock.now()))
+        payout.approve(not_before=facts.known.policy.values.goes_out_at(clock.now()))
         return when_it_goes(payout)
 
 

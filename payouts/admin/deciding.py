@@ -30,7 +30,8 @@ from payouts.admin.actions import (
 )
 from payouts.admin.tenses import PLANNED
 from payouts.controls.flags import Flag
-from payouts.duplicates import LINKED, duplicates_of
+from payouts.duplicates import LINKED
+from payouts.known import Known
 from payouts.models import WITHOUT_CALL, Origin, Payout, PayoutStatus
 from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
@@ -102,7 +103,7 @@ class DecidingPages(ActionPages):
         form = super().form_for(action, ids, data)
         if action.name == APPROVE:
             payouts = list(Payout.objects.filter(pk__in=ids).order_by("number"))
-            ask_why(form, payouts, duplicates_of(payouts))
+            ask_why(form, payouts, Known(payouts).duplicates)
         return form
 
     def see(self, rows: Sequence[Payout]) -> list[Seen]:
@@ -177,7 +178,7 @@ class DecidingPages(ActionPages):
             **found,
             "notices": found["rows"][0].notices,
             "is_looked_at": sees_flags(request),
-            "asks_why": bool(duplicates_of([payout])),
+            "asks_why": bool(Known([payout]).duplicates),
         }
 
     # Keys
@@ -236,7 +237,7 @@ def odd_ones(rows: Sequence[Row]) -> list[Row]:
 def notices_shown(request: StaffRequest, payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
     """Return what is to be known of payouts, to those who see warnings."""
     if sees_flags(request):
-        return notices_for(payouts)
+        return notices_for(Known(payouts))
     return {payout.pk: [] for payout in payouts}
 
 
