@@ -83,11 +83,17 @@ def groups_asked_for(
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
     approvers: dict[UUID, set[int]] = defaultdict(set)
     given = Approval.objects.standing().filter(
-        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
+        payout__in=with_past(payouts), decision=Approval.Decision.APPROVED
     )
     for payout_id, person_id in given.values_list("payout_id", "person_id"):
         approvers[payout_id].add(person_id)
     return approvers
+
+
+def with_past(payouts: Iterable[Payout]) -> list[Payout]:
+    """Leave out those that nothing has happened to yet but their request: the others alone may have
+    been decided about before."""
+    return [payout for payout in payouts if payout.last_event > 1]
 
 
 def released_ones(ids: Collection[UUID]) -> set[UUID]:
@@ -101,7 +107,7 @@ def released_ones(ids: Collection[UUID]) -> set[UUID]:
 
 def refusal_of_approval(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
     """Return why that person may not approve the payout."""
-    if refusal := facts.known.destinations[payout.wallet_id].refusal:
+    if refusal := facts.known.refusal_of_destination(payout):
         return refusal
     if facts.person_id in facts.given.get(payout.pk, ()):
         return Refusal(PayoutCode.APPROVED_BY_YOU)

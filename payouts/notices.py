@@ -34,7 +34,7 @@ from payouts.worth import Worth
 from wallets.amounts import money
 from wallets.codes import WalletCode
 from wallets.models import Wallet
-from wallets.sharing import Destination, SameAddress
+from wallets.sharing import Destination, SameAddress, wallets_at
 
 YOUNG = timedelta(hours=24)  # a wallet that nobody has had time to look at again
 UNDER = Decimal("0.9")  # of a threshold: from there on it is just under it
@@ -196,9 +196,9 @@ def level_of(notices: Iterable[Notice]) -> Flag:
 
 def destinations(known: Known) -> Found:
     """Find those that cannot go where they should, and addresses that others have as well."""
-    same_address = SameAddress(known.payouts)
+    same_address = SameAddress(known.wallets.values())
     for payout in known.payouts:
-        if refusal := known.destinations[payout.wallet_id].refusal:
+        if refusal := known.refusal_of_destination(payout):
             is_awaited = refusal.code == WalletCode.WALLET_NOT_ACTIVE
             level = Flag.MEDIUM if is_awaited else Flag.HIGH
             yield payout.pk, Notice(level, refusal.code, refusal.sentence)
@@ -216,7 +216,7 @@ def about_address(destination: Destination, same_address: SameAddress) -> Iterat
 
 def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
     """Return what is to be known of wallets before they are approved: one statement."""
-    same_address = SameAddress(wallets)
+    same_address = SameAddress(wallets_at(wallets))
     return {wallet.pk: list(about_address(wallet, same_address)) for wallet in wallets}
 
 
@@ -379,12 +379,16 @@ def new_addresses(known: Known) -> Found:
     """Find where a client was never paid, and wallets so young that only one of their payments
     may have been looked at."""
     paid, since = paid_since(known.payouts), clock.now() - YOUNG
-    earlier = history.paid_before({payout.address for payout in known.payouts})
+    first_there = {
+        payout.pk: paid.get((payout.client_id, payout.network, payout.address))
+        for payout in known.payouts
+    }
+    unsure = [each for each in known.payouts if (first_there[each.pk] or clock.now()) > since]
+    earlier = history.paid_before({payout.address for payout in unsure})
     for payout in known.payouts:
-        place = (payout.network, payout.address)
-        moments = [paid.get((payout.client_id, *place)), earlier.get(place)]
+        moments = [first_there[payout.pk], earlier.get((payout.network, payout.address))]
         first_at = min((at for at in moments if at), default=None)
-        approved_at = known.destinations[payout.wallet_id].approved_at
+        approved_at = known.wallets[payout.wallet_id].approved_at
         if approved_at and approved_at > since and (first_at is None or first_at > since):
             code = NoticeCode.YOUNG_WALLET if first_at else NoticeCode.FIRST_TO_YOUNG_WALLET
             age = timesince(approved_at, clock.now(), depth=1)

@@ -43,7 +43,7 @@ def proposals_of(known: Known) -> dict[UUID, Proposal | Refusal]:
         )
 
     def approved_at(payout: Payout) -> datetime | None:
-        return known.destinations[payout.wallet_id].approved_at
+        return known.wallets[payout.wallet_id].approved_at
 
     return {payout.pk: proposal(payout) for payout in known.payouts}
 
