@@ -10,7 +10,7 @@ from payouts.controls import policy, rules
 from payouts.controls.documents import Values
 from payouts.controls.policy import Policy
 from payouts.discrepancies import doubtful_ones, in_doubt
-from payouts.duplicates import SameAmounts
+from payouts.duplicates import SameAmounts, by
 from payouts.eligibility import refusal_of_destination
 from payouts.makers import Maker, makers_of
 from payouts.models import Discrepancy, Payout
@@ -70,7 +70,13 @@ class Known:
 
     @cached_property
     def same_amounts(self) -> SameAmounts:
-        return SameAmounts(self.payouts, self.values)
+        wallets = by(self.wallets.values(), lambda wallet: wallet.address)
+        shared = [
+            payout
+            for payout in self.payouts
+            if any(each.client_id != payout.client_id for each in wallets[payout.address])
+        ]
+        return SameAmounts(self.payouts, shared, self.values)
 
     @property
     def duplicates(self) -> Mapping[UUID, Sequence[Payout]]:

@@ -631,7 +631,7 @@ def decide(
             decision=decision,
             digest=payout.digest(),
             policy_version=current.version if current else 0,
-            statement=statement,
+            statement_id=statement.pk if statement else None,
             expires_at=statements.expires_at(payout, current.values) if current else None,
         )
         for payout in payouts
