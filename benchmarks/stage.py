@@ -69,8 +69,15 @@ def empty() -> None:
 
 
 def begin_with_a_policy() -> None:
-    """Have databases begin with the rules of a fresh desk, without its delay, and with sums and
-    limits that hold nothing up: what it costs to look at them is in every figure."""
+    """What it costs to look at rules and limits is in every figure."""
+    from tests import policies
+
+    policies.begin_with(policy_document())
+
+
+def policy_document() -> dict[str, Any]:
+    """Return the rules of a fresh desk, without its delay, and with sums and limits that hold
+    nothing up."""
     from tests import policies
 
     rules = [
@@ -87,7 +94,7 @@ def begin_with_a_policy() -> None:
         for of, hours in [("client", 24), ("currency", 168), ("desk", 720)]
     ]
     document = {**policies.STARTER, "rules": rules, "limits": limits}
-    policies.begin_with(policies.with_values(document, delay_seconds=0))
+    return policies.with_values(document, delay_seconds=0)
 
 
 def know_rates() -> None:
