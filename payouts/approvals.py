@@ -27,8 +27,9 @@ from payouts.eligibility import (
 )
 from payouts.makers import Maker, makers_of, refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent, WaitingFor
+from payouts.notices import Notices, likely_duplicates
 from payouts.proposals import proposals_of
-from payouts.staff import roles
+from payouts.staff import powers, roles
 from wallets.models import WalletStatus
 
 STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
@@ -42,7 +43,7 @@ class ApprovalFacts:
     person_id: int | None  # who looks at them, or approves
     makers: Mapping[UUID, Sequence[Maker]]
     destinations: Mapping[int, tuple[bool, WalletStatus]]
-    given: Mapping[UUID, Collection[int]]  # who has approved each as it is
+    given: Mapping[UUID, Collection[int]]  # who has approved each as it is, and still counts
     in_doubt: Collection[UUID]
     unpriced: Mapping[UUID, Refusal]  # those whose coin has no sound rate
     proposals: Mapping[UUID, Proposal]  # of the others
@@ -64,10 +65,13 @@ class ApprovalFacts:
         return self.missing(payout, *([self.person_id] if self.person_id else []))
 
 
-def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> ApprovalFacts:
-    """Raises Refused if the policy was written past the desk."""
+def approval_facts(
+    payouts: Sequence[Payout], person_id: int | None, notices: Notices | None = None
+) -> ApprovalFacts:
+    """`notices` are not looked up again where they were found before. Raises Refused if the policy
+    was written past the desk."""
     current, makers, given = policy.in_force(), makers_of(payouts), approvers_of(payouts)
-    found = proposals_of(payouts, makers, current)
+    found = proposals_of(payouts, makers, current, notices)
     proposals = {pk: each for pk, each in found.items() if isinstance(each, Proposal)}
     verdicts = {pk: rules.judge(current.rules, each) for pk, each in proposals.items()}
     people = {person for some in given.values() for person in some}
@@ -81,7 +85,9 @@ def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> Approval
         unpriced={pk: each for pk, each in found.items() if isinstance(each, Refusal)},
         proposals=proposals,
         verdicts=verdicts,
-        duplicates=duplicates_of(payouts, current.values),
+        duplicates=duplicates_of(payouts, current.values)
+        if notices is None
+        else likely_duplicates(notices),
         released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
         groups=groups_asked_for(verdicts.values(), people | ({person_id} if person_id else set())),
     )
@@ -97,12 +103,19 @@ def groups_asked_for(
 
 
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
-    approvers: dict[UUID, set[int]] = defaultdict(set)
+    """Return whose approvals a claim would count: those of people who may still approve, and whose
+    rights, password and address have not changed since."""
     given = Approval.objects.standing().filter(
         payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
     )
-    for payout_id, person_id in given.values_list("payout_id", "person_id"):
-        approvers[payout_id].add(person_id)
+    rows = list(given.values_list("payout_id", "person_id", "decided_at"))
+    people = {person for _payout, person, _at in rows}
+    may = roles.people_who_may_approve(people) if people else set()
+    changed = powers.last_change_of_power(people) if people else {}
+    approvers: dict[UUID, set[int]] = defaultdict(set)
+    for payout_id, person, decided_at in rows:
+        if person in may and not (person in changed and decided_at <= changed[person]):
+            approvers[payout_id].add(person)
     return approvers
 
 

@@ -182,6 +182,7 @@ JUST_UNDER = {
 }
 
 Found = Iterator[tuple[UUID, Notice]]
+Notices = Mapping[UUID, Sequence[Notice]]  # of each payout, the worst first
 Groups = dict[Any, list[Payout]]
 
 
@@ -205,6 +206,16 @@ def notices_for(payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
 def level_of(notices: Iterable[Notice]) -> Flag:
     """Return the flag of a payout: that of the worst there is to know of it."""
     return max((each.level for each in notices), default=Flag.NONE)
+
+
+def likely_duplicates(notices: Notices) -> dict[UUID, Sequence[Payout]]:
+    """Return what `duplicates_of` does, of notices that were found already."""
+    return {
+        pk: each.payouts
+        for pk, found in notices.items()
+        for each in found
+        if each.code == NoticeCode.LIKELY_DUPLICATE
+    }
 
 
 def destinations(payouts: Sequence[Payout]) -> Found:

@@ -12,23 +12,23 @@ from payouts.controls.flags import Flag
 from payouts.controls.policy import Policy
 from payouts.controls.rules import Proposal
 from payouts.models import Payout
-from payouts.notices import level_of, notices_for
+from payouts.notices import Notices, level_of, notices_for
 from payouts.worth import Makers, worth_of
 from wallets.models import PayoutMethod, Wallet
 
 
 def proposals_of(
-    payouts: Sequence[Payout], makers: Makers, policy: Policy
+    payouts: Sequence[Payout], makers: Makers, policy: Policy, notices: Notices | None = None
 ) -> dict[UUID, Proposal | Refusal]:
     """Return what the policy judges of each, or why a coin has no sound rate.
 
-    It asks for no more than the rules of this policy do.
+    It asks for no more than the rules of this policy do, and for no notices that were found before.
     """
     needs = rules.needs(policy.rules)
     worths = worth_of(payouts, makers, needs.measures, bounds=policy.values.rate_bounds)
     methods = PayoutMethod.objects.by_coin(payout.currency for payout in payouts)
     approved_at = wallets_approved_at(payouts) if needs.wallets else {}
-    flags = flags_of(payouts) if needs.flags else {}
+    flags = flags_of(notices_for(payouts) if notices is None else notices) if needs.flags else {}
 
     def proposal(payout: Payout) -> Proposal | Refusal:
         worth = worths[payout.pk]
@@ -59,5 +59,5 @@ def hours_since(at: datetime | None) -> Decimal:
     return Decimal((clock.now() - at) // timedelta(hours=1)) if at else Decimal(0)
 
 
-def flags_of(payouts: Sequence[Payout]) -> dict[UUID, Flag]:
-    return {pk: level_of(notices) for pk, notices in notices_for(payouts).items()}
+def flags_of(notices: Notices) -> dict[UUID, Flag]:
+    return {pk: level_of(found) for pk, found in notices.items()}

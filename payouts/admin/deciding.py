@@ -19,7 +19,7 @@ from audit.actor import Actor
 from audit.operations import Operation, Outcome
 from audit.refusals import Refusal
 from payouts import operations
-from payouts.admin import balances, costs, queues, sums
+from payouts.admin import balances, costs, queues, quorum, sums
 from payouts.admin.actions import (
     ACTIONS,
     APPROVE,
@@ -29,6 +29,7 @@ from payouts.admin.actions import (
     perform_action,
 )
 from payouts.admin.tenses import PLANNED
+from payouts.approvals import ApprovalFacts
 from payouts.controls.flags import Flag
 from payouts.duplicates import LINKED, duplicates_of
 from payouts.models import WITHOUT_CALL, Origin, Payout, PayoutStatus
@@ -146,14 +147,22 @@ class DecidingPages(ActionPages):
 
     # What the page of one payout, and that of a new one, show besides
 
-    def deciding_context(self, request: StaffRequest, payout: Payout) -> dict[str, Any]:
-        """Return the notices, why it cannot be approved, and the way on in the queue."""
+    def deciding_context(
+        self, request: StaffRequest, payout: Payout, decisions: quorum.Decisions
+    ) -> dict[str, Any]:
+        """Return the notices, the approvals that it takes, why it cannot be approved, and the way
+        on in the queue."""
         actor, is_open = actor_of(request), payout.status in OPEN
-        notices = notices_shown(request, [payout])[payout.pk] if is_open else []
-        actions = self.offered_on(payout, actor)
+        found = notices_shown(request, [payout]) if is_open else {payout.pk: []}
+        notices, asked = found[payout.pk], None
+        if sees_flags(request) and payout.status in quorum.ASKED:
+            asked = quorum.facts_of(payout, actor, found)
+        known = {APPROVE: asked} if isinstance(asked, ApprovalFacts) else {}
+        actions = self.offered_on(payout, actor, known)
         is_offered = any(action.name == APPROVE for action, _url in actions)
-        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor)
+        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor, known)
         return {
+            "quorum": quorum.quorum(payout, asked, decisions) if asked else None,
             **self.queue_context(request, payout.pk),
             "actions": actions,
             "notices": notices,
