@@ -18,6 +18,7 @@ from payouts import operations
 from payouts.controls import documents, policy, rules
 from payouts.controls.models import PolicyVersion
 from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Proposal, Range, Rule
+from payouts.explain import explain
 from payouts.models import Approval, Payout, PayoutEvent, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import see
@@ -469,10 +470,15 @@ def test_what_was_approved_goes_out_after_the_delay_and_not_sooner(office, in_fo
         WaitingFor.DATE,
         office.clock() + timedelta(minutes=2),
     )
+    explained = explain(stored)
+    assert (explained.waiting_for, explained.label) == ("date", "its date")
+    assert explained.sentence == "It is approved and goes out at 09:02:00."
+    assert "No worker has been seen yet" in explained.next
     office.clock.forward(minutes=1, seconds=59)
     Payout.objects.update(due_at=office.clock())  # whoever makes it due sooner
     office.submit()
     assert Payout.objects.get().status == PayoutStatus.APPROVED
+    assert explain(Payout.objects.get()).waiting_for == WaitingFor.DATE
     office.clock.forward(seconds=1)
     office.submit()
     assert Payout.objects.get().status == PayoutStatus.BROADCAST

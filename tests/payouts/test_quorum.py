@@ -113,7 +113,7 @@ def test_two_groups_each_with_those_who_could(seen, rules, amira, arno):
     assert "1 from Treasurer could give it: arno " in page
 
 
-def test_who_had_a_hand_in_it_could_not_and_too_few_are_said_to_be(seen, rules, amira, arno):
+def test_makers_could_not_give_one_and_too_few_are_said_to_be(seen, rules, amira, arno):
     rules(LARGE)
     payout = PayoutFactory(amount=1500)
     PayoutMaker.objects.create(payout=payout, person=arno, role="edited")
