@@ -117,6 +117,25 @@ def test_a21_a_limit_that_is_lowered_after_the_approval_holds_at_the_claim(
     assert statuses() == ["confirmed"]
 
 
+def test_i12_what_is_paid_late_counts_from_its_confirmation(office, limited):
+    limited(limit(100))
+    sent = approved(100)
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.clock.forward(hours=30)
+    office.sandbox.set_fate("process paid!", uuid=office.sandbox.payouts[0].uuid)
+    office.until(lambda: statuses() == ["confirmed"])
+    paid_at = Payout.objects.get(pk=sent.pk).finished_at
+    approved(1)
+
+    office.work(hours=23, every=timedelta(minutes=30))
+    assert statuses() == ["confirmed", "approved"]
+    assert office.clock() - paid_at < timedelta(hours=24)
+    office.sandbox.set_fate("process paid!")
+    office.work(hours=3, every=timedelta(minutes=30))
+    assert statuses() == ["confirmed", "confirmed"]
+
+
 def test_i12_what_is_under_way_counts_whatever_its_age(office, limited):
     limited(limit(100))
     approved(100)
