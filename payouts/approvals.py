@@ -15,22 +15,14 @@ from payouts import transitions
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
-from payouts.controls.policy import Policy
 from payouts.controls.rules import Effect, Proposal, Verdict
-from payouts.discrepancies import in_doubt
-from payouts.duplicates import duplicates_of
-from payouts.eligibility import (
-    destinations_of,
-    judged_as,
-    refusal_of_destination,
-    refusal_of_verdict,
-)
-from payouts.makers import Maker, makers_of, refusal_of_maker
+from payouts.eligibility import judged_as, refusal_of_verdict
+from payouts.known import Known
+from payouts.makers import refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent, WaitingFor
-from payouts.notices import Notices, likely_duplicates
+from payouts.notices import Notices
 from payouts.proposals import proposals_of
 from payouts.staff import powers, roles
-from wallets.models import WalletStatus
 
 STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
 
@@ -39,16 +31,12 @@ STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.REL
 class ApprovalFacts:
     """What approvals of these payouts go by."""
 
-    policy: Policy
+    known: Known
     person_id: int | None  # who looks at them, or approves
-    makers: Mapping[UUID, Sequence[Maker]]
-    destinations: Mapping[int, tuple[bool, WalletStatus]]
     given: Mapping[UUID, Collection[int]]  # who has approved each as it is, and still counts
-    in_doubt: Collection[UUID]
     unpriced: Mapping[UUID, Refusal]  # those whose coin has no sound rate
     proposals: Mapping[UUID, Proposal]  # of the others
     verdicts: Mapping[UUID, Verdict]
-    duplicates: Mapping[UUID, Sequence[Payout]]  # what each may be a second one of
     released: Collection[UUID]  # those that people let go, though a rule sets them aside
     groups: Mapping[int, Collection[str]]  # of all who approved one, and of that person
 
@@ -56,7 +44,7 @@ class ApprovalFacts:
         """Return the approvals that are missing beside those given, and those of more people."""
         if payout.pk in self.unpriced:
             return {}
-        required = self.verdicts[payout.pk].required_in(payout.pk in self.in_doubt)
+        required = self.verdicts[payout.pk].required_in(payout.pk in self.known.in_doubt)
         people = {*self.given.get(payout.pk, ()), *more}
         return rules.missing(required, {person: self.groups[person] for person in people})
 
@@ -66,28 +54,21 @@ class ApprovalFacts:
 
 
 def approval_facts(
-    payouts: Sequence[Payout], person_id: int | None, notices: Notices | None = None
+    known: Known, person_id: int | None, notices: Notices | None = None
 ) -> ApprovalFacts:
     """`notices` are not looked up again where they were found before. Raises Refused if the policy
     was written past the desk."""
-    current, makers, given = policy.in_force(), makers_of(payouts), approvers_of(payouts)
-    found = proposals_of(payouts, makers, current, notices)
+    given, found = approvers_of(known.payouts), proposals_of(known, notices)
     proposals = {pk: each for pk, each in found.items() if isinstance(each, Proposal)}
-    verdicts = {pk: rules.judge(current.rules, each) for pk, each in proposals.items()}
+    verdicts = {pk: rules.judge(known.policy.rules, each) for pk, each in proposals.items()}
     people = {person for some in given.values() for person in some}
     return ApprovalFacts(
-        policy=current,
+        known=known,
         person_id=person_id,
-        makers=makers,
-        destinations=destinations_of(payouts),
         given=given,
-        in_doubt=in_doubt(payouts),
         unpriced={pk: each for pk, each in found.items() if isinstance(each, Refusal)},
         proposals=proposals,
         verdicts=verdicts,
-        duplicates=duplicates_of(payouts, current.values)
-        if notices is None
-        else likely_duplicates(notices),
         released=released_ones([pk for pk, verdict in verdicts.items() if verdict.held_by]),
         groups=groups_asked_for(verdicts.values(), people | ({person_id} if person_id else set())),
     )
@@ -106,7 +87,7 @@ def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
     """Return whose approvals a claim would count: those of people who may still approve, and whose
     rights, password and address have not changed since."""
     given = Approval.objects.standing().filter(
-        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
+        payout__in=with_past(payouts), decision=Approval.Decision.APPROVED
     )
     rows = list(given.values_list("payout_id", "person_id", "decided_at"))
     people = {person for _payout, person, _at in rows}
@@ -117,6 +98,12 @@ def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
         if person in may and not (person in changed and decided_at <= changed[person]):
             approvers[payout_id].add(person)
     return approvers
+
+
+def with_past(payouts: Iterable[Payout]) -> list[Payout]:
+    """Leave out those that nothing has happened to yet but their request: the others alone may have
+    been decided about before."""
+    return [payout for payout in payouts if payout.last_event > 1]
 
 
 def released_ones(ids: Collection[UUID]) -> set[UUID]:
@@ -130,11 +117,11 @@ def released_ones(ids: Collection[UUID]) -> set[UUID]:
 
 def refusal_of_approval(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
     """Return why that person may not approve the payout."""
-    if refusal := refusal_of_destination(*facts.destinations[payout.wallet_id]):
+    if refusal := facts.known.refusal_of_destination(payout):
         return refusal
     if facts.person_id in facts.given.get(payout.pk, ()):
         return Refusal(PayoutCode.APPROVED_BY_YOU)
-    if refusal := refusal_of_maker(facts.person_id, facts.makers.get(payout.pk, [])):
+    if refusal := refusal_of_maker(facts.person_id, facts.known.makers.get(payout.pk, [])):
         return refusal
     return refusal_by_policy(payout, facts)
 
@@ -164,12 +151,12 @@ def apply_rules(payout: Payout, actor: Actor) -> bool:
     current = policy.in_force()
     if not any(rule.effect in (Effect.HOLD, Effect.ALLOW) for rule in current.rules):
         return False
-    facts = approval_facts([payout], None)
+    facts = approval_facts(Known([payout]), None)
     verdict = facts.verdicts.get(payout.pk)
     if verdict is None:
         return False
     names = ", ".join(verdict.held_by or verdict.fired)
-    is_certain = not (facts.duplicates or facts.in_doubt)
+    is_certain = not (facts.known.duplicates or facts.known.in_doubt)
     lets_go = verdict.is_free and is_certain and payout.waiting_for == WaitingFor.APPROVALS
     if not (verdict.held_by or lets_go):
         return False
@@ -192,7 +179,7 @@ def log_approval(change: Change[Payout], facts: ApprovalFacts, reason: Reason) -
         EventType.APPROVE,
         reason,
         digest=payout.digest(),
-        policy=facts.policy.version,
+        policy=facts.known.policy.version,
         rules=", ".join(verdict.fired),
         **judged_as(proposal, is_released=bool(verdict.held_by)),
     )

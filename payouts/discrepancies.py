@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -130,9 +130,9 @@ def was_taken_for_unpaid(case: Case, theirs: Facts) -> bool:
     return any(agree(each.theirs, theirs) for each in ended)
 
 
-def in_doubt(payouts: Sequence[Payout]) -> set[UUID]:
-    found = doubtful_ones(payouts)
-    return {each.pk for each in payouts if any(are_alike(each, other) for other in found)}
+def in_doubt(payouts: Iterable[Payout], doubtful: Sequence[Discrepancy]) -> set[UUID]:
+    """Return those in whose stead one of the doubtful ones may be paid."""
+    return {each.pk for each in payouts if any(are_alike(each, other) for other in doubtful)}
 
 
 def doubtful_ones(payouts: Sequence[Payout]) -> list[Discrepancy]:

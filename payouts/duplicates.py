@@ -3,49 +3,104 @@
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
+from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from audit import clock
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
-from payouts.controls import policy
 from payouts.controls.documents import Values
 from payouts.models import USUAL_WAIT, Origin, Payout, PayoutQuerySet
 
+SOON = timedelta(hours=24)
 LINKED = 5
 NAMED = 3
 
-
-def duplicates_of(
-    payouts: Sequence[Payout], current: Values | None = None
-) -> dict[UUID, list[Payout]]:
-    """Return of each that is a likely duplicate those that it may be one of, the newest first: the
-    same client, coin, amount and purpose within days, and not the next period of a plan."""
-    if not payouts:
-        return {}
-    span = timedelta(days=(current or policy.values()).duplicate_days)
-    rows = may_be_paid(payouts, span).filter(
-        client__in={each.client_id for each in payouts},
-        purpose__in={each.purpose for each in payouts},
-    )
-    alike = by(rows, what_for)
-    found = {
-        payout.pk: linked(
-            each
-            for each in alike[what_for(payout)]
-            if is_near(each, payout, span) and not is_next_period(each, payout)
-        )
-        for payout in payouts
-    }
-    return {pk: others for pk, others in found.items() if others}
+Groups = dict[Any, list[Payout]]
+Row = TypeVar("Row")
 
 
-def what_for(payout: Payout) -> tuple[int, str]:
-    return payout.client_id, payout.purpose
+class SameAmounts:
+    """Payouts of the same amounts as some, of their clients or to their addresses, which are paid
+    or may be: one statement, made when something is asked first. The newest come first.
+
+    `shared` are those of them whose address other clients have as well.
+    """
+
+    def __init__(self, payouts: Sequence[Payout], shared: Sequence[Payout], values: Values) -> None:
+        self.payouts, self.shared = payouts, shared
+        self.days = timedelta(days=values.duplicate_days)
+
+    @cached_property
+    def likely(self) -> dict[UUID, list[Payout]]:
+        """Return of each that is a likely duplicate those that it may be one of: the same client,
+        coin, amount and purpose within days, and not the next period of a plan."""
+        found = {
+            payout.pk: linked(
+                each
+                for each in self.of_client(payout)
+                if each.purpose == payout.purpose
+                and is_near(each, payout, self.days)
+                and not is_next_period(each, payout)
+            )
+            for payout in self.payouts
+        }
+        return {pk: others for pk, others in found.items() if others}
+
+    def soon(self, payout: Payout) -> Iterable[Payout]:
+        return (each for each in self.of_client(payout) if is_near(each, payout, SOON))
+
+    def soon_there(self, payout: Payout) -> Iterable[Payout]:
+        rows = self.by_address[payout.address, payout.currency, payout.amount]
+        return (each for each in rows if each.pk != payout.pk and is_near(each, payout, SOON))
+
+    def with_reference(self, payout: Payout) -> Iterable[Payout]:
+        """Return those with the same reference, however old."""
+        if not payout.reference:
+            return ()
+        return (each for each in self.of_client(payout) if each.reference == payout.reference)
+
+    def of_client(self, payout: Payout) -> Iterable[Payout]:
+        rows = self.by_client[payout.client_id, payout.currency, payout.amount]
+        return (each for each in rows if each.pk != payout.pk)
+
+    @cached_property
+    def by_client(self) -> Groups:
+        return by(self.rows, lambda each: (each.client_id, each.currency, each.amount))
+
+    @cached_property
+    def by_address(self) -> Groups:
+        return by(self.rows, lambda each: (each.address, each.currency, each.amount))
+
+    @cached_property
+    def rows(self) -> list[Payout]:
+        times = [at for payout in self.payouts for at in (payout.requested_at, paid_at(payout))]
+        span = max(self.days, SOON)
+        days = (min(times) - span, max(times) + span)
+        in_those_days = Q(requested_at__range=days) | Q(finished_at__range=days)
+        near = Q(status__in=USUAL_WAIT) | in_those_days
+        references = Q(reference__in={payout.reference for payout in self.payouts} - {""})
+        rows = same(self.payouts, "client_id", "currency", "amount").filter(near | references)
+        if self.shared:
+            rows = rows.union(same(self.shared, "address", "currency", "amount").filter(near))
+        return list(rows.order_by("-number"))
+
+
+def same(payouts: Sequence[Payout], *columns: str) -> PayoutQuerySet:
+    """Return what is paid or may be, and has all of these columns as another one of these payouts
+    has them. A single one need not be stored yet."""
+    rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
+    if len(payouts) == 1:
+        [payout] = payouts
+        alike = rows.filter(**{name: getattr(payout, name) for name in columns})
+        return alike.exclude(pk=payout.pk)
+    ids = [payout.pk for payout in payouts]
+    others = Payout.objects.filter(pk__in=ids, **{name: OuterRef(name) for name in columns})
+    return rows.filter(Exists(others.exclude(pk=OuterRef("pk"))))
 
 
 def is_next_period(other: Payout, payout: Payout) -> bool:
@@ -61,33 +116,12 @@ def refusal_of_duplicate(others: Sequence[Payout]) -> Refusal | None:
     return Refusal(PayoutCode.DUPLICATE_UNEXPLAINED, others=names)
 
 
-def may_be_paid(payouts: Sequence[Payout], span: timedelta) -> PayoutQuerySet:
-    """Return what is paid or may be, of the same amounts as these, no farther away than that."""
-    times = [at for payout in payouts for at in (payout.requested_at, paid_at(payout))]
-    days = (min(times) - span, max(times) + span)
-    in_those_days = Q(requested_at__range=days) | Q(finished_at__range=days)
-    return of_same_amounts(payouts).filter(in_those_days | Q(status__in=USUAL_WAIT))
-
-
-def of_same_amounts(payouts: Sequence[Payout]) -> PayoutQuerySet:
-    rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
-    return rows.filter(
-        currency__in={payout.currency for payout in payouts},
-        amount__in={payout.amount for payout in payouts},
-    ).order_by("-number")
-
-
 def is_near(other: Payout, payout: Payout, span: timedelta) -> bool:
-    """Whether both are of the same amount and were requested, or are paid, within this span. One
-    that waits may go at any time."""
+    """Whether both were requested, or are paid, within this span. One that waits may go at any
+    time."""
     requested = abs(other.requested_at - payout.requested_at)
     paid = abs(paid_at(other) - paid_at(payout))
-    return min(requested, paid) < span and is_other_of_same_amount(other, payout)
-
-
-def is_other_of_same_amount(other: Payout, payout: Payout) -> bool:
-    same = (other.currency, other.amount) == (payout.currency, payout.amount)
-    return same and other.pk != payout.pk
+    return min(requested, paid) < span
 
 
 def paid_at(payout: Payout) -> datetime:
@@ -95,8 +129,8 @@ def paid_at(payout: Payout) -> datetime:
     return payout.finished_at or max(payout.pay_from or now, now)
 
 
-def by(rows: Iterable[Payout], key: Callable[[Payout], Any]) -> dict[Any, list[Payout]]:
-    groups: dict[Any, list[Payout]] = defaultdict(list)
+def by(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
     return groups

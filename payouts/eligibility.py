@@ -27,7 +27,7 @@ from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import Limit, Values
 from payouts.controls.rates import Rate, price, sound_rates
 from payouts.controls.rules import Proposal
-from payouts.discrepancies import in_doubt
+from payouts.discrepancies import doubtful_ones, in_doubt
 from payouts.models import (
     Approval,
     Attempt,
@@ -163,7 +163,7 @@ class Eligibility:
             self.approvals[approval.payout_id].append(approval)
         given = [approval for some in self.approvals.values() for approval in some]
         self.stated = statements.read_all(given)
-        self.in_doubt = in_doubt(payouts)
+        self.in_doubt = in_doubt(payouts, doubtful_ones(payouts))
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.groups = roles.groups_of(people)

@@ -9,11 +9,10 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, F, Min, Q, Window
+from django.db.models import Count, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
@@ -21,33 +20,22 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from audit.codes import Code, register
 from audit.refusals import Refusal, Refused
-from payouts.controls import policy, rules
+from payouts.controls import rules
 from payouts.controls.documents import LimitOf
 from payouts.controls.flags import Flag
 from payouts.controls.rules import Measure
-from payouts.discrepancies import are_alike, doubtful_ones
-from payouts.duplicates import (
-    LINKED,
-    by,
-    duplicates_of,
-    is_near,
-    is_other_of_same_amount,
-    linked,
-    may_be_paid,
-    of_same_amounts,
-)
-from payouts.eligibility import destinations_of, refusal_of_destination
-from payouts.gateway import history
-from payouts.makers import makers_of
+from payouts.discrepancies import are_alike
+from payouts.duplicates import LINKED, linked
+from payouts.gateway.models import KnownAddress
+from payouts.known import Known
 from payouts.models import Discrepancy, EventType, Payout, PayoutEvent
 from payouts.seen import became
-from payouts.worth import Worth, worth_of
+from payouts.worth import Worth
 from wallets.amounts import money
 from wallets.codes import WalletCode
 from wallets.models import Wallet
-from wallets.sharing import Destination, SameAddress
+from wallets.sharing import Destination, SameAddress, wallets_at
 
-SOON = timedelta(hours=24)  # the same amount again, or the sum that stays under a threshold
 YOUNG = timedelta(hours=24)  # a wallet that nobody has had time to look at again
 UNDER = Decimal("0.9")  # of a threshold: from there on it is just under it
 MANY_TIMES = 10
@@ -183,7 +171,6 @@ JUST_UNDER = {
 
 Found = Iterator[tuple[UUID, Notice]]
 Notices = Mapping[UUID, Sequence[Notice]]  # of each payout, the worst first
-Groups = dict[Any, list[Payout]]
 
 
 def notice(level: Flag, code: Code, *payouts: Payout, **facts: object) -> Notice:
@@ -191,12 +178,12 @@ def notice(level: Flag, code: Code, *payouts: Payout, **facts: object) -> Notice
     return Notice(level, code, code.sentence(**facts), payouts, given)
 
 
-def notices_for(payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
+def notices_for(known: Known) -> dict[UUID, list[Notice]]:
     """Return what is to be known of each, the worst first. One that is not stored yet will do."""
-    found: dict[UUID, list[Notice]] = {payout.pk: [] for payout in payouts}
-    if payouts:
+    found: dict[UUID, list[Notice]] = {payout.pk: [] for payout in known.payouts}
+    if found:
         for find in FINDERS:
-            for pk, each in find(payouts):
+            for pk, each in find(known):
                 found[pk].append(each)
     for notices in found.values():
         notices.sort(key=lambda each: -each.level)
@@ -208,21 +195,11 @@ def level_of(notices: Iterable[Notice]) -> Flag:
     return max((each.level for each in notices), default=Flag.NONE)
 
 
-def likely_duplicates(notices: Notices) -> dict[UUID, Sequence[Payout]]:
-    """Return what `duplicates_of` does, of notices that were found already."""
-    return {
-        pk: each.payouts
-        for pk, found in notices.items()
-        for each in found
-        if each.code == NoticeCode.LIKELY_DUPLICATE
-    }
-
-
-def destinations(payouts: Sequence[Payout]) -> Found:
+def destinations(known: Known) -> Found:
     """Find those that cannot go where they should, and addresses that others have as well."""
-    standing, same_address = destinations_of(payouts), SameAddress(payouts)
-    for payout in payouts:
-        if refusal := refusal_of_destination(*standing[payout.wallet_id]):
+    same_address = SameAddress(known.wallets.values())
+    for payout in known.payouts:
+        if refusal := known.refusal_of_destination(payout):
             is_awaited = refusal.code == WalletCode.WALLET_NOT_ACTIVE
             level = Flag.MEDIUM if is_awaited else Flag.HIGH
             yield payout.pk, Notice(level, refusal.code, refusal.sentence)
@@ -240,18 +217,18 @@ def about_address(destination: Destination, same_address: SameAddress) -> Iterat
 
 def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
     """Return what is to be known of wallets before they are approved: one statement."""
-    same_address = SameAddress(wallets)
+    same_address = SameAddress(wallets_at(wallets))
     return {wallet.pk: list(about_address(wallet, same_address)) for wallet in wallets}
 
 
 # Duplicates
 
 
-def doubts(payouts: Sequence[Payout]) -> Found:
+def doubts(known: Known) -> Found:
     """Find for each payout what may already be paid in its stead, or else what its client's
     others differ in."""
-    found = doubtful_ones(payouts)
-    for payout in payouts:
+    found = known.doubtful
+    for payout in known.payouts:
         others = [each for each in found if each.payout and is_other_of_client(each, payout)]
         if alike := next((each for each in found if are_alike(payout, each)), None):
             yield payout.pk, doubt(alike, payout)
@@ -274,48 +251,22 @@ def doubt(found: Discrepancy, payout: Payout) -> Notice:
     return notice(Flag.HIGH, code, found.payout)
 
 
-def duplicates(payouts: Sequence[Payout]) -> Found:
+def duplicates(known: Known) -> Found:
     """Find what was asked for twice, as far as it is paid or may still be."""
-    likely, invoices = duplicates_of(payouts), same_references(payouts)
-    days = policy.values().duplicate_days
-    of_client, there = near_ones(payouts)
-    for payout in payouts:
+    likely, same = known.duplicates, known.same_amounts
+    for payout in known.payouts:
         named = likely.get(payout.pk, [])
         if named:
-            code = NoticeCode.LIKELY_DUPLICATE
+            code, days = NoticeCode.LIKELY_DUPLICATE, known.values.duplicate_days
             yield payout.pk, notice(Flag.HIGH, code, *named, days=days)
         for code, rows in [
-            (NoticeCode.SAME_REFERENCE, invoices[payout.client_id, payout.reference]),
-            (NoticeCode.SAME_AMOUNT, of_client[payout.client_id]),
-            (NoticeCode.SAME_AMOUNT_THERE, there[payout.address]),
+            (NoticeCode.SAME_REFERENCE, same.with_reference(payout)),
+            (NoticeCode.SAME_AMOUNT, same.soon(payout)),
+            (NoticeCode.SAME_AMOUNT_THERE, same.soon_there(payout)),
         ]:
-            is_like = is_other_of_same_amount if code == NoticeCode.SAME_REFERENCE else is_soon
-            if more := linked(row for row in rows if is_like(row, payout) and row not in named):
+            if more := linked(row for row in rows if row not in named):
                 named = [*named, *more]
                 yield payout.pk, notice(Flag.MEDIUM, code, *more)
-
-
-def is_soon(other: Payout, payout: Payout) -> bool:
-    return is_near(other, payout, SOON)
-
-
-def near_ones(payouts: Sequence[Payout]) -> tuple[Groups, Groups]:
-    """Return payouts of the same amounts in those days: by client, and by address."""
-    near = may_be_paid(payouts, SOON).filter(
-        Q(client__in={payout.client_id for payout in payouts})
-        | Q(address__in={payout.address for payout in payouts})
-    )
-    rows = list(near)
-    return by(rows, lambda each: each.client_id), by(rows, lambda each: each.address)
-
-
-def same_references(payouts: Sequence[Payout]) -> Groups:
-    """Return payouts with the same references and amounts of these clients, however old."""
-    rows = of_same_amounts(payouts).filter(
-        client__in={payout.client_id for payout in payouts},
-        reference__in={payout.reference for payout in payouts} - {""},
-    )
-    return by(rows, lambda each: (each.client_id, each.reference))
 
 
 # Amounts
@@ -330,9 +281,9 @@ class Usual:
     high: Decimal  # the 95th percentile
 
 
-def unusual_amounts(payouts: Sequence[Payout]) -> Found:
-    usual = usual_amounts(payouts)
-    for payout in payouts:
+def unusual_amounts(known: Known) -> Found:
+    usual = usual_amounts(known.payouts)
+    for payout in known.payouts:
         of_client, coin = usual.get((payout.client_id, payout.currency)), payout.currency
         if of_client is None:
             continue
@@ -380,17 +331,18 @@ def usual_amounts(payouts: Sequence[Payout]) -> dict[tuple[int, str], Usual]:
 # What happened to it
 
 
-def past_events(payouts: Sequence[Payout]) -> Found:
+def past_events(known: Known) -> Found:
     """Find who edited or held a payout, why an earlier try of it was not paid, and why it was
     requested though it looked like a duplicate."""
+    with_words = Q(event_type=EventType.REQUEST) & ~Q(reason="", reason_code="")
     events = PayoutEvent.objects.filter(
-        payout__in=[payout.pk for payout in payouts],
-        event_type__in=[EventType.REQUEST, EventType.EDIT, EventType.HOLD, EventType.FAIL],
+        with_words | Q(event_type__in=[EventType.EDIT, EventType.HOLD, EventType.FAIL]),
+        payout__in=[payout.pk for payout in known.payouts],
     )
     happened: dict[tuple[UUID, str], list[PayoutEvent]] = defaultdict(list)
     for event in events.select_related("person").order_by("number"):
         happened[event.payout_id, event.event_type].append(event)
-    for payout in payouts:
+    for payout in known.payouts:
         if holds := happened[payout.pk, EventType.HOLD]:
             yield payout.pk, quoted(Flag.MEDIUM, NoticeCode.WAS_HELD, holds[-1])
         if edits := happened[payout.pk, EventType.EDIT]:
@@ -424,18 +376,13 @@ def edited(payout: Payout, edits: Sequence[PayoutEvent]) -> Notice:
 # Where nothing was paid before
 
 
-def new_addresses(payouts: Sequence[Payout]) -> Found:
+def new_addresses(known: Known) -> Found:
     """Find where a client was never paid, and wallets so young that only one of their payments
     may have been looked at."""
-    known, since = paid_since(payouts), clock.now() - YOUNG
-    earlier = history.paid_before({payout.address for payout in payouts})
-    wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
-    approved = dict(wallets.values_list("pk", "approved_at"))
-    for payout in payouts:
-        place = (payout.network, payout.address)
-        moments = [known.get((payout.client_id, *place)), earlier.get(place)]
-        first_at = min((at for at in moments if at), default=None)
-        approved_at = approved[payout.wallet_id]
+    known_since, since = paid_since(known), clock.now() - YOUNG
+    for payout in known.payouts:
+        first_at = known_since.get((payout.client_id, payout.network, payout.address))
+        approved_at = known.wallets[payout.wallet_id].approved_at
         if approved_at and approved_at > since and (first_at is None or first_at > since):
             code = NoticeCode.YOUNG_WALLET if first_at else NoticeCode.FIRST_TO_YOUNG_WALLET
             age = timesince(approved_at, clock.now(), depth=1)
@@ -444,32 +391,36 @@ def new_addresses(payouts: Sequence[Payout]) -> Found:
             yield payout.pk, notice(Flag.LOW, NoticeCode.FIRST_PAYMENT)
 
 
-def paid_since(payouts: Sequence[Payout]) -> dict[tuple[int, str, str], datetime]:
-    """Return since when these clients are paid at these addresses, by client, network, address."""
-    paid = Payout.objects.counted_as_paid().filter(
-        client__in={payout.client_id for payout in payouts},
-        address__in={payout.address for payout in payouts},
+def paid_since(known: Known) -> dict[tuple[int, str, str], datetime]:
+    """Return since when clients are paid at these addresses, by client, network and address; or
+    Heleket's account is, from before the desk. Only the first of a history is looked for, however
+    long that is."""
+    paid = Payout.objects.counted_as_paid().filter(wallet=OuterRef("pk")).order_by("number")
+    place = {"network": OuterRef("network"), "address": OuterRef("address")}
+    wallets = Wallet.objects.filter(pk__in=known.wallets).annotate(
+        here=Subquery(paid.values("requested_at")[:1]),
+        earlier=Subquery(KnownAddress.objects.filter(**place).values("first_paid_at")[:1]),
     )
-    places = paid.order_by().values_list("client_id", "network", "address")
-    return {tuple(place): at for *place, at in places.annotate(Min("requested_at"))}
+    found: dict[tuple[int, str, str], list[datetime]] = defaultdict(list)
+    places = wallets.order_by().values_list("client", "network", "address", "here", "earlier")
+    for client, network, address, *moments in places:
+        found[client, network, address] += [at for at in moments if at]
+    return {place: min(moments) for place, moments in found.items() if moments}
 
 
 # What stays just under what the policy asks more for, or comes near a limit
 
 
-def near_thresholds(payouts: Sequence[Payout]) -> Found:
+def near_thresholds(known: Known) -> Found:
     """Find sums just under one from which the policy asks for more, of a payout or of a day, and
     those that all but reach a limit of their own. Without a sound rate nothing is compared."""
     try:
-        current = policy.in_force()
+        current, worths = known.policy, known.worths
     except Refused:
         return
     thresholds = rules.thresholds(current.rules)
-    makers = makers_of(payouts) if Measure.REQUESTER in thresholds else {}
-    bounds = current.values.rate_bounds
-    worths = worth_of(payouts, makers, thresholds.keys(), bounds=bounds)
     most = min((each.at_most for each in current.limits if each.of == LimitOf.PAYOUT), default=None)
-    for payout in payouts:
+    for payout in known.payouts:
         worth = worths[payout.pk]
         if isinstance(worth, Refusal):
             continue

@@ -125,7 +125,7 @@ def what_comes_of(
     """Return for each what it waits for then, and a sentence that says so of one alone."""
     services = PayoutMethod.objects.by_coin(each.currency for each in payouts)
     now = clock.now()
-    goes_at = approval.policy.values.goes_out_at(now) if approval else now
+    goes_at = approval.known.policy.values.goes_out_at(now) if approval else now
 
     def then(payout: Payout) -> tuple[Then, str]:
         if approval and (missing := approval.missing_after(payout)):

@@ -1,6 +1,5 @@
 """What the policy is asked about payouts: the facts of many, filled in a few statements."""
 
-from collections.abc import Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 from uuid import UUID
@@ -9,29 +8,25 @@ from audit import clock
 from audit.refusals import Refusal
 from payouts.controls import rules
 from payouts.controls.flags import Flag
-from payouts.controls.policy import Policy
 from payouts.controls.rules import Proposal
+from payouts.known import Known
 from payouts.models import Payout
 from payouts.notices import Notices, level_of, notices_for
-from payouts.worth import Makers, worth_of
-from wallets.models import PayoutMethod, Wallet
+from wallets.models import PayoutMethod
 
 
-def proposals_of(
-    payouts: Sequence[Payout], makers: Makers, policy: Policy, notices: Notices | None = None
-) -> dict[UUID, Proposal | Refusal]:
-    """Return what the policy judges of each, or why a coin has no sound rate.
+def proposals_of(known: Known, notices: Notices | None = None) -> dict[UUID, Proposal | Refusal]:
+    """Return what the policy judges of each, or why a coin has no sound rate. Raises Refused if
+    the policy was written past the desk.
 
-    It asks for no more than the rules of this policy do, and for no notices that were found before.
+    It asks for no more than the rules in force do, and for no notices that were found before.
     """
-    needs = rules.needs(policy.rules)
-    worths = worth_of(payouts, makers, needs.measures, bounds=policy.values.rate_bounds)
-    methods = PayoutMethod.objects.by_coin(payout.currency for payout in payouts)
-    approved_at = wallets_approved_at(payouts) if needs.wallets else {}
-    flags = flags_of(notices_for(payouts) if notices is None else notices) if needs.flags else {}
+    needs = rules.needs(known.policy.rules)
+    methods = PayoutMethod.objects.by_coin(payout.currency for payout in known.payouts)
+    flags = flags_of(notices_for(known) if notices is None else notices) if needs.flags else {}
 
     def proposal(payout: Payout) -> Proposal | Refusal:
-        worth = worths[payout.pk]
+        worth = known.worths[payout.pk]
         if isinstance(worth, Refusal):
             return worth
         method = methods.get((payout.network, payout.currency))
@@ -42,17 +37,15 @@ def proposals_of(
             client=payout.client.external_id,
             rate=worth.rate,
             fee=method.fee_for(payout.amount) if method else Decimal(0),
-            wallet_hours=hours_since(approved_at.get(payout.wallet_id)),
+            wallet_hours=hours_since(approved_at(payout)) if needs.wallets else Decimal(0),
             flag=flags.get(payout.pk, Flag.NONE),
             amounts=worth.amounts,
         )
 
-    return {payout.pk: proposal(payout) for payout in payouts}
+    def approved_at(payout: Payout) -> datetime | None:
+        return known.wallets[payout.wallet_id].approved_at
 
-
-def wallets_approved_at(payouts: Sequence[Payout]) -> dict[int, datetime]:
-    wallets = Wallet.objects.filter(pk__in={each.wallet_id for each in payouts})
-    return {pk: at for pk, at in wallets.values_list("pk", "approved_at") if at}
+    return {payout.pk: proposal(payout) for payout in known.payouts}
 
 
 def hours_since(at: datetime | None) -> Decimal:

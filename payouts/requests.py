@@ -20,8 +20,9 @@ from payouts.approvals import apply_rules
 from payouts.client_limits import refuse_above_limit
 from payouts.codes import PayoutCode
 from payouts.destinations import wait_if_on_its_way
-from payouts.duplicates import duplicates_of, refusal_of_duplicate
+from payouts.duplicates import refusal_of_duplicate
 from payouts.eligibility import refusal_of_request
+from payouts.known import Known
 from payouts.makers import Maker, add_makers
 from payouts.models import Category, EventType, MakerRole, Origin, Payout, PayoutNumber
 from wallets import changes as wallets
@@ -123,7 +124,7 @@ def reason_of_duplicate(payout: Payout, reason: str) -> Reason:
     """Return why a likely duplicate that is requested by hand is none. Raises Refused without."""
     if payout.origin != Origin.MANUAL:
         return NO_REASON
-    others, words = duplicates_of([payout]).get(payout.pk, []), optional(reason)
+    others, words = Known([payout]).duplicates.get(payout.pk, []), optional(reason)
     if not words and (refusal := refusal_of_duplicate(others)):
         raise Refused.by(refusal)
     return Reason(words=words) if others else NO_REASON

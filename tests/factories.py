@@ -18,6 +18,7 @@ from payouts import makers, operations, statements, transitions
 from payouts.controls import policy
 from payouts.eligibility import judged_as
 from payouts.engine.models import ScheduledJob
+from payouts.known import Known
 from payouts.models import (
     USUAL_WAIT,
     Approval,
@@ -158,7 +159,7 @@ class PayoutFactory(DjangoModelFactory):
                 current = policy.in_force()
                 statement = statements.make([payout], actor, current)
                 statement.save(force_insert=True)
-                proposal = proposals_of([payout], {}, current)[payout.pk]
+                proposal = proposals_of(Known([payout]))[payout.pk]
                 approved = Change(payout)
                 approved.log_event(
                     EventType.APPROVE,

@@ -25,7 +25,7 @@ from wallets.codes import WalletCode
 from wallets.coins import is_known
 from wallets.errors import InvalidAddress
 from wallets.models import Client, PayoutMethod, Wallet
-from wallets.sharing import SameAddress
+from wallets.sharing import SameAddress, wallets_at
 
 Row = TypeVar("Row", bound=models.Model)
 
@@ -154,7 +154,7 @@ def add_wallet(
     )
     if wallet.doubt and not is_certain:
         raise InvalidAddress(wallet.doubt)
-    if refusal := SameAddress([wallet]).refusal_of_memo(wallet):
+    if refusal := SameAddress(wallets_at([wallet])).refusal_of_memo(wallet):
         raise Refused.by(refusal)
     return _store(wallet, lambda: changes.add([changes.added(wallet)], actor=actor))
 

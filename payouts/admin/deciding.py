@@ -31,7 +31,8 @@ from payouts.admin.actions import (
 from payouts.admin.tenses import PLANNED
 from payouts.approvals import ApprovalFacts
 from payouts.controls.flags import Flag
-from payouts.duplicates import LINKED, duplicates_of
+from payouts.duplicates import LINKED
+from payouts.known import Known
 from payouts.models import WITHOUT_CALL, Origin, Payout, PayoutStatus
 from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
@@ -103,7 +104,7 @@ class DecidingPages(ActionPages):
         form = super().form_for(action, ids, data)
         if action.name == APPROVE:
             payouts = list(Payout.objects.filter(pk__in=ids).order_by("number"))
-            ask_why(form, payouts, duplicates_of(payouts))
+            ask_why(form, payouts, Known(payouts).duplicates)
         return form
 
     def see(self, rows: Sequence[Payout]) -> list[Seen]:
@@ -152,15 +153,15 @@ class DecidingPages(ActionPages):
     ) -> dict[str, Any]:
         """Return the notices, the approvals that it takes, why it cannot be approved, and the way
         on in the queue."""
-        actor, is_open = actor_of(request), payout.status in OPEN
-        found = notices_shown(request, [payout]) if is_open else {payout.pk: []}
+        actor, is_open, known = actor_of(request), payout.status in OPEN, Known([payout])
+        found = notices_shown(request, known) if is_open else {payout.pk: []}
         notices, asked = found[payout.pk], None
         if sees_flags(request) and payout.status in quorum.ASKED:
-            asked = quorum.facts_of(payout, actor, found)
-        known = {APPROVE: asked} if isinstance(asked, ApprovalFacts) else {}
-        actions = self.offered_on(payout, actor, known)
+            asked = quorum.facts_of(known, actor, found)
+        loaded = {APPROVE: asked} if isinstance(asked, ApprovalFacts) else {}
+        actions = self.offered_on(payout, actor, loaded)
         is_offered = any(action.name == APPROVE for action, _url in actions)
-        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor, known)
+        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor, loaded)
         return {
             "quorum": quorum.quorum(payout, asked, decisions) if asked else None,
             **self.queue_context(request, payout.pk),
@@ -186,7 +187,7 @@ class DecidingPages(ActionPages):
             **found,
             "notices": found["rows"][0].notices,
             "is_looked_at": sees_flags(request),
-            "asks_why": bool(duplicates_of([payout])),
+            "asks_why": bool(Known([payout]).duplicates),
         }
 
     # Keys
@@ -242,11 +243,11 @@ def odd_ones(rows: Sequence[Row]) -> list[Row]:
     return sorted(odd, key=lambda row: -row.level)
 
 
-def notices_shown(request: StaffRequest, payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
+def notices_shown(request: StaffRequest, known: Known) -> dict[UUID, list[Notice]]:
     """Return what is to be known of payouts, to those who see warnings."""
     if sees_flags(request):
-        return notices_for(payouts)
-    return {payout.pk: [] for payout in payouts}
+        return notices_for(known)
+    return {payout.pk: [] for payout in known.payouts}
 
 
 def costs_of(
@@ -254,7 +255,7 @@ def costs_of(
 ) -> dict[str, Any]:
     """Return of each payout its fee and notices, and the sums of all."""
     methods = PayoutMethod.objects.by_coin(payout.currency for payout in payouts)
-    notices = notices_shown(request, payouts)
+    notices = notices_shown(request, Known(payouts))
     of_coins = sums.sums_of(payouts, methods)
     if with_balances:
         sums.add_balances(of_coins)

@@ -18,6 +18,7 @@ from payouts.controls import rules
 from payouts.controls.rules import ANYONE, Effect, Rule
 from payouts.controls.staffing import clients_named_in
 from payouts.eligibility import refusal_of_verdict
+from payouts.known import Known
 from payouts.makers import refusal_of_maker
 from payouts.models import DECIDED_AGAIN, Approval, Payout, PayoutStatus, WaitingFor
 from payouts.notices import Notices, in_reference
@@ -83,11 +84,11 @@ class Quorum:
         return self.is_next and bool(self.missing)
 
 
-def facts_of(payout: Payout, actor: Actor, notices: Notices) -> ApprovalFacts | Refusal:
-    """Look up what approvals go by, with notices that the page shows as well; or return why nothing
-    is judged at all."""
+def facts_of(known: Known, actor: Actor, notices: Notices) -> ApprovalFacts | Refusal:
+    """Look up what approvals go by, with what the page's notices went by as well; or return why
+    nothing is judged at all."""
     try:
-        return approval_facts([payout], actor.person_id, notices)
+        return approval_facts(known, actor.person_id, notices)
     except Refused as exc:
         return exc.refusal
 
@@ -110,7 +111,7 @@ def quorum(payout: Payout, facts: ApprovalFacts | Refusal, decisions: Decisions)
         lost=[*uncounted(standing, counted), *voided_last(decisions, given)],
         missing=[] if stop else who_could(payout, facts),
         asked_by=list(asked_by(payout, facts)),
-        version=facts.policy.version,
+        version=facts.known.policy.version,
     )
 
 
@@ -120,12 +121,12 @@ def stop_of(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
         return refusal
     if refusal := refusal_of_verdict(facts.verdicts[payout.pk], is_released=True):
         return refusal
-    makers = facts.makers.get(payout.pk, [])
+    makers = facts.known.makers.get(payout.pk, [])
     return None if makers else refusal_of_maker(None, makers)
 
 
 def required_of(payout: Payout, facts: ApprovalFacts) -> Mapping[str, int]:
-    return facts.verdicts[payout.pk].required_in(payout.pk in facts.in_doubt)
+    return facts.verdicts[payout.pk].required_in(payout.pk in facts.known.in_doubt)
 
 
 # In words
@@ -217,7 +218,7 @@ def voided_last(
 def who_could(payout: Payout, facts: ApprovalFacts) -> list[Missing]:
     """Return what is missing by group, each with those who had no hand in it and could give it: two
     statements."""
-    kept_out = {person for person, _role in facts.makers.get(payout.pk, ())}
+    kept_out = {person for person, _role in facts.known.makers.get(payout.pk, ())}
     kept_out |= {*facts.given.get(payout.pk, ())}
     people = [each for each in roles.all_who_may_approve() if each.pk not in kept_out]
     missing = facts.missing(payout) or {ANYONE: 1}
@@ -241,15 +242,15 @@ def asked_by(payout: Payout, facts: ApprovalFacts) -> Iterator[Asking]:
     if payout.pk in facts.unpriced:
         return
     verdict, proposal = facts.verdicts[payout.pk], facts.proposals[payout.pk]
-    names = clients_named_in(facts.policy.document)
-    for rule in facts.policy.rules:
+    names = clients_named_in(facts.known.policy.document)
+    for rule in facts.known.policy.rules:
         if rule.name in verdict.fired and decides(rule, verdict):
             sums = [
                 in_reference(proposal.amount_of(measure))
                 for measure, _of in rule.conditions.amounts
             ]
             yield Asking(rule.name, rule_in_words(rule, names), ", ".join(sums))
-    if payout.pk in facts.in_doubt:
+    if payout.pk in facts.known.in_doubt:
         yield Asking(_("In doubt"), _("One like it may be paid already: two people let it go"))
 
 

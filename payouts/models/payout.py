@@ -125,7 +125,9 @@ class Payout(ReadAgain):
     id = models.UUIDField(primary_key=True, editable=False)
     number = models.PositiveBigIntegerField(_("number"), unique=True)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="payouts")
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="payouts")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="payouts", db_index=False
+    )
     network = models.CharField(_("network"), max_length=16)
     address = models.CharField(_("address"), max_length=128)
     memo = models.CharField(_("memo"), max_length=30, default="", blank=True)
@@ -234,6 +236,8 @@ class Payout(ReadAgain):
             ),
             models.Index(fields=["requested_at"], name="payout_by_request"),
             models.Index(fields=["address"], name="payout_by_address"),
+            models.Index(fields=["client", "currency", "amount"], name="payout_alike"),
+            models.Index(fields=["wallet", "number"], name="payout_of_wallet"),
             models.Index(fields=["reference"], name="payout_by_reference"),
             models.Index(
                 fields=["requested_by", "finished_at"],

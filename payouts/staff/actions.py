@@ -141,22 +141,22 @@ class ActionPages(QueuePages):
         return {each.name: (begin(each), each.name, each.title) for each in allowed}
 
     def offered_on(
-        self, row: Any, actor: Actor, known: Mapping[str, Any] = NOTHING
+        self, row: Any, actor: Actor, loaded: Mapping[str, Any] = NOTHING
     ) -> list[tuple[Action, str]]:
-        """Return what the actor can do to the row as it stands, each with its address. `known` are
-        the facts of actions, by name, that the page has loaded itself."""
+        """Return what the actor can do to the row as it stands, each with its address. `loaded` are
+        the facts of actions, by name, that the page has read itself."""
         return [
             (action, self.url("act_on", row.pk, action.name))
             for action in self.offers.values()
-            if action.is_allowed(actor) and not self.refusal_of(action, row, actor, known)
+            if action.is_allowed(actor) and not self.refusal_of(action, row, actor, loaded)
         ]
 
     def refusal_of(
-        self, action: Action, row: Any, actor: Actor, known: Mapping[str, Any] = NOTHING
+        self, action: Action, row: Any, actor: Actor, loaded: Mapping[str, Any] = NOTHING
     ) -> str:
         operation = self.operation_shown(action, [row])
         try:
-            facts = known[action.name] if action.name in known else operation.load([row], actor)
+            facts = loaded[action.name] if action.name in loaded else operation.load([row], actor)
             refusal = operation.refusal(row, facts, actor)
         except Refused as exc:  # nothing at all can be judged, as with a policy that is forged
             refusal = exc.refusal
@@ -166,12 +166,14 @@ class ActionPages(QueuePages):
         """Return what a page says of a refusal to those who may not see every reason."""
         return refusal.sentence
 
-    def why_not(self, name: str, row: Any, actor: Actor, known: Mapping[str, Any] = NOTHING) -> str:
+    def why_not(
+        self, name: str, row: Any, actor: Actor, loaded: Mapping[str, Any] = NOTHING
+    ) -> str:
         """Say why the actor, who may do this, cannot do it to a row that waits for it."""
         action = self.offers[name]
         if row.status not in action.operation.statuses or not action.is_allowed(actor):
             return ""
-        return self.refusal_of(action, row, actor, known)
+        return self.refusal_of(action, row, actor, loaded)
 
     # Confirm
 

@@ -14,6 +14,7 @@ from audit import clock
 from config.demo import history, oddities
 from config.demo.story import Story
 from payouts.controls.flags import Flag
+from payouts.known import Known
 from payouts.models import WITHOUT_CALL, Payout
 from payouts.notices import level_of, notices_for
 from tests.every_page import unmarked
@@ -61,7 +62,7 @@ def look_at(levels, payouts):
     """Keep what a reviewer sees of each at this moment."""
     payouts = list(payouts)
     prefetch_related_objects(payouts, "client")
-    levels |= {pk: level_of(notices) for pk, notices in notices_for(payouts).items()}
+    levels |= {pk: level_of(notices) for pk, notices in notices_for(Known(payouts)).items()}
 
 
 def first_line(client, name):

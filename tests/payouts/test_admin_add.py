@@ -7,6 +7,7 @@ import pytest
 from django.urls import reverse
 
 from payouts.gateway import accounts
+from payouts.known import Known
 from payouts.models import Payout, PayoutStatus
 from payouts.notices import NoticeCode, notices_for
 from payouts.staff.roles import ROLES
@@ -347,7 +348,7 @@ def test_c11_a_likely_duplicate_takes_a_reason_before_it_is_stored(client, reque
     assert client.post(add_url(wallet), given).status_code == 302
     payout = Payout.objects.exclude(pk=other.pk).get()
     assert payout.events.get().why.words == "Two deliveries"
-    found = {each.code: each.sentence for each in notices_for([payout])[payout.pk]}
+    found = {each.code: each.sentence for each in notices_for(Known([payout]))[payout.pk]}
     assert found[NoticeCode.REQUESTED_ANYWAY] == (
         f"{requester} requested it as another one: “Two deliveries”"
     )

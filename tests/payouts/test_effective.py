@@ -10,6 +10,7 @@ from audit.actor import Actor, Channel
 from payouts import operations
 from payouts.admin.export_cells import PAYOUT_HEAD, payouts_in_cells
 from payouts.client_sentences import sentence_for_client
+from payouts.known import Known
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.notices import NoticeCode, notices_for
 from payouts.seen import see
@@ -99,7 +100,7 @@ def test_g51_what_was_taken_back_and_retried_counts_once_it_is_paid(office, payo
 
     assert (now(payout).status, *effective(payout)) == (PayoutStatus.CONFIRMED, "", None)
     twin = PayoutFactory(wallet=payout.wallet)
-    codes = {notice.code for notice in notices_for([twin])[twin.pk]}
+    codes = {notice.code for notice in notices_for(Known([twin]))[twin.pk]}
     assert NoticeCode.LIKELY_DUPLICATE in codes
     assert now(payout).counts_as_paid
 

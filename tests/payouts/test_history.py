@@ -11,6 +11,7 @@ from payouts.gateway import history
 from payouts.gateway.accounts import open_account
 from payouts.gateway.jobs import PAGES, PER_PAGE
 from payouts.gateway.models import Binding, KnownAddress
+from payouts.known import Known
 from payouts.notices import notices_for
 from tests.factories import PayoutFactory, WalletFactory
 
@@ -51,7 +52,7 @@ def run(heleket_client, clock):
 
 
 def codes(payout):
-    return [str(each.code) for each in notices_for([payout])[payout.pk]]
+    return [str(each.code) for each in notices_for(Known([payout]))[payout.pk]]
 
 
 def test_an_address_that_was_paid_before_the_desk_is_history(paid_earlier, run, sandbox):

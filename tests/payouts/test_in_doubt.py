@@ -7,7 +7,7 @@ import pytest
 
 from audit.actor import Actor, Channel
 from payouts import explain, operations
-from payouts.discrepancies import in_doubt
+from payouts.known import Known
 from payouts.models import Approval, Attempt, Discrepancy, PayoutStatus
 from payouts.notices import notices_for
 from payouts.seen import see
@@ -141,7 +141,7 @@ def test_g51_a_second_one_like_what_heleket_paid_after_all_is_shown_and_takes_tw
 
 
 def shown(payout):
-    notices = notices_for([now(payout)])[payout.pk]
+    notices = notices_for(Known([now(payout)]))[payout.pk]
     return [(str(each.code), each.payouts) for each in notices]
 
 
@@ -155,7 +155,7 @@ def test_another_payout_of_a_client_names_what_heleket_and_the_desk_differ_about
 
     assert ("client_differs", (payout,)) in shown(other)
     assert "client_differs" not in dict(shown(foreign)) | dict(shown(payout))
-    assert in_doubt([other]) == set()
+    assert Known([other]).in_doubt == set()
     office.end(found, "as_heleket")
     assert "client_differs" not in dict(shown(other))
 
@@ -170,7 +170,7 @@ def test_g51_what_people_found_not_paid_names_itself_in_its_own_words(office, un
 
 def test_g51_an_edit_of_what_was_taken_for_not_paid_lifts_no_doubt(office, unpaid):
     other = PayoutFactory(wallet=unpaid.wallet)
-    assert in_doubt([other]) == {other.pk}
+    assert Known([other]).in_doubt == {other.pk}
     assert office.act("RETRY", unpaid, role="Third Operator", reason="Again").done
     [seen] = see([now(unpaid)])
     elsewhere = WalletFactory(client=unpaid.client, address=OTHER_ADDRESS)
@@ -178,7 +178,7 @@ def test_g51_an_edit_of_what_was_taken_for_not_paid_lifts_no_doubt(office, unpai
     by = Actor.staff(office.person("Requester"), Channel.ADMIN)
     operations.edit_payout(seen, edit, reason="Other", actor=by)
 
-    assert in_doubt([other]) == {other.pk}
+    assert Known([other]).in_doubt == {other.pk}
 
 
 @pytest.mark.parametrize("outcome", ["", "left"])

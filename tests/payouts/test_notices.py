@@ -13,6 +13,7 @@ from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
 from payouts.controls.flags import Flag
+from payouts.known import Known
 from payouts.models import Effective, Origin, Payout, PayoutNumber, PayoutStatus
 from payouts.notices import level_of, notices_for, notices_for_wallets
 from payouts.seen import see
@@ -32,15 +33,15 @@ def old_wallet(**more):
 
 
 def codes(payout):
-    return [str(each.code) for each in notices_for([payout])[payout.pk]]
+    return [str(each.code) for each in notices_for(Known([payout]))[payout.pk]]
 
 
 def level(payout):
-    return level_of(notices_for([payout])[payout.pk])
+    return level_of(notices_for(Known([payout]))[payout.pk])
 
 
 def sentence(payout, code):
-    [found] = [each for each in notices_for([payout])[payout.pk] if each.code == code]
+    [found] = [each for each in notices_for(Known([payout]))[payout.pk] if each.code == code]
     return found.sentence
 
 
@@ -62,7 +63,8 @@ def known():
 
 
 def paid_before(wallet, *amounts, **more):
-    at = {"requested_at": money_clock.now() - timedelta(days=30)}
+    long_ago = money_clock.now() - timedelta(days=30)
+    at = {"requested_at": long_ago, "finished_at": long_ago}
     for amount in amounts:
         status = {"status": PayoutStatus.CONFIRMED}
         PayoutFactory(wallet=wallet, amount=Decimal(amount), **at | status | more)
@@ -216,7 +218,7 @@ def test_where_nothing_can_go_comes_first(known, change, code):
 
 
 def links(payout):
-    found = notices_for([Payout.objects.get(pk=payout.pk)])[payout.pk]
+    found = notices_for(Known([Payout.objects.get(pk=payout.pk)]))[payout.pk]
     return {str(each.code): each.payouts for each in found if each.payouts}
 
 
@@ -230,7 +232,7 @@ def test_c11_the_same_for_the_same_purpose_within_days_is_a_likely_duplicate(kno
     elsewhere = old_wallet(client=known.client, network="eth", address="0x" + "1" * 40)
     again = PayoutFactory(wallet=elsewhere, purpose="Prize")
 
-    found = notices_for([again])[again.pk][0]
+    found = notices_for(Known([again]))[again.pk][0]
     assert (str(found.code), found.level, found.payouts) == (
         "likely_duplicate",
         Flag.HIGH,
@@ -351,7 +353,7 @@ def thresholds(known):
 
 
 def under(payout):
-    found = notices_for([payout])[payout.pk]
+    found = notices_for(Known([payout]))[payout.pk]
     return [each.sentence for each in found if str(each.code).endswith("under_threshold")]
 
 
@@ -376,7 +378,7 @@ def test_what_a_client_has_within_a_day_counts_together(thresholds, known):
 
 def test_what_comes_near_the_limit_for_one_payout_is_named(thresholds):
     payout = PayoutFactory(wallet=old_wallet(), amount=Decimal(49_000))
-    assert any(each.code == "near_limit" for each in notices_for([payout])[payout.pk])
+    assert any(each.code == "near_limit" for each in notices_for(Known([payout]))[payout.pk])
 
 
 def test_what_has_no_sound_rate_is_under_no_threshold(thresholds, real_rates):
@@ -416,12 +418,12 @@ def test_a_thousand_payouts_take_as_few_statements_as_one(django_assert_max_num_
 
     def statements(some):
         with CaptureQueriesContext(connection) as captured:
-            found = notices_for(some)
+            found = notices_for(Known(some))
         assert found.keys() == {payout.pk for payout in some}
         return len(captured)
 
     assert statements(payouts) == statements(payouts[:1]) <= 20
-    assert notices_for([]) == {}
+    assert notices_for(Known([])) == {}
 
 
 def test_a_payout_that_is_not_stored_yet_has_notices(known):

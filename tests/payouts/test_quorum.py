@@ -12,7 +12,7 @@ from django.urls import reverse
 from audit import clock as money_clock
 from audit.actor import Actor, Channel
 from audit.operations import perform
-from payouts import notices, operations
+from payouts import known, notices, operations
 from payouts.controls.models import PolicyVersion
 from payouts.models import PayoutMaker, PayoutStatus
 from payouts.seen import see
@@ -320,9 +320,12 @@ def test_the_page_looks_up_flags_and_duplicates_once_and_asks_as_often_for_many(
     client, rules, role, monkeypatch
 ):
     rules(EVERY, LARGE, policies.require(2, "High", flag="high", group="Approver"))
-    asked = []
-    found = notices.duplicates_of
-    monkeypatch.setattr(notices, "duplicates_of", lambda *args: asked.append(args) or found(*args))
+    asked, duplicates = [], known.SameAmounts
+    finders = (lambda _known: asked.append("notices") or iter(()), *notices.FINDERS)
+    monkeypatch.setattr(notices, "FINDERS", finders)
+    monkeypatch.setattr(
+        known, "SameAmounts", lambda *args: asked.append("duplicates") or duplicates(*args)
+    )
     client.force_login(StaffFactory(roles=[role]))
     long_ago = money_clock.now() - timedelta(days=30)
     payout = PayoutFactory(amount=1500, requested_at=long_ago)
@@ -342,4 +345,4 @@ def test_the_page_looks_up_flags_and_duplicates_once_and_asks_as_often_for_many(
         PayoutMaker.objects.create(payout=payout, person=StaffFactory(), role="edited")
 
     assert statements() == few
-    assert len(asked) == 1
+    assert asked == ["notices", "duplicates"]

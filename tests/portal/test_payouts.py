@@ -12,6 +12,7 @@ from audit.actor import Actor, Channel
 from audit.operations import perform
 from payouts import operations
 from payouts.client_sentences import ClientStatus
+from payouts.known import Known
 from payouts.models import MakerRole, Payout, PayoutMaker
 from payouts.notices import notices_for
 from payouts.portal.models import ApiAnswer, ApiKey
@@ -140,7 +141,7 @@ def test_c11_a_program_may_ask_for_the_same_again_and_approvers_have_to_say_why(
     assert [event.why.words for event in second.events.all()] == [""]
     approver = Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN)
 
-    [found, *_others] = notices_for([second])[second.pk]
+    [found, *_others] = notices_for(Known([second]))[second.pk]
     assert (str(found.code), found.payouts) == ("likely_duplicate", (first,))
     [refused] = perform(operations.APPROVE, see([second]), actor=approver)
     assert refused.code == "duplicate_unexplained"
