@@ -170,6 +170,7 @@ JUST_UNDER = {
 }
 
 Found = Iterator[tuple[UUID, Notice]]
+Notices = Mapping[UUID, Sequence[Notice]]  # of each payout, the worst first
 
 
 def notice(level: Flag, code: Code, *payouts: Payout, **facts: object) -> Notice:

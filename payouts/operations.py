@@ -34,6 +34,7 @@ from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
 from payouts.duplicates import refusal_of_duplicate
 from payouts.eligibility import refusal_of_request
+from payouts.known import Known
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
     DECIDED_AGAIN,
@@ -146,7 +147,7 @@ class Approve(PayoutOperation[ApprovalFacts]):
     statuses = sources(Payout.approve)
 
     def load(self, rows: Sequence[Payout], actor: Actor) -> ApprovalFacts:
-        return approval_facts(rows, actor.person_id)
+        return approval_facts(Known(rows), actor.person_id)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)

@@ -207,7 +207,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
             **self.queue_context(request, wallet.pk),
             **notes_beside(wallet, actor),
             "may_pay": can_be_paid and request.user.has_perm("payouts.add_payout"),
-            "history": overview.history_of_wallet(wallet),
+            **overview.history_shown(wallet, request.GET),
             **(overview.payouts_of(payouts, wallet.address) if sees_payouts else {}),
         }
 

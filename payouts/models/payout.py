@@ -341,6 +341,11 @@ class Payout(ReadAgain):
         """Whether the day and hour that it is to be paid from is still to come."""
         return self.pay_from is not None and self.pay_from > clock.now()
 
+    @property
+    def is_for_later(self) -> bool:
+        """Whether its day, or the end of the time to undo, which it waits for, is still to come."""
+        return self.is_early or (self.due_at is not None and self.due_at > clock.now())
+
     # Transitions change their own row in memory. Who makes one logs its event before.
 
     def wait_for(self, what: str, *, due_at: datetime | None = None) -> None:
