@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
@@ -320,7 +320,7 @@ class Payout(ReadAgain):
 
     def digest(self) -> str:
         """What an approval is given for: who gets what where, and which try this is."""
-        fields = [
+        fields = (
             str(self.pk),
             self.generation,
             self.client_id,
@@ -331,10 +331,8 @@ class Payout(ReadAgain):
             self.network,
             self.address,
             self.memo or "",
-        ]
-        if self.pay_from:
-            fields.append(chain.stamp(self.pay_from))
-        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+        )
+        return digest_of((*fields, chain.stamp(self.pay_from)) if self.pay_from else fields)
 
     @property
     def is_early(self) -> bool:
@@ -526,3 +524,8 @@ class Payout(ReadAgain):
         self.why, self.finished_at = reason, clock.now()
         self.may_repeat = False
         self.wait_for("")
+
+
+@lru_cache(maxsize=4096)  # an act asks for that of each of its rows several times
+def digest_of(fields: tuple[str | int, ...]) -> str:
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
