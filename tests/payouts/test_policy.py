@@ -410,6 +410,15 @@ def test_g61_without_a_reference_amount_nothing_is_approved_by_a_person_or_a_rul
     assert [each.event_type for each in stored.events.all()] == ["request"]
 
 
+@pytest.mark.django_db
+def test_g61_the_database_keeps_what_has_no_reference_amount_from_being_approved():
+    payout = PayoutFactory()
+    for rate in (None, Decimal(0)):
+        with pytest.raises(IntegrityError, match="has_a_rate"), transaction.atomic():
+            Payout.objects.update(status=PayoutStatus.APPROVED, reference_rate=rate)
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
+
+
 # What rules do by themselves
 
 
