@@ -211,6 +211,8 @@ class Eligibility:
         rate, values, now = self.rates[payout.currency], self.policy.values, judged
         if isinstance(rate, Rate):
             now = priced_anew(judged, rate.rate, values.drift)
+        if not all(now.answers(rule.conditions) for rule in self.policy.rules):
+            return Verdict(Says.VOID, Reason(ControlsCode.NOT_LOOKED_AT))
         verdict = rules.judge(self.policy.rules, now)
         if refusal := self.refusal_by_policy(payout, verdict, is_released=is_released):
             return Verdict(Says.VOID, refusal.reason)

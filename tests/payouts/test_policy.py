@@ -452,6 +452,38 @@ def test_a21_a_policy_that_stops_it_sends_what_was_approved_back(office, in_forc
     assert office.sandbox.order_ids == []
 
 
+LOOKED_AT_LATER = [
+    {**policies.require(2, "Much in a day"), "if": {"amounts": {"client_day": {"above": "1"}}}},
+    {**policies.require(2, "A young wallet"), "if": {"wallet_hours": {"up_to": "24"}}},
+    {"name": "A flag", "effect": "block", "if": {"flag": "high"}},
+]
+
+
+@pytest.mark.parametrize("rule", LOOKED_AT_LATER, ids=lambda rule: rule["name"])
+def test_a21_g62_a_rule_about_what_nobody_looked_at_sends_what_was_approved_back(
+    office, in_force, rule
+):
+    """What was not asked for at the approval is not known, and no sum of nothing."""
+    in_force(rule_set(policies.require(1)))
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    in_force(rule_set(policies.require(1), rule))
+
+    office.submit()
+
+    stored = Payout.objects.get(pk=payout.pk)
+    assert (stored.status, stored.reason_code) == (PayoutStatus.PENDING, "not_looked_at")
+    assert (office.sandbox.order_ids, payout.attempts.count()) == ([], 0)
+
+
+def test_g63_what_was_looked_at_is_judged_by_an_earlier_approval(office, in_force):
+    asks = {"if": {"amounts": {"client_day": {"above": "1000"}}}}
+    in_force(rule_set(policies.require(1), {**policies.require(2, "Much"), **asks}))
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    in_force(rule_set(policies.require(1), {**policies.require(2, "As much"), **asks}))
+    office.submit()
+    assert Payout.objects.get().status == PayoutStatus.BROADCAST
+
+
 def test_g63_an_approval_under_an_earlier_version_counts_as_far_as_it_satisfies(office, in_force):
     PayoutFactory(status=PayoutStatus.APPROVED)
     in_force(rule_set(policies.require(1, "Same in other words")))
