@@ -23,6 +23,9 @@ from payouts.requests import request_payout
 from payouts.seen import see
 from tests import policies
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.sim import bugs
+
+OTHER = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"
 
 
 def staff(*roles, **names):
@@ -406,6 +409,29 @@ def test_i2_what_a_rule_allows_goes_without_approval_and_nothing_else(office, in
     event = PayoutEvent.objects.get(payout=small, event_type="approve")
     assert (event.person, event.facts["rules"]) == (None, "Small")
     assert not Approval.objects.exists()
+
+
+@pytest.mark.parametrize("change", [{"address": OTHER}, {"amount": Decimal(4)}], ids=str)
+def test_c3_what_a_rule_allowed_is_not_sent_once_its_row_was_changed(
+    office, in_force, usdt, change
+):
+    """Nobody approved it, so that only the sealed event says what was let go."""
+    in_force(rule_set({"name": "All", "effect": "allow"}))
+    payout = requested()
+    Payout.objects.filter(pk=payout.pk).update(**change)
+
+    assert office.submit() == 0
+
+    returned = Payout.objects.get(pk=payout.pk)
+    assert (returned.status, returned.reason_code) == (PayoutStatus.PENDING, "other_digest")
+    assert not office.sandbox.calls
+
+
+def test_c3_that_nobody_compares_what_a_rule_allowed_is_found(office, in_force, usdt):
+    with bugs.plant(bugs.RULE_NOT_COMPARED), pytest.raises(AssertionError):
+        test_c3_what_a_rule_allowed_is_not_sent_once_its_row_was_changed(
+            office, in_force, usdt, {"address": OTHER}
+        )
 
 
 def test_what_was_allowed_goes_back_once_the_policy_asks_for_approval(office, in_force, usdt):

@@ -147,7 +147,7 @@ FOUND_BY_RUNS = [
         "digest not checked at claim",
         "I3",
         "payouts.eligibility.Eligibility.refusal_of_approvals",
-        "    if any(each.digest != digest for each in given):\n",
+        "    if any(each != digest for each in (*sealed, *(each.digest for each in given))):\n",
         "    if False:\n",
         seed=9,
     ),
@@ -365,6 +365,13 @@ STOPPED_NOT_ASKED = Bug(
     "payouts.polling.claim",
     "        askable = Payout.objects.askable()\n",
     "        askable = Payout.objects.askable().exclude(waiting_for='discrepancy')\n",
+)
+RULE_NOT_COMPARED = Bug(
+    "what a rule let go not compared with it",
+    "I3",
+    "payouts.eligibility.Eligibility.refusal_of_approvals",
+    "(*sealed, *(each.digest for each in given))",
+    "[each.digest for each in given]",
 )
 REPEAT_COMPARED = Bug(
     "repeat compared with the present row",
