@@ -6,7 +6,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from django.db import transaction
-from django.db.models import F, QuerySet
+from django.db.models import QuerySet
 
 from audit import chain, clock
 from audit.actor import Actor
@@ -70,11 +70,12 @@ def links(
     the field in which an event of this model has its row."""
     changes = [each for each in changes if each.events]
     hashes: dict[Any, str] = {}
-    if known := [each.row.pk for each in changes if each.row.last_event]:
+    if known := {each.row.pk: each.row.last_event for each in changes if each.row.last_event}:
         # Read after the lock, in a statement of its own: what stands last now stays last.
-        at_end = {f"{owner}__in": known, "number": F(f"{owner}__last_event")}
+        at_end = {f"{owner}__in": list(known), "number__in": set(known.values())}
         last: QuerySet[RowEvent] = QuerySet(model).filter(**at_end)
-        hashes = dict(last.values_list(f"{owner}_id", "hash"))
+        found = last.values_list(f"{owner}_id", "number", "hash")
+        hashes = {pk: sealed for pk, number, sealed in found if number == known[pk]}
     events: list[RowEvent] = []
     for each in changes:
         make = partial(model, **{f"{owner}_id": each.row.pk})

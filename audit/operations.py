@@ -127,7 +127,7 @@ class Operation(Generic[Row, Seen, Facts]):
         """Change the row in memory, log what is done, and return a sentence about it."""
         raise NotImplementedError
 
-    def after(self, rows: Sequence[Row], actor: Actor) -> None:
+    def after(self, changes: Sequence[Change[Row]], facts: Facts, actor: Actor) -> None:
         """Write what else belongs to the rows that were acted on, in a few statements for all."""
 
 
@@ -148,7 +148,7 @@ def perform(
             stale, facts, done = (
                 operation.stale(rows, chunk),
                 operation.load(rows, actor),
-                list[Row](),
+                list[Change[Row]](),
             )
             for change in changes:
                 row, name = change.row, operation.name(change.row)
@@ -158,7 +158,7 @@ def perform(
                     continue
                 text = operation.apply(change, facts, why)
                 outcomes[row.pk] = Outcome(row.pk, name, True, text)
-                done.append(row)
-            operation.after(done, actor)
+                done.append(change)
+            operation.after(done, facts, actor)
     unknown = Refusal(operation.unknown)
     return [outcomes.get(each.id) or refused(each.id, "", unknown) for each in seen]

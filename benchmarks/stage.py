@@ -10,6 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,7 @@ TLS = ROOT / "tests" / "heleket" / "tls"
 CA_FILE, CERTIFICATE = TLS / "ca.pem", TLS / "loopback.pem"
 DATABASE, LARGE_DATABASE = "desk_bench", "desk_bench_large"
 CLIENTS = 50
+LONG_AGO = timedelta(days=60)
 ABOVE_ALL = {"above": "100000000000"}  # in the reference currency
 TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -67,8 +69,15 @@ def empty() -> None:
 
 
 def begin_with_a_policy() -> None:
-    """Have databases begin with the rules of a fresh desk, without its delay, and with sums and
-    limits that hold nothing up: what it costs to look at them is in every figure."""
+    """What it costs to look at rules and limits is in every figure."""
+    from tests import policies
+
+    policies.begin_with(policy_document())
+
+
+def policy_document() -> dict[str, Any]:
+    """Return the rules of a fresh desk, without its delay, and with sums and limits that hold
+    nothing up."""
     from tests import policies
 
     rules = [
@@ -85,7 +94,7 @@ def begin_with_a_policy() -> None:
         for of, hours in [("client", 24), ("currency", 168), ("desk", 720)]
     ]
     document = {**policies.STARTER, "rules": rules, "limits": limits}
-    policies.begin_with(policies.with_values(document, delay_seconds=0))
+    return policies.with_values(document, delay_seconds=0)
 
 
 def know_rates() -> None:
@@ -286,18 +295,29 @@ def approver():
     return StaffFactory(roles=["Approver"])
 
 
-def wallets():
+def wallets(count: int = CLIENTS):
+    """Store clients, each with a wallet of some age at an address of its own."""
+    from audit import clock
     from tests.factories import PayoutMethodFactory, StaffFactory, WalletFactory
+    from wallets.encodings import encode_base58check
     from wallets.models import PayoutMethod
 
     if not PayoutMethod.objects.exists():
         PayoutMethodFactory()
-    someone = StaffFactory(roles=["Requester"])
-    return [WalletFactory(added_by=someone, approved_by=someone) for _ in range(CLIENTS)]
+    someone, long_ago = StaffFactory(roles=["Requester"]), clock.now() - LONG_AGO
+    return [
+        WalletFactory(
+            added_by=someone,
+            approved_by=someone,
+            approved_at=long_ago,
+            address=encode_base58check(b"\x41" + place.to_bytes(20)),
+        )
+        for place in range(1, count + 1)
+    ]
 
 
 def pending_payouts(count: int, wallets):
-    """Store payouts as `request_payout` does, but many at once."""
+    """Store payouts as `request_payout` does, but many at once. No two of one client are alike."""
     from audit import clock
     from audit.actor import Actor, Channel
     from audit.operations import Change
@@ -317,7 +337,7 @@ def pending_payouts(count: int, wallets):
             network=wallet.network,
             address=wallet.address,
             currency="USDT",
-            amount=Decimal("5.25"),
+            amount=Decimal(500 + number.pk * 7919 % 1009) / 100,
             purpose=f"Prize {number.pk}",  # of the same purpose they would be duplicates
             origin="manual",
             idempotency_key=f"manual:{number.pk}",
@@ -340,10 +360,40 @@ def pending_payouts(count: int, wallets):
     return payouts
 
 
-def approved_payouts(count: int) -> None:
-    """Store payouts that a worker may send, and have the planner know them."""
+@contextmanager
+def day(number: int) -> Iterator[None]:
+    """Let time stand still, so many days from now, at known rates."""
+    from audit import clock
+
+    now = clock.now() + timedelta(days=number)
+    with clock.replaced(lambda: now):
+        know_rates()
+        yield
+
+
+def pay(payouts) -> None:
+    """Make history of payouts."""
+    from audit import clock
+    from payouts.models import Payout, PayoutStatus
+
+    Payout.objects.filter(pk__in=[payout.pk for payout in payouts]).update(
+        status=PayoutStatus.CONFIRMED,
+        waiting_for="",
+        due_at=None,
+        finished_at=clock.now(),
+    )
+
+
+def vacuum() -> None:
+    """Have the planner know what is stored."""
     from django.db import connection
 
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM ANALYZE")
+
+
+def approved_payouts(count: int) -> None:
+    """Store payouts that a worker may send, and have the planner know them."""
     from audit.actor import Actor, Channel
     from audit.operations import CHUNK, perform
     from payouts import operations
@@ -358,5 +408,4 @@ def approved_payouts(count: int) -> None:
             raise RuntimeError(f"not approved: {refused[0]}")
     while feed.take_up():  # as the worker of a desk that runs has, long before these are sent
         pass
-    with connection.cursor() as cursor:
-        cursor.execute("VACUUM ANALYZE")
+    vacuum()

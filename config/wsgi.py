@@ -1,3 +1,4 @@
+import gc
 import logging
 import os
 from collections.abc import Iterable
@@ -12,6 +13,7 @@ environment.read_env_file()
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 
 desk = get_wsgi_application()
+gc.freeze()  # what is loaded by now stays, and need not be looked through for garbage
 logger = logging.getLogger(__name__)
 
 

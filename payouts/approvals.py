@@ -20,8 +20,9 @@ from payouts.eligibility import judged_as, refusal_of_verdict
 from payouts.known import Known
 from payouts.makers import refusal_of_maker
 from payouts.models import Approval, EventType, Payout, PayoutEvent, WaitingFor
+from payouts.notices import Notices
 from payouts.proposals import proposals_of
-from payouts.staff import roles
+from payouts.staff import powers, roles
 
 STARTS_OVER = [EventType.REQUEST, EventType.EDIT, EventType.RETRY, EventType.RELEASE]
 
@@ -32,7 +33,7 @@ class ApprovalFacts:
 
     known: Known
     person_id: int | None  # who looks at them, or approves
-    given: Mapping[UUID, Collection[int]]  # who has approved each as it is
+    given: Mapping[UUID, Collection[int]]  # who has approved each as it is, and still counts
     unpriced: Mapping[UUID, Refusal]  # those whose coin has no sound rate
     proposals: Mapping[UUID, Proposal]  # of the others
     verdicts: Mapping[UUID, Verdict]
@@ -52,10 +53,12 @@ class ApprovalFacts:
         return self.missing(payout, *([self.person_id] if self.person_id else []))
 
 
-def approval_facts(payouts: Sequence[Payout], person_id: int | None) -> ApprovalFacts:
-    """Raises Refused if the policy was written past the desk."""
-    known, given = Known(payouts), approvers_of(payouts)
-    found = proposals_of(known)
+def approval_facts(
+    known: Known, person_id: int | None, notices: Notices | None = None
+) -> ApprovalFacts:
+    """`notices` are not looked up again where they were found before. Raises Refused if the policy
+    was written past the desk."""
+    given, found = approvers_of(known.payouts), proposals_of(known, notices)
     proposals = {pk: each for pk, each in found.items() if isinstance(each, Proposal)}
     verdicts = {pk: rules.judge(known.policy.rules, each) for pk, each in proposals.items()}
     people = {person for some in given.values() for person in some}
@@ -81,13 +84,26 @@ def groups_asked_for(
 
 
 def approvers_of(payouts: Sequence[Payout]) -> dict[UUID, set[int]]:
-    approvers: dict[UUID, set[int]] = defaultdict(set)
+    """Return whose approvals a claim would count: those of people who may still approve, and whose
+    rights, password and address have not changed since."""
     given = Approval.objects.standing().filter(
-        payout__in=[payout.pk for payout in payouts], decision=Approval.Decision.APPROVED
+        payout__in=with_past(payouts), decision=Approval.Decision.APPROVED
     )
-    for payout_id, person_id in given.values_list("payout_id", "person_id"):
-        approvers[payout_id].add(person_id)
+    rows = list(given.values_list("payout_id", "person_id", "decided_at"))
+    people = {person for _payout, person, _at in rows}
+    may = roles.people_who_may_approve(people) if people else set()
+    changed = powers.last_change_of_power(people) if people else {}
+    approvers: dict[UUID, set[int]] = defaultdict(set)
+    for payout_id, person, decided_at in rows:
+        if person in may and not (person in changed and decided_at <= changed[person]):
+            approvers[payout_id].add(person)
     return approvers
+
+
+def with_past(payouts: Iterable[Payout]) -> list[Payout]:
+    """Leave out those that nothing has happened to yet but their request: the others alone may have
+    been decided about before."""
+    return [payout for payout in payouts if payout.last_event > 1]
 
 
 def released_ones(ids: Collection[UUID]) -> set[UUID]:
@@ -101,7 +117,7 @@ def released_ones(ids: Collection[UUID]) -> set[UUID]:
 
 def refusal_of_approval(payout: Payout, facts: ApprovalFacts) -> Refusal | None:
     """Return why that person may not approve the payout."""
-    if refusal := facts.known.destinations[payout.wallet_id].refusal:
+    if refusal := facts.known.refusal_of_destination(payout):
         return refusal
     if facts.person_id in facts.given.get(payout.pk, ()):
         return Refusal(PayoutCode.APPROVED_BY_YOU)
@@ -135,7 +151,7 @@ def apply_rules(payout: Payout, actor: Actor) -> bool:
     current = policy.in_force()
     if not any(rule.effect in (Effect.HOLD, Effect.ALLOW) for rule in current.rules):
         return False
-    facts = approval_facts([payout], None)
+    facts = approval_facts(Known([payout]), None)
     verdict = facts.verdicts.get(payout.pk)
     if verdict is None:
         return False

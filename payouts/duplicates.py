@@ -5,30 +5,34 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Q
+from django.db.models import Exists, OuterRef, Q
 
 from audit import clock
 from audit.refusals import Refusal
 from payouts.codes import PayoutCode
 from payouts.controls.documents import Values
-from payouts.models import USUAL_WAIT, Origin, Payout
+from payouts.models import USUAL_WAIT, Origin, Payout, PayoutQuerySet
 
 SOON = timedelta(hours=24)
 LINKED = 5
 NAMED = 3
 
 Groups = dict[Any, list[Payout]]
+Row = TypeVar("Row")
 
 
 class SameAmounts:
     """Payouts of the same amounts as some, of their clients or to their addresses, which are paid
-    or may be: one statement, made when something is asked first. The newest come first."""
+    or may be: one statement, made when something is asked first. The newest come first.
 
-    def __init__(self, payouts: Sequence[Payout], values: Values) -> None:
-        self.payouts = payouts
+    `shared` are those of them whose address other clients have as well.
+    """
+
+    def __init__(self, payouts: Sequence[Payout], shared: Sequence[Payout], values: Values) -> None:
+        self.payouts, self.shared = payouts, shared
         self.days = timedelta(days=values.duplicate_days)
 
     @cached_property
@@ -78,17 +82,25 @@ class SameAmounts:
         span = max(self.days, SOON)
         days = (min(times) - span, max(times) + span)
         in_those_days = Q(requested_at__range=days) | Q(finished_at__range=days)
-        of_clients = Q(client__in={payout.client_id for payout in self.payouts})
-        there = Q(address__in={payout.address for payout in self.payouts})
-        references = {payout.reference for payout in self.payouts} - {""}
-        near = (of_clients | there) & (Q(status__in=USUAL_WAIT) | in_those_days)
-        rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
-        same_amounts = rows.filter(
-            near | (of_clients & Q(reference__in=references)),
-            currency__in={payout.currency for payout in self.payouts},
-            amount__in={payout.amount for payout in self.payouts},
-        )
-        return list(same_amounts.order_by("-number"))
+        near = Q(status__in=USUAL_WAIT) | in_those_days
+        references = Q(reference__in={payout.reference for payout in self.payouts} - {""})
+        rows = same(self.payouts, "client_id", "currency", "amount").filter(near | references)
+        if self.shared:
+            rows = rows.union(same(self.shared, "address", "currency", "amount").filter(near))
+        return list(rows.order_by("-number"))
+
+
+def same(payouts: Sequence[Payout], *columns: str) -> PayoutQuerySet:
+    """Return what is paid or may be, and has all of these columns as another one of these payouts
+    has them. A single one need not be stored yet."""
+    rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
+    if len(payouts) == 1:
+        [payout] = payouts
+        alike = rows.filter(**{name: getattr(payout, name) for name in columns})
+        return alike.exclude(pk=payout.pk)
+    ids = [payout.pk for payout in payouts]
+    others = Payout.objects.filter(pk__in=ids, **{name: OuterRef(name) for name in columns})
+    return rows.filter(Exists(others.exclude(pk=OuterRef("pk"))))
 
 
 def is_next_period(other: Payout, payout: Payout) -> bool:
@@ -117,8 +129,8 @@ def paid_at(payout: Payout) -> datetime:
     return payout.finished_at or max(payout.pay_from or now, now)
 
 
-def by(rows: Iterable[Payout], key: Callable[[Payout], Any]) -> Groups:
-    groups: Groups = defaultdict(list)
+def by(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    groups: dict[Any, list[Row]] = defaultdict(list)
     for row in rows:
         groups[key(row)].append(row)
     return groups

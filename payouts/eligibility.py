@@ -15,7 +15,6 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import Enum, auto
-from typing import NamedTuple
 from uuid import UUID
 
 from audit import chain, clock
@@ -130,24 +129,11 @@ def refusal_of_verdict(verdict: rules.Verdict, *, is_released: bool) -> Refusal 
     return None if verdict.is_covered else Refusal(ControlsCode.NO_RULE)
 
 
-class Destination(NamedTuple):
-    """Where a wallet stands, and its client."""
-
-    client_is_active: bool
-    status: WalletStatus
-    approved_at: datetime | None
-
-    @property
-    def refusal(self) -> Refusal | None:
-        return refusal_of_destination(self.client_is_active, self.status)
-
-
-def destinations_of(payouts: Sequence[Payout]) -> dict[int, Destination]:
+def destinations_of(payouts: Sequence[Payout]) -> dict[int, tuple[bool, WalletStatus]]:
+    """Return of each wallet whether its client is active, and its status."""
     wallets = Wallet.objects.filter(pk__in={payout.wallet_id for payout in payouts})
-    rows = wallets.values_list("pk", "client__is_active", "status", "approved_at")
-    return {
-        pk: Destination(is_active, WalletStatus(status), at) for pk, is_active, status, at in rows
-    }
+    rows = wallets.values_list("pk", "client__is_active", "status")
+    return {pk: (is_active, WalletStatus(status)) for pk, is_active, status in rows}
 
 
 # A claim
@@ -198,7 +184,7 @@ class Eligibility:
     def of(self, payout: Payout) -> Verdict:
         if code := self.forgery(payout):
             return Verdict(Says.WAIT, Reason(code), is_forged=True)
-        if refusal := self.destinations[payout.wallet_id].refusal:
+        if refusal := refusal_of_destination(*self.destinations[payout.wallet_id]):
             return Verdict(Says.VOID, refusal.reason, WaitingFor.WALLET)
         if isinstance(self.policy, Refusal):
             return Verdict(Says.WAIT, self.policy.reason, is_forged=True)

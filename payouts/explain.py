@@ -71,7 +71,9 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
             return WaitingFor.SWITCH
         if pause := states.pause_for(payout):
             return WaitingFor.FUNDS if pause.cause == Pause.Cause.FUNDS else WaitingFor.GATEWAY
-        return WaitingFor.GATEWAY if states.rate_limit.is_backing_off else WaitingFor.WORKER
+        if states.rate_limit.is_backing_off:
+            return WaitingFor.GATEWAY
+        return own if own == WaitingFor.DATE and payout.is_for_later else WaitingFor.WORKER
     return own
 
 

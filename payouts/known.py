@@ -10,11 +10,13 @@ from payouts.controls import policy, rules
 from payouts.controls.documents import Values
 from payouts.controls.policy import Policy
 from payouts.discrepancies import doubtful_ones, in_doubt
-from payouts.duplicates import SameAmounts
-from payouts.eligibility import Destination, destinations_of
+from payouts.duplicates import SameAmounts, by
+from payouts.eligibility import refusal_of_destination
 from payouts.makers import Maker, makers_of
 from payouts.models import Discrepancy, Payout
 from payouts.worth import Worth, worth_of
+from wallets.models import Wallet, WalletStatus
+from wallets.sharing import wallets_at
 
 
 class Known:
@@ -42,8 +44,14 @@ class Known:
         return makers_of(self.payouts)
 
     @cached_property
-    def destinations(self) -> Mapping[int, Destination]:
-        return destinations_of(self.payouts)
+    def wallets(self) -> Mapping[int, Wallet]:
+        """Their wallets, and all others at the same addresses."""
+        own = Wallet.objects.filter(pk__in={payout.wallet_id for payout in self.payouts})
+        return {wallet.pk: wallet for wallet in wallets_at(self.payouts) | own}
+
+    def refusal_of_destination(self, payout: Payout) -> Refusal | None:
+        wallet = self.wallets[payout.wallet_id]
+        return refusal_of_destination(wallet.client.is_active, WalletStatus(wallet.status))
 
     @cached_property
     def worths(self) -> Mapping[UUID, Worth | Refusal]:
@@ -62,7 +70,13 @@ class Known:
 
     @cached_property
     def same_amounts(self) -> SameAmounts:
-        return SameAmounts(self.payouts, self.values)
+        wallets = by(self.wallets.values(), lambda wallet: wallet.address)
+        shared = [
+            payout
+            for payout in self.payouts
+            if any(each.client_id != payout.client_id for each in wallets[payout.address])
+        ]
+        return SameAmounts(self.payouts, shared, self.values)
 
     @property
     def duplicates(self) -> Mapping[UUID, Sequence[Payout]]:

@@ -12,7 +12,7 @@ from decimal import Decimal
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, F, Min, Q, Window
+from django.db.models import Count, F, OuterRef, Q, Subquery, Window
 from django.db.models.functions import RowNumber
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
@@ -26,7 +26,7 @@ from payouts.controls.flags import Flag
 from payouts.controls.rules import Measure
 from payouts.discrepancies import are_alike
 from payouts.duplicates import LINKED, linked
-from payouts.gateway import history
+from payouts.gateway.models import KnownAddress
 from payouts.known import Known
 from payouts.models import Discrepancy, EventType, Payout, PayoutEvent
 from payouts.seen import became
@@ -34,7 +34,7 @@ from payouts.worth import Worth
 from wallets.amounts import money
 from wallets.codes import WalletCode
 from wallets.models import Wallet
-from wallets.sharing import Destination, SameAddress
+from wallets.sharing import Destination, SameAddress, wallets_at
 
 YOUNG = timedelta(hours=24)  # a wallet that nobody has had time to look at again
 UNDER = Decimal("0.9")  # of a threshold: from there on it is just under it
@@ -170,6 +170,7 @@ JUST_UNDER = {
 }
 
 Found = Iterator[tuple[UUID, Notice]]
+Notices = Mapping[UUID, Sequence[Notice]]  # of each payout, the worst first
 
 
 def notice(level: Flag, code: Code, *payouts: Payout, **facts: object) -> Notice:
@@ -196,9 +197,9 @@ def level_of(notices: Iterable[Notice]) -> Flag:
 
 def destinations(known: Known) -> Found:
     """Find those that cannot go where they should, and addresses that others have as well."""
-    same_address = SameAddress(known.payouts)
+    same_address = SameAddress(known.wallets.values())
     for payout in known.payouts:
-        if refusal := known.destinations[payout.wallet_id].refusal:
+        if refusal := known.refusal_of_destination(payout):
             is_awaited = refusal.code == WalletCode.WALLET_NOT_ACTIVE
             level = Flag.MEDIUM if is_awaited else Flag.HIGH
             yield payout.pk, Notice(level, refusal.code, refusal.sentence)
@@ -216,7 +217,7 @@ def about_address(destination: Destination, same_address: SameAddress) -> Iterat
 
 def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
     """Return what is to be known of wallets before they are approved: one statement."""
-    same_address = SameAddress(wallets)
+    same_address = SameAddress(wallets_at(wallets))
     return {wallet.pk: list(about_address(wallet, same_address)) for wallet in wallets}
 
 
@@ -378,13 +379,10 @@ def edited(payout: Payout, edits: Sequence[PayoutEvent]) -> Notice:
 def new_addresses(known: Known) -> Found:
     """Find where a client was never paid, and wallets so young that only one of their payments
     may have been looked at."""
-    paid, since = paid_since(known.payouts), clock.now() - YOUNG
-    earlier = history.paid_before({payout.address for payout in known.payouts})
+    known_since, since = paid_since(known), clock.now() - YOUNG
     for payout in known.payouts:
-        place = (payout.network, payout.address)
-        moments = [paid.get((payout.client_id, *place)), earlier.get(place)]
-        first_at = min((at for at in moments if at), default=None)
-        approved_at = known.destinations[payout.wallet_id].approved_at
+        first_at = known_since.get((payout.client_id, payout.network, payout.address))
+        approved_at = known.wallets[payout.wallet_id].approved_at
         if approved_at and approved_at > since and (first_at is None or first_at > since):
             code = NoticeCode.YOUNG_WALLET if first_at else NoticeCode.FIRST_TO_YOUNG_WALLET
             age = timesince(approved_at, clock.now(), depth=1)
@@ -393,14 +391,21 @@ def new_addresses(known: Known) -> Found:
             yield payout.pk, notice(Flag.LOW, NoticeCode.FIRST_PAYMENT)
 
 
-def paid_since(payouts: Sequence[Payout]) -> dict[tuple[int, str, str], datetime]:
-    """Return since when these clients are paid at these addresses, by client, network, address."""
-    paid = Payout.objects.counted_as_paid().filter(
-        client__in={payout.client_id for payout in payouts},
-        address__in={payout.address for payout in payouts},
+def paid_since(known: Known) -> dict[tuple[int, str, str], datetime]:
+    """Return since when clients are paid at these addresses, by client, network and address; or
+    Heleket's account is, from before the desk. Only the first of a history is looked for, however
+    long that is."""
+    paid = Payout.objects.counted_as_paid().filter(wallet=OuterRef("pk")).order_by("number")
+    place = {"network": OuterRef("network"), "address": OuterRef("address")}
+    wallets = Wallet.objects.filter(pk__in=known.wallets).annotate(
+        here=Subquery(paid.values("requested_at")[:1]),
+        earlier=Subquery(KnownAddress.objects.filter(**place).values("first_paid_at")[:1]),
     )
-    places = paid.order_by().values_list("client_id", "network", "address")
-    return {tuple(place): at for *place, at in places.annotate(Min("requested_at"))}
+    found: dict[tuple[int, str, str], list[datetime]] = defaultdict(list)
+    places = wallets.order_by().values_list("client", "network", "address", "here", "earlier")
+    for client, network, address, *moments in places:
+        found[client, network, address] += [at for at in moments if at]
+    return {place: min(moments) for place, moments in found.items() if moments}
 
 
 # What stays just under what the policy asks more for, or comes near a limit

@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q, prefetch_related_objects
+from django.db.models import F, Q
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -21,13 +21,20 @@ from audit.operations import Change, Operation, perform, sources
 from audit.refusals import Refusal, Refused
 from audit.texts import day_and_hour, needed, optional
 from payouts import statements, transitions, wakeups
-from payouts.approvals import ApprovalFacts, approval_facts, log_approval, refusal_of_approval
+from payouts.approvals import (
+    ApprovalFacts,
+    approval_facts,
+    log_approval,
+    refusal_of_approval,
+    with_past,
+)
 from payouts.codes import PayoutCode
-from payouts.controls.policy import Policy, in_force
+from payouts.controls.policy import Policy
 from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
 from payouts.duplicates import refusal_of_duplicate
 from payouts.eligibility import refusal_of_request
+from payouts.known import Known
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
     DECIDED_AGAIN,
@@ -54,6 +61,7 @@ from wallets import changes as wallets
 from wallets.models import Wallet
 
 Facts = TypeVar("Facts")
+Changes = Sequence[Change[Payout]]
 
 
 class PayoutOperation(Operation[Payout, Seen, Facts]):
@@ -73,7 +81,6 @@ class PayoutOperation(Operation[Payout, Seen, Facts]):
         return transitions.change(ids, actor=actor)
 
     def stale(self, rows: Sequence[Payout], seen: Mapping[UUID, Seen]) -> Mapping[UUID, Refusal]:
-        prefetch_related_objects(rows, "client")
         return stale(rows, seen, digest_alone=self.digest_alone)
 
     def load(self, rows: Sequence[Payout], actor: Actor) -> Any:
@@ -106,6 +113,10 @@ class AsksForApproval(PayoutOperation[Facts]):
         return set(rows.order_by().values_list("wallet_id", flat=True))
 
 
+def rows_of(changes: Changes) -> list[Payout]:
+    return [change.row for change in changes]
+
+
 def refusal_of_stopped(payout: Payout) -> Refusal | None:
     if payout.waiting_for == WaitingFor.DISCREPANCY:
         return Refusal(PayoutCode.OPEN_DISCREPANCY)
@@ -135,14 +146,8 @@ class Approve(PayoutOperation[ApprovalFacts]):
     reason_label = gettext_lazy("Why it is no duplicate")
     statuses = sources(Payout.approve)
 
-    @contextmanager
-    def changes(self, ids: Collection[UUID], actor: Actor) -> Iterator[Sequence[Change[Payout]]]:
-        with super().changes(ids, actor) as changes:
-            yield changes
-            state([change for change in changes if change.events], actor)
-
     def load(self, rows: Sequence[Payout], actor: Actor) -> ApprovalFacts:
-        return approval_facts(rows, actor.person_id)
+        return approval_facts(Known(rows), actor.person_id)
 
     def refusal(self, row: Payout, facts: ApprovalFacts, actor: Actor) -> Refusal | None:
         refusal = super().refusal(row, facts, actor) or refusal_of_question(row)
@@ -159,6 +164,17 @@ class Approve(PayoutOperation[ApprovalFacts]):
             return f"{_('Approved by you.')} {payout.why.sentence}"
         payout.approve(not_before=facts.known.policy.values.goes_out_at(clock.now()))
         return when_it_goes(payout)
+
+    def after(self, changes: Changes, facts: ApprovalFacts, actor: Actor) -> None:
+        """Make one statement of what is approved, and have the event of each seal it."""
+        if not changes:
+            return
+        payouts, current = rows_of(changes), facts.known.policy
+        statement = statements.make(payouts, actor, current)
+        statement.save(force_insert=True)
+        for change in changes:
+            change.events[-1].fields["statement"] = statement.sha256
+        decide(payouts, actor, Approval.Decision.APPROVED, statement, current)
 
 
 class Undo(PayoutOperation[Mapping[UUID, Collection[int]]]):
@@ -199,8 +215,8 @@ class Undo(PayoutOperation[Mapping[UUID, Collection[int]]]):
         change.row.undo(Reason(PayoutCode.APPROVAL_UNDONE, reason.words))
         return _("Your approval is undone. It waits for approval.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.UNDO, person=actor.person)
+    def after(self, changes: Changes, facts: Mapping[UUID, Collection[int]], actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.UNDO, person=actor.person)
 
 
 def when_it_goes(payout: Payout) -> str:
@@ -234,10 +250,10 @@ class Reject(PayoutOperation[Called]):
         change.row.reject(reason)
         return _("Rejected. It will not be paid.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.REJECT)
-        decide(rows, actor, Approval.Decision.REJECTED)
-        ask_about_calls(rows)
+    def after(self, changes: Changes, facts: set[UUID], actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.REJECT)
+        decide(rows_of(changes), actor, Approval.Decision.REJECTED)
+        ask_about_calls(rows_of(changes))
 
 
 class Hold(PayoutOperation[None]):
@@ -257,8 +273,8 @@ class Hold(PayoutOperation[None]):
         change.row.hold(reason)
         return _("On hold.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.HOLD)
+    def after(self, changes: Changes, facts: None, actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.HOLD)
 
 
 class Release(AsksForApproval[Mapping[UUID, str]]):
@@ -286,8 +302,8 @@ class Release(AsksForApproval[Mapping[UUID, str]]):
             return _("Released. It waits for the requester's answer.")
         return _("Released. It waits for approval.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.RELEASE)
+    def after(self, changes: Changes, facts: Mapping[UUID, str], actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.RELEASE)
 
 
 @dataclass(frozen=True)
@@ -331,9 +347,9 @@ class Cancel(PayoutOperation[CancelFacts]):
             return _("Cancelled. An earlier try was sent and not paid.")
         return _("Cancelled. It was never sent.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.CANCEL)
-        ask_about_calls(rows)
+    def after(self, changes: Changes, facts: CancelFacts, actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.CANCEL)
+        ask_about_calls(rows_of(changes))
 
 
 def is_own(payout: Payout, actor: Actor) -> bool:
@@ -395,12 +411,12 @@ class Retry(AsksForApproval[Tried]):
         change.row.retry()
         return _("It waits for approval again.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.RETRY)
-        ask_about_calls(rows)
+    def after(self, changes: Changes, facts: Tried, actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.RETRY)
+        ask_about_calls(rows_of(changes))
         if actor.person_id is not None:
             maker = (actor.person_id, MakerRole.RETRIED)
-            store_makers((payout, maker) for payout in rows)
+            store_makers((payout, maker) for payout in rows_of(changes))
 
 
 class Expedite(PayoutOperation[None]):
@@ -510,10 +526,10 @@ class Edit(AsksForApproval[None]):
         payout.edit()
         return _("Changed.")
 
-    def after(self, rows: Sequence[Payout], actor: Actor) -> None:
-        void_approvals(rows, EventType.EDIT)
+    def after(self, changes: Changes, facts: None, actor: Actor) -> None:
+        void_approvals(rows_of(changes), EventType.EDIT)
         makers = [(actor.person_id, MakerRole.EDITED), (self.wallet.maker_id, MakerRole.WALLET)]
-        for payout in rows:
+        for payout in rows_of(changes):
             add_makers(payout, makers)
 
 
@@ -596,18 +612,6 @@ def request_cancel(change: Change[Payout], reason: Reason) -> str:
 # Approvals
 
 
-def state(changes: Sequence[Change[Payout]], actor: Actor) -> None:
-    """Make one statement of what was approved, have the event of each seal it, and store both."""
-    if not changes:
-        return
-    payouts, current = [change.row for change in changes], in_force()
-    statement = statements.make(payouts, actor, current)
-    statement.save(force_insert=True)
-    for change in changes:
-        change.events[-1].fields["statement"] = statement.sha256
-    decide(payouts, actor, Approval.Decision.APPROVED, statement, current)
-
-
 def decide(
     payouts: Sequence[Payout],
     actor: Actor,
@@ -618,8 +622,8 @@ def decide(
     """Store what a person decides, in the place of what they had decided before. An approval names
     its statement and the policy that it was given under; who rejects asks neither."""
     now = clock.now()
-    before = Approval.objects.filter(payout__in=payouts, person=actor.person, voided_at=None)
-    before.update(voided_at=now, voided_by=DECIDED_AGAIN)
+    before = Approval.objects.filter(payout__in=with_past(payouts), person=actor.person)
+    before.filter(voided_at=None).update(voided_at=now, voided_by=DECIDED_AGAIN)
     Approval.objects.bulk_create(
         Approval(
             payout_id=payout.pk,
@@ -628,7 +632,7 @@ def decide(
             decision=decision,
             digest=payout.digest(),
             policy_version=current.version if current else 0,
-            statement=statement,
+            statement_id=statement.pk if statement else None,
             expires_at=statements.expires_at(payout, current.values) if current else None,
         )
         for payout in payouts

@@ -11,19 +11,19 @@ from payouts.controls.flags import Flag
 from payouts.controls.rules import Proposal
 from payouts.known import Known
 from payouts.models import Payout
-from payouts.notices import level_of, notices_for
+from payouts.notices import Notices, level_of, notices_for
 from wallets.models import PayoutMethod
 
 
-def proposals_of(known: Known) -> dict[UUID, Proposal | Refusal]:
+def proposals_of(known: Known, notices: Notices | None = None) -> dict[UUID, Proposal | Refusal]:
     """Return what the policy judges of each, or why a coin has no sound rate. Raises Refused if
     the policy was written past the desk.
 
-    It asks for no more than the rules in force do.
+    It asks for no more than the rules in force do, and for no notices that were found before.
     """
     needs = rules.needs(known.policy.rules)
     methods = PayoutMethod.objects.by_coin(payout.currency for payout in known.payouts)
-    flags = flags_of(known) if needs.flags else {}
+    flags = flags_of(notices_for(known) if notices is None else notices) if needs.flags else {}
 
     def proposal(payout: Payout) -> Proposal | Refusal:
         worth = known.worths[payout.pk]
@@ -43,7 +43,7 @@ def proposals_of(known: Known) -> dict[UUID, Proposal | Refusal]:
         )
 
     def approved_at(payout: Payout) -> datetime | None:
-        return known.destinations[payout.wallet_id].approved_at
+        return known.wallets[payout.wallet_id].approved_at
 
     return {payout.pk: proposal(payout) for payout in known.payouts}
 
@@ -52,5 +52,5 @@ def hours_since(at: datetime | None) -> Decimal:
     return Decimal((clock.now() - at) // timedelta(hours=1)) if at else Decimal(0)
 
 
-def flags_of(known: Known) -> dict[UUID, Flag]:
-    return {pk: level_of(notices) for pk, notices in notices_for(known).items()}
+def flags_of(notices: Notices) -> dict[UUID, Flag]:
+    return {pk: level_of(found) for pk, found in notices.items()}

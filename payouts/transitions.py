@@ -31,13 +31,14 @@ NO_NEWS = {EventType.CLAIM, EventType.UNSENT, EventType.WAIT}  # the feed's trig
 
 @contextmanager
 def change(ids: Iterable[UUID], *, actor: Actor) -> Iterator[list[Change[Payout]]]:
-    """Lock payouts in id order and yield them; save those that changed, each with its events.
+    """Lock payouts in id order and yield them with their clients, which are not locked; save those
+    that changed, each with its events.
 
     An exception in the body undoes all of it.
     """
     with transaction.atomic():
-        rows = Payout.objects.filter(pk__in=list(ids)).order_by("pk")
-        changes = [Change(payout) for payout in rows.select_for_update()]
+        rows = Payout.objects.filter(pk__in=list(ids)).select_related("client").order_by("pk")
+        changes = [Change(payout) for payout in rows.select_for_update(of=["self"])]
         before = {each.row.pk: columns_of(each.row) for each in changes}
         with clock.one_moment():
             yield changes

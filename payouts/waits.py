@@ -57,9 +57,9 @@ def question(payout: Payout, _states: States) -> Sentences:
 
 
 def date(payout: Payout, states: States) -> Sentences:
+    if not payout.is_for_later:
+        return worker(payout, states)
     if not payout.is_early:
-        if payout.due_at and payout.due_at <= clock.now():
-            return worker(payout, states)
         text = _("It is approved and goes out at %s.") % at_time(payout.due_at)
         who = _("Who approved it can take the approval back until then.")
         return text, who, _("The worker sends it then.")
@@ -303,7 +303,7 @@ EXPLAINERS = {
 # What happens next by itself of these is the worker's to do.
 BY_THE_WORKER = frozenset(
     {
-        *(WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY),
+        *(WaitingFor.DATE, WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY),
         *(WaitingFor.SERVICE, WaitingFor.WALLET, WaitingFor.LIMIT, WaitingFor.RATE),
         *(WaitingFor.ANSWER, WaitingFor.FINAL_WORD),
     }

@@ -8,6 +8,9 @@ from datetime import timedelta
 from decimal import Decimal
 from uuid import UUID
 
+from django.db.models import CharField, QuerySet, Value
+from django.db.models.functions import Cast
+
 from audit import clock
 from audit.refusals import Refusal
 from payouts.controls.rates import Rate, RateBounds, price, sound_rates
@@ -24,7 +27,7 @@ COLUMNS = {
     Measure.CLIENT: "client_id",
     Measure.ADDRESS: "address",
 }
-Sums = Mapping[object, Mapping[str, Decimal]]  # of each key, by coin
+Sums = Mapping[str, Mapping[str, Decimal]]  # of each key, by coin
 Makers = Mapping[UUID, Sequence[Maker]]
 
 
@@ -46,9 +49,7 @@ def worth_of(
     """Return what each is worth, with the sums that are asked for, or why that is not known: one
     statement for each measure, and one for all rates."""
     askers = {payout.pk: askers_of(makers.get(payout.pk, ())) for payout in payouts}
-    sums = {
-        measure: day_sums(measure, payouts, askers) for measure in COLUMNS if measure in measures
-    }
+    sums = day_sums([each for each in COLUMNS if each in measures], payouts, askers)
     coins = {payout.currency for payout in payouts}
     coins |= {coin for found in sums.values() for by_coin in found.values() for coin in by_coin}
     rates = sound_rates(coins, bounds=bounds)
@@ -80,21 +81,31 @@ def keys_of(payout: Payout, measure: Measure, askers: Collection[int]) -> Collec
 
 
 def day_sums(
-    measure: Measure, payouts: Sequence[Payout], askers: Mapping[UUID, Collection[int]]
-) -> Sums:
+    measures: Sequence[Measure], payouts: Sequence[Payout], askers: Mapping[UUID, Collection[int]]
+) -> Mapping[Measure, Sums]:
     """Add up what waits, is under way or was paid within a day, whatever it is worth: one
     statement."""
+    found: dict[Measure, dict[str, dict[str, Decimal]]] = {
+        measure: defaultdict(dict) for measure in measures
+    }
+    each_sum = [sums_by(measure, payouts, askers) for measure in measures]
+    if each_sum:
+        for measure, key, coin, total in each_sum[0].union(*each_sum[1:], all=True):
+            found[Measure(measure)][key][coin] = total
+    return found
+
+
+def sums_by(
+    measure: Measure, payouts: Sequence[Payout], askers: Mapping[UUID, Collection[int]]
+) -> QuerySet[Payout, tuple[str, str, str, Decimal]]:
     column = COLUMNS[measure]
     keys = {key for each in payouts for key in keys_of(each, measure, askers[each.pk])}
     wanted: dict[str, object] = {f"{column}__in": keys}
     if measure == Measure.REQUESTER:
         wanted["makers__role__in"] = ASKED
-    rows = Payout.objects.going_since(clock.now() - DAY).filter(**wanted)
-    sums: dict[object, dict[str, Decimal]] = defaultdict(dict)
-    found = rows.order_by().values_list(column, "currency").annotate(total=Total("amount"))
-    for key, coin, total in found:
-        sums[key][coin] = total
-    return sums
+    rows = Payout.objects.going_since(clock.now() - DAY).filter(**wanted).order_by()
+    by_coin = rows.values_list(Value(measure.value), Cast(column, CharField()), "currency")
+    return by_coin.annotate(total=Total("amount"))
 
 
 def most(
@@ -102,7 +113,7 @@ def most(
 ) -> Decimal | Refusal:
     """Return the largest of these sums in the reference currency."""
     largest = Decimal(0)
-    for key in keys:
+    for key in map(str, keys):
         total = Decimal(0)
         for coin, amount in sums.get(key, {}).items():
             rate = rates[coin]

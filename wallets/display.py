@@ -12,7 +12,9 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-CHANGES_SHOWN = 20
+from wallets.models import BY_KEY
+
+CHANGES_SHOWN, MOST_CHANGES = 20, 1000
 
 
 def in_groups(address: str) -> SafeString:
@@ -41,15 +43,26 @@ def changes_since(row: Any, seen: int) -> Iterator[str]:
         yield f"{date_format(localtime(at), 'DATETIME_FORMAT')}, {who}: {what}{because}"
 
 
-def changes_of(row: Any, fields: Collection[str] = ()) -> Iterator[Version]:
+def changes_of(
+    row: Any, fields: Collection[str] = (), most: int = CHANGES_SHOWN
+) -> Iterator[Version]:
     """Yield when and by whom a row was changed, newest first; of certain `fields` alone, if any."""
-    versions = list(row.history.select_related("history_user")[: CHANGES_SHOWN + 1])
+    versions = list(row.history.select_related("history_user")[: most + 1])
     for version, before in zip(versions, [*versions[1:], None], strict=True):
-        who, why = str(version.history_user or _("the system")), version.history_change_reason
+        who, why = _by_whom(version)
         if version.history_type == "+":
-            yield Version(version.history_date, who, _("added"), why or "")
+            yield Version(version.history_date, who, _("added"), why)
         elif before and (what := _difference(version, before, fields)):
-            yield Version(version.history_date, who, what, why or "")
+            yield Version(version.history_date, who, what, why)
+
+
+def _by_whom(version: Any) -> tuple[str, str]:
+    """Return who made a version, and why, as `Historied.name_in_history` wrote it."""
+    person, reason = version.history_user, version.history_change_reason or ""
+    if person is None and reason.startswith(BY_KEY):
+        key, _space, words = reason.removeprefix(BY_KEY).partition(" ")
+        return _("the client API (key %s)") % key, words
+    return str(person or _("the system")), reason
 
 
 def _difference(version: Any, before: Any, fields: Collection[str]) -> str:

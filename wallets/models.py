@@ -11,12 +11,14 @@ from django.core.exceptions import ValidationError
 from django.core.validators import RegexValidator
 from django.db import models
 from django.db.models import Q
+from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django_fsm import FSMField, transition
 from simple_history.models import HistoricalRecords
 
 from audit import clock
+from audit.actor import Actor
 from audit.directions import isolated
 from audit.models import StatusEvent
 from audit.refusals import Refusal
@@ -29,6 +31,9 @@ from wallets.coins import NETWORKS, network_name
 from wallets.countries import countries, languages
 from wallets.errors import InvalidAddress
 from wallets.unspendable import doubt_about
+
+IN_HISTORY = 100  # characters of a reason, as the history's column holds; the event has all
+BY_KEY = "key:"
 
 
 class ReadAgain(models.Model):
@@ -63,6 +68,13 @@ class Historied(models.Model):
 
     class Meta:
         abstract = True
+
+    def name_in_history(self, actor: Actor, reason: str = "") -> None:
+        """Have the next version name who makes it, and why. A key of the API is nobody of the
+        staff, so it stands before the reason."""
+        self._history_user = actor.person
+        key = "" if actor.api_key_id is None else f"{BY_KEY}{actor.api_key_id} "
+        self._change_reason = Truncator(f"{key}{reason}".strip()).chars(IN_HISTORY) or None
 
     @property
     def _history_date(self) -> datetime:

@@ -16,7 +16,7 @@ from audit.refusals import Refusal
 from wallets import changes
 from wallets.codes import WalletCode
 from wallets.models import Wallet, WalletEvent
-from wallets.sharing import SameAddress
+from wallets.sharing import SameAddress, wallets_at
 
 TOKEN = re.compile("[0-9]{1,18}(:[0-9]{1,9})?")  # ids that fit into a column of either database
 Facts = TypeVar("Facts")
@@ -90,7 +90,7 @@ class Approve(WalletOperation[SameAddress]):
     statuses = sources(Wallet.approve)
 
     def load(self, rows: Sequence[Wallet], actor: Actor) -> SameAddress:
-        return SameAddress(rows)
+        return SameAddress(wallets_at(rows))
 
     def refusal(self, row: Wallet, facts: SameAddress, actor: Actor) -> Refusal | None:
         if row.maker_id == actor.person_id:
@@ -117,9 +117,9 @@ class Approve(WalletOperation[SameAddress]):
         change.row.activate()
         return _("Approved.")
 
-    def after(self, rows: Sequence[Wallet], actor: Actor) -> None:
-        for wallet in rows:
-            wallet.approved_by = actor.person
+    def after(self, changes: Sequence[Change[Wallet]], facts: SameAddress, actor: Actor) -> None:
+        for change in changes:
+            change.row.approved_by = actor.person
 
 
 class Freeze(WalletOperation[None]):

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, models, transaction
-from django.utils.text import Truncator
 from django.utils.translation import gettext as _
 from simple_history.utils import bulk_create_with_history, bulk_update_with_history
 
@@ -26,12 +25,11 @@ from wallets.codes import WalletCode
 from wallets.coins import is_known
 from wallets.errors import InvalidAddress
 from wallets.models import Client, PayoutMethod, Wallet
-from wallets.sharing import SameAddress
+from wallets.sharing import SameAddress, wallets_at
 
 Row = TypeVar("Row", bound=models.Model)
 
 ALIKE_SHOWN = 5
-IN_HISTORY = 100  # characters of a reason, as the history's column holds; the event has all
 
 
 def add_client(
@@ -60,8 +58,8 @@ def add_client(
     )
     if not is_another and (refusal := refusal_of_name(client)):
         raise Refused.by(refusal)
-    person = actor.person
-    return _store(client, lambda: bulk_create_with_history([client], Client, default_user=person))
+    client.name_in_history(actor)
+    return _store(client, lambda: bulk_create_with_history([client], Client))
 
 
 @transaction.atomic
@@ -75,6 +73,7 @@ def change_client(client_id: int, *, actor: Actor, **values: str) -> Client:
     for name in changed:
         setattr(client, name, values[name])
     if changed:
+        client.name_in_history(actor)
         _store(client, client.save)
     return client
 
@@ -117,13 +116,8 @@ def _set_open(
         is_so = WalletCode.CLIENT_OPEN_ALREADY if is_active else WalletCode.CLIENT_CLOSED_ALREADY
         raise Refused(is_so, client=client)
     client.is_active = is_active
-    bulk_update_with_history(
-        [client],
-        Client,
-        ["is_active"],
-        default_user=actor.person,
-        default_change_reason=Truncator(reason).chars(IN_HISTORY),
-    )
+    client.name_in_history(actor, reason)
+    bulk_update_with_history([client], Client, ["is_active"])
     event_type = DeskEvent.Type.REOPEN_CLIENT if is_active else DeskEvent.Type.CLOSE_CLIENT
     log_event(event_type, Reason(words=reason), actor=actor, client=client.pk)
     return client
@@ -160,7 +154,7 @@ def add_wallet(
     )
     if wallet.doubt and not is_certain:
         raise InvalidAddress(wallet.doubt)
-    if refusal := SameAddress([wallet]).refusal_of_memo(wallet):
+    if refusal := SameAddress(wallets_at([wallet])).refusal_of_memo(wallet):
         raise Refused.by(refusal)
     return _store(wallet, lambda: changes.add([changes.added(wallet)], actor=actor))
 

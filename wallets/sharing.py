@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Protocol
 
+from django.db.models import QuerySet
 from django.utils.translation import gettext as _
 
 from audit.refusals import Refusal
@@ -22,17 +23,20 @@ class Destination(Protocol):
     memo: str
 
 
+def wallets_at(destinations: Iterable[Destination]) -> QuerySet[Wallet]:
+    """Return all wallets at these addresses, on whatever network: whoever has the key of an address
+    has it on each of them."""
+    addresses = {each.address for each in destinations}
+    wallets = Wallet.objects.filter(address__in=addresses).select_related("client")
+    return wallets.order_by("client__name", "pk")
+
+
 class SameAddress:
-    """All wallets at the addresses of some destinations, read in one statement.
+    """What wallets at one address say of each other: all `wallets_at` some addresses."""
 
-    Networks are left aside: whoever has the key of an address has it on each of them.
-    """
-
-    def __init__(self, destinations: Iterable[Destination]) -> None:
-        addresses = {each.address for each in destinations}
-        wallets = Wallet.objects.filter(address__in=addresses).select_related("client")
+    def __init__(self, wallets: Iterable[Wallet]) -> None:
         self._wallets: dict[str, list[Wallet]] = defaultdict(list)
-        for wallet in wallets.order_by("client__name", "pk"):
+        for wallet in wallets:
             self._wallets[wallet.address].append(wallet)
 
     def other_clients(self, destination: Destination) -> list[Client]:

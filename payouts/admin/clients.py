@@ -166,7 +166,7 @@ class ClientAdmin(LastingAdmin):
             "wallets": client.wallets.select_related("added_by", "approved_by")[:WALLETS_SHOWN],
             "wallets_count": client.wallets.count(),
             "wallets_url": f"{reverse(WALLETS)}?client__id__exact={client.pk}",
-            "history": overview.history_of_client(client),
+            **overview.history_shown(client, request.GET),
             **(
                 overview.payouts_of(payouts, client.external_id)
                 if may("payouts.view_payout")

@@ -19,7 +19,7 @@ from audit.actor import Actor
 from audit.operations import Operation, Outcome
 from audit.refusals import Refusal
 from payouts import operations
-from payouts.admin import balances, costs, queues, sums
+from payouts.admin import balances, costs, queues, quorum, sums
 from payouts.admin.actions import (
     ACTIONS,
     APPROVE,
@@ -29,6 +29,7 @@ from payouts.admin.actions import (
     perform_action,
 )
 from payouts.admin.tenses import PLANNED
+from payouts.approvals import ApprovalFacts
 from payouts.controls.flags import Flag
 from payouts.duplicates import LINKED
 from payouts.known import Known
@@ -147,14 +148,22 @@ class DecidingPages(ActionPages):
 
     # What the page of one payout, and that of a new one, show besides
 
-    def deciding_context(self, request: StaffRequest, payout: Payout) -> dict[str, Any]:
-        """Return the notices, why it cannot be approved, and the way on in the queue."""
-        actor, is_open = actor_of(request), payout.status in OPEN
-        notices = notices_shown(request, [payout])[payout.pk] if is_open else []
-        actions = self.offered_on(payout, actor)
+    def deciding_context(
+        self, request: StaffRequest, payout: Payout, decisions: quorum.Decisions
+    ) -> dict[str, Any]:
+        """Return the notices, the approvals that it takes, why it cannot be approved, and the way
+        on in the queue."""
+        actor, is_open, known = actor_of(request), payout.status in OPEN, Known([payout])
+        found = notices_shown(request, known) if is_open else {payout.pk: []}
+        notices, asked = found[payout.pk], None
+        if sees_flags(request) and payout.status in quorum.ASKED:
+            asked = quorum.facts_of(known, actor, found)
+        loaded = {APPROVE: asked} if isinstance(asked, ApprovalFacts) else {}
+        actions = self.offered_on(payout, actor, loaded)
         is_offered = any(action.name == APPROVE for action, _url in actions)
-        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor)
+        why_not = "" if is_offered else self.why_not(APPROVE, payout, actor, loaded)
         return {
+            "quorum": quorum.quorum(payout, asked, decisions) if asked else None,
             **self.queue_context(request, payout.pk),
             "actions": actions,
             "notices": notices,
@@ -234,11 +243,11 @@ def odd_ones(rows: Sequence[Row]) -> list[Row]:
     return sorted(odd, key=lambda row: -row.level)
 
 
-def notices_shown(request: StaffRequest, payouts: Sequence[Payout]) -> dict[UUID, list[Notice]]:
+def notices_shown(request: StaffRequest, known: Known) -> dict[UUID, list[Notice]]:
     """Return what is to be known of payouts, to those who see warnings."""
     if sees_flags(request):
-        return notices_for(Known(payouts))
-    return {payout.pk: [] for payout in payouts}
+        return notices_for(known)
+    return {payout.pk: [] for payout in known.payouts}
 
 
 def costs_of(
@@ -246,7 +255,7 @@ def costs_of(
 ) -> dict[str, Any]:
     """Return of each payout its fee and notices, and the sums of all."""
     methods = PayoutMethod.objects.by_coin(payout.currency for payout in payouts)
-    notices = notices_shown(request, payouts)
+    notices = notices_shown(request, Known(payouts))
     of_coins = sums.sums_of(payouts, methods)
     if with_balances:
         sums.add_balances(of_coins)

@@ -7,13 +7,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.db.models import Count
+from django.http import QueryDict
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.text import capfirst
 
 from payouts.models import USUAL_WAIT, PayoutQuerySet, PayoutStatus
 from wallets.amounts import Total
-from wallets.display import changes_of
+from wallets.display import CHANGES_SHOWN, MOST_CHANGES, changes_of
 from wallets.models import Client, Wallet, WalletEvent, WalletStatus
 
 SHOWN = 10
@@ -78,16 +79,28 @@ class Happening:
     why: str = ""
 
 
-def history_of_client(client: Client) -> list[Happening]:
-    return [
-        Happening(at, who, capfirst(what), "", why) for at, who, what, why in changes_of(client)
-    ]
+def history_shown(row: Client | Wallet, query: QueryDict) -> dict[str, Any]:
+    """Return what a page shows of the history: the newest, or all where somebody asks for it."""
+    is_all = query.get("history") == "all"
+    most = MOST_CHANGES if is_all else CHANGES_SHOWN
+    found = (
+        history_of_wallet(row, most) if isinstance(row, Wallet) else history_of_client(row, most)
+    )
+    return {
+        "history": found,
+        "has_older": not is_all and row.history.count() > CHANGES_SHOWN + 1,
+    }
 
 
-def history_of_wallet(wallet: Wallet) -> list[Happening]:
+def history_of_client(client: Client, most: int) -> list[Happening]:
+    changes = changes_of(client, most=most)
+    return [Happening(at, who, capfirst(what), "", why) for at, who, what, why in changes]
+
+
+def history_of_wallet(wallet: Wallet, most: int) -> list[Happening]:
     """Return what was decided about a wallet, and how its names were changed, newest first."""
     events = wallet.events.select_related("person").order_by("-number")
-    renamed = changes_of(wallet, fields=("label", "preferred_currency"))
+    renamed = changes_of(wallet, fields=("label", "preferred_currency"), most=most)
     changes = [
         Happening(at, who, capfirst(what), why=why)
         for at, who, what, why in renamed

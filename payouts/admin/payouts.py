@@ -176,7 +176,7 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
         shown = dossier.dossier(payout, states)
         context = {
             **shown,
-            **self.deciding_context(request, payout),
+            **self.deciding_context(request, payout, shown["approvals"]),
             **talk.talk_about(payout, actor),
             "live": live.payout_state(payout, shown["explanation"]),
             "live_url": self.url("live_one", payout.pk),

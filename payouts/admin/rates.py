@@ -88,7 +88,11 @@ class RatesAdmin(DeskAdmin):
         require(request, RIGHT)
         row = self.find(object_id)
         waiting = rates.proposed(row)
-        past = PastRate.objects.filter(reference=row.reference, currency=row.currency)
+        past = (
+            PastRate.objects.filter(reference=row.reference, currency=row.currency)
+            .select_related("joint__proposed_by", "joint__ended_by")
+            .order_by("-said_at", "-pk")
+        )
         context = {
             "row": row,
             "facts": rates.facts_of(row),
@@ -99,9 +103,8 @@ class RatesAdmin(DeskAdmin):
             "is_no_price": row.is_doubted and row.doubted_rate is None,
             "proposed": waiting,
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
-            "past": past.select_related("joint__proposed_by", "joint__ended_by").order_by(
-                "-said_at", "-pk"
-            )[:SHOWN],
+            "past": past[:SHOWN],
+            "accepted": past.exclude(joint=None)[:SHOWN],
         }
         return self.page(request, "payouts/rate.html", str(row), **context)
 

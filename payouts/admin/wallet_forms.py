@@ -14,7 +14,7 @@ from wallets.addresses import check_address, check_memo, networks_of
 from wallets.coins import DECIMALS_ON_CHAIN, NETWORKS, is_known, network_name
 from wallets.errors import InvalidAddress
 from wallets.models import Wallet
-from wallets.sharing import SameAddress
+from wallets.sharing import SameAddress, wallets_at
 from wallets.unspendable import doubt_about
 
 DESTINATION = ("client", "network", "address", "memo")
@@ -113,7 +113,7 @@ class WalletForm(CoinForm):
             self.add_error("preferred_currency", sentence)
 
     def refuse_missing_memo(self, wallet: Wallet) -> None:
-        if refusal := SameAddress([wallet]).refusal_of_memo(wallet):
+        if refusal := SameAddress(wallets_at([wallet])).refusal_of_memo(wallet):
             self.add_error("memo", refusal.sentence)
 
     def refuse_second(self, **destination: Any) -> None:

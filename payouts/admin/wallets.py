@@ -37,7 +37,7 @@ from wallets.addresses import canonical_spellings
 from wallets.display import in_groups
 from wallets.models import IN_USE, Client, Wallet
 from wallets.operations import Seen
-from wallets.sharing import SameAddress
+from wallets.sharing import SameAddress, wallets_at
 
 ACTIONS = {
     action.name: action
@@ -207,7 +207,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
             **self.queue_context(request, wallet.pk),
             **notes_beside(wallet, actor),
             "may_pay": can_be_paid and request.user.has_perm("payouts.add_payout"),
-            "history": overview.history_of_wallet(wallet),
+            **overview.history_shown(wallet, request.GET),
             **(overview.payouts_of(payouts, wallet.address) if sees_payouts else {}),
         }
 
@@ -233,7 +233,7 @@ class WalletAdmin(ActionPages, LastingAdmin):
         form = super().form_for(action, ids, data)
         if action.name == "approve":
             wallets = Wallet.objects.filter(pk__in=ids)
-            same_address = SameAddress(wallets)
+            same_address = SameAddress(wallets_at(wallets))
             if any(same_address.other_clients(wallet) for wallet in wallets):
                 form.fields["reason"].required = True
             else:

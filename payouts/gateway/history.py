@@ -3,7 +3,7 @@
 Nobody knows which client such a payout was for, so it says of an address alone that it is known.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from datetime import datetime
 
 from django.db import transaction
@@ -13,12 +13,6 @@ from payouts.gateway.models import Binding, KnownAddress
 from wallets.addresses import canonical
 
 PAID = "paid"  # Heleket's word
-
-
-def paid_before(addresses: Collection[str]) -> dict[tuple[str, str], datetime]:
-    """Return since when these addresses are known, by network and address: one statement."""
-    rows = KnownAddress.objects.filter(address__in=addresses).order_by()
-    return {(row.network, row.address): row.first_paid_at for row in rows}
 
 
 def unread_before() -> datetime | None:
@@ -47,7 +41,8 @@ def keep(payouts: Iterable[heleket.RemotePayout]) -> None:
         if at and network and each.address and each.is_final and each.status == PAID:
             place = (network, canonical(network, each.address))
             found[place] = min(at, found.get(place, at))
-    known = paid_before({address for _network, address in found})
+    rows = KnownAddress.objects.filter(address__in={address for _network, address in found})
+    known = {(row.network, row.address): row.first_paid_at for row in rows}
     KnownAddress.objects.bulk_create(
         [
             KnownAddress(network=network, address=address, first_paid_at=min(at, at_most))

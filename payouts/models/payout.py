@@ -7,7 +7,7 @@ import uuid
 from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
-from functools import reduce
+from functools import lru_cache, reduce
 from operator import or_
 from typing import Any
 
@@ -125,7 +125,9 @@ class Payout(ReadAgain):
     id = models.UUIDField(primary_key=True, editable=False)
     number = models.PositiveBigIntegerField(_("number"), unique=True)
     client = models.ForeignKey(Client, on_delete=models.PROTECT, related_name="payouts")
-    wallet = models.ForeignKey(Wallet, on_delete=models.PROTECT, related_name="payouts")
+    wallet = models.ForeignKey(
+        Wallet, on_delete=models.PROTECT, related_name="payouts", db_index=False
+    )
     network = models.CharField(_("network"), max_length=16)
     address = models.CharField(_("address"), max_length=128)
     memo = models.CharField(_("memo"), max_length=30, default="", blank=True)
@@ -234,6 +236,8 @@ class Payout(ReadAgain):
             ),
             models.Index(fields=["requested_at"], name="payout_by_request"),
             models.Index(fields=["address"], name="payout_by_address"),
+            models.Index(fields=["client", "currency", "amount"], name="payout_alike"),
+            models.Index(fields=["wallet", "number"], name="payout_of_wallet"),
             models.Index(fields=["reference"], name="payout_by_reference"),
             models.Index(
                 fields=["requested_by", "finished_at"],
@@ -316,7 +320,7 @@ class Payout(ReadAgain):
 
     def digest(self) -> str:
         """What an approval is given for: who gets what where, and which try this is."""
-        fields = [
+        fields = (
             str(self.pk),
             self.generation,
             self.client_id,
@@ -327,15 +331,18 @@ class Payout(ReadAgain):
             self.network,
             self.address,
             self.memo or "",
-        ]
-        if self.pay_from:
-            fields.append(chain.stamp(self.pay_from))
-        return hashlib.sha256(json.dumps(fields).encode()).hexdigest()
+        )
+        return digest_of((*fields, chain.stamp(self.pay_from)) if self.pay_from else fields)
 
     @property
     def is_early(self) -> bool:
         """Whether the day and hour that it is to be paid from is still to come."""
         return self.pay_from is not None and self.pay_from > clock.now()
+
+    @property
+    def is_for_later(self) -> bool:
+        """Whether its day, or the end of the time to undo, which it waits for, is still to come."""
+        return self.is_early or (self.due_at is not None and self.due_at > clock.now())
 
     # Transitions change their own row in memory. Who makes one logs its event before.
 
@@ -517,3 +524,8 @@ class Payout(ReadAgain):
         self.why, self.finished_at = reason, clock.now()
         self.may_repeat = False
         self.wait_for("")
+
+
+@lru_cache(maxsize=4096)  # an act asks for that of each of its rows several times
+def digest_of(fields: tuple[str | int, ...]) -> str:
+    return hashlib.sha256(json.dumps(fields).encode()).hexdigest()

@@ -30,6 +30,7 @@ from payouts.staff.pages import StaffRequest, actor_of, can_be_id
 from payouts.staff.queues import QueuePages
 
 Rows = QuerySet[Any]
+NOTHING: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
@@ -139,18 +140,24 @@ class ActionPages(QueuePages):
         allowed = [each for each in self.offers.values() if each.is_allowed(actor_of(request))]
         return {each.name: (begin(each), each.name, each.title) for each in allowed}
 
-    def offered_on(self, row: Any, actor: Actor) -> list[tuple[Action, str]]:
-        """Return what the actor can do to the row as it stands, each with its address."""
+    def offered_on(
+        self, row: Any, actor: Actor, loaded: Mapping[str, Any] = NOTHING
+    ) -> list[tuple[Action, str]]:
+        """Return what the actor can do to the row as it stands, each with its address. `loaded` are
+        the facts of actions, by name, that the page has read itself."""
         return [
             (action, self.url("act_on", row.pk, action.name))
             for action in self.offers.values()
-            if action.is_allowed(actor) and not self.refusal_of(action, row, actor)
+            if action.is_allowed(actor) and not self.refusal_of(action, row, actor, loaded)
         ]
 
-    def refusal_of(self, action: Action, row: Any, actor: Actor) -> str:
+    def refusal_of(
+        self, action: Action, row: Any, actor: Actor, loaded: Mapping[str, Any] = NOTHING
+    ) -> str:
         operation = self.operation_shown(action, [row])
         try:
-            refusal = operation.refusal(row, operation.load([row], actor), actor)
+            facts = loaded[action.name] if action.name in loaded else operation.load([row], actor)
+            refusal = operation.refusal(row, facts, actor)
         except Refused as exc:  # nothing at all can be judged, as with a policy that is forged
             refusal = exc.refusal
         return self.sentence_of(refusal, actor) if refusal else ""
@@ -159,12 +166,14 @@ class ActionPages(QueuePages):
         """Return what a page says of a refusal to those who may not see every reason."""
         return refusal.sentence
 
-    def why_not(self, name: str, row: Any, actor: Actor) -> str:
+    def why_not(
+        self, name: str, row: Any, actor: Actor, loaded: Mapping[str, Any] = NOTHING
+    ) -> str:
         """Say why the actor, who may do this, cannot do it to a row that waits for it."""
         action = self.offers[name]
         if row.status not in action.operation.statuses or not action.is_allowed(actor):
             return ""
-        return self.refusal_of(action, row, actor)
+        return self.refusal_of(action, row, actor, loaded)
 
     # Confirm
 

@@ -182,6 +182,11 @@ def people_who_may_approve(ids: Iterable[int]) -> set[int]:
     return set(asked.values_list("pk", flat=True))
 
 
+def all_who_may_approve() -> list[User]:
+    """Return all who may approve at this moment, by login."""
+    return list(_approvers().order_by("username"))
+
+
 def groups_of(people: Collection[int]) -> dict[int, set[str]]:
     """Return the names of the groups of each of these people: one statement."""
     groups: dict[int, set[str]] = {person: set() for person in people}

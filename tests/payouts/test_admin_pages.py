@@ -293,14 +293,18 @@ def test_the_page_costs_the_same_whatever_the_length_of_its_history(client, log_
             client.get(page_of(payout))
         return len(captured)
 
-    client.get(page_of(payout))
-    few = queries()
-    for _ in range(4):
+    def live_on():
         PayoutFactory(wallet=payout.wallet, status=PayoutStatus.CONFIRMED)
         for act in [operations.HOLD, operations.RELEASE]:
             by = StaffFactory(roles=["Approver"])
             seen = see(Payout.objects.filter(pk=payout.pk))
             assert perform(act, seen, reason="Wait", actor=Actor.staff(by, Channel.ADMIN))[0].done
+
+    client.get(page_of(payout))
+    live_on()
+    few = queries()
+    for _ in range(3):
+        live_on()
 
     assert queries() == few
 

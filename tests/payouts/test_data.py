@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 import heleket
 from audit.actor import Actor, Channel
 from audit.refusals import Refused
+from payouts.explain import explain
 from payouts.gateway import accounts
 from payouts.gateway.accounts import WrongAccount
 from payouts.models import Attempt, Origin, Payout, PayoutEvent, PayoutStatus
@@ -26,6 +27,7 @@ from tests.factories import (
 )
 from wallets.amounts import parse_amount
 from wallets.models import PayoutMethod
+from wallets.services import sync_services
 
 pytestmark = pytest.mark.django_db
 
@@ -149,6 +151,49 @@ def test_d9_a_service_that_is_gone_at_the_claim_makes_the_payout_wait(office):
     PayoutMethodFactory()
     office.work(minutes=20)
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.CONFIRMED
+
+
+@pytest.mark.parametrize("change", ["renamed", "withdrawn"])
+def test_d9_a_coin_that_heleket_renames_or_withdraws_before_the_call_waits_and_says_why(
+    office, change
+):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    office.sandbox.set_fate("process paid!")
+    fetch_services(office)
+    if change == "renamed":
+        office.sandbox.rename_currency("tron", "USDT", "USDT0")
+    else:
+        office.sandbox.withdraw_service("tron", "USDT")
+    fetch_services(office)
+
+    office.work(minutes=20)
+
+    waiting = Payout.objects.get(pk=payout.pk)
+    assert (waiting.status, waiting.waiting_for) == (PayoutStatus.APPROVED, "service")
+    assert waiting.currency == "USDT"
+    assert "Heleket does not pay USDT on TRON" in explain(waiting).sentence
+    assert office.creates() == []
+    with pytest.raises(Refused, match="does not pay"):
+        refusal_now(payout.wallet)
+
+
+def fetch_services(office):
+    sync_services(office.client.list_services(), now=office.clock())
+
+
+def refusal_now(wallet):
+    """Ask for another one, as people do meanwhile."""
+    request_payout(
+        client=wallet.client,
+        wallet=wallet,
+        currency="USDT",
+        amount=Decimal(5),
+        purpose="Prize",
+        idempotency_key="manual:another",
+        origin=Origin.MANUAL,
+        actor=Actor.staff(StaffFactory(roles=["Requester"]), Channel.ADMIN),
+        installation="test",
+    )
 
 
 @pytest.mark.parametrize("trouble", ["frozen wallet", "inactive client"])

@@ -3,6 +3,7 @@
 import json
 import logging
 from dataclasses import replace
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -10,11 +11,13 @@ from django.conf import settings
 from django.db import connection
 
 from audit import chain, clock
+from audit.actor import Actor, Channel
 from audit.codes import Reason
 from audit.models import DeskEvent
 from payouts import explain, makers, operations, submission
 from payouts.codes import PayoutCode
 from payouts.models import Approval, Attempt, EventType, Payout, PayoutEvent, PayoutStatus
+from payouts.seen import see
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.rounds import now
@@ -291,6 +294,22 @@ CAUSES = [
 
 
 @pytest.mark.parametrize("cause", CAUSES, ids=lambda each: each.__name__)
+def test_i2_a_first_call_is_not_made_where_a_repeat_would_not_be(unchecked_office, cause):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    cause(payout)
+
+    office.submit()
+
+    stored = now(payout)
+    assert stored.status in (PayoutStatus.PENDING, PayoutStatus.APPROVED)
+    assert stored.why.sentence in explain.explain(stored).sentence
+    assert stored.why.sentence
+    office.work(hours=26, every=HOUR)
+    assert office.creates() == []
+    assert not payout.attempts.exists()
+
+
+@pytest.mark.parametrize("cause", CAUSES, ids=lambda each: each.__name__)
 def test_g50_a_repeat_that_may_not_be_paid_is_asked_about_and_released(unchecked_office, cause):
     office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
     office.account = replace(office.account, release=4 * 3600)
@@ -385,6 +404,82 @@ def test_i3_each_field_of_the_digest_alone_changes_it():
     digests = {a_payout(**{name: value}).digest() for name, value in OTHERS.items()}
     assert len({a_payout().digest(), *digests}) == 1 + len(OTHERS)
     assert a_payout(memo="8").digest() != a_payout(memo="7").digest()
+
+
+CHANGED_IN_THE_ROW = {
+    "currency": "USDC",
+    "amount": Decimal("5.00000001"),
+    "network": "bsc",
+    "address": OTHER,
+    "memo": "7",
+    "pay_from": datetime(2026, 3, 1, 9, tzinfo=UTC),
+}
+
+
+@pytest.mark.parametrize("name", CHANGED_IN_THE_ROW)
+def test_a21_i3_a_field_that_is_changed_in_the_row_after_the_approval_is_not_sent(
+    unchecked_office, name
+):
+    office, payout = unchecked_office, PayoutFactory(status=PayoutStatus.APPROVED)
+    Payout.objects.update(**{name: CHANGED_IN_THE_ROW[name]})
+
+    office.submit()
+
+    stored = now(payout)
+    assert (stored.status, stored.reason_code) == (PayoutStatus.PENDING, "other_digest")
+    assert not Approval.objects.filter(voided_at=None).exists()
+    office.work(hours=1)
+    assert office.creates() == []
+
+
+def edited(office, payout):
+    edit = operations.Edit(payout.wallet, "USDT", Decimal(6), "Prize")
+    actor = Actor.staff(office.person("Requester"), Channel.ADMIN)
+    operations.edit_payout(see([now(payout)])[0], edit, reason="A wrong sum", actor=actor)
+
+
+def put_on_hold(office, payout):
+    assert office.act("HOLD", payout, role="Approver", reason="Wait").done
+
+
+def released(office, payout):
+    put_on_hold(office, payout)
+    assert office.act("RELEASE", payout, role="Approver").done
+
+
+def sent_back_by_the_claim(office, payout):
+    Client.objects.update(is_active=False)
+    office.submit()
+    Client.objects.update(is_active=True)
+
+
+def retried(office, payout):
+    office.sandbox.set_fate("process fail!")
+    office.work(minutes=10)
+    office.sandbox.set_fate("process paid!")
+    assert office.act("RETRY", payout, role="Operator", reason="Once more").done
+
+
+@pytest.mark.parametrize(
+    "act",
+    [edited, put_on_hold, released, sent_back_by_the_claim, retried],
+    ids=lambda each: each.__name__,
+)
+def test_i3_what_changes_or_stops_it_voids_what_was_approved(office, act):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    act(office, payout)
+    calls = len(office.creates())
+
+    office.work(minutes=30)
+
+    assert not Approval.objects.filter(payout=payout, voided_at=None).exists()
+    assert now(payout).status in (PayoutStatus.PENDING, PayoutStatus.HELD)
+    assert len(office.creates()) == calls
+    if act is put_on_hold:
+        office.act("RELEASE", payout, role="Approver")
+    assert office.act("APPROVE", payout, role="Second Approver").done
+    office.work(minutes=30)
+    assert now(payout).status == PayoutStatus.CONFIRMED
 
 
 def test_i3_an_absent_memo_and_an_empty_one_are_one():

@@ -10,6 +10,7 @@ from audit.refusals import Refused
 from payouts import client_limits, spending
 from payouts.controls import limits
 from payouts.controls.models import Spent
+from payouts.explain import explain
 from payouts.models import Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from tests import policies
@@ -93,6 +94,46 @@ def test_i12_a_limit_is_free_again_once_the_hours_are_over(office, limited):
     office.work(hours=3, every=timedelta(minutes=30))
     assert statuses() == ["confirmed", "confirmed"]
     assert sums() == spending.recount()
+
+
+@pytest.mark.parametrize(
+    "lowered", [limit(59), limit(59, "client"), {"of": "payout", "at_most": "59"}]
+)
+def test_a21_a_limit_that_is_lowered_after_the_approval_holds_at_the_claim(
+    office, limited, lowered
+):
+    limited(limit(1000))
+    payout = approved(60)
+    limited(lowered)
+
+    office.work(hours=1)
+
+    stored = Payout.objects.get(pk=payout.pk)
+    assert (stored.status, stored.waiting_for) == (PayoutStatus.APPROVED, WaitingFor.LIMIT)
+    assert "59" in explain(stored).sentence
+    assert office.creates() == []
+    limited(limit(1000))
+    office.work(hours=1)
+    assert statuses() == ["confirmed"]
+
+
+def test_i12_what_is_paid_late_counts_from_its_confirmation(office, limited):
+    limited(limit(100))
+    sent = approved(100)
+    office.sandbox.set_fate("stuck")
+    office.submit()
+    office.clock.forward(hours=30)
+    office.sandbox.set_fate("process paid!", uuid=office.sandbox.payouts[0].uuid)
+    office.until(lambda: statuses() == ["confirmed"])
+    paid_at = Payout.objects.get(pk=sent.pk).finished_at
+    approved(1)
+
+    office.work(hours=23, every=timedelta(minutes=30))
+    assert statuses() == ["confirmed", "approved"]
+    assert office.clock() - paid_at < timedelta(hours=24)
+    office.sandbox.set_fate("process paid!")
+    office.work(hours=3, every=timedelta(minutes=30))
+    assert statuses() == ["confirmed", "confirmed"]
 
 
 def test_i12_what_is_under_way_counts_whatever_its_age(office, limited):

@@ -4,6 +4,7 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
@@ -11,7 +12,8 @@ from payouts import operations, recording, submission
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.seen import see
-from tests.factories import PayoutFactory, PayoutMethodFactory, WalletFactory
+from tests.every_page import unmarked
+from tests.factories import PayoutFactory, PayoutMethodFactory, StaffFactory, WalletFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.invariants import status_history
 from tests.payouts.rounds import event_types, now
@@ -121,6 +123,25 @@ def test_g15_an_unknown_refusal_about_every_payout_ends_none(office):
     office.sandbox.faults.clear()
     office.work(hours=8, every=HOUR)
     assert {now(each).status for each in payouts} == {PayoutStatus.CONFIRMED}
+
+
+def test_g15_the_first_unknown_refusal_stops_the_others_and_every_page_says_so(office, client):
+    payouts = [PayoutFactory(status=PayoutStatus.APPROVED) for _ in range(4)]
+    office.sandbox.faults.add("unknown_refusal", rate=1.0, path="/v1/payout")
+
+    office.submit(limit=1)
+    office.submit()
+
+    assert len(office.creates()) == 1
+    assert [now(each).status for each in payouts] == ["submitting", *["approved"] * 3]
+    [event] = DeskEvent.objects.filter(event_type=DeskEvent.Type.TRIP)
+    assert "Your address is under review" in f"{event.why.sentence} {event.facts}"
+    client.force_login(StaffFactory(roles=["Operator"]))
+    for payout in payouts:
+        page = client.get(reverse("admin:payouts_payout_change", args=[payout.pk]))
+        assert "Your address is under review" in unmarked(page)
+    listed = client.get(reverse("admin:payouts_payout_changelist"))
+    assert "Your address is under review" in unmarked(listed)
 
 
 def test_f9_a_payout_that_cannot_be_written_down_does_not_hold_up_the_others(office, monkeypatch):

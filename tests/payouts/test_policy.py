@@ -18,6 +18,7 @@ from payouts import operations
 from payouts.controls import documents, policy, rules
 from payouts.controls.models import PolicyVersion
 from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Proposal, Range, Rule
+from payouts.explain import explain
 from payouts.models import Approval, Payout, PayoutEvent, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import see
@@ -369,6 +370,49 @@ def test_g62_the_starter_policy_asks_for_two_when_many_small_ones_add_up(in_forc
     assert not Payout.objects.filter(status=PayoutStatus.APPROVED).exists()
 
 
+def test_g62_those_of_one_file_add_up_whoever_is_paid_and_whoever_asked(in_force):
+    small = policies.require(1, "Small", "Approver")
+    batch = policies.require(2, "Batch", "Approver", amounts={"batch": {"above": "10000"}})
+    in_force(rule_set(small, batch))
+    approver = staff("Approver")
+
+    def file(name, count):
+        wallet = WalletFactory()
+        return [
+            PayoutFactory(wallet=wallet, amount=Decimal(999), trigger=name, purpose=f"{name} {row}")
+            for row in range(count)
+        ]
+
+    under, over = file("file:1", 10), file("file:2", 11)
+    outcomes = perform(operations.APPROVE, see([*under, *over]), actor=actor(approver))
+
+    assert all(each.done for each in outcomes)
+    assert set(statuses_of(under)) == {"approved"}
+    assert set(statuses_of(over)) == {"pending"}
+    perform(operations.APPROVE, see(over), actor=actor(staff("Approver")))
+    assert set(statuses_of(over)) == {"approved"}
+
+
+def statuses_of(payouts):
+    ids = [each.pk for each in payouts]
+    return Payout.objects.filter(pk__in=ids).values_list("status", flat=True)
+
+
+def test_g61_without_a_reference_amount_nothing_is_approved_by_a_person_or_a_rule(
+    in_force, real_rates, usdt
+):
+    in_force(rule_set({"name": "Small ones", "effect": "allow", "if": {}}))
+
+    payout = requested()
+    refused = approve(payout, staff("Approver"))
+
+    assert (refused.done, refused.code) == (False, "rate_missing")
+    stored = Payout.objects.get()
+    assert (stored.status, stored.reference_rate) == (PayoutStatus.PENDING, None)
+    assert not Approval.objects.exists()
+    assert [each.event_type for each in stored.events.all()] == ["request"]
+
+
 # What rules do by themselves
 
 
@@ -460,14 +504,14 @@ def test_a21_a_policy_that_asks_for_more_sends_what_was_approved_back(office, in
 
 
 @pytest.mark.parametrize(
-    "rule",
+    ("rule", "why"),
     [
-        {"name": "Stop", "effect": "block"},
-        {"name": "Look", "effect": "hold"},
-        {**policies.require(1), "if": {"networks": ["eth"]}},
+        ({"name": "Stop", "effect": "block"}, "The policy blocks it: “Stop”."),
+        ({"name": "Look", "effect": "hold"}, "The policy sets it aside: “Look”."),
+        ({**policies.require(1), "if": {"networks": ["eth"]}}, "No rule of the policy lets it be"),
     ],
 )
-def test_a21_a_policy_that_stops_it_sends_what_was_approved_back(office, in_force, rule):
+def test_a21_a_policy_that_stops_it_sends_what_was_approved_back(office, in_force, rule, why):
     PayoutFactory(status=PayoutStatus.APPROVED)
     base = [] if rule["effect"] == "require" else [policies.require(1)]
     in_force(rule_set(*base, rule))
@@ -475,6 +519,8 @@ def test_a21_a_policy_that_stops_it_sends_what_was_approved_back(office, in_forc
     office.submit()
 
     assert Payout.objects.get().status == PayoutStatus.PENDING
+    assert why in explain(Payout.objects.get()).sentence
+    assert not Approval.objects.filter(voided_at=None).exists()
     assert office.sandbox.order_ids == []
 
 
@@ -527,10 +573,15 @@ def test_what_was_approved_goes_out_after_the_delay_and_not_sooner(office, in_fo
         WaitingFor.DATE,
         office.clock() + timedelta(minutes=2),
     )
+    explained = explain(stored)
+    assert (explained.waiting_for, explained.label) == ("date", "its date")
+    assert explained.sentence == "It is approved and goes out at 09:02:00."
+    assert "No worker has been seen yet" in explained.next
     office.clock.forward(minutes=1, seconds=59)
     Payout.objects.update(due_at=office.clock())  # whoever makes it due sooner
     office.submit()
     assert Payout.objects.get().status == PayoutStatus.APPROVED
+    assert explain(Payout.objects.get()).waiting_for == WaitingFor.DATE
     office.clock.forward(seconds=1)
     office.submit()
     assert Payout.objects.get().status == PayoutStatus.BROADCAST

@@ -207,12 +207,12 @@ def test_g63_a_statement_of_another_version_of_the_policy_counts(office, amira, 
 def test_an_approval_from_before_there_were_statements_counts_as_it_did(office, amira, monkeypatch):
     payout = PayoutFactory()
 
-    def as_before(changes, actor):
+    def as_before(operation, changes, facts, actor):
         decided = [change.row for change in changes]
         operations.decide(decided, actor, Approval.Decision.APPROVED)
 
     with monkeypatch.context() as earlier:
-        earlier.setattr(operations, "state", as_before)
+        earlier.setattr(operations.Approve, "after", as_before)
         approve(amira, payout)
     assert Approval.objects.get().statement is None
     office.clock.forward(days=400)

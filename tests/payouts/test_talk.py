@@ -740,7 +740,7 @@ def test_the_page_costs_the_same_queries_however_many_notes_there_are(
     client.get(page_of(payout))
     for count in (20, 200):
         write_notes(payout, count, person)
-        with django_assert_max_num_queries(47):
+        with django_assert_max_num_queries(55):
             client.get(page_of(payout))
         with django_assert_max_num_queries(14):
             client.get(all_notes_url(payout))

@@ -17,6 +17,7 @@ from payouts.models import MakerRole, Payout, PayoutMaker
 from payouts.notices import notices_for
 from payouts.portal.models import ApiAnswer, ApiKey
 from payouts.seen import see
+from tests import policies
 from tests.factories import (
     ClientFactory,
     DiscrepancyFactory,
@@ -149,6 +150,39 @@ def test_c11_a_program_may_ask_for_the_same_again_and_approvers_have_to_say_why(
     [done] = perform(reasoned, see([second]), actor=approver, reason="Two prizes")
     assert done.done, done.text
     assert "Two prizes" not in portal.get(f"payouts/{second.pk}/").content.decode()
+
+
+@pytest.mark.parametrize(("clients", "each"), [(1, 6), (21, 1)])
+def test_g62_many_small_ones_by_api_take_two_people_by_client_and_by_key(
+    portal, body, clients, each
+):
+    """Just under 1,000 each: more than 5,000 to one client, or 20,000 asked for by one key."""
+    put_starter_in_force()
+    amira, arno = (Actor.staff(StaffFactory(roles=["Approver"]), Channel.ADMIN) for _ in range(2))
+    few = clients * each - 1  # one less than it takes
+    for number in range(clients):
+        wallet = WalletFactory(client__external_id=f"M-{number}", address=f"T{number:033}")
+        portal.acts_for = f"M-{number}"
+        for count in range(each):
+            asked = body | {"wallet": str(wallet.public_id), "amount": "999", "purpose": f"{count}"}
+            if number * each + count == few:
+                alone = perform(operations.APPROVE, see(Payout.objects.all()), actor=amira)
+                assert all(outcome.done for outcome in alone)
+                assert set(Payout.objects.values_list("status", flat=True)) == {"approved"}
+            assert portal.post("payouts/", asked, key=f"{number}-{count}").status_code == 201
+
+    last = Payout.objects.order_by("-number")[:1]
+    [first] = perform(operations.APPROVE, see(last), actor=amira)
+    assert "It needs more approvals: 1 from Approver" in first.text
+    assert Payout.objects.filter(status="pending").count() == 1
+    [second] = perform(operations.APPROVE, see(last), actor=arno)
+    assert second.done
+    assert not Payout.objects.filter(status="pending").exists()
+
+
+def put_starter_in_force():
+    people = StaffFactory(roles=["Policy manager"]), StaffFactory(roles=["Policy manager"])
+    policies.put_in_force(policies.STARTER, people)
 
 
 def test_i13_two_clients_may_use_the_same_key(portal, body):

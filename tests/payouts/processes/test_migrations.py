@@ -27,7 +27,7 @@ FIRST_RELEASE = {
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0005_refused",
     "payouts_controls": "0008_scopes",
-    "payouts": "0022_passings",
+    "payouts": "0023_alike",
     "payouts_staff": "0019_recovery",
     "payouts_portal": "0007_keys_by_two",
 }

@@ -205,7 +205,7 @@ def refuse_word_of(poison):
         )
 
 
-def test_a23_g14_pause_returns_when_nothing_can_be_paid_any_more(
+def test_a23_g14_i14_pause_returns_when_nothing_can_be_paid_any_more(
     make_approved, sandbox, start_worker, environment, processes
 ):
     make_approved(60)

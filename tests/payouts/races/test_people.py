@@ -20,6 +20,7 @@ from payouts.controls import switch
 from payouts.models import Approval, Origin, Payout, PayoutStatus
 from payouts.requests import request_payout
 from payouts.seen import see
+from tests import policies
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.races.conftest import Duel, returned
@@ -82,15 +83,22 @@ def test_c2_the_same_approver_twice_counts_once(make, racers, rounds):
     assert_chains_hold()
 
 
-@pytest.mark.parametrize("is_same_person", [True, False], ids=["one person", "two people"])
+@pytest.mark.parametrize("case", ["one person", "two people", "the last of two approvals"])
 def test_g40_an_approval_beside_a_rejection_leaves_one_decision_and_neighbours_are_done(
-    make, duel, rounds, is_same_person
+    make, duel, rounds, case
 ):
-    """The contested payout stands between others in both acts."""
-    amira, anton = (StaffFactory(roles=["Approver"]) for _ in range(2))
-    rejecter = amira if is_same_person else anton
-    for _ in rounds:
+    """The contested payout stands between others in both acts. Where two approvals are needed, the
+    first of them is voided by the rejection."""
+    amira, anton, first = (StaffFactory(roles=["Approver"]) for _ in range(3))
+    rejecter = amira if case == "one person" else anton
+    takes_two = case == "the last of two approvals"
+    if takes_two:
+        policies.put_in_force({**policies.LENIENT, "rules": [policies.require(2)]}, [first, amira])
+    for _ in rounds[::3] if takes_two else rounds:
         approved, contested, rejected = make(), make(), make()
+        if takes_two:
+            three = see([approved, contested, rejected])
+            perform(operations.APPROVE, three, actor=Actor.staff(first, Channel.ADMIN))
         approve = partial(perform, operations.APPROVE, see([approved, contested]))
         reject = partial(perform, operations.REJECT, see([contested, rejected]), reason="No")
         results = returned(
@@ -104,8 +112,13 @@ def test_g40_an_approval_beside_a_rejection_leaves_one_decision_and_neighbours_a
         assert neighbour.done
         assert other.done
         assert was_approved.done is not was_rejected.done
-        [decision] = Approval.objects.filter(payout=contested)
-        assert (decision.decision, decision.voided_at) == (status_of(contested), None)
+        deciders = {rejecter}
+        if was_approved.done:
+            deciders = {amira, first} if takes_two else {amira}
+        standing = Approval.objects.filter(payout=contested, voided_at=None)
+        assert {(each.person, each.decision) for each in standing} == {
+            (person, status_of(contested)) for person in deciders
+        }
         assert [status_of(approved), status_of(rejected)] == ["approved", "rejected"]
         duel.won(first=was_approved.done)
     assert_chains_hold()

@@ -16,10 +16,11 @@ from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
 from payouts import guard, submission
-from payouts.controls import switch
+from payouts.controls import documents, policy, switch
 from payouts.controls.models import ALL, Scope, Switch
 from payouts.models import Payout, PayoutStatus
 from payouts.staff import people
+from tests import policies
 from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.races.conftest import LOOK, returned
 from tests.sim import bugs
@@ -35,6 +36,24 @@ pytestmark = [
 
 CLAIMERS = 16
 SCOPES = {"switch": ALL, "coin": Scope(currency="USDT")}
+
+
+def next_policy(document):
+    """Have two people put this policy in force; return what the second of them does."""
+    for _ in range(2):
+        StaffFactory(roles=["Approver"])
+    drafter, second = (
+        Actor.staff(StaffFactory(roles=["Policy manager"]), Channel.ADMIN) for _ in range(2)
+    )
+    draft = policy.propose(documents.canonical(document), reason="Less", actor=drafter)
+    return lambda: policy.confirm(draft.pk, actor=second)
+
+
+def two_approvals():
+    """A stricter policy than there was the last time."""
+    names = (rule.name for rule in policy.in_force().rules)
+    name = "Two" if "Two more" in names else "Two more"
+    return {**policies.LENIENT, "rules": [policies.require(2, name)]}
 
 
 def guarded():
@@ -53,6 +72,8 @@ def stop(request):
             actor=Actor.staff(by, Channel.COMMAND),
             scope=SCOPES[request.param],
         )
+    if request.param == "policy":
+        return lambda: next_policy(two_approvals())()
     if request.param == "guard":
         for _ in range(3):
             DiscrepancyFactory(opened_at=clock.now())
@@ -109,7 +130,9 @@ def press(account, racers, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "stop", ["switch", "coin", "guard", "freeze", "archive", "close"], indirect=True
+    "stop",
+    ["switch", "coin", "guard", "policy", "freeze", "archive", "close"],
+    indirect=True,
 )
 def test_g71_a_stop_overtakes_claims_that_follow_each_other(press, stop, rounds, usdt):
     kept_waiting = 0
@@ -165,6 +188,15 @@ def test_g71_a_claim_that_let_a_stop_pass_sees_it(account, usdt, stopped_in_betw
 
     assert submission.claim(1, account).items == []
     assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.APPROVED
+
+
+def test_g71_a_claim_that_let_a_policy_pass_judges_by_it(account, usdt, stopped_in_between):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    stopped_in_between(stops, "let_stops_pass", next_policy(two_approvals()))
+
+    assert submission.claim(1, account).items == []
+    payout = Payout.objects.get(pk=payout.pk)
+    assert (payout.status, payout.waiting_for) == (PayoutStatus.PENDING, "approvals")
 
 
 @pytest.mark.parametrize("stop", ["switch"], indirect=True)
