@@ -406,7 +406,7 @@ NO_ROW_LOCK = Bug(
     "no row lock in change",
     "I4",
     "payouts.transitions.change",
-    "rows.select_for_update()",
+    'rows.select_for_update(of=["self"])',
     "rows",
 )
 LIMIT_BEFORE_LOCK = Bug(
