@@ -41,6 +41,6 @@ def kind_of(statements):
         return "claim"
     if "payouts_gateway_ratelimit" in first:
         return "question"
-    if '"payouts_payout"' in first and first.endswith("FOR UPDATE"):
+    if '"payouts_payout"' in first and "FOR UPDATE" in first:
         return "record"
     return None
