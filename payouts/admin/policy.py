@@ -14,7 +14,7 @@ from audit.refusals import Refused
 from payouts import replay
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.policy_forms import PolicyForms
-from payouts.admin.policy_words import REFERENCE, differences, read_all
+from payouts.admin.policy_words import REFERENCE, differences, limits_in_use, read_all
 from payouts.controls import documents, policy, staffing
 from payouts.controls.models import PolicyVersion
 from payouts.controls.shortcomings import shortcomings
@@ -54,6 +54,8 @@ class PolicyAdmin(DeskAdmin):
             "version": history[0],
             "sentences": read_all(history[0].document)[0],
             "shortcomings": shortcomings(),
+            "used_limits": limits_in_use(documents.read(history[0].document).limits),
+            "reference": REFERENCE,
             "draft": policy.draft(),
             "may_change": request.user.has_perm(CHANGE),
             "history": history,

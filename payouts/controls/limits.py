@@ -24,17 +24,18 @@ UNDER_WAY = datetime(1970, 1, 1, tzinfo=UTC)  # the hour of what has no final wo
 HOUR = timedelta(hours=1)
 LIMITS_LOCK = 0x6C696D6974  # "limit"
 DESK = "desk"
+COIN, CLIENT = "coin ", "client "  # what the other keys begin with
 
 Sums = Mapping[tuple[str, datetime], Decimal]  # by key and hour
 Usage = dict[tuple[str, int], Decimal]  # by key and window
 
 
 def coin(currency: str) -> str:
-    return f"coin {currency}"
+    return f"{COIN}{currency}"
 
 
 def client(client_id: int) -> str:
-    return f"client {client_id}"
+    return f"{CLIENT}{client_id}"
 
 
 def hour_of(at: datetime) -> datetime:
@@ -177,6 +178,15 @@ class OwnLimit:
     @property
     def left(self) -> Decimal:
         return max(self.at_most - self.used, Decimal(0))
+
+    @property
+    def percent(self) -> int:
+        return percent(self.used, self.at_most)
+
+
+def percent(used: Decimal, at_most: Decimal) -> int:
+    """Return the share of a limit that is used: above 100, once it was lowered."""
+    return int(used * 100 / at_most) if at_most else 100
 
 
 def own_limits(
