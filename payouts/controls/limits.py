@@ -5,7 +5,7 @@ is under way counts whatever its age, what is paid from the hour of its confirma
 hour is out of the window. Amounts are in the reference currency.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -131,22 +131,28 @@ class Headroom:
 
     def refusal(self, spender: Spender) -> Refusal | None:
         """Return why it has to wait, or take its amount."""
-        reached = []
-        for limit in in_force_for(self.limits, spender.external_id):
-            if limit.of == LimitOf.PAYOUT:
-                if spender.amount > limit.at_most:
-                    return refusal_of_limit(limit, ControlsCode.ABOVE_LIMIT)
-            elif key := spender.key_for(limit):
-                place = (key, limit.hours)
-                if self.used[place] + spender.amount > limit.at_most:
-                    code = ControlsCode.LIMIT_REACHED
-                    if spender.amount > limit.at_most:
-                        code = ControlsCode.ABOVE_LIMIT
-                    return refusal_of_limit(limit, code)
-                reached.append(place)
-        for place in set(reached):
+        if refusal := next(self.refusals(spender), None):
+            return refusal
+        for place in {place for _limit, place in self.places(spender)}:
             self.used[place] += spender.amount
         return None
+
+    def refusals(self, spender: Spender) -> Iterator[Refusal]:
+        """Yield why it has to wait, for each limit that it would pass."""
+        for limit in in_force_for(self.limits, spender.external_id):
+            if limit.of == LimitOf.PAYOUT and spender.amount > limit.at_most:
+                yield refusal_of_limit(limit, ControlsCode.ABOVE_LIMIT)
+        for limit, place in self.places(spender):
+            if spender.amount > limit.at_most:
+                yield refusal_of_limit(limit, ControlsCode.ABOVE_LIMIT)
+            elif self.used[place] + spender.amount > limit.at_most:
+                yield refusal_of_limit(limit, ControlsCode.LIMIT_REACHED)
+
+    def places(self, spender: Spender) -> list[tuple[Limit, tuple[str, int]]]:
+        """Return the limits with a window that speak of it, each with the sum that it compares."""
+        found = in_force_for(self.limits, spender.external_id)
+        keyed = [(limit, spender.key_for(limit)) for limit in found]
+        return [(limit, (key, limit.hours)) for limit, key in keyed if key]
 
 
 def refusal_of_limit(limit: Limit, code: ControlsCode) -> Refusal:
