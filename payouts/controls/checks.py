@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from payouts.controls.documents import WINDOWS, Document, Limit, LimitOf
 from payouts.controls.rules import (
@@ -100,18 +101,21 @@ def faults_of_staff(rule: Rule, known: Known) -> Iterator[str]:
     if rule.group != ANYONE and rule.group not in known.groups:
         yield _("“%(rule)s” asks for the role “%(role)s”, which does not exist.") % words
     elif len(people) < rule.count and rule.group == ANYONE:
-        yield (
-            _("“%(rule)s” asks for %(asked)d approvals, and only %(there)d people may approve.")
-            % words
+        sentence = ngettext(
+            "“%(rule)s” asks for %(asked)d approval, and nobody may approve.",
+            "“%(rule)s” asks for %(asked)d approvals. People who may approve: %(there)d.",
+            rule.count,
         )
+        yield sentence % words
     elif len(people) < rule.count:
-        yield (
-            _(
-                "“%(rule)s” asks for %(asked)d approvals from %(role)s. Active people with that "
-                "role who may approve: %(there)d."
-            )
-            % words
+        sentence = ngettext(
+            "“%(rule)s” asks for %(asked)d approval from %(role)s. Active people with that role "
+            "who may approve: %(there)d.",
+            "“%(rule)s” asks for %(asked)d approvals from %(role)s. Active people with that role "
+            "who may approve: %(there)d.",
+            rule.count,
         )
+        yield sentence % words
 
 
 def contradictions(rules: Sequence[Rule]) -> Iterator[Finding]:

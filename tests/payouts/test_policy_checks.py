@@ -68,9 +68,9 @@ def test_two_rules_of_one_name_are_refused_at_the_second():
     ("rule", "sentence"),
     [
         (policies.require(1, "R", "Chef"), "“R” asks for the role “Chef”, which does not exist."),
-        (BOARD, "“Board” asks for 1 approvals from Board. Active people with that role who may"),
+        (BOARD, "“Board” asks for 1 approval from Board. Active people with that role who may"),
         (policies.require(4, "R", "Approver"), "who may approve: 3."),
-        (policies.require(4, "R"), "“R” asks for 4 approvals, and only 3 people may approve."),
+        (policies.require(4, "R"), "“R” asks for 4 approvals. People who may approve: 3."),
         (block(clients=["C-7"]), "There is no client with the id “C-7”."),
         (block(currencies=["USTD"]), "The desk does not know the coin “USTD”."),
         (block(networks=["trom"]), "The desk does not know the network “trom”."),

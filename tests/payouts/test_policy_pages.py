@@ -17,7 +17,13 @@ from payouts.controls.models import PolicyVersion, Spent
 from payouts.staff.models import JointAct
 from tests import policies
 from tests.every_page import unmarked
-from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import (
+    ClientFactory,
+    PayoutFactory,
+    PayoutMethodFactory,
+    StaffFactory,
+    WalletFactory,
+)
 from wallets.amounts import format_amount
 from wallets.models import Client
 
@@ -351,7 +357,7 @@ def test_bad_input_is_said_beside_its_field_and_nothing_is_lost(client, petra):
 
 def test_what_cannot_work_is_refused_beside_its_row(client, petra):
     said_of_rules = [
-        ({"count": 3}, "“R0” asks for 3 approvals, and only 2 people may approve"),
+        ({"count": 3}, "“R0” asks for 3 approvals. People who may approve: 2"),
         ({"group": "Chef"}, "asks for the role “Chef”, which does not exist"),
         ({"clients": "C-1, C-9"}, "There is no client with the id “C-9”."),
         ({"currencies": "usdt, ustd"}, "The desk does not know the coin “USTD”."),
@@ -611,3 +617,39 @@ def test_a_client_s_page_shows_its_own_limits_to_those_who_see_the_policy(client
     assert shown.status_code == 200
     assert "Limits of this client" not in text(shown)
     assert "170" not in text(shown)
+
+
+def test_the_pages_call_it_what_the_menu_does(client, petra):
+    draft_by(petra)
+    for page in (url(), url("draft"), url("edit"), url("change", 1)):
+        shown = text(client.get(page))
+        assert "Policy versions" not in shown
+        assert "add up" not in shown
+        assert "adds up" not in shown
+    rates = text(client.get(reverse("admin:payouts_controls_exchangerate_changelist")))
+    assert "xchange rates" not in rates
+    assert "0 rates" in rates
+
+
+def request_under(client, *rules):
+    put_in_force({**policies.LENIENT, "rules": list(rules)})
+    wallet = WalletFactory()
+    PayoutMethodFactory()
+    asked = {"wallet": wallet.pk, "nonce": "7d444840-9dc0-11d1-b245-5ffdce74fad2"}
+    asked |= {"currency": "USDT", "amount": "5", "purpose": "Prize", "confirmed": "yes"}
+    log_in(client, "rosa", "Requester")
+    page = reverse("admin:payouts_payout_add_for", args=[wallet.client_id])
+    return text(client.post(page, asked, follow=True))
+
+
+def test_a_request_that_a_rule_sets_aside_says_so(client):
+    page = request_under(client, FULL["rules"][0], {"name": "Odd", "effect": "hold"})
+
+    assert "was requested. The policy sets it aside: “Odd”." in page
+    assert "was requested. It waits for approval." not in page
+
+
+def test_a_request_that_a_rule_lets_go_says_so(client):
+    page = request_under(client, {"name": "Any", "effect": "allow"})
+
+    assert "was requested. The policy lets it go without approval." in page
