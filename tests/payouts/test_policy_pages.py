@@ -520,7 +520,7 @@ def test_the_sidebar_counts_a_draft_for_who_may_approve_it(client, petra):
 # How much of the limits is used
 
 
-def spend(of, amount, hours_ago=None):
+def book(of, amount, hours_ago=None):
     hour = limits.UNDER_WAY
     if hours_ago is not None:
         hour = limits.hour_of(clock.now()) - timedelta(hours=hours_ago)
@@ -540,12 +540,12 @@ def spent(db):
         {"of": "payout", "at_most": "100000"},
     ]
     put_in_force({**policies.LENIENT, "limits": found})
-    spend("desk", 500)
-    spend("desk", 130, hours_ago=3)
-    spend("desk", 70, hours_ago=50)
-    spend("coin TRX", 390, hours_ago=1)
+    book("desk", 500)
+    book("desk", 130, hours_ago=3)
+    book("desk", 70, hours_ago=50)
+    book("coin TRX", 390, hours_ago=1)
     fern = Client.objects.get(external_id="C-1")
-    spend(limits.client(fern.pk), 150, hours_ago=2)
+    book(limits.client(fern.pk), 150, hours_ago=2)
     return fern
 
 
@@ -558,7 +558,7 @@ def bars(response):
 
 def test_the_policy_page_shows_how_much_of_each_limit_is_used(client, petra, spent):
     other = ClientFactory(external_id="C-9", name="Nine")
-    spend(limits.client(other.pk), "99.5")
+    book(limits.client(other.pk), "99.5")
     hour = limits.hour_of(clock.now())
 
     response = client.get(url())
@@ -578,7 +578,7 @@ def test_of_all_clients_the_page_names_the_few_nearest_to_a_limit(
     client, petra, spent, django_assert_max_num_queries
 ):
     for amount in range(1, 8):
-        spend(limits.client(ClientFactory(name=f"Client of {amount}").pk), amount)
+        book(limits.client(ClientFactory(name=f"Client of {amount}").pk), amount)
 
     asked = documents.read(PolicyVersion.objects.latest("number").document).limits
     with django_assert_max_num_queries(2):
