@@ -28,7 +28,9 @@ def beyond_limits(known: Known) -> list[str]:
 
 
 def sentences(headroom: Headroom, spender: Spender) -> Iterator[str]:
-    for refusal in headroom.refusals(spender):
+    """Yield first what no room that becomes free would change."""
+    found = headroom.refusals(spender)
+    for refusal in sorted(found, key=lambda each: each.code != ControlsCode.ABOVE_LIMIT):
         if refusal.code == ControlsCode.ABOVE_LIMIT:
             yield _("The limits in force never let it go. %s") % refusal.sentence
         else:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import Q
 
 from audit import clock
@@ -18,7 +19,7 @@ from audit.refusals import Refusal
 from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import WINDOWS, Limit, LimitOf
 from payouts.controls.models import Spent
-from wallets.amounts import Total, format_amount
+from wallets.amounts import Total, money
 
 UNDER_WAY = datetime(1970, 1, 1, tzinfo=UTC)  # the hour of what has no final word yet
 HOUR = timedelta(hours=1)
@@ -160,13 +161,13 @@ def refusal_of_limit(limit: Limit, code: ControlsCode) -> Refusal:
 
 
 def in_words(limit: Limit) -> str:
-    """Say what a limit is, as in “one coin (USDT), 24 hours: 5000”."""
+    """Say what a limit is, as in “one coin (USDT), 24 hours: 5,000 USD”."""
     name = str(limit.of.label)
     if limit.only:
         name = f"{name} ({limit.only})"
     if limit.hours:
         name = f"{name}, {WINDOWS[limit.hours]}"
-    return f"{name}: {format_amount(limit.at_most)}"
+    return f"{name}: {money(limit.at_most, settings.REFERENCE_CURRENCY)}"
 
 
 # A client's own

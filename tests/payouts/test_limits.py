@@ -282,14 +282,20 @@ NEVER = "The limits in force never let it go. It is larger than the policy allow
     ("amount", "sentences"),
     [
         (40, []),
-        (60, [f"{NOW} (one coin, 24 hours: 100)."]),
-        (95, [f"{NOW} (one coin, 24 hours: 100).", f"{NEVER} (one client, 24 hours: 90)."]),
+        (60, [f"{NOW} (one coin, 24 hours: 100 USD)."]),
+        (
+            95,
+            [
+                f"{NEVER} (one client, 24 hours: 90 USD).",
+                f"{NOW} (one coin, 24 hours: 100 USD).",
+            ],
+        ),
         (
             501,
             [
-                f"{NEVER} (one payout: 500).",
-                f"{NEVER} (one coin, 24 hours: 100).",
-                f"{NEVER} (one client, 24 hours: 90).",
+                f"{NEVER} (one payout: 500 USD).",
+                f"{NEVER} (one coin, 24 hours: 100 USD).",
+                f"{NEVER} (one client, 24 hours: 90 USD).",
             ],
         ),
     ],
@@ -321,7 +327,7 @@ def test_a_request_beyond_a_limit_says_so_before_it_is_made(limited, said, usdt)
 
     found = said("add_for", wallet.client_id, data=form, person=StaffFactory(roles=["Requester"]))
 
-    assert found == [f"{NEVER} (one client, 24 hours: 100)."]
+    assert found == [f"{NEVER} (one client, 24 hours: 100 USD)."]
     assert not Payout.objects.exists()
 
 
