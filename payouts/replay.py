@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from enum import Enum, auto
 from uuid import UUID
 
 from django.utils.translation import gettext as _
@@ -54,6 +55,14 @@ class Row:
     sentence: str
 
 
+class Kind(Enum):
+    """What a policy would have done otherwise."""
+
+    STOPPED = auto()  # blocked or set aside it, or no rule is for it, however many approve
+    MORE = auto()  # asked for more approvals
+    FEWER = auto()
+
+
 @dataclass
 class Replay:
     """What became of the payouts that were approved since then, the newest first.
@@ -64,11 +73,9 @@ class Replay:
     since: datetime
     judged: int = 0
     unsealed: int = 0  # approved before proposals were stored
-    stopped: int = 0
-    freed: int = 0  # would have needed fewer approvals
+    counts: Counter[Kind] = field(default_factory=Counter)
     unsure: Counter[str] = field(default_factory=Counter)  # of each rule: what cannot be known
-    stopped_rows: list[Row] = field(default_factory=list)
-    freed_rows: list[Row] = field(default_factory=list)
+    rows: dict[Kind, list[Row]] = field(default_factory=dict)  # the newest of each kind
     before: int | None = None
     oldest: datetime | None = None
 
@@ -76,7 +83,7 @@ class Replay:
 def replay(judging: Sequence[Rule], *, before: int | None = None) -> Replay:
     """Judge by these rules what was approved in the last days, as many as a page has time for."""
     found, versions = Replay(since=clock.now() - timedelta(days=DAYS)), Versions()
-    stopped, freed = list[Line](), list[Line]()
+    lines: dict[Kind, list[Line]] = {kind: [] for kind in Kind}
     for number, approved in approved_ones(found.since, before):
         if found.judged + found.unsealed == AT_ONCE:
             found.before = before
@@ -89,26 +96,24 @@ def replay(judging: Sequence[Rule], *, before: int | None = None) -> Replay:
         found.oldest = approved.at
         said = judge(judging, approved, versions.rules_of(approved.version))
         found.unsure.update(said.unknown)
-        if said.refusal:
-            found.stopped += 1
-            if len(stopped) < SHOWN:
-                stopped.append((approved, said.rules, said.refusal.sentence))
-        elif said.fewer is not None:
-            found.freed += 1
-            if len(freed) < SHOWN:
-                words = rules.in_words(said.fewer) or _("no approval")
-                freed.append((approved, said.rules, words))
-    found.stopped_rows, found.freed_rows = with_payouts(stopped), with_payouts(freed)
+        if said.kind:
+            found.counts[said.kind] += 1
+            if len(lines[said.kind]) < SHOWN:
+                lines[said.kind].append((approved, said.rules, said.sentence))
+    found.rows = with_payouts(lines)
     return found
 
 
-def with_payouts(lines: Sequence[Line]) -> list[Row]:
-    ids = [approved.payout_id for approved, _names, _sentence in lines]
+def with_payouts(lines: Mapping[Kind, Sequence[Line]]) -> dict[Kind, list[Row]]:
+    ids = {approved.payout_id for some in lines.values() for approved, _names, _said in some}
     payouts = Payout.objects.select_related("client").in_bulk(ids)
-    return [
-        Row(payouts[approved.payout_id], approved.at, ", ".join(names), sentence)
-        for approved, names, sentence in lines
-    ]
+    return {
+        kind: [
+            Row(payouts[approved.payout_id], approved.at, ", ".join(names), sentence)
+            for approved, names, sentence in some
+        ]
+        for kind, some in lines.items()
+    }
 
 
 # What they were approved on
@@ -192,12 +197,12 @@ class Versions:
 
 @dataclass(frozen=True)
 class Said:
-    """Why rules would have stopped a payout, and which; or the fewer approvals that they ask for.
+    """What rules would have done otherwise with a payout, if anything, which, and in words.
     `unknown` are rules that ask for what was not stored with it."""
 
     rules: Sequence[str] = ()
-    refusal: Refusal | None = None
-    fewer: Mapping[str, int] | None = None
+    kind: Kind | None = None
+    sentence: str = ""
     unknown: Sequence[str] = ()
 
 
@@ -215,14 +220,17 @@ def judge(judging: Sequence[Rule], approved: Approved, then: Sequence[Rule]) -> 
     if refusal and refusal.code == ControlsCode.NO_RULE and unknown:
         return Said(unknown=unknown)
     if refusal:
-        return Said(verdict.blocked_by or verdict.held_by, refusal, unknown=unknown)
+        names = verdict.blocked_by or verdict.held_by
+        return Said(names, Kind.STOPPED, refusal.sentence, unknown)
     people = people_then(approved, required_then)
     if missing := rules.missing(verdict.required, people):
-        names = asking_for_more([rule for rule in counted if rule.name in verdict.fired], people)
-        words = rules.in_words(missing)
-        return Said(names, Refusal(ControlsCode.MORE_APPROVALS, words=words), unknown=unknown)
-    is_freed = not unknown and approvals_in(verdict.required) < approvals_in(required_then)
-    return Said(verdict.fired, fewer=verdict.required if is_freed else None, unknown=unknown)
+        asking = asking_for_more([rule for rule in counted if rule.name in verdict.fired], people)
+        more = Refusal(ControlsCode.MORE_APPROVALS, words=rules.in_words(missing))
+        return Said(asking, Kind.MORE, more.sentence, unknown)
+    if not unknown and approvals_in(verdict.required) < approvals_in(required_then):
+        words = rules.in_words(verdict.required) or _("no approval")
+        return Said(verdict.fired, Kind.FEWER, words)
+    return Said(verdict.fired, unknown=unknown)
 
 
 def asking_for_more(fired: Sequence[Rule], people: Mapping[int, Collection[str]]) -> list[str]:

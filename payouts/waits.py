@@ -1,6 +1,7 @@
 """What each wait is: what to read of it, who can act, and what happens next by itself."""
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from audit import clock
 from audit.texts import day_and_hour
@@ -45,10 +46,15 @@ def approvals(payout: Payout, states: States) -> Sentences:
 
 def who_approves(payout: Payout) -> str:
     given = payout.approvals.standing().select_related("person").order_by("pk")
-    names = ", ".join(str(approval.person) for approval in given)
+    names = [str(approval.person) for approval in given]
     if not names:
         return _("An approver who had no hand in it.")
-    return _("Another approver who had no hand in it: %s has approved it.") % names
+    text = ngettext(
+        "Another approver who had no hand in it: %s has approved it.",
+        "Another approver who had no hand in it: %s have approved it.",
+        len(names),
+    )
+    return text % ", ".join(names)
 
 
 def question(payout: Payout, _states: States) -> Sentences:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from contextlib import closing
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 
@@ -55,9 +55,11 @@ def fill_once() -> None:
         remove_unfinished()
         with connection.cursor() as cursor:
             cursor.execute(f"PRAGMA application_id = {APPLICATION_ID}")
-        make_tables()
+        end = clock.now()
+        start = end - timedelta(days=history.DAYS + 1)
+        make_tables(start)
         place.PORT_KEPT.write_text(settings.HELEKET_PROJECT_URL.rpartition(":")[2])
-        fill()
+        fill(start, end)
     connection.close()
 
 
@@ -73,12 +75,14 @@ def bring_up_to_date() -> None:
         ) from exc
 
 
-def make_tables() -> None:
-    """Make the tables of a database that is filled for the first time."""
+def make_tables(start: datetime) -> None:
+    """Make the tables of a database that is filled for the first time. Its story begins at `start`,
+    and what a fresh desk is given is of that moment, such as its first policy."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA synchronous = OFF")  # what a crash spoils is made again
-    call_command("migrate", verbosity=0)
+    with clock.replaced(lambda: start):
+        call_command("migrate", verbosity=0)
 
 
 def remove_unfinished() -> None:
@@ -88,11 +92,10 @@ def remove_unfinished() -> None:
         path.unlink()
 
 
-def fill() -> None:
+def fill(start: datetime, end: datetime) -> None:
     """Live through the demo's days and save the sandbox's side of them."""
-    end = clock.now()
     chance = Random(history.DAYS)  # noqa: S311  # the same story every time
-    with history.opened(end - timedelta(days=history.DAYS + 1), chance) as story:
+    with history.opened(start, chance) as story:
         days = history.live(story, end)
         for _ in track(days, "Example data", total=history.DAYS + 1):
             pass

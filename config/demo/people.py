@@ -27,6 +27,7 @@ STAFF = [
     ("omar", "Omar Diallo", "Operator"),
     ("olga", "Olga Petrenko", "Operator"),
     ("petra", "Petra Horvat", "Policy manager"),
+    ("pavel", "Pavel Dvořák", "Policy manager"),
     ("uma", "Uma Krishnan", "User manager"),
     ("sami", "Sami Rahal", "Support"),
     ("aiko", "Aiko Mori", "Auditor"),

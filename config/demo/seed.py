@@ -37,10 +37,10 @@ def build(rows: int, days: int, seed: int, end: datetime) -> Iterator[int]:
 
     Yields the days that are left. The same seed at the same time gives the same payouts.
     """
-    make_tables()
+    start = end - timedelta(days=days + 1)
+    make_tables(start)
     clients = min(max(rows // 50, FEWEST_CLIENTS), MOST_CLIENTS)
     chance = Random(seed)  # noqa: S311  # the same desk every time
-    start = end - timedelta(days=days + 1)
     with history.opened(start, chance, clients=clients) as story:
         times = times_as_busy(rows, days)
         yield from history.live(story, end - LAST_MINUTES, days=days, times=times)

@@ -18,9 +18,14 @@ from django.utils.translation import gettext_lazy, ngettext
 from unfold.decorators import display
 
 from audit.actor import Actor
+from audit.refusals import Refused
 from payouts.admin import overview
 from payouts.admin.lasting import LastingAdmin, SeenForm
 from payouts.admin.notes import notes_beside
+from payouts.admin.policy_words import REFERENCE
+from payouts.client_limits import limits_of
+from payouts.controls.documents import WINDOWS
+from payouts.controls.limits import OwnLimit
 from payouts.controls.models import Scope, Switch
 from payouts.models import Payout
 from payouts.staff.forms import reason_field
@@ -109,6 +114,14 @@ def choice_of_client(request: HttpRequest) -> dict[str, Any]:
     return {"clients": clients[:CLIENTS_OFFERED], "term": term}
 
 
+def used_limits(client: Client) -> list[tuple[str, OwnLimit]] | None:
+    """Return the limits of a client by their windows; nothing at all under a forged policy."""
+    try:
+        return [(str(WINDOWS[each.hours]), each) for each in limits_of(client)]
+    except Refused:
+        return None
+
+
 @admin.register(Client)
 class ClientAdmin(LastingAdmin):
     form = ClientForm
@@ -160,6 +173,10 @@ class ClientAdmin(LastingAdmin):
         return {
             **notes_beside(client, actor_of(request)),
             "stop": stop_of(client) if may("payouts.view_flags") else None,
+            "used_limits": used_limits(client)
+            if may("payouts_controls.view_policyversion")
+            else None,
+            "reference": REFERENCE,
             "closing": closing if may("wallets.change_client") else None,
             "closing_url": self.url(closing.name, client.pk),
             "may_pay": client.is_active and may("payouts.add_payout"),

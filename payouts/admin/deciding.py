@@ -33,6 +33,7 @@ from payouts.approvals import ApprovalFacts
 from payouts.controls.flags import Flag
 from payouts.duplicates import LINKED
 from payouts.known import Known
+from payouts.limits_ahead import beyond_limits
 from payouts.models import WITHOUT_CALL, Origin, Payout, PayoutStatus
 from payouts.notices import Notice, level_of, notices_for
 from payouts.seen import Seen, see
@@ -129,6 +130,7 @@ class DecidingPages(ActionPages):
         coin = (payout.network, payout.currency, payout.amount)
         return context | {
             "payout": payout,
+            "beyond": beyond_shown(request, Known([payout])) if sends else [],
             "notices": context["rows"][0].notices,
             "is_looked_at": sees_flags(request),
             "order_id": payout.order_id(settings.INSTALLATION),
@@ -155,9 +157,9 @@ class DecidingPages(ActionPages):
         on in the queue."""
         actor, is_open, known = actor_of(request), payout.status in OPEN, Known([payout])
         found = notices_shown(request, known) if is_open else {payout.pk: []}
-        notices, asked = found[payout.pk], None
+        notices, asked, beyond = found[payout.pk], None, list[str]()
         if sees_flags(request) and payout.status in quorum.ASKED:
-            asked = quorum.facts_of(known, actor, found)
+            asked, beyond = quorum.facts_of(known, actor, found), beyond_limits(known)
         loaded = {APPROVE: asked} if isinstance(asked, ApprovalFacts) else {}
         actions = self.offered_on(payout, actor, loaded)
         is_offered = any(action.name == APPROVE for action, _url in actions)
@@ -167,6 +169,7 @@ class DecidingPages(ActionPages):
             **self.queue_context(request, payout.pk),
             "actions": actions,
             "notices": notices,
+            "beyond": beyond,
             "is_looked_at": is_open and sees_flags(request),
             "why_not": "" if why_not in [each.sentence for each in notices] else why_not,
         }
@@ -185,6 +188,7 @@ class DecidingPages(ActionPages):
         found = costs_of(request, [payout], with_balances=sees_balances(request))
         return {
             **found,
+            "beyond": beyond_shown(request, Known([payout])),
             "notices": found["rows"][0].notices,
             "is_looked_at": sees_flags(request),
             "asks_why": bool(Known([payout]).duplicates),
@@ -248,6 +252,11 @@ def notices_shown(request: StaffRequest, known: Known) -> dict[UUID, list[Notice
     if sees_flags(request):
         return notices_for(known)
     return {payout.pk: [] for payout in known.payouts}
+
+
+def beyond_shown(request: StaffRequest, known: Known) -> list[str]:
+    """Say why the limits would not let one payout go, to those who see warnings."""
+    return beyond_limits(known) if sees_flags(request) else []
 
 
 def costs_of(

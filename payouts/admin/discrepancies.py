@@ -20,11 +20,12 @@ from django.views.decorators.http import require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
-from audit.refusals import Refused
+from audit.refusals import Refusal, Refused
 from payouts import endings, outcomes
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.destinations import address_buttons, transaction_buttons
 from payouts.admin.templatetags.payouts import ago, in_threes
+from payouts.codes import PayoutCode
 from payouts.discrepancies import MEMBERS, Kind
 from payouts.gateway import accounts
 from payouts.models import FINAL_FAILURES, Discrepancy, PayoutStatus
@@ -152,6 +153,7 @@ class DiscrepancyAdmin(DeskAdmin):
         found = self.find(object_id)
         waiting = endings.proposed(found)
         outcome = Outcome(waiting.data["outcome"]) if waiting else None
+        is_outdated = waiting and waiting.facts != found.facts
         context = {
             "discrepancy": found,
             "lines": lines(found),
@@ -162,13 +164,19 @@ class DiscrepancyAdmin(DeskAdmin):
             "meaning": MEANINGS[outcome] if outcome else "",
             "reopens_at": reopens_at(waiting),
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
-            "is_outdated": waiting and waiting.facts != found.facts,
+            "is_outdated": is_outdated,
+            "may_end": request.user.has_perm(endings.RIGHT)
+            and not found.closed_at
+            and (waiting is None or is_outdated),
         }
         return self.page(request, "payouts/discrepancy.html", str(found), **context)
 
     def end(self, request: StaffRequest, object_id: int) -> HttpResponse:
         require(request, endings.RIGHT)
         found, actor = self.find(object_id), actor_of(request)
+        if found.closed_at:
+            messages.error(request, Refusal(PayoutCode.CLOSED_DISCREPANCY).sentence)
+            return redirect(self.url("change", object_id))
 
         def end(outcome: str, reason: str, seen: str, again_on: date | None) -> str:
             wish = Wish(found.pk, seen, Outcome(outcome), reason, at_start_of(again_on))

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_POST
 
 from audit.refusals import Refused
 from payouts.staff import drafts
+from payouts.staff.codes import StaffCode
 from payouts.staff.drafts import Draft
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
@@ -84,6 +85,8 @@ class DraftPages(DeskPages):
         try:
             act()
         except (Refused, IntegrityError) as exc:  # the database keeps roles apart
+            if isinstance(exc, Refused) and exc.refusal.code == StaffCode.PROPOSAL_OVER:
+                return self.leave(request, str(exc))
             messages.error(request, str(exc))
             return redirect(self.url("draft", pk))
         messages.success(request, done)

@@ -117,12 +117,13 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
     def changelist_view(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         chosen, moment = request.GET.get("queue", ""), moment_of(request)
         tabs = queues.tabs(Payout.objects.all(), request.user, chosen, moment)
-        empty = queues.QUEUES[chosen].empty if chosen in queues.QUEUES else ""
+        queue = queues.QUEUES.get(chosen)
         context = {
             **(extra_context or {}),
             "title": _("Payouts"),
             "tabs": tabs,
-            "empty_queue": empty,
+            "empty_queue": queue.empty if queue else "",
+            "hides_queue": queue is not None and not queue.is_seen_by(request.user),
             **self.begin_context(request),
             "live": live.list_state(tabs),
             "live_url": self.url("live"),
@@ -332,4 +333,8 @@ def save_edit(payout: Payout, actor: Actor, seen: str, reason: str, **data: Any)
 def what_it_awaits(payout: Payout) -> str:
     if payout.waiting_for == WaitingFor.WALLET:
         return _("It waits for the approval of its wallet.")
+    if payout.status == PayoutStatus.HELD:
+        return payout.why.sentence
+    if payout.status == PayoutStatus.APPROVED:
+        return _("The policy lets it go without approval.")
     return _("It waits for approval.")

@@ -8,22 +8,29 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 
 from audit.refusals import Refused
 from payouts import replay
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.policy_forms import PolicyForms
-from payouts.admin.policy_words import REFERENCE, differences, read_all
+from payouts.admin.policy_words import REFERENCE, differences, limits_in_use, read_all
 from payouts.controls import documents, policy, staffing
 from payouts.controls.models import PolicyVersion
 from payouts.controls.shortcomings import shortcomings
+from payouts.replay import Kind
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
 READ, CHANGE = "payouts_controls.view_policyversion", "payouts_controls.change_policy"
 MOST_SHOWN = 100  # of the history; earlier ones are reached from the first of these
+HEADINGS = {
+    Kind.STOPPED: gettext_lazy("It would have stopped"),
+    Kind.MORE: gettext_lazy("It would have asked for more approvals"),
+    Kind.FEWER: gettext_lazy("It would have asked for fewer approvals"),
+}
 ROWS = ("add", "up", "down", "remove")
 
 
@@ -54,6 +61,8 @@ class PolicyAdmin(DeskAdmin):
             "version": history[0],
             "sentences": read_all(history[0].document)[0],
             "shortcomings": shortcomings(),
+            "used_limits": limits_in_use(documents.read(history[0].document).limits),
+            "reference": REFERENCE,
             "draft": policy.draft(),
             "may_change": request.user.has_perm(CHANGE),
             "history": history,
@@ -119,6 +128,13 @@ class PolicyAdmin(DeskAdmin):
             "days": replay.DAYS,
             "goes_on": before is not None,
             "replay": found,
+            "stopped": found.counts[Kind.STOPPED],
+            "more": found.counts[Kind.MORE],
+            "kinds": [
+                (HEADINGS[kind], found.counts[kind], found.rows[kind])
+                for kind in Kind
+                if found.counts[kind]
+            ],
             "unsure": list(found.unsure.items()),
         }
         title = _("What the draft would have done")

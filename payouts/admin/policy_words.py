@@ -12,11 +12,12 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from payouts.controls import documents
+from payouts.controls import documents, usage
 from payouts.controls.documents import WINDOWS, Document, FundsOrder, Limit, LimitOf
 from payouts.controls.flags import Flag
 from payouts.controls.rules import ANYONE, Conditions, Effect, Measure, Range, Rule
 from payouts.controls.staffing import clients_named_in
+from payouts.controls.usage import InUse
 from payouts.models import Origin
 from wallets.amounts import money
 from wallets.coins import network_name
@@ -135,6 +136,14 @@ def whose_limit(limit: Limit, names: Names) -> str:
     if not limit.hours:
         return whose
     return _("%(whose)s in %(window)s") % {"whose": whose, "window": WINDOWS[limit.hours]}
+
+
+def limits_in_use(all_limits: Sequence[Limit]) -> list[tuple[str, InUse]]:
+    """Say of each limit with a window whose it is, and how much of it is used: two statements."""
+    return [
+        (whose_limit(each.limit, {each.limit.only: each.client_name}), each)
+        for each in usage.in_use(all_limits)
+    ]
 
 
 # Values

@@ -1,6 +1,6 @@
 """Exchange rates in the Admin: what coins are worth, and what two people do if one has jumped."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from django import forms
@@ -103,8 +103,8 @@ class RatesAdmin(DeskAdmin):
             "is_no_price": row.is_doubted and row.doubted_rate is None,
             "proposed": waiting,
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
-            "past": past[:SHOWN],
-            "accepted": past.exclude(joint=None)[:SHOWN],
+            "past": in_words(past[:SHOWN]),
+            "accepted": in_words(past.exclude(joint=None)[:SHOWN]),
         }
         return self.page(request, "payouts/rate.html", str(row), **context)
 
@@ -172,6 +172,11 @@ class RatesAdmin(DeskAdmin):
     @admin.display(description=gettext_lazy("as of"))
     def of_when(self, row: ExchangeRate) -> str:
         return ago(row.fetched_at)
+
+
+def in_words(past: Iterable[PastRate]) -> list[tuple[PastRate, str]]:
+    """Write rates as other pages do; what is no price stays as Heleket said it."""
+    return [(each, each.text if each.rate is None else rates.value(each.rate)) for each in past]
 
 
 def standing(row: ExchangeRate) -> Refusal | None:

@@ -9,6 +9,7 @@ from decimal import Decimal
 from itertools import combinations
 
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from payouts.controls.documents import WINDOWS, Document, Limit, LimitOf
 from payouts.controls.rules import (
@@ -21,6 +22,10 @@ from payouts.controls.rules import (
     in_words,
     missing,
 )
+from wallets.amounts import format_amount
+
+WHOLE = Decimal(100)  # percent: a rate cannot fall by more
+OF_A_DAY = {Measure.REQUESTER, Measure.CLIENT, Measure.ADDRESS}
 
 
 @dataclass(frozen=True)
@@ -57,7 +62,13 @@ def check(document: Document, known: Known) -> Findings:
     refusals = [*own_faults(document, known), *contradictions(document.rules)]
     if not refusals:
         refusals = list(never_met(document.rules, known))
-    return Findings(refusals, list(doubts(document)))
+    warnings = [
+        *doubts(document),
+        *needless(document.rules),
+        *split_up(document),
+        *never_reached(document.limits),
+    ]
+    return Findings(refusals, warnings)
 
 
 def own_faults(document: Document, known: Known) -> Iterator[Finding]:
@@ -71,11 +82,28 @@ def own_faults(document: Document, known: Known) -> Iterator[Finding]:
                 % rule.name,
                 rule=at,
             )
+        yield from above_the_limit(at, rule, document.limits)
     for at, limit in enumerate(document.limits):
+        if not limit.at_most:
+            yield Finding(
+                _("A limit of 0 lets nothing go. Have a rule block it, or pause sending."),
+                limit=at,
+            )
         if limit.of == LimitOf.CLIENT and limit.only and limit.only not in known.clients:
             yield Finding(_("There is no client with the id “%s”.") % limit.only, limit=at)
         if limit.of == LimitOf.CURRENCY and limit.only and limit.only not in known.currencies:
             yield Finding(_("The desk does not know the coin “%s”.") % limit.only, limit=at)
+
+
+def above_the_limit(at: int, rule: Rule, limits: Sequence[Limit]) -> Iterator[Finding]:
+    """Find a rule that speaks of payouts alone which are too large to be sent at all."""
+    least = bounds(rule.conditions, Measure.PAYOUT).above
+    most = lowest(*(limit.at_most for limit in limits if limit.of == LimitOf.PAYOUT))
+    if least is not None and most is not None and least >= most:
+        words = {"rule": rule.name, "most": format_amount(most)}
+        yield Finding(
+            _("“%(rule)s” can never apply: the limit for one payout is %(most)s.") % words, rule=at
+        )
 
 
 def faults_of_names(rule: Rule, known: Known) -> Iterator[str]:
@@ -100,18 +128,21 @@ def faults_of_staff(rule: Rule, known: Known) -> Iterator[str]:
     if rule.group != ANYONE and rule.group not in known.groups:
         yield _("“%(rule)s” asks for the role “%(role)s”, which does not exist.") % words
     elif len(people) < rule.count and rule.group == ANYONE:
-        yield (
-            _("“%(rule)s” asks for %(asked)d approvals, and only %(there)d people may approve.")
-            % words
+        sentence = ngettext(
+            "“%(rule)s” asks for %(asked)d approval, and nobody may approve.",
+            "“%(rule)s” asks for %(asked)d approvals. People who may approve: %(there)d.",
+            rule.count,
         )
+        yield sentence % words
     elif len(people) < rule.count:
-        yield (
-            _(
-                "“%(rule)s” asks for %(asked)d approvals from %(role)s. Active people with that "
-                "role who may approve: %(there)d."
-            )
-            % words
+        sentence = ngettext(
+            "“%(rule)s” asks for %(asked)d approval from %(role)s. Active people with that role "
+            "who may approve: %(there)d.",
+            "“%(rule)s” asks for %(asked)d approvals from %(role)s. Active people with that role "
+            "who may approve: %(there)d.",
+            rule.count,
         )
+        yield sentence % words
 
 
 def contradictions(rules: Sequence[Rule]) -> Iterator[Finding]:
@@ -143,18 +174,88 @@ def doubts(document: Document) -> Iterator[Finding]:
     for rule in everything:
         if rule.effect == Effect.BLOCK:
             yield Finding(_("“%s” blocks every payout: nothing is paid any more.") % rule.name)
-    for (at, one), (_at, other) in combinations(enumerate(document.limits), 2):
-        if (one.of, one.only) != (other.of, other.only):
+    change = document.values.rate_change
+    if change >= WHOLE:
+        yield Finding(
+            _("A rate is doubted from %s %% on: one that falls never is, however far.")
+            % format_amount(change)
+        )
+
+
+def needless(rules: Sequence[Rule]) -> Iterator[Finding]:
+    """Find rules that ask for no more than others do wherever they apply. Of two that are equal it
+    is the second."""
+    for at, rule in enumerate(rules):
+        if rule.effect != Effect.REQUIRE:
             continue
-        short, long = sorted((one, other), key=lambda limit: limit.hours)
-        if short.hours == long.hours:
+        others = [
+            other
+            for place, other in enumerate(rules)
+            if place != at
+            and other.effect == Effect.REQUIRE
+            and is_wider(other.conditions, rule.conditions)
+            and (place < at or not is_wider(rule.conditions, other.conditions))
+        ]
+        required = required_by(others)
+        asked = required.get(rule.group, 0)
+        if rule.group == ANYONE:
+            asked = max(asked, sum(count for group, count in required.items() if group))
+        if asked >= rule.count:
+            words = {"rule": rule.name, "required": in_words(required)}
+            text = _("“%(rule)s” adds nothing: where it applies, others ask for %(required)s.")
+            yield Finding(text % words, rule=at)
+
+
+def split_up(document: Document) -> Iterator[Finding]:
+    """Find what lets small payouts go without approval, however many, where nothing looks at the
+    sum of a day."""
+    if any(limit.hours and not limit.only for limit in document.limits):
+        return
+    for at, rule in enumerate(document.rules):
+        bounded = {measure for measure, asked in rule.conditions.amounts if asked.up_to is not None}
+        if rule.effect != Effect.ALLOW or Measure.PAYOUT not in bounded or bounded & OF_A_DAY:
+            continue
+        if not any(stops_a_day(other, rule) for other in document.rules):
+            text = _(
+                "“%s” lets one person split a payment: no rule and no limit looks at the sum of a "
+                "day."
+            )
+            yield Finding(text % rule.name, rule=at)
+
+
+def stops_a_day(other: Rule, allowing: Rule) -> bool:
+    """Whether a rule asks for more, from some sum of a day on, of what the other one allows."""
+    looks_at = {measure for measure, asked in other.conditions.amounts if asked.above is not None}
+    is_stricter = other.effect != Effect.ALLOW and bool(looks_at & OF_A_DAY)
+    return is_stricter and joint(allowing.conditions, other.conditions) is not None
+
+
+def never_reached(limits: Sequence[Limit]) -> Iterator[Finding]:
+    for (_at, one), (at, other) in combinations(enumerate(limits), 2):
+        if (one.of, one.only, one.hours) == (other.of, other.only, other.hours):
             yield Finding(_("There are two limits for %s.") % limit_name(one), limit=at)
-        elif short.at_most > long.at_most:
+    for at, limit in enumerate(limits):
+        lower = [each for each in limits if binds(each, limit) and each.at_most < limit.at_most]
+        if lower:
+            first = min(lower, key=lambda each: each.at_most)
             yield Finding(
                 _("The limit for %(short)s is above that for %(long)s, which is reached before.")
-                % {"short": limit_name(short), "long": limit_name(long)},
+                % {"short": limit_name(limit), "long": limit_name(first)},
                 limit=at,
             )
+
+
+def binds(wide: Limit, narrow: Limit) -> bool:
+    """Whether all that counts towards the narrow limit counts towards the wide one, too. Of one
+    window a client's own limit takes the place of that for all."""
+    if wide.hours < narrow.hours:
+        return False
+    is_longer = wide.hours > narrow.hours
+    if wide.of == LimitOf.DESK:
+        return is_longer or narrow.of != LimitOf.DESK
+    if wide.of != narrow.of or wide.only not in ("", narrow.only):
+        return False
+    return is_longer or (wide.of == LimitOf.CURRENCY and wide.only != narrow.only)
 
 
 def limit_name(limit: Limit) -> str:

@@ -5,11 +5,12 @@ is under way counts whatever its age, what is paid from the hour of its confirma
 hour is out of the window. Amounts are in the reference currency.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from django.conf import settings
 from django.db.models import Q
 
 from audit import clock
@@ -18,23 +19,24 @@ from audit.refusals import Refusal
 from payouts.controls.codes import ControlsCode
 from payouts.controls.documents import WINDOWS, Limit, LimitOf
 from payouts.controls.models import Spent
-from wallets.amounts import Total, format_amount
+from wallets.amounts import Total, money
 
 UNDER_WAY = datetime(1970, 1, 1, tzinfo=UTC)  # the hour of what has no final word yet
 HOUR = timedelta(hours=1)
 LIMITS_LOCK = 0x6C696D6974  # "limit"
 DESK = "desk"
+COIN, CLIENT = "coin ", "client "  # what the other keys begin with
 
 Sums = Mapping[tuple[str, datetime], Decimal]  # by key and hour
 Usage = dict[tuple[str, int], Decimal]  # by key and window
 
 
 def coin(currency: str) -> str:
-    return f"coin {currency}"
+    return f"{COIN}{currency}"
 
 
 def client(client_id: int) -> str:
-    return f"client {client_id}"
+    return f"{CLIENT}{client_id}"
 
 
 def hour_of(at: datetime) -> datetime:
@@ -130,22 +132,28 @@ class Headroom:
 
     def refusal(self, spender: Spender) -> Refusal | None:
         """Return why it has to wait, or take its amount."""
-        reached = []
-        for limit in in_force_for(self.limits, spender.external_id):
-            if limit.of == LimitOf.PAYOUT:
-                if spender.amount > limit.at_most:
-                    return refusal_of_limit(limit, ControlsCode.ABOVE_LIMIT)
-            elif key := spender.key_for(limit):
-                place = (key, limit.hours)
-                if self.used[place] + spender.amount > limit.at_most:
-                    code = ControlsCode.LIMIT_REACHED
-                    if spender.amount > limit.at_most:
-                        code = ControlsCode.ABOVE_LIMIT
-                    return refusal_of_limit(limit, code)
-                reached.append(place)
-        for place in set(reached):
+        if refusal := next(self.refusals(spender), None):
+            return refusal
+        for place in {place for _limit, place in self.places(spender)}:
             self.used[place] += spender.amount
         return None
+
+    def refusals(self, spender: Spender) -> Iterator[Refusal]:
+        """Yield why it has to wait, for each limit that it would pass."""
+        for limit in in_force_for(self.limits, spender.external_id):
+            if limit.of == LimitOf.PAYOUT and spender.amount > limit.at_most:
+                yield refusal_of_limit(limit, ControlsCode.ABOVE_LIMIT)
+        for limit, place in self.places(spender):
+            if spender.amount > limit.at_most:
+                yield refusal_of_limit(limit, ControlsCode.ABOVE_LIMIT)
+            elif self.used[place] + spender.amount > limit.at_most:
+                yield refusal_of_limit(limit, ControlsCode.LIMIT_REACHED)
+
+    def places(self, spender: Spender) -> list[tuple[Limit, tuple[str, int]]]:
+        """Return the limits with a window that speak of it, each with the sum that it compares."""
+        found = in_force_for(self.limits, spender.external_id)
+        keyed = [(limit, spender.key_for(limit)) for limit in found]
+        return [(limit, (key, limit.hours)) for limit, key in keyed if key]
 
 
 def refusal_of_limit(limit: Limit, code: ControlsCode) -> Refusal:
@@ -153,13 +161,13 @@ def refusal_of_limit(limit: Limit, code: ControlsCode) -> Refusal:
 
 
 def in_words(limit: Limit) -> str:
-    """Say what a limit is, as in “one coin (USDT), 24 hours: 5000”."""
+    """Say what a limit is, as in “one coin (USDT), 24 hours: 5,000 USD”."""
     name = str(limit.of.label)
     if limit.only:
         name = f"{name} ({limit.only})"
     if limit.hours:
         name = f"{name}, {WINDOWS[limit.hours]}"
-    return f"{name}: {format_amount(limit.at_most)}"
+    return f"{name}: {money(limit.at_most, settings.REFERENCE_CURRENCY)}"
 
 
 # A client's own
@@ -177,6 +185,15 @@ class OwnLimit:
     @property
     def left(self) -> Decimal:
         return max(self.at_most - self.used, Decimal(0))
+
+    @property
+    def percent(self) -> int:
+        return percent(self.used, self.at_most)
+
+
+def percent(used: Decimal, at_most: Decimal) -> int:
+    """Return the share of a limit that is used: above 100, once it was lowered."""
+    return int(used * 100 / at_most) if at_most else 100
 
 
 def own_limits(

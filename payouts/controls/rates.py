@@ -172,12 +172,21 @@ def wanted() -> set[str]:
 
 
 def due(now: datetime) -> list[str]:
-    """Return the coins that Heleket was not asked about for a while, the longest waiting first."""
+    """Return the coins that Heleket was not asked about for a while, or since two people accepted
+    what it said, the longest waiting first."""
     coins = wanted()
-    asked = {each.currency: each.asked_at for each in rows(coins)}
-    new = sorted(coins - asked.keys())
-    old = [each for each in asked if abs(now - asked[each]) >= EVERY]
-    return new + sorted(old, key=lambda each: (asked[each], each))
+    known = {each.currency: each for each in rows(coins)}
+    lately = JointAct.objects.filter(act=ACT, ending=JointAct.Ending.DONE, ended_at__gt=now - EVERY)
+    accepted = dict(lately.order_by("ended_at").values_list("subject", "ended_at"))
+
+    def is_due(row: ExchangeRate) -> bool:
+        accepted_at = accepted.get(subject(row))
+        is_news = accepted_at is not None and accepted_at >= row.asked_at
+        return is_news or abs(now - row.asked_at) >= EVERY
+
+    old = [row for row in known.values() if is_due(row)]
+    new = sorted(coins - known.keys())
+    return new + [row.currency for row in sorted(old, key=lambda row: (row.asked_at, row.currency))]
 
 
 def put_off(currencies: Iterable[str], now: datetime) -> None:
@@ -207,7 +216,7 @@ def take_over(said: Sequence[Said], *, bounds: RateBounds = BOUNDS) -> None:
     ExchangeRate.objects.bulk_update(stored, COLUMNS)
     keep(stored, by_coin)
     for row in new_doubts:
-        facts = {"rate": value(row.rate), "said": row.doubted_text}
+        facts = {"rate": value(row.rate), "said": doubted_value(row)}
         log_event(DeskEvent.Type.DOUBT_RATE, actor=WORKER, coin=row.currency, **facts)
 
 
@@ -371,7 +380,6 @@ def accept(row: ExchangeRate, joint: JointAct) -> None:
         joint=joint,
     )
     row.rate, row.fetched_at, row.provider = row.doubted_rate, at, HELEKET
-    row.asked_at -= EVERY
     settle(row)
     row.save()
 

@@ -1,8 +1,8 @@
 """Rules of the policy, and what they say of a payout. Nothing here reads the database.
 
 The core fills a `Proposal` with the facts that the rules ask for (`needs`), `judge` says what they
-make of it, and `missing` which approvals it still needs. Every rule that matches fires; what
-each requires adds up; where no rule matches nothing is paid.
+make of it, and `missing` which approvals it still needs. Every rule that matches fires; of
+each group the largest number counts; where no rule matches nothing is paid.
 """
 
 from collections.abc import Collection, Iterable, Mapping, Sequence

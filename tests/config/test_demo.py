@@ -35,6 +35,12 @@ pytestmark = pytest.mark.processes
 SOURCES = ["manage.py", "config", "payouts", "wallets", "audit", "heleket"]
 LIVE = dict.fromkeys(environment.VARIABLES, "live-value")
 ADDRESS_IN_PYTHON = "TNhEFYcs7PgkwGbxDQgVFfwArQ1eoJ1Y4a"  # of docs/quick_start.py
+POLICIES = (
+    "SELECT number, drafted.username, approved.username, in_force_at "
+    "FROM payouts_controls_policyversion "
+    "LEFT JOIN auth_user AS drafted ON drafted.id = drafted_by_id "
+    "LEFT JOIN auth_user AS approved ON approved.id = approved_by_id ORDER BY number"
+)
 PATIENCE = 600  # seconds; only a demo that hangs takes them
 
 
@@ -145,6 +151,7 @@ def first(tmp_path_factory):
             statuses=statuses(demo),
             numbers={number for [number] in rows(demo, "SELECT number FROM payouts_payout")},
             people={login for [login] in rows(demo, "SELECT username FROM auth_user")},
+            policies=rows(demo, POLICIES),
             docs=requests.get(demo.address("API docs"), timeout=30),
             paid=approve_one(demo),
             asked=ask_by_the_printed_line(demo),
@@ -294,6 +301,13 @@ def test_a_newcomer_finds_payouts_in_every_status(first):
         *("confirmed", "failed", "rejected", "cancelled"),
     }
     assert sum(first.statuses.values()) > 300
+
+
+def test_two_policy_managers_put_its_policy_in_force_after_that_of_a_fresh_desk(first):
+    """So that a newcomer can try what takes two, and nothing is older than what it follows."""
+    assert [version[:3] for version in first.policies] == [(1, None, None), (2, "petra", "pavel")]
+    [began, follows] = [in_force_at for *_who, in_force_at in first.policies]
+    assert began < follows
 
 
 def test_the_numbers_and_people_that_the_pages_name_are_there(first):

@@ -282,3 +282,33 @@ def test_a_discrepancy_of_no_try_is_shown(client, log_in):
     log_in("Auditor")
     found = DiscrepancyFactory(attempt=None, key="foreign", ours={}, theirs={"uuid": "x"})
     assert client.get(page(found)).status_code == 200
+
+
+def test_what_is_ended_offers_no_end_whatever_is_still_proposed(client, log_in):
+    found = DiscrepancyFactory(payout__status=PayoutStatus.FAILED)
+    otto = log_in("Operator", username="otto")
+    JointAct.objects.create(
+        act="end_discrepancy",
+        subject=f"discrepancy:{found.pk}",
+        data={"outcome": "not_paid", "reopens_at": None},
+        facts="Of another day",
+        reason="Support says so",
+        proposed_by=otto,
+        proposed_at=found.opened_at,
+    )
+    assert "End it" in text(client.get(page(found)))
+    Discrepancy.objects.update(
+        outcome="explained", closed_at=found.opened_at, closed_by=otto, close_reason="Spelling"
+    )
+    before = standing()
+
+    shown = client.get(page(found))
+    again = client.get(page(found, "end"), follow=True)
+    posted = client.post(page(found, "end"), {"seen": found.facts, **NOT_PAID}, follow=True)
+
+    for response in (shown, again, posted):
+        assert "End it" not in text(response)
+        assert "Ended: " in text(response)
+    for response in (again, posted):
+        assert text(response).count("This discrepancy has ended already.") == 1
+    assert standing() == before

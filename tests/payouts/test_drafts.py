@@ -521,3 +521,15 @@ def test_c4_changes_of_power_stay_as_they_were_written():
         with pytest.raises(DatabaseError), transaction.atomic():
             act()
     assert PowerChange.objects.get() == change
+
+
+def test_a_draft_that_is_over_says_so_once(client, uma, paula):
+    give(client, StaffFactory(username="nora"), "Approver")
+    [waiting] = drafts.open_drafts()
+    drafts.withdraw(waiting.pk, actor=actor(uma))
+    client.force_login(paula)
+
+    for page in ("confirm", "withdraw"):
+        response = client.post(reverse(f"admin:auth_user_{page}", args=[waiting.pk]), follow=True)
+        assert unmarked(response).count("This proposal is over.") == 1
+        assert response.redirect_chain[-1][0] == DRAFTS

@@ -8,6 +8,7 @@ from payouts import explain, operations, polling, submission
 from payouts.controls.models import Switch
 from payouts.models import Payout, PayoutStatus, WaitingFor
 from payouts.seen import see
+from tests import policies
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.rounds import check_due, event_types, now, submit_due
@@ -218,3 +219,19 @@ def test_the_newest_thing_that_was_heard_of_a_call_without_an_answer_is_quoted(o
         "It was sent, and it is not known yet whether Heleket has it. "
         "The last that was heard: Heleket does not know it."
     )
+
+
+def test_who_has_approved_it_is_one_or_are_several():
+    people = [StaffFactory(username=name, roles=["Approver"]) for name in ("amira", "arno")]
+    document = {**policies.LENIENT, "rules": [policies.require(3)]}
+    policies.put_in_force(document, people)
+    payout = PayoutFactory()
+    said = []
+    for person in people:
+        actor = Actor.staff(person, Channel.ADMIN)
+        [outcome] = perform(operations.APPROVE, see([now(payout)]), actor=actor)
+        assert outcome.done
+        said.append(explain.explain(now(payout)).who)
+
+    whom = "Another approver who had no hand in it:"
+    assert said == [f"{whom} amira has approved it.", f"{whom} amira, arno have approved it."]

@@ -1,9 +1,11 @@
 """Limits hold: what leaves in a window never passes them, and what waits says for which."""
 
+import re
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.urls import reverse
 
 from audit.actor import Actor
 from audit.refusals import Refused
@@ -11,9 +13,12 @@ from payouts import client_limits, spending
 from payouts.controls import limits
 from payouts.controls.models import Spent
 from payouts.explain import explain
+from payouts.known import Known
+from payouts.limits_ahead import beyond_limits
 from payouts.models import Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from tests import policies
+from tests.every_page import unmarked
 from tests.factories import ClientFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.test_policy import rule_set
 
@@ -243,3 +248,96 @@ def test_a_claim_costs_no_more_statements_for_more_payouts(
     with django_assert_max_num_queries(80):
         office.submit()
     assert statuses() == ["broadcast"] * 3
+
+
+# Said before the approval
+
+
+@pytest.fixture
+def said(client):
+    """Return what a page says of limits, to an approver if to nobody else."""
+
+    def read(page, *args, person=None, data=None):
+        client.force_login(person or StaffFactory(roles=["Approver"]))
+        url = reverse(f"admin:payouts_payout_{page}", args=args)
+        response = client.post(url, data) if data else client.get(url)
+        assert response.status_code == 200
+        found = re.findall(r"The limits in force [^<]+", unmarked(response))
+        return [" ".join(each.split()) for each in found]
+
+    return read
+
+
+ALL_THREE = [
+    {"of": "payout", "at_most": "500"},
+    limit(100, "currency"),
+    limit(90, "client"),
+    limit(1000),
+]
+NOW = "The limits in force do not let it go now. With it more would leave than the policy allows"
+NEVER = "The limits in force never let it go. It is larger than the policy allows at all"
+
+
+@pytest.mark.parametrize(
+    ("amount", "sentences"),
+    [
+        (40, []),
+        (60, [f"{NOW} (one coin, 24 hours: 100 USD)."]),
+        (
+            95,
+            [
+                f"{NEVER} (one client, 24 hours: 90 USD).",
+                f"{NOW} (one coin, 24 hours: 100 USD).",
+            ],
+        ),
+        (
+            501,
+            [
+                f"{NEVER} (one payout: 500 USD).",
+                f"{NEVER} (one coin, 24 hours: 100 USD).",
+                f"{NEVER} (one client, 24 hours: 90 USD).",
+            ],
+        ),
+    ],
+)
+def test_a_payout_that_the_limits_do_not_let_go_says_so_before_it_is_approved(
+    office, limited, said, usdt, amount, sentences
+):
+    limited(*ALL_THREE)
+    approved(50)
+    office.submit()
+    payout = PayoutFactory(amount=Decimal(amount))
+
+    assert said("change", payout.pk) == sentences
+    assert said("act_on", payout.pk, "approve") == sentences
+    assert said("change", payout.pk, person=StaffFactory(roles=["Support"])) == []
+    assert statuses() == ["broadcast", "pending"]
+
+
+def test_a_request_beyond_a_limit_says_so_before_it_is_made(limited, said, usdt):
+    limited(limit(100, "client"))
+    wallet = WalletFactory()
+    form = {
+        "nonce": "7d444840-9dc0-11d1-b245-5ffdce74fad2",
+        "wallet": wallet.pk,
+        "currency": "USDT",
+        "amount": "101",
+        "purpose": "Prize",
+    }
+
+    found = said("add_for", wallet.client_id, data=form, person=StaffFactory(roles=["Requester"]))
+
+    assert found == [f"{NEVER} (one client, 24 hours: 100 USD)."]
+    assert not Payout.objects.exists()
+
+
+def test_limits_are_asked_about_one_payout_in_one_statement(
+    office, limited, usdt, django_assert_num_queries
+):
+    limited(*ALL_THREE, limit(7, "currency", 168), limit(7, hours=720))
+    known = Known([PayoutFactory(amount=Decimal(60))])
+    assert known.worths
+    assert known.payouts[0].client
+
+    with django_assert_num_queries(1):
+        assert len(beyond_limits(known)) == 2

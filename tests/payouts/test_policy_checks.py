@@ -41,8 +41,9 @@ def limit(of, at_most, hours=24, **more):
     return {"of": of, "at_most": at_most, **({"hours": hours} if hours else {}), **more}
 
 
-def found(*rules, limits=(), known=KNOWN):
-    text = documents.canonical({**policies.LENIENT, "rules": list(rules), "limits": list(limits)})
+def found(*rules, limits=(), known=KNOWN, **values):
+    document = policies.with_values(policies.LENIENT, **values)
+    text = documents.canonical({**document, "rules": list(rules), "limits": list(limits)})
     return checks.check(documents.read(text), known)
 
 
@@ -68,9 +69,9 @@ def test_two_rules_of_one_name_are_refused_at_the_second():
     ("rule", "sentence"),
     [
         (policies.require(1, "R", "Chef"), "“R” asks for the role “Chef”, which does not exist."),
-        (BOARD, "“Board” asks for 1 approvals from Board. Active people with that role who may"),
+        (BOARD, "“Board” asks for 1 approval from Board. Active people with that role who may"),
         (policies.require(4, "R", "Approver"), "who may approve: 3."),
-        (policies.require(4, "R"), "“R” asks for 4 approvals, and only 3 people may approve."),
+        (policies.require(4, "R"), "“R” asks for 4 approvals. People who may approve: 3."),
         (block(clients=["C-7"]), "There is no client with the id “C-7”."),
         (block(currencies=["USTD"]), "The desk does not know the coin “USTD”."),
         (block(networks=["trom"]), "The desk does not know the network “trom”."),
@@ -197,14 +198,174 @@ def test_what_is_odd_but_may_be_meant_is_a_warning():
 
     assert said == [
         "“Stop” blocks every payout: nothing is paid any more.",
+        "There are two limits for “C-1” in 24 hours.",
         (
             "The limit for the whole desk in 24 hours is above that for the whole desk in 30 days, "
             "which is reached before."
         ),
-        "There are two limits for “C-1” in 24 hours.",
     ]
     [only] = found(LARGE).warnings
     assert only.sentence.startswith("No rule applies to every payout.")
+
+
+def warnings(*rules, **more):
+    assert refusals(*rules, **more) == []
+    return [(each.sentence, each.rule, each.limit) for each in found(*rules, **more).warnings]
+
+
+def test_a_limit_of_0_is_refused():
+    [said] = found(EVERY, limits=[limit("client", "5"), limit("desk", "0", 168)]).refusals
+
+    assert said.sentence == (
+        "A limit of 0 lets nothing go. Have a rule block it, or pause sending."
+    )
+    assert said.limit == 1
+
+
+@pytest.mark.parametrize(("most", "is_refused"), [("999", True), ("1000", True), ("1001", False)])
+def test_a_rule_for_payouts_above_the_limit_for_one_is_refused(most, is_refused):
+    """Sums may be above it all the same."""
+    sums = policies.require(2, "Sums", "Approver", amounts={"client_day": {"above": "5000"}})
+
+    said = found(EVERY, LARGE, sums, limits=[limit("payout", most, 0)]).refusals
+
+    sentence = f"“Large” can never apply: the limit for one payout is {most}."
+    assert [(each.sentence, each.rule) for each in said] == [(sentence, 1)] * is_refused
+
+
+@pytest.mark.parametrize(
+    ("limits", "sentence", "at"),
+    [
+        (
+            [limit("desk", "50"), limit("client", "51")],
+            "The limit for one client in 24 hours is above that for the whole desk in 24 hours",
+            1,
+        ),
+        (
+            [limit("client", "51", only="C-1"), limit("desk", "50", 720)],
+            "The limit for “C-1” in 24 hours is above that for the whole desk in 30 days",
+            0,
+        ),
+        (
+            [limit("currency", "9", only="BTC"), limit("currency", "8")],
+            "The limit for “BTC” in 24 hours is above that for one coin in 24 hours",
+            0,
+        ),
+        (
+            [limit("client", "9"), limit("client", "8", 168)],
+            "The limit for one client in 24 hours is above that for one client in 7 days",
+            0,
+        ),
+        (
+            [limit("payout", "9", 0), limit("desk", "8", 24)],
+            "The limit for one payout is above that for the whole desk in 24 hours",
+            0,
+        ),
+    ],
+)
+def test_a_limit_that_another_one_keeps_from_being_reached_is_a_warning(limits, sentence, at):
+    assert warnings(EVERY, limits=limits) == [(f"{sentence}, which is reached before.", None, at)]
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        [limit("desk", "50"), limit("client", "50")],
+        [limit("desk", "50"), limit("client", "51", 168)],
+        [limit("client", "9", only="C-1"), limit("client", "8")],  # which takes the place of it
+        [limit("currency", "9", only="BTC"), limit("currency", "8", only="USDT")],
+        [limit("currency", "9"), limit("client", "8")],
+    ],
+)
+def test_limits_that_can_all_be_reached_are_no_warning(limits):
+    assert warnings(EVERY, limits=limits) == []
+
+
+@pytest.mark.parametrize(("change", "is_odd"), [("99.9", False), ("100", True), ("5000", True)])
+def test_rates_that_are_hardly_ever_doubted_are_a_warning(change, is_odd):
+    sentence = f"A rate is doubted from {change} % on: one that falls never is, however far."
+
+    assert warnings(EVERY, rate_change=change) == [(sentence, None, None)] * is_odd
+
+
+TWO = policies.require(2, "Two", "Approver")
+TREASURER = policies.require(1, "Treasury", "Treasurer")
+
+
+@pytest.mark.parametrize(
+    ("rules", "at", "required"),
+    [
+        ([TWO, policies.require(2, "Any", currencies=["BTC"])], 1, "2 from Approver"),
+        ([policies.require(2, "Any", currencies=["BTC"]), TWO], 0, "2 from Approver"),
+        ([TWO, policies.require(1, "Again", "Approver")], 1, "2 from Approver"),
+        ([EVERY, policies.require(1, "Again")], 1, "1 from anyone who may approve"),
+        (
+            [policies.require(1, "One", "Approver"), TREASURER, policies.require(2, "Any")],
+            2,
+            "1 from Approver, 1 from Treasurer",
+        ),
+    ],
+)
+def test_a_rule_that_adds_nothing_is_a_warning(rules, at, required):
+    apart = replace(KNOWN, requesters={9})
+    said = f"“{rules[at]['name']}” adds nothing: where it applies, others ask for {required}."
+
+    found_there = [each for each in warnings(*rules, known=apart) if "adds nothing" in each[0]]
+    assert found_there == [(said, at, None)]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [TREASURER, policies.require(2, "Any")],
+        [policies.require(2, "Any"), policies.require(1, "One", "Approver")],
+        [EVERY, policies.require(2, "Bitcoin", currencies=["BTC"])],
+        [EVERY, block(currencies=["BTC"]), policies.require(2, "Tron", networks=["tron"])],
+    ],
+)
+def test_a_rule_that_adds_something_is_no_warning(rules):
+    assert warnings(*rules) == []
+
+
+SMALL = allow("Small", amounts={"payout": {"up_to": "100"}})
+ABOVE_ALL = policies.require(1, "Large", amounts={"payout": {"above": "100"}})
+SPLIT = "“Small” lets one person split a payment: no rule and no limit looks at the sum of a day."
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        [],
+        [policies.require(1, "Sums", currencies=["BTC"], amounts={"batch": {"above": "9"}})],
+        [allow("More", amounts={"client_day": {"above": "9"}, "payout": {"up_to": "100"}})],
+    ],
+)
+def test_what_one_person_can_split_without_approval_is_a_warning(more):
+    assert (SPLIT, 0, None) in warnings(SMALL, ABOVE_ALL, *more)
+    own = limit("client", "500", only="C-1")
+    assert (SPLIT, 0, None) in warnings(SMALL, ABOVE_ALL, *more, limits=[own])
+
+
+@pytest.mark.parametrize(
+    ("rules", "limits"),
+    [
+        ([SMALL, policies.require(1, "Sums", amounts={"requester_day": {"above": "500"}})], []),
+        ([SMALL], [limit("client", "500")]),
+        ([SMALL], [limit("desk", "500", 168)]),
+        ([allow("Small", amounts={"payout": {"up_to": "1"}, "client_day": {"up_to": "9"}})], []),
+    ],
+)
+def test_what_a_rule_or_limit_of_a_day_ends_is_no_split(rules, limits):
+    said = [each for each, _rule, _limit in warnings(*rules, ABOVE_ALL, limits=limits)]
+
+    assert not [each for each in said if "split" in each]
+
+
+def test_the_policy_of_a_fresh_desk_is_sound():
+    apart = replace(KNOWN, requesters={9})
+    both = checks.check(documents.read(documents.canonical(policies.STARTER)), apart)
+
+    assert (both.refusals, both.warnings) == ([], [])
 
 
 # With the staff that there is

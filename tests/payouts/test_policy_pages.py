@@ -2,19 +2,30 @@
 
 import json
 import re
+from datetime import timedelta
+from decimal import Decimal
 from html import unescape
 
 import pytest
 from django.urls import reverse
 
+from audit import clock
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
-from payouts.controls import documents, policy, starter
-from payouts.controls.models import PolicyVersion
+from payouts.controls import documents, limits, policy, starter, usage
+from payouts.controls.models import PolicyVersion, Spent
 from payouts.staff.models import JointAct
 from tests import policies
 from tests.every_page import unmarked
-from tests.factories import ClientFactory, StaffFactory
+from tests.factories import (
+    ClientFactory,
+    PayoutFactory,
+    PayoutMethodFactory,
+    StaffFactory,
+    WalletFactory,
+)
+from wallets.amounts import format_amount
+from wallets.models import Client
 
 pytestmark = pytest.mark.django_db
 
@@ -346,7 +357,7 @@ def test_bad_input_is_said_beside_its_field_and_nothing_is_lost(client, petra):
 
 def test_what_cannot_work_is_refused_beside_its_row(client, petra):
     said_of_rules = [
-        ({"count": 3}, "“R0” asks for 3 approvals, and only 2 people may approve"),
+        ({"count": 3}, "“R0” asks for 3 approvals. People who may approve: 2"),
         ({"group": "Chef"}, "asks for the role “Chef”, which does not exist"),
         ({"clients": "C-1, C-9"}, "There is no client with the id “C-9”."),
         ({"currencies": "usdt, ustd"}, "The desk does not know the coin “USTD”."),
@@ -504,3 +515,141 @@ def test_the_sidebar_counts_a_draft_for_who_may_approve_it(client, petra):
     assert not badge.search(client.get(url()).content.decode())
     log_in(client, "pablo")
     assert badge.search(client.get(url()).content.decode())
+
+
+# How much of the limits is used
+
+
+def book(of, amount, hours_ago=None):
+    hour = limits.UNDER_WAY
+    if hours_ago is not None:
+        hour = limits.hour_of(clock.now()) - timedelta(hours=hours_ago)
+    Spent.objects.create(of=of, hour=hour, amount=Decimal(amount))
+
+
+@pytest.fixture
+def spent(db):
+    """Limits of each kind, and what counts towards them; the oldest of it is no longer in a day."""
+    own = {"of": "client", "hours": 24, "at_most": "200", "only": "C-1"}
+    found = [
+        {"of": "desk", "hours": 24, "at_most": "1000"},
+        {"of": "desk", "hours": 168, "at_most": "2000"},
+        {"of": "currency", "hours": 24, "at_most": "400"},
+        {"of": "client", "hours": 24, "at_most": "100"},
+        own,
+        {"of": "payout", "at_most": "100000"},
+    ]
+    put_in_force({**policies.LENIENT, "limits": found})
+    book("desk", 500)
+    book("desk", 130, hours_ago=3)
+    book("desk", 70, hours_ago=50)
+    book("coin TRX", 390, hours_ago=1)
+    fern = Client.objects.get(external_id="C-1")
+    book(limits.client(fern.pk), 150, hours_ago=2)
+    return fern
+
+
+def bars(response):
+    return [
+        (name, format_amount(each.used), format_amount(each.left), each.percent, each.frees_at)
+        for name, each in response.context["used_limits"]
+    ]
+
+
+def test_the_policy_page_shows_how_much_of_each_limit_is_used(client, petra, spent):
+    other = ClientFactory(external_id="C-9", name="Nine")
+    book(limits.client(other.pk), "99.5")
+    hour = limits.hour_of(clock.now())
+
+    response = client.get(url())
+
+    assert bars(response) == [
+        ("The whole desk in 24 hours", "630", "370", 63, hour + timedelta(hours=22)),
+        ("The whole desk in 7 days", "700", "1300", 35, hour + timedelta(hours=169 - 50)),
+        ("“TRX” in 24 hours", "390", "10", 97, hour + timedelta(hours=24)),
+        ("“Nine” (“C-9”) in 24 hours", "99.5", "0.5", 99, None),
+        ("“Fern & Sons” (“C-1”) in 24 hours", "150", "50", 75, hour + timedelta(hours=23)),
+    ]
+    assert "630 USD of 1 000 USD used 370 USD left Some of it is free again at" in text(response)
+    assert 'value="63"' in response.content.decode()
+
+
+def test_of_all_clients_the_page_names_the_few_nearest_to_a_limit(
+    client, petra, spent, django_assert_max_num_queries
+):
+    for amount in range(1, 8):
+        book(limits.client(ClientFactory(name=f"Client of {amount}").pk), amount)
+
+    asked = documents.read(PolicyVersion.objects.latest("number").document).limits
+    with django_assert_max_num_queries(2):
+        found = usage.in_use(asked)
+
+    assert [each.client_name for each in found if each.limit.of == "client"] == [
+        *[f"Client of {amount}" for amount in (7, 6, 5, 4, 3)],
+        "Fern & Sons",
+    ]
+
+
+def test_used_of_the_limits_says_so_where_there_is_none_or_nothing_left_yet(client, petra):
+    assert "There is no limit on what leaves in a day, a week or a month." in text(
+        client.get(url())
+    )
+    put_in_force(FULL)
+    assert [(name, each.percent) for name, each in client.get(url()).context["used_limits"]] == [
+        ("The whole desk in 30 days", 0),
+        ("Each coin in 7 days", 0),
+        ("“Fern & Sons” (“C-1”) in 24 hours", 0),
+    ]
+
+
+def test_a_client_s_page_shows_its_own_limits_to_those_who_see_the_policy(client, spent):
+    PayoutFactory(wallet=WalletFactory(client=spent), amount=Decimal(20))
+    page = reverse("admin:wallets_client_change", args=[spent.pk])
+    log_in(client, "rosa", "Requester")
+
+    response = client.get(page)
+
+    frees_at = limits.hour_of(clock.now()) + timedelta(hours=23)
+    assert bars(response) == [("24 hours", "170", "30", 85, frees_at)]
+    assert "170 USD of 200 USD used 30 USD left" in text(response)
+    log_in(client, "susan", "Support")
+    shown = client.get(page)
+    assert shown.status_code == 200
+    assert "Limits of this client" not in text(shown)
+    assert "170" not in text(shown)
+
+
+def test_the_pages_call_it_what_the_menu_does(client, petra):
+    draft_by(petra)
+    for page in (url(), url("draft"), url("edit"), url("change", 1)):
+        shown = text(client.get(page))
+        assert "Policy versions" not in shown
+        assert "add up" not in shown
+        assert "adds up" not in shown
+    rates = text(client.get(reverse("admin:payouts_controls_exchangerate_changelist")))
+    assert "xchange rates" not in rates
+    assert "0 rates" in rates
+
+
+def request_under(client, *rules):
+    put_in_force({**policies.LENIENT, "rules": list(rules)})
+    wallet = WalletFactory()
+    PayoutMethodFactory()
+    asked = {"wallet": wallet.pk, "nonce": "7d444840-9dc0-11d1-b245-5ffdce74fad2"}
+    asked |= {"currency": "USDT", "amount": "5", "purpose": "Prize", "confirmed": "yes"}
+    log_in(client, "rosa", "Requester")
+    page = reverse("admin:payouts_payout_add_for", args=[wallet.client_id])
+    return text(client.post(page, asked, follow=True))
+
+
+def test_a_request_that_a_rule_sets_aside_says_so(client):
+    page = request_under(client, FULL["rules"][0], {"name": "Odd", "effect": "hold"})
+
+    assert "was requested. The policy sets it aside: “Odd”." in page
+    assert "was requested. It waits for approval." not in page
+
+
+def test_a_request_that_a_rule_lets_go_says_so(client):
+    page = request_under(client, {"name": "Any", "effect": "allow"})
+
+    assert "was requested. The policy lets it go without approval." in page

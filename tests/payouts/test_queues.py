@@ -16,6 +16,7 @@ from payouts.gateway.models import Pause
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.models import Effective, Payout, PayoutMaker, PayoutStatus, WaitingFor
 from payouts.seen import see
+from tests.every_page import unmarked
 from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory, WalletFactory
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -198,6 +199,19 @@ def test_an_empty_queue_says_what_that_means(client, log_in):
     assert (
         "Nothing waits for your approval." in client.get(LIST, {"queue": "mine"}).content.decode()
     )
+
+
+def test_an_empty_queue_says_nothing_of_what_its_reader_cannot_know(client, log_in):
+    differs(PayoutFactory(status=PayoutStatus.FAILED))
+    log_in("Support")
+
+    page = unmarked(client.get(LIST, {"queue": "discrepancy"}))
+
+    assert "You do not see which payouts are in “Discrepancies”." in page
+    assert "agree about every payout" not in page
+    assert "Nothing here" not in page
+    log_in("Auditor")
+    assert "You do not see" not in unmarked(client.get(LIST, {"queue": "discrepancy"}))
 
 
 def test_who_made_a_payout_does_not_have_it_in_the_queue(client, log_in):

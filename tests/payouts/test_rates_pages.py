@@ -6,6 +6,7 @@ from decimal import Decimal
 import pytest
 from django.urls import reverse
 
+from audit.models import DeskEvent
 from config.navigation import rates_in_doubt
 from payouts.controls import rates
 from payouts.controls.models import ExchangeRate
@@ -158,3 +159,36 @@ def test_the_sidebar_counts_rates_in_doubt_for_those_who_accept_them(client, jum
     assert rates_in_doubt(request) == 1
     request.user = StaffFactory(roles=["Operator"])
     assert rates_in_doubt(request) == 0
+
+
+def test_rates_of_before_are_written_as_the_others_are(client, manager, clock):
+    rates.put_off(["BTC"], clock())
+    rates.take_over([rates.Said("BTC", Decimal("54000000.00000000"), clock())])
+    row = ExchangeRate.objects.get(currency="BTC")
+    clock.forward(hours=1)
+    rates.put_off(["BTC"], clock())
+    rates.take_over([rates.Said("BTC", Decimal("98000000.10000000"), clock())])
+
+    page = unmarked(client.get(url("change", row)))
+
+    for written in ("54,000,000", "98,000,000.1"):
+        assert written in page
+    for raw in ("54000000", "98000000"):
+        assert raw not in page
+    assert "98000000" not in str(DeskEvent.objects.get(event_type="doubt_rate").data)
+
+
+def test_the_page_says_when_heleket_was_asked_after_two_people_accepted_it(
+    client, manager, jumped, clock
+):
+    clock.forward(minutes=3)
+    rates.put_off([jumped.currency], clock())
+    asked = clock()
+    propose(client, jumped)
+    clock.forward(minutes=1)
+    manager("paul")
+    act(client, "confirm", jumped)
+
+    jumped.refresh_from_db()
+    assert not jumped.is_doubted
+    assert jumped.asked_at == asked

@@ -15,6 +15,7 @@ from payouts import approvals, operations, replay
 from payouts.controls import documents, policy
 from payouts.eligibility import judged_as, priced_anew
 from payouts.models import Payout, PayoutEvent, PayoutStatus
+from payouts.replay import Kind
 from payouts.seen import see
 from tests import policies
 from tests.every_page import unmarked
@@ -97,9 +98,9 @@ def test_replaying_the_version_in_force_equals_what_happened(history):
         assert each.fired
         assert each.version == current.version
         said = replay.judge(current.rules, each, current.rules)
-        assert (said.refusal, said.fewer, said.unknown) == (None, None, [])
+        assert (said.kind, said.unknown) == (None, [])
     result = replay.replay(current.rules)
-    assert (result.judged, result.stopped, result.freed) == (5, 0, 0)
+    assert (result.judged, result.counts) == (5, {})
     assert (result.unsealed, dict(result.unsure), result.before) == (0, {}, None)
 
 
@@ -114,14 +115,16 @@ def test_a_stricter_draft_names_what_it_would_have_stopped(history):
 
     found = replay.replay(draft)
 
-    assert (found.judged, found.stopped, found.freed) == (5, 3, 0)
-    more = "The policy asks for more approvals: %s."
-    assert rows(found.stopped_rows) == [
+    assert (found.judged, found.counts) == (5, {Kind.STOPPED: 1, Kind.MORE: 2})
+    assert rows(found.rows[Kind.STOPPED]) == [
         (held.pk, "None of these", "The policy blocks it: “None of these”."),
+    ]
+    more = "The policy asks for more approvals: %s."
+    assert rows(found.rows[Kind.MORE]) == [
         (many.pk, "Three", more % "1 from Approver"),
         (by_sum.pk, "Large", more % "1 from anyone who may approve"),
     ]
-    assert found.stopped_rows[1].at == many.approved_at
+    assert found.rows[Kind.MORE][0].at == many.approved_at
 
 
 def test_default_deny_and_a_hold_stop_too_and_what_was_released_is_not_held_again(history):
@@ -129,12 +132,14 @@ def test_default_deny_and_a_hold_stop_too_and_what_was_released_is_not_held_agai
     on_tron = {"name": "TRON", "effect": "hold", "if": {"networks": ["tron"]}}
 
     found = replay.replay(rules(EVERY, on_tron))
-    assert found.stopped == 4
-    assert held.pk not in [row.payout.pk for row in found.stopped_rows]
-    assert {row.sentence for row in found.stopped_rows} == {"The policy sets it aside: “TRON”."}
+    assert found.counts == {Kind.STOPPED: 4}
+    assert held.pk not in [row.payout.pk for row in found.rows[Kind.STOPPED]]
+    assert {row.sentence for row in found.rows[Kind.STOPPED]} == {
+        "The policy sets it aside: “TRON”."
+    }
 
     nothing = replay.replay(rules(policies.require(1, "R", amounts={"payout": {"above": "10"}})))
-    assert rows(nothing.stopped_rows)[-1] == (
+    assert rows(nothing.rows[Kind.STOPPED])[-1] == (
         small.pk,
         "",
         "No rule of the policy lets it be paid.",
@@ -150,11 +155,11 @@ def test_a_laxer_draft_names_what_would_have_needed_fewer(history):
 
     found = replay.replay(rules(allow, above, policies.require(1, "Rest", networks=["tron"])))
 
-    assert found.stopped == 0
-    assert [row.payout.pk for row in found.freed_rows] == [many.pk, large.pk]
-    assert found.freed_rows[0].sentence == "1 from anyone who may approve"
+    assert found.counts.keys() == {Kind.FEWER}
+    assert [row.payout.pk for row in found.rows[Kind.FEWER]] == [many.pk, large.pk]
+    assert found.rows[Kind.FEWER][0].sentence == "1 from anyone who may approve"
     free = replay.replay(rules(allow))
-    assert (free.freed_rows[-1].payout.pk, free.freed_rows[-1].sentence) == (
+    assert (free.rows[Kind.FEWER][-1].payout.pk, free.rows[Kind.FEWER][-1].sentence) == (
         small.pk,
         "no approval",
     )
@@ -165,11 +170,11 @@ def test_what_was_not_stored_is_said_and_not_guessed(people):
 
     found = replay.replay(rules(EVERY, DAILY, YOUNG, policies.require(2, "Odd", flag="low")))
 
-    assert (found.judged, found.stopped, found.freed) == (1, 0, 0)
+    assert (found.judged, found.counts) == (1, {})
     assert found.unsure == {"Day of a client": 1, "Young wallet": 1, "Odd": 1}
     alone = replay.replay(rules(YOUNG))
-    assert (alone.stopped, alone.unsure) == (0, {"Young wallet": 1})
-    assert replay.replay(rules(LARGE, YOUNG)).stopped == 1
+    assert (alone.counts, alone.unsure) == ({}, {"Young wallet": 1})
+    assert replay.replay(rules(LARGE, YOUNG)).counts == {Kind.MORE: 1}
 
 
 def test_who_has_lost_a_role_since_had_it_then(history, people):
@@ -177,9 +182,9 @@ def test_who_has_lost_a_role_since_had_it_then(history, people):
         person.groups.clear()
     current = policy.in_force().rules
 
-    assert replay.replay(current).stopped == 0
+    assert replay.replay(current).counts == {}
     more = rules(policies.require(3, "Three", "Approver"))
-    assert replay.replay(more).stopped == 5
+    assert replay.replay(more).counts == {Kind.MORE: 5}
 
 
 def test_a_payout_approved_twice_counts_once_as_it_was_approved_last(people):
@@ -240,8 +245,8 @@ def test_a_page_takes_so_many_and_the_next_goes_on(history, monkeypatch):
 
     while True:
         found = replay.replay(block, before=before)
-        assert len(found.stopped_rows) == 1
-        assert found.stopped == found.judged
+        assert len(found.rows[Kind.STOPPED]) == 1
+        assert found.counts == {Kind.STOPPED: found.judged}
         seen.append(found.judged)
         if (before := found.before) is None:
             break
@@ -284,7 +289,10 @@ def test_the_page_says_how_many_and_which(client, history):
 
     shown = unmarked(client.get(URL))
 
-    assert "This draft would have stopped 1 of the last 90 days’ 5 payouts." in shown
+    assert "This draft would have stopped 0 of the last 90 days’ 5 payouts." in shown
+    assert "For 1 of them it would have asked for more approvals." in shown
+    assert "It would have stopped" not in shown
+    assert "It would have asked for more approvals: 1" in shown
     assert reverse("admin:payouts_payout_change", args=[many.pk]) in shown
     assert reverse("admin:payouts_payout_change", args=[small.pk]) not in shown
     assert "The policy asks for more approvals: 1 from Approver." in shown

@@ -17,6 +17,9 @@ WORDS = {
     "users": gettext_lazy("people"),
     "group": gettext_lazy("role"),
     "groups": gettext_lazy("roles"),
+    "exchange rate": gettext_lazy("rate"),
+    "exchange rates": gettext_lazy("rates"),
+    "policy versions": gettext_lazy("policy"),
 }
 
 
