@@ -38,6 +38,7 @@ class Draft:
 
     def __init__(self, joint: JointAct) -> None:
         self.joint = joint
+        self.choosing_anew: list[User] = []  # whose passwords ended as it was done
 
     @property
     def subject_id(self) -> int:

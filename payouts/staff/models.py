@@ -106,6 +106,7 @@ class PasswordLink(models.Model):
     made_by = models.ForeignKey(  # nobody: by whoever runs the desk's machine
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    sent_to = models.EmailField(default="")  # nothing: handed out at the desk's machine
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

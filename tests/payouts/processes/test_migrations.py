@@ -28,7 +28,7 @@ FIRST_RELEASE = {
     "payouts_gateway": "0005_refused",
     "payouts_controls": "0008_scopes",
     "payouts": "0023_alike",
-    "payouts_staff": "0019_recovery",
+    "payouts_staff": "0020_where_links_went",
     "payouts_portal": "0007_keys_by_two",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
