@@ -162,6 +162,7 @@ class DiscrepancyAdmin(DeskAdmin):
             "meaning": MEANINGS[outcome] if outcome else "",
             "reopens_at": reopens_at(waiting),
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
+            "is_abandoned": waiting and endings.is_abandoned(waiting, found.payout),
             "is_outdated": waiting and waiting.facts != found.facts,
         }
         return self.page(request, "payouts/discrepancy.html", str(found), **context)

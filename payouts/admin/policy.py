@@ -18,11 +18,12 @@ from payouts.admin.policy_words import REFERENCE, differences, read_all
 from payouts.controls import documents, policy, staffing
 from payouts.controls.models import PolicyVersion
 from payouts.controls.shortcomings import shortcomings
+from payouts.staff import two_people
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
-READ, CHANGE = "payouts_controls.view_policyversion", "payouts_controls.change_policy"
+READ, CHANGE = "payouts_controls.view_policyversion", policy.CHANGE
 MOST_SHOWN = 100  # of the history; earlier ones are reached from the first of these
 ROWS = ("add", "up", "down", "remove")
 
@@ -98,6 +99,7 @@ class PolicyAdmin(DeskAdmin):
                 "refusals": found.refusals,
                 "warnings": found.warnings,
                 "is_own": waiting.proposed_by_id == request.user.pk,
+                "is_abandoned": two_people.is_abandoned(waiting, CHANGE),
                 "is_outdated": waiting.facts != policy.facts_of(text, current),
             }
         title = _("Draft of the policy")

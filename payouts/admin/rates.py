@@ -22,6 +22,7 @@ from payouts.admin.templatetags.payouts import ago
 from payouts.controls import policy, rates
 from payouts.controls.codes import ControlsCode
 from payouts.controls.models import ExchangeRate, PastRate
+from payouts.staff import two_people
 from payouts.staff.forms import reason_field
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
@@ -103,6 +104,7 @@ class RatesAdmin(DeskAdmin):
             "is_no_price": row.is_doubted and row.doubted_rate is None,
             "proposed": waiting,
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
+            "is_abandoned": waiting and two_people.is_abandoned(waiting, rates.RIGHT),
             "past": past[:SHOWN],
             "accepted": past.exclude(joint=None)[:SHOWN],
         }

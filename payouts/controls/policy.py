@@ -28,6 +28,7 @@ from payouts.staff.models import JointAct
 from wallets import stops
 
 ACT, SUBJECT = "policy", "policy"
+CHANGE = "payouts_controls.change_policy"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def propose(document: str, *, reason: str, actor: Actor, seen: str | None = None
     `seen` is the `state` that the person began from, if a page showed one. Raises NotAllowed, and
     Refused for a document that is no policy, is the one in force, or cannot work with this staff.
     """
-    actor.require("payouts_controls.change_policy")
+    actor.require(CHANGE)
     reason, drafted = needed(reason), documents.read(document)
     with transaction.atomic():
         current = lock_newest()
@@ -132,13 +133,14 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
 
     Raises NotAllowed, and Refused if another version came in force meanwhile.
     """
-    actor.require("payouts_controls.change_policy")
+    actor.require(CHANGE)
     with transaction.atomic():
         stops.overtake_claims()  # those begun judge by the version of before, and are committed
         current = lock_newest()
         waiting = JointAct.objects.filter(pk=joint_id, act=ACT).first()
         document = waiting.data["document"] if waiting else ""
-        known = two_people.confirm(joint_id, facts=facts_of(document, current), actor=actor)
+        facts = facts_of(document, current)
+        known = two_people.confirm(joint_id, right=CHANGE, facts=facts, actor=actor)
         # People may have left since it was drafted.
         refuse_what_cannot_work(documents.read(document))
         new = PolicyVersion(
@@ -164,7 +166,7 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
 
 
 def withdraw(joint_id: int, *, actor: Actor) -> None:
-    actor.require("payouts_controls.change_policy")
+    actor.require(CHANGE)
     with transaction.atomic():
         two_people.withdraw(joint_id, actor)
         log_event(DeskEvent.Type.DROP_POLICY, actor=actor)

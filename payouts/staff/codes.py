@@ -38,7 +38,7 @@ class StaffCode(Code):
     )
     DRAFTER_GONE = (
         "drafter_gone",
-        _("%(person)s, who drafted it, may not do this any more. Draft it anew."),
+        _("%(person)s, who proposed it, may not do this any more. It has to be proposed anew."),
     )
     GAINS_BY_IT = "gains_by_it", _("Nobody confirms what they gain by themselves.")
     TAKES_TWO = "takes_two", _("This takes two people: draft it, and another one confirms it.")

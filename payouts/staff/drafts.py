@@ -13,7 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
 
-from audit.actor import Actor, Channel
+from audit.actor import Actor
 from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
@@ -86,6 +86,10 @@ class Draft:
         return {"drafter": first.get_username(), "drafter_id": str(first.pk)}
 
     @property
+    def is_abandoned(self) -> bool:
+        return two_people.is_abandoned(self.joint, self.right)
+
+    @property
     def is_outdated(self) -> bool:
         return self.facts() != self.joint.facts
 
@@ -128,12 +132,9 @@ def confirm(joint_id: int, seen: str, *, actor: Actor) -> Draft:
         facts = found.facts()
         if found.gains(actor.person_id or 0):
             raise NotAllowed(StaffCode.GAINS_BY_IT)
-        first = User.objects.get(pk=found.joint.proposed_by_id)
-        if not Actor.staff(first, Channel.ADMIN).may(found.right):
-            raise Refused(StaffCode.DRAFTER_GONE, person=first)
         if seen != facts:
             raise Refused(StaffCode.FACTS_CHANGED)
-        two_people.confirm(joint_id, facts=facts, actor=actor)
+        two_people.confirm(joint_id, right=found.right, facts=facts, actor=actor)
         found.do(actor)
     return found
 

@@ -7,8 +7,10 @@ done to, and seals both names there.
 from collections.abc import Mapping
 from typing import Any
 
+from django.contrib.auth.models import User
+
 from audit import clock
-from audit.actor import Actor
+from audit.actor import Actor, Channel
 from audit.refusals import NotAllowed, Refused
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
@@ -44,16 +46,25 @@ def propose(
     )
 
 
-def confirm(joint_id: int, *, facts: str, actor: Actor) -> JointAct:
+def is_abandoned(joint: JointAct, right: str) -> bool:
+    """Whether who proposed it was disabled since, or lost the right that it takes."""
+    first = User.objects.get(pk=joint.proposed_by_id)  # as they are by now
+    return not Actor.staff(first, Channel.ADMIN).may(right)
+
+
+def confirm(joint_id: int, *, right: str, facts: str, actor: Actor) -> JointAct:
     """Take what was proposed as done by its second person, who does it in this transaction.
 
-    Raises Refused for the person who proposed it, on other facts, or if it is over.
+    Raises Refused for the person who proposed it, if they do not hold the right any more, on other
+    facts, or if it is over.
     """
     known = JointAct.objects.select_for_update().filter(pk=joint_id, ended_at=None).first()
     if known is None:
         raise Refused(StaffCode.PROPOSAL_OVER)
     if known.proposed_by_id == actor.person_id:
         raise Refused(StaffCode.SECOND_PERSON)
+    if is_abandoned(known, right):
+        raise Refused(StaffCode.DRAFTER_GONE, person=known.proposed_by)
     if known.facts != facts:
         raise Refused(StaffCode.FACTS_CHANGED)
     end(known, JointAct.Ending.DONE, actor)

@@ -350,6 +350,10 @@ def test_g46_whose_own_right_is_gone_has_drafted_nothing(client, uma, paula):
     uma.groups.clear()
     before = standing()
 
+    client.force_login(paula)
+    shown = unmarked(client.get(draft_url()))
+    assert "uma, who proposed it, may not do this any more" in shown
+    assert "Confirm it" not in shown
     assert "may not do this any more" in unmarked(confirm(client, paula))
     assert standing() == before
 

@@ -5,6 +5,7 @@ import re
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
 from django.urls import reverse
 
 from audit.actor import Actor, Channel
@@ -504,3 +505,25 @@ def test_the_sidebar_counts_a_draft_for_who_may_approve_it(client, petra):
     assert not badge.search(client.get(url()).content.decode())
     log_in(client, "pablo")
     assert badge.search(client.get(url()).content.decode())
+
+
+def disabled(person):
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+def without_right(person):
+    person.groups.clear()
+
+
+@pytest.mark.parametrize("change", [disabled, without_right])
+def test_c5_a_draft_does_not_outlive_its_drafter(client, petra, change):
+    draft = draft_by(petra)
+    log_in(client, "pablo")
+    change(petra)
+
+    shown = text(client.get(url("draft")))
+    assert "petra, who proposed it, may not do this any more" in shown
+    assert "Approve and put in force" not in shown
+    assert "may not do this any more" in text(decide(client, "confirm", draft))
+    assert PolicyVersion.objects.count() == 1
+    assert policy.draft() == draft

@@ -158,3 +158,16 @@ def test_the_sidebar_counts_rates_in_doubt_for_those_who_accept_them(client, jum
     assert rates_in_doubt(request) == 1
     request.user = StaffFactory(roles=["Operator"])
     assert rates_in_doubt(request) == 0
+
+
+def test_g61_a_proposal_does_not_outlive_who_proposed_it(client, jumped, manager):
+    propose(client, jumped)
+    petra = JointAct.objects.get().proposed_by
+    manager("pavel")
+    petra.groups.clear()
+
+    page = unmarked(client.get(url("change", jumped)))
+    assert "petra, who proposed it, may not do this any more" in page
+    assert "Confirm the new rate" not in page
+    assert "may not do this any more" in unmarked(act(client, "confirm", jumped))
+    assert ExchangeRate.objects.get().rate == 87_000
