@@ -14,7 +14,7 @@ from django.views.decorators.http import require_POST
 
 from audit.refusals import Refused
 from payouts.admin.ways_in import site_of_links
-from payouts.staff import drafts, links
+from payouts.staff import drafts, links, two_people
 from payouts.staff.drafts import Draft
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
 
@@ -65,6 +65,7 @@ class DraftPages(DeskPages):
             is_outdated=draft.is_outdated,
             is_own=draft.joint.proposed_by_id == request.user.pk,
             gains=draft.gains(request.user.pk),
+            drafted_earlier=two_people.drafted_earlier(draft.joint, request.user.pk),
             may_confirm=request.user.has_perm(drafts.CONFIRM),
             back=self.url("drafts"),
         )

@@ -99,6 +99,8 @@ class PolicyAdmin(DeskAdmin):
                 "refusals": found.refusals,
                 "warnings": found.warnings,
                 "is_own": waiting.proposed_by_id == request.user.pk,
+                "earlier": two_people.earlier(waiting),
+                "drafted_earlier": two_people.drafted_earlier(waiting, request.user.pk),
                 "is_abandoned": two_people.is_abandoned(waiting, CHANGE),
                 "is_outdated": waiting.facts != policy.facts_of(text, current),
             }
@@ -132,7 +134,7 @@ class PolicyAdmin(DeskAdmin):
         waiting = policy.draft()
         if request.method != "POST":
             text = waiting.data["document"] if waiting else newest().document
-            return self.show_form(request, PolicyForms.of(text), waiting)
+            return self.show_form(request, PolicyForms.of(text), waiting, text=text)
         forms = PolicyForms.posted(request.POST)
         act, kind, number = (*request.POST.get("do", "").split("-"), "", "")[:3]
         if act in ROWS:
@@ -153,7 +155,7 @@ class PolicyAdmin(DeskAdmin):
             else:
                 messages.success(request, _("Drafted. Another person has to approve it."))
                 return redirect(self.url("draft"))
-        return self.show_form(request, forms, waiting, is_sound=bool(text))
+        return self.show_form(request, forms, waiting, text=text, is_sound=bool(text))
 
     def show_form(
         self,
@@ -161,9 +163,23 @@ class PolicyAdmin(DeskAdmin):
         forms: PolicyForms,
         waiting: JointAct | None,
         *,
+        text: str = "",
         is_sound: bool = False,
     ) -> HttpResponse:
-        context = {"forms": forms, "draft": waiting, "is_sound": is_sound, "reference": REFERENCE}
+        """Show the form, and what the text that it began with or says now would change."""
+        current = newest()
+        text = text or (waiting.data["document"] if waiting else current.document)
+        context = {
+            "forms": forms,
+            "draft": waiting,
+            "earlier": two_people.earlier(waiting) if waiting else [],
+            "is_own": waiting and waiting.proposed_by_id == request.user.pk,
+            "is_sound": is_sound,
+            "reference": REFERENCE,
+            "version": current,
+            "changes": differences(*read_all(current.document, text)),
+            "shows_draft": bool(waiting) and not is_sound,
+        }
         return self.page(request, "payouts/edit_policy.html", _("Draft a policy"), **context)
 
     def confirm(self, request: StaffRequest) -> HttpResponse:

@@ -113,6 +113,7 @@ def propose(document: str, *, reason: str, actor: Actor, seen: str | None = None
             facts=facts_of(document, current),
             reason=reason,
             actor=actor,
+            is_revision=True,
         )
         log_event(
             DeskEvent.Type.DRAFT_POLICY,
@@ -141,6 +142,7 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
         document = waiting.data["document"] if waiting else ""
         facts = facts_of(document, current)
         known = two_people.confirm(joint_id, right=CHANGE, facts=facts, actor=actor)
+        earlier = two_people.earlier(known)
         # People may have left since it was drafted.
         refuse_what_cannot_work(documents.read(document))
         new = PolicyVersion(
@@ -151,6 +153,7 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
             approved_by=actor.person,
             in_force_at=clock.now(),
             reason=known.reason,
+            earlier_drafts=[sealed_draft(each) for each in earlier],
         )
         new.hash = chain.sealed(new.fields(), current.hash)
         new.save(force_insert=True)
@@ -161,8 +164,19 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
             version=new.number,
             digest=new.digest,
             drafted_by=known.proposed_by.get_username(),
+            **({"earlier_drafts": two_people.in_words(earlier)} if earlier else {}),
         )
     return new
+
+
+def sealed_draft(draft: JointAct) -> dict[str, object]:
+    """Return what a version keeps of a draft that it was made from."""
+    return {
+        "by": draft.proposed_by_id,
+        "login": draft.proposed_by.get_username(),
+        "at": chain.stamp(draft.proposed_at),
+        "reason": draft.reason,
+    }
 
 
 def withdraw(joint_id: int, *, actor: Actor) -> None:

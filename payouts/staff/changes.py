@@ -16,6 +16,7 @@ LABELS = {
     "whose": gettext_lazy("Person"),
     "people": gettext_lazy("People"),
     "drafter": gettext_lazy("Drafted by"),
+    "earlier_drafts": gettext_lazy("Made from drafts of"),
     "sent_by": gettext_lazy("Link sent by"),
     "role": gettext_lazy("Role"),
     "login": gettext_lazy("Login"),

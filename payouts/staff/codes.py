@@ -31,6 +31,13 @@ class StaffCode(Code):
         "second_person",
         _("You proposed it yourself: another person has to confirm it."),
     )
+    DRAFTED_EARLIER = (
+        "drafted_earlier",
+        _(
+            "It was made from a draft of yours: somebody who drafted nothing of it has to confirm "
+            "it."
+        ),
+    )
     PROPOSAL_OVER = "proposal_over", _("This proposal is over. Open the page again.")
     FACTS_CHANGED = (
         "facts_changed",

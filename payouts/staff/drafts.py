@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 
 from audit.actor import Actor
 from audit.codes import Reason
@@ -81,9 +82,15 @@ class Draft:
         """Undo what was made ahead of it, in the transaction of who withdraws it."""
 
     def drafter(self) -> dict[str, str]:
-        """Return what an event seals of who drafted it."""
+        """Return what an event seals of who drafted it, and what it was made from."""
         first = self.joint.proposed_by
-        return {"drafter": first.get_username(), "drafter_id": str(first.pk)}
+        drafter = {"drafter": first.get_username(), "drafter_id": str(first.pk)}
+        said = two_people.in_words(self.earlier)
+        return {**drafter, "earlier_drafts": said} if said else drafter
+
+    @cached_property
+    def earlier(self) -> list[JointAct]:
+        return two_people.earlier(self.joint)
 
     @property
     def is_abandoned(self) -> bool:
@@ -116,7 +123,13 @@ def draft(
     reason = needed(reason)
     trial = kind(JointAct(act=kind.act, subject=subject, data=dict(data)))
     joint = two_people.propose(
-        kind.act, subject, data=data, facts=trial.facts(), reason=reason, actor=actor
+        kind.act,
+        subject,
+        data=data,
+        facts=trial.facts(),
+        reason=reason,
+        actor=actor,
+        is_revision=True,
     )
     found = kind(joint)
     log(DeskEvent.Type.DRAFT_RIGHTS, found, reason, actor=actor)

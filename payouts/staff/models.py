@@ -44,6 +44,8 @@ class JointAct(models.Model):
     data = models.JSONField(default=dict)  # how
     facts = models.CharField(max_length=64)  # a digest of what it was judged on
     reason = models.TextField()
+    # The first of the drafts, one in place of the other, of which this is the last.
+    begun_with = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )

@@ -381,6 +381,32 @@ def test_g46_the_same_draft_twice_is_one(client, uma):
     assert JointAct.objects.count() == 1
 
 
+def test_g46_a_draft_in_place_of_another_is_confirmed_by_neither_drafter(client, uma, paula):
+    nina = StaffFactory(username="nina")
+    give(client, nina, "Approver")
+    vera = StaffFactory(username="vera", roles=["User manager"])
+    client.force_login(vera)
+    give(client, nina, "Operator")
+    before = standing()
+
+    page = confirm(client, uma)
+
+    assert "It was made from a draft of yours" in unmarked(page)
+    assert "Confirm it" not in unmarked(page)
+    assert standing() == before
+    client.force_login(paula)
+    shown = unmarked(client.get(draft_url()))
+    assert "It was made from these drafts" in shown
+    assert "uma" in shown
+    confirm(client, paula)
+    assert roles_of(nina) == {"Operator"}
+    given = DeskEvent.objects.filter(event_type="change_person").last()
+    assert (given.facts["drafter"], given.facts["earlier_drafts"]) == (
+        "vera",
+        "uma: Stands in for Amira",
+    )
+
+
 def test_g46_roles_stay_apart_at_the_confirmation(client, uma, paula):
     nina = StaffFactory()
     give(client, nina, "Approver")
