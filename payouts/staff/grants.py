@@ -234,7 +234,7 @@ class GiveRole(Draft):
     """Rights for a role, and so for all who have it."""
 
     act = "give_role"
-    right = "auth.change_group"
+    right = "auth.add_group"  # of a new one, too; the page of an old one asks for its own right
 
     @cached_property
     def role(self) -> Group:

@@ -305,6 +305,47 @@ def test_g60_a_group_that_a_policy_names_is_given_by_two(client, uma, paula, mon
     assert roles_of(nina) == {"Treasurers"}
 
 
+def add_role(client, name, *rights):
+    data = {"name": name, "permissions": [right(each).pk for each in rights], "reason": "A rule"}
+    return client.post(reverse("admin:auth_group_add"), data)
+
+
+def test_g60_a_user_manager_adds_a_role_and_what_decides_in_it_takes_two(client, uma, paula):
+    assert add_role(client, "Treasurers", "view_payout", "approve_payout").status_code == 302
+    role = group("Treasurers")
+    assert [each.codename for each in role.permissions.all()] == ["view_payout"]
+    assert role_form(client, role, name="Other").status_code == 403
+    bruno = StaffFactory(username="bruno")
+    give(client, bruno, "Treasurers")
+    assert roles_of(bruno) == {"Treasurers"}
+    before = standing()
+
+    assert "another person has to confirm it" in unmarked(confirm(client, uma))
+    stale = unmarked(confirm(client, paula))
+
+    assert "can only be withdrawn or declined" in stale  # it was drafted for a role of nobody
+    assert standing() == before
+    client.post(draft_url("withdraw"))
+    client.force_login(uma)
+    assert add_role(client, "Seconds", "approve_payout").status_code == 302
+    confirm(client, paula)
+    assert [each.codename for each in group("Seconds").permissions.all()] == ["approve_payout"]
+    client.force_login(uma)
+    give(client, bruno, "Treasurers", "Seconds")
+    assert roles_of(bruno) == {"Treasurers"}
+
+
+def test_g60_no_user_manager_adds_to_what_roles_there_are_permit(client, uma):
+    before = standing()
+    for name in ("User manager", "Policy manager", "Support"):
+        role = group(name)
+        url = reverse("admin:auth_group_change", args=[role.pk])
+        wanted = [right("add_payout").pk]
+        answer = client.post(url, {"name": name, "permissions": wanted, "reason": "x"})
+        assert answer.status_code == 403
+    assert standing() == before
+
+
 def test_g60_no_role_takes_the_name_that_a_policy_goes_by(client, monkeypatch):
     monkeypatch.setattr(powers, "named", [lambda: ["Treasurers"]])
     client.force_login(UserFactory(is_superuser=True))

@@ -28,7 +28,7 @@ FIRST_RELEASE = {
     "payouts_gateway": "0005_refused",
     "payouts_controls": "0010_earlier_drafts_stay",
     "payouts": "0023_alike",
-    "payouts_staff": "0021_earlier_drafts",
+    "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
