@@ -104,7 +104,8 @@ class PersonForm(UserChangeForm):
         stored = User.objects.select_for_update().get(pk=self.instance.pk)
         self.before = people.facts_of_person(stored)
         people.refuse_stale(self.data.get("shown", ""), self.before)
-        self.instance.password = stored.password  # no page shows it, and all of the row is saved
+        # All of the row is saved, and what was read before the lock may have ended since.
+        data["password"] = self.instance.password = stored.password
         if not data.get("is_superuser", stored.is_superuser):
             groups = data.get("groups", stored.groups.all())
             own = data.get("user_permissions", stored.user_permissions.all())

@@ -10,13 +10,14 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
+from payouts.admin.staff_forms import PersonForm
 from payouts.staff import people
 from payouts.staff.models import JointAct, PasswordLink
 from tests.every_page import unmarked
 from tests.factories import StaffFactory, UserFactory
 from tests.payouts.test_drafts import confirm, draft_url, give, group, right, roles_of
 from tests.payouts.test_links import can_come_in, link, send
-from tests.payouts.test_logins import ADD, save
+from tests.payouts.test_logins import ADD, fields_of, person_url, save
 from tests.payouts.test_roles_apart import role_form
 
 pytestmark = pytest.mark.django_db
@@ -303,3 +304,40 @@ def test_who_has_no_password_is_not_said_to_come_in(client, uma):
         shown = unmarked(page())
         assert "has no password" not in shown
         assert "may come in" in shown
+
+
+# What ends meanwhile stays ended: pages save all of a row
+
+
+def test_g46_a_page_of_a_person_brings_no_password_back(client, uma, monkeypatch):
+    bruno = added(client, HIS)
+    choose(client, bruno)
+
+    def end_meanwhile(form):
+        User.objects.filter(pk=bruno.pk).update(password="!ended")
+        return form.cleaned_data["username"]
+
+    fields = fields_of(client, bruno)
+    monkeypatch.setattr(PersonForm, "clean_username", end_meanwhile)
+    answer = client.post(person_url(bruno), fields | {"first_name": "Bruno R."})
+
+    assert answer.status_code == 302
+    bruno = User.objects.get(pk=bruno.pk)
+    assert (bruno.first_name, bruno.password) == ("Bruno R.", "!ended")
+
+
+def test_g46_who_changes_their_password_brings_nothing_back(client, uma, monkeypatch):
+    bruno = added(client, HIS)
+    choose(client, bruno)
+    browser, real = inside(bruno), people.logging_password
+
+    def end_meanwhile(person, *, actor):
+        User.objects.filter(pk=bruno.pk).update(password="!ended", is_active=False)
+        return real(person, actor=actor)
+
+    monkeypatch.setattr(people, "logging_password", end_meanwhile)
+    new = dict.fromkeys(["new_password1", "new_password2"], "another-word")
+    browser.post(reverse("admin:password_change"), new | {"old_password": WORD})
+
+    bruno = User.objects.get(pk=bruno.pk)
+    assert (bruno.password, bruno.is_active) == ("!ended", False)
