@@ -31,7 +31,7 @@ WITH chosen AS (
 ), moved AS (
     UPDATE payouts_payout AS payout
     SET status = 'approved', approved_at = %(now)s, due_at = %(now)s, waiting_for = 'worker',
-        waiting_since = %(now)s, last_event = payout.last_event + 1
+        waiting_since = %(now)s, reference_rate = 1, last_event = payout.last_event + 1
     FROM chosen WHERE payout.id = chosen.id
 )
 INSERT INTO payouts_payoutevent

@@ -11,15 +11,24 @@ from audit.actor import Actor
 from audit.codes import Reason
 from audit.operations import Change
 from audit.refusals import Refusal
-from payouts import transitions
+from payouts import statements, transitions
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
+from payouts.controls.policy import Policy
 from payouts.controls.rules import Effect, Proposal, Verdict
 from payouts.eligibility import judged_as, refusal_of_verdict
 from payouts.known import Known
 from payouts.makers import refusal_of_maker
-from payouts.models import Approval, EventType, Payout, PayoutEvent, WaitingFor
+from payouts.models import (
+    DECIDED_AGAIN,
+    Approval,
+    EventType,
+    Payout,
+    PayoutEvent,
+    Statement,
+    WaitingFor,
+)
 from payouts.notices import Notices
 from payouts.proposals import proposals_of
 from payouts.staff import powers, roles
@@ -184,3 +193,38 @@ def log_approval(change: Change[Payout], facts: ApprovalFacts, reason: Reason) -
         **judged_as(proposal, is_released=bool(verdict.held_by)),
     )
     payout.reference_rate = proposal.rate
+
+
+# What people decided, as it is stored
+
+
+def decide(
+    payouts: Sequence[Payout],
+    actor: Actor,
+    decision: Approval.Decision,
+    statement: Statement | None = None,
+    current: Policy | None = None,
+) -> None:
+    """Store what a person decides, in the place of what they had decided before. An approval names
+    its statement and the policy that it was given under; who rejects asks neither."""
+    now = clock.now()
+    before = Approval.objects.filter(payout__in=with_past(payouts), person=actor.person)
+    before.filter(voided_at=None).update(voided_at=now, voided_by=DECIDED_AGAIN)
+    Approval.objects.bulk_create(
+        Approval(
+            payout_id=payout.pk,
+            person=actor.person,
+            decided_at=now,
+            decision=decision,
+            digest=payout.digest(),
+            policy_version=current.version if current else 0,
+            statement_id=statement.pk if statement else None,
+            expires_at=statements.expires_at(payout, current.values) if current else None,
+        )
+        for payout in payouts
+    )
+
+
+def void_approvals(payouts: Iterable[Payout], act: EventType, **whose: object) -> None:
+    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None, **whose)
+    standing.update(voided_at=clock.now(), voided_by=act)

@@ -197,6 +197,8 @@ class Eligibility:
         rate, values, now = self.rates[payout.currency], self.policy.values, judged
         if isinstance(rate, Rate):
             now = priced_anew(judged, rate.rate, values.drift)
+        if not all(now.answers(rule.conditions) for rule in self.policy.rules):
+            return Verdict(Says.VOID, Reason(ControlsCode.NOT_LOOKED_AT))
         verdict = rules.judge(self.policy.rules, now)
         if refusal := self.refusal_by_policy(payout, verdict, is_released=is_released):
             return Verdict(Says.VOID, refusal.reason)
@@ -205,10 +207,11 @@ class Eligibility:
         return Verdict(Says.PASS, judged=now)
 
     def refusal_of_approvals(self, payout: Payout) -> Refusal | None:
-        """Return why one of the approvals that stand does not count."""
+        """Return why one of the approvals that stand does not count, or what a rule let go by
+        itself is not this payout."""
         given, makers = self.given(payout), self.makers[payout.pk]
-        digest = payout.digest()
-        if any(each.digest != digest for each in given):
+        digest, sealed = payout.digest(), digests_in(self.sealed[payout.pk])
+        if any(each != digest for each in (*sealed, *(each.digest for each in given))):
             return Refusal(ControlsCode.OTHER_DIGEST)
         if any(each.person_id in makers for each in given):
             return Refusal(ControlsCode.MAKER_APPROVED)
@@ -319,6 +322,12 @@ def judged_in(events: Sequence[PayoutEvent]) -> tuple[Proposal, bool] | None:
         if stored := event.facts.get(PROPOSAL):
             return Proposal.read(json.loads(stored)), RELEASED in event.facts
     return None
+
+
+def digests_in(events: Sequence[PayoutEvent]) -> list[str]:
+    """Return what was approved, by people or by a rule. All of it is one while nothing ends the
+    approvals."""
+    return [each.facts.get("digest", "") for each in events if each.event_type == EventType.APPROVE]
 
 
 def approved_at(events: Sequence[PayoutEvent]) -> datetime:

@@ -24,12 +24,12 @@ from payouts import statements, transitions, wakeups
 from payouts.approvals import (
     ApprovalFacts,
     approval_facts,
+    decide,
     log_approval,
     refusal_of_approval,
-    with_past,
+    void_approvals,
 )
 from payouts.codes import PayoutCode
-from payouts.controls.policy import Policy
 from payouts.controls.rules import in_words
 from payouts.destinations import wait_if_on_its_way
 from payouts.duplicates import refusal_of_duplicate
@@ -37,7 +37,6 @@ from payouts.eligibility import refusal_of_request
 from payouts.known import Known
 from payouts.makers import add_makers, store_makers
 from payouts.models import (
-    DECIDED_AGAIN,
     FINAL_FAILURES,
     LAST_GENERATION,
     WITHOUT_CALL,
@@ -51,7 +50,6 @@ from payouts.models import (
     Payout,
     PayoutEvent,
     PayoutStatus,
-    Statement,
     WaitingFor,
 )
 from payouts.requests import dated, exact_amount, refusal_of_terms
@@ -607,38 +605,3 @@ def request_cancel(change: Change[Payout], reason: Reason) -> str:
         "It may already be at Heleket. Nothing more will be sent, Heleket is asked, and it is "
         "cancelled once Heleket's answers have shown that it never had it."
     )
-
-
-# Approvals
-
-
-def decide(
-    payouts: Sequence[Payout],
-    actor: Actor,
-    decision: Approval.Decision,
-    statement: Statement | None = None,
-    current: Policy | None = None,
-) -> None:
-    """Store what a person decides, in the place of what they had decided before. An approval names
-    its statement and the policy that it was given under; who rejects asks neither."""
-    now = clock.now()
-    before = Approval.objects.filter(payout__in=with_past(payouts), person=actor.person)
-    before.filter(voided_at=None).update(voided_at=now, voided_by=DECIDED_AGAIN)
-    Approval.objects.bulk_create(
-        Approval(
-            payout_id=payout.pk,
-            person=actor.person,
-            decided_at=now,
-            decision=decision,
-            digest=payout.digest(),
-            policy_version=current.version if current else 0,
-            statement_id=statement.pk if statement else None,
-            expires_at=statements.expires_at(payout, current.values) if current else None,
-        )
-        for payout in payouts
-    )
-
-
-def void_approvals(payouts: Iterable[Payout], act: EventType, **whose: object) -> None:
-    standing = Approval.objects.filter(payout__in=list(payouts), voided_at=None, **whose)
-    standing.update(voided_at=clock.now(), voided_by=act)

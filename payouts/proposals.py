@@ -37,8 +37,8 @@ def proposals_of(known: Known, notices: Notices | None = None) -> dict[UUID, Pro
             client=payout.client.external_id,
             rate=worth.rate,
             fee=method.fee_for(payout.amount) if method else Decimal(0),
-            wallet_hours=hours_since(approved_at(payout)) if needs.wallets else Decimal(0),
-            flag=flags.get(payout.pk, Flag.NONE),
+            wallet_hours=hours_since(approved_at(payout)) if needs.wallets else None,
+            flag=flags.get(payout.pk, Flag.NONE) if needs.flags else None,
             amounts=worth.amounts,
         )
 

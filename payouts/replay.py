@@ -17,7 +17,7 @@ from audit.refusals import Refusal
 from payouts.controls import documents, rules
 from payouts.controls.codes import ControlsCode
 from payouts.controls.models import PolicyVersion
-from payouts.controls.rules import ANYONE, Effect, Measure, Needs, Proposal, Rule
+from payouts.controls.rules import ANYONE, Effect, Proposal, Rule
 from payouts.eligibility import ends_approvals, judged_in, refusal_of_verdict
 from payouts.models import EventType, Payout, PayoutEvent, PayoutStatus
 from payouts.staff import roles
@@ -207,8 +207,7 @@ def judge(judging: Sequence[Rule], approved: Approved, then: Sequence[Rule]) -> 
     A rule that asks for a fact which was not stored does not count, and what no other rule covers
     is not taken for stopped.
     """
-    known = rules.needs(then)
-    counted = [rule for rule in judging if is_stored(rule, approved.proposal, known)]
+    counted = [rule for rule in judging if approved.proposal.answers(rule.conditions)]
     unknown = [rule.name for rule in judging if rule not in counted]
     verdict = rules.judge(counted, approved.proposal)
     required_then = rules.judge(then, approved.proposal).required
@@ -231,17 +230,6 @@ def asking_for_more(fired: Sequence[Rule], people: Mapping[int, Collection[str]]
     asking = [rule for rule in fired if rule.effect == Effect.REQUIRE]
     alone = [rule for rule in asking if rules.missing({rule.group: rule.count}, people)]
     return [rule.name for rule in alone or asking]
-
-
-def is_stored(rule: Rule, proposal: Proposal, known: Needs) -> bool:
-    """Whether what the rule asks for was filled when the payout was approved."""
-    asked = rule.conditions
-    measures = {measure for measure, _range in asked.amounts} - {Measure.PAYOUT}
-    return (
-        measures <= proposal.amounts.keys()
-        and (known.flags or not asked.flag)
-        and (known.wallets or asked.wallet_hours is None)
-    )
 
 
 def people_then(approved: Approved, required: Mapping[str, int]) -> Mapping[int, Collection[str]]:

@@ -22,7 +22,7 @@ from audit.events import log_event
 from audit.jobs import Claimed
 from audit.models import DeskEvent
 from audit.operations import Change, Outcome, perform
-from payouts import call_answers, explain, funds, operations, recording, transitions
+from payouts import approvals, call_answers, explain, funds, operations, recording, transitions
 from payouts.codes import PayoutCode
 from payouts.controls.documents import Limit
 from payouts.controls.limits import Headroom, Spender, lock
@@ -228,7 +228,7 @@ def take(
         going.append((payout, attempt))
     store_attempts([attempt for _payout, attempt in going], asked)
     voided = [payout for payout in payouts if payout.status == PayoutStatus.PENDING]
-    operations.void_approvals(voided, EventType.VOID)
+    approvals.void_approvals(voided, EventType.VOID)
     return [
         Call(
             payout_id=payout.pk,

@@ -14,7 +14,7 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.events import next_links
 from audit.operations import Change
-from payouts import makers, operations, statements, transitions
+from payouts import approvals, makers, statements, transitions
 from payouts.controls import policy
 from payouts.eligibility import judged_as
 from payouts.engine.models import ScheduledJob
@@ -176,7 +176,7 @@ class PayoutFactory(DjangoModelFactory):
             PayoutEvent.objects.bulk_create(events)
             makers.add_makers(payout, [(payout.requested_by_id, MakerRole.REQUESTED)])
             if is_approved:
-                operations.decide([payout], actor, Approval.Decision.APPROVED, statement, current)
+                approvals.decide([payout], actor, Approval.Decision.APPROVED, statement, current)
         return Payout.objects.get(pk=payout.pk)
 
 

@@ -27,6 +27,13 @@ class ControlsCode(Code):
         "not_priced",
         _("It was approved before the policy compared amounts. It has to be approved again."),
     )
+    NOT_LOOKED_AT = (
+        "not_looked_at",
+        _(
+            "The policy asks about something now that was not looked at when it was approved. It "
+            "has to be approved again."
+        ),
+    )
     LIMIT_REACHED = (
         "limit_reached",
         _("With it more would leave than the policy allows (%(words)s)."),

@@ -70,10 +70,11 @@ class Conditions:
             (self.origins, proposal.origin),
             (self.clients, proposal.client),
         )
+        hours, flag = proposal.wallet_hours or Decimal(0), proposal.flag or Flag.NONE
         return (
             all(value in named for named, value in one_of if named)
-            and (self.wallet_hours is None or self.wallet_hours.holds(proposal.wallet_hours))
-            and (self.flag is None or proposal.flag >= self.flag)
+            and (self.wallet_hours is None or self.wallet_hours.holds(hours))
+            and (self.flag is None or flag >= self.flag)
             and all(asked.holds(proposal.amount_of(measure)) for measure, asked in self.amounts)
         )
 
@@ -92,7 +93,7 @@ class Rule:
 @dataclass(frozen=True)
 class Proposal:
     """A payout as the policy sees it, stored with each approval. Amounts are in the reference
-    currency; a sum that no rule asks for is not filled."""
+    currency; what no rule asks for is not filled in, and not known afterwards (`answers`)."""
 
     currency: str
     network: str
@@ -100,17 +101,26 @@ class Proposal:
     client: str
     rate: Decimal  # reference units for one of the coin
     fee: Decimal  # in the coin
-    wallet_hours: Decimal = Decimal(0)
-    flag: Flag = Flag.NONE
+    wallet_hours: Decimal | None = None
+    flag: Flag | None = None
     amounts: Mapping[Measure, Decimal] = field(default_factory=dict)
+
+    def answers(self, asked: Conditions) -> bool:
+        """Whether all that these ask for was filled in."""
+        return (
+            all(measure in self.amounts for measure, _range in asked.amounts)
+            and (asked.wallet_hours is None or self.wallet_hours is not None)
+            and (asked.flag is None or self.flag is not None)
+        )
 
     def amount_of(self, measure: Measure) -> Decimal:
         return self.amounts.get(measure, Decimal(0))
 
     def as_json(self) -> dict[str, Any]:
+        known = {each.name: getattr(self, each.name) for each in fields(self)}
         return {
-            **{each.name: str(getattr(self, each.name)) for each in fields(self)},
-            "flag": self.flag.word,
+            **{name: str(value) for name, value in known.items() if value is not None},
+            **({} if self.flag is None else {"flag": self.flag.word}),
             "amounts": {str(name): str(amount) for name, amount in self.amounts.items()},
         }
 
@@ -125,8 +135,8 @@ class Proposal:
             client=stored["client"],
             rate=Decimal(stored["rate"]),
             fee=Decimal(stored["fee"]),
-            wallet_hours=Decimal(stored["wallet_hours"]),
-            flag=FLAGS[stored["flag"]],
+            wallet_hours=Decimal(stored["wallet_hours"]) if "wallet_hours" in stored else None,
+            flag=FLAGS[stored["flag"]] if "flag" in stored else None,
             amounts=amounts,
         )
 

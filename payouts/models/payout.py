@@ -214,6 +214,11 @@ class Payout(ReadAgain):
                 name="payout_status_is_known", condition=Q(status__in=PayoutStatus.values)
             ),
             models.CheckConstraint(
+                name="approved_payout_has_a_rate",
+                condition=~Q(status=PayoutStatus.APPROVED)
+                | Q(reference_rate__isnull=False, reference_rate__gt=0),
+            ),
+            models.CheckConstraint(
                 name="payout_effective_is_whole",
                 condition=Q(effective__in=["", Effective.NOT_PAID], effective_amount=None)
                 | Q(

@@ -14,7 +14,7 @@ from audit import chain, clock
 from audit.actor import Actor, Channel
 from audit.codes import Reason
 from audit.models import DeskEvent
-from payouts import explain, makers, operations, submission
+from payouts import approvals, explain, makers, operations, submission
 from payouts.codes import PayoutCode
 from payouts.models import Approval, Attempt, EventType, Payout, PayoutEvent, PayoutStatus
 from payouts.seen import see
@@ -258,7 +258,7 @@ def approver_is_demoted(payout):
 
 
 def approval_is_void(payout):
-    operations.void_approvals([payout], EventType.VOID)
+    approvals.void_approvals([payout], EventType.VOID)
 
 
 def approver_is_a_maker(payout):

@@ -24,6 +24,9 @@ from payouts.requests import request_payout
 from payouts.seen import see
 from tests import policies
 from tests.factories import PayoutFactory, StaffFactory, WalletFactory
+from tests.sim import bugs
+
+OTHER = "TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"
 
 
 def staff(*roles, **names):
@@ -410,6 +413,15 @@ def test_g61_without_a_reference_amount_nothing_is_approved_by_a_person_or_a_rul
     assert [each.event_type for each in stored.events.all()] == ["request"]
 
 
+@pytest.mark.django_db
+def test_g61_the_database_keeps_what_has_no_reference_amount_from_being_approved():
+    payout = PayoutFactory()
+    for rate in (None, Decimal(0)):
+        with pytest.raises(IntegrityError, match="has_a_rate"), transaction.atomic():
+            Payout.objects.update(status=PayoutStatus.APPROVED, reference_rate=rate)
+    assert Payout.objects.get(pk=payout.pk).status == PayoutStatus.PENDING
+
+
 # What rules do by themselves
 
 
@@ -450,6 +462,29 @@ def test_i2_what_a_rule_allows_goes_without_approval_and_nothing_else(office, in
     event = PayoutEvent.objects.get(payout=small, event_type="approve")
     assert (event.person, event.facts["rules"]) == (None, "Small")
     assert not Approval.objects.exists()
+
+
+@pytest.mark.parametrize("change", [{"address": OTHER}, {"amount": Decimal(4)}], ids=str)
+def test_c3_what_a_rule_allowed_is_not_sent_once_its_row_was_changed(
+    office, in_force, usdt, change
+):
+    """Nobody approved it, so that only the sealed event says what was let go."""
+    in_force(rule_set({"name": "All", "effect": "allow"}))
+    payout = requested()
+    Payout.objects.filter(pk=payout.pk).update(**change)
+
+    assert office.submit() == 0
+
+    returned = Payout.objects.get(pk=payout.pk)
+    assert (returned.status, returned.reason_code) == (PayoutStatus.PENDING, "other_digest")
+    assert not office.sandbox.calls
+
+
+def test_c3_that_nobody_compares_what_a_rule_allowed_is_found(office, in_force, usdt):
+    with bugs.plant(bugs.RULE_NOT_COMPARED), pytest.raises(AssertionError):
+        test_c3_what_a_rule_allowed_is_not_sent_once_its_row_was_changed(
+            office, in_force, usdt, {"address": OTHER}
+        )
 
 
 def test_what_was_allowed_goes_back_once_the_policy_asks_for_approval(office, in_force, usdt):
@@ -496,6 +531,38 @@ def test_a21_a_policy_that_stops_it_sends_what_was_approved_back(office, in_forc
     assert why in explain(Payout.objects.get()).sentence
     assert not Approval.objects.filter(voided_at=None).exists()
     assert office.sandbox.order_ids == []
+
+
+LOOKED_AT_LATER = [
+    {**policies.require(2, "Much in a day"), "if": {"amounts": {"client_day": {"above": "1"}}}},
+    {**policies.require(2, "A young wallet"), "if": {"wallet_hours": {"up_to": "24"}}},
+    {"name": "A flag", "effect": "block", "if": {"flag": "high"}},
+]
+
+
+@pytest.mark.parametrize("rule", LOOKED_AT_LATER, ids=lambda rule: rule["name"])
+def test_a21_g62_a_rule_about_what_nobody_looked_at_sends_what_was_approved_back(
+    office, in_force, rule
+):
+    """What was not asked for at the approval is not known, and no sum of nothing."""
+    in_force(rule_set(policies.require(1)))
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    in_force(rule_set(policies.require(1), rule))
+
+    office.submit()
+
+    stored = Payout.objects.get(pk=payout.pk)
+    assert (stored.status, stored.reason_code) == (PayoutStatus.PENDING, "not_looked_at")
+    assert (office.sandbox.order_ids, payout.attempts.count()) == ([], 0)
+
+
+def test_g63_what_was_looked_at_is_judged_by_an_earlier_approval(office, in_force):
+    asks = {"if": {"amounts": {"client_day": {"above": "1000"}}}}
+    in_force(rule_set(policies.require(1), {**policies.require(2, "Much"), **asks}))
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    in_force(rule_set(policies.require(1), {**policies.require(2, "As much"), **asks}))
+    office.submit()
+    assert Payout.objects.get().status == PayoutStatus.BROADCAST
 
 
 def test_g63_an_approval_under_an_earlier_version_counts_as_far_as_it_satisfies(office, in_force):

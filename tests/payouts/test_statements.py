@@ -17,7 +17,7 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
-from payouts import explain, operations, statements
+from payouts import approvals, explain, operations, statements
 from payouts.models import (
     Approval,
     EventType,
@@ -209,7 +209,7 @@ def test_an_approval_from_before_there_were_statements_counts_as_it_did(office, 
 
     def as_before(operation, changes, facts, actor):
         decided = [change.row for change in changes]
-        operations.decide(decided, actor, Approval.Decision.APPROVED)
+        approvals.decide(decided, actor, Approval.Decision.APPROVED)
 
     with monkeypatch.context() as earlier:
         earlier.setattr(operations.Approve, "after", as_before)

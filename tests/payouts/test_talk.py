@@ -15,7 +15,7 @@ from audit import chain
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
-from payouts import documents, operations, send_backs
+from payouts import approvals, documents, operations, send_backs
 from payouts.client_sentences import code_for_client, sentence_for_client, sentence_of
 from payouts.explain import explain
 from payouts.gateway import accounts
@@ -167,7 +167,7 @@ def test_i3_a_page_from_before_the_question_approves_nothing(client, log_in):
 
 def test_a_question_leaves_approvals_standing_and_an_edit_voids_them():
     payout = PayoutFactory()
-    operations.decide([payout], staff("Approver"), Approval.Decision.APPROVED)  # one of two
+    approvals.decide([payout], staff("Approver"), Approval.Decision.APPROVED)  # one of two
     do(send_backs.SEND_BACK, payout, staff("Approver"), reason=QUESTION)
     do(send_backs.ANSWER, payout, staff("Requester"), reason=ANSWER)
     assert Approval.objects.get().voided_at is None

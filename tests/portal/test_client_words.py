@@ -180,6 +180,7 @@ def test_g69_however_a_payout_stands_its_client_reads_one_of_six_statuses_and_no
             reason="canary reason of Ysolde",
             reason_code=WalletCode.WALLET_FROZEN,
             trigger="canary trigger",
+            reference_rate=Decimal(1),
             **became(after),
         )
         UnfedEvent.objects.bulk_create(

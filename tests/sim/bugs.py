@@ -147,7 +147,7 @@ FOUND_BY_RUNS = [
         "digest not checked at claim",
         "I3",
         "payouts.eligibility.Eligibility.refusal_of_approvals",
-        "    if any(each.digest != digest for each in given):\n",
+        "    if any(each != digest for each in (*sealed, *(each.digest for each in given))):\n",
         "    if False:\n",
         seed=9,
     ),
@@ -196,7 +196,7 @@ FOUND_BY_RUNS = [
         "payouts.operations.Edit.after",
         "[(actor.person_id, MakerRole.EDITED), (self.wallet.maker_id, MakerRole.WALLET)]",
         "[(self.wallet.maker_id, MakerRole.WALLET)]",
-        seed=89,
+        seed=149,
     ),
     Bug(
         "watch lost",
@@ -279,6 +279,101 @@ FOUND_BY_RUNS = [
         seed=91,
     ),
     Bug(
+        "missing approvals ignored at the claim",
+        "I2",
+        "payouts.eligibility.Eligibility.refusal_by_policy",
+        "    if missing := rules.missing(required, people):\n",
+        "    if missing := None:\n",
+        seed=26,
+    ),
+    Bug(
+        "a repeat skips the policy",
+        "I2",
+        "payouts.eligibility.Eligibility.of",
+        "    if refusal := self.refusal_by_policy(payout, verdict, is_released=is_released):\n",
+        "    if payout.status == PayoutStatus.APPROVED and (\n"
+        "        refusal := self.refusal_by_policy(payout, verdict, is_released=is_released)\n"
+        "    ):\n",
+        seed=26,
+    ),
+    Bug(
+        "judged by the version of the approval",
+        "I2",
+        "payouts.eligibility.Eligibility.of",
+        "    verdict = rules.judge(self.policy.rules, now)\n",
+        "    from payouts.controls import documents\n"
+        "    from payouts.controls.models import PolicyVersion\n"
+        "    known = [each.facts.get('policy') for each in self.sealed[payout.pk]]\n"
+        "    then = PolicyVersion.objects.get(number=max(int(each) for each in known if each))\n"
+        "    verdict = rules.judge(documents.read(then.document).rules, now)\n",
+        seed=26,
+    ),
+    Bug(
+        "what nobody looked at taken for nothing",
+        "I2",
+        "payouts.eligibility.Eligibility.of",
+        "    if not all(now.answers(rule.conditions) for rule in self.policy.rules):\n",
+        "    if False:\n",
+        seed=299,
+    ),
+    Bug(
+        "approvals from before a change of rights count",
+        "I2",
+        "payouts.eligibility.Eligibility.outdated",
+        "    if changed is not None and approval.decided_at <= changed:\n",
+        "    if False:\n",
+        seed=133,
+    ),
+    Bug(
+        "a rule that blocks lets go",
+        "I2",
+        "payouts.eligibility.refusal_of_verdict",
+        "    if verdict.blocked_by:\n",
+        "    if False:\n",
+        seed=107,
+    ),
+    Bug(
+        "limits ignored",
+        "I12",
+        "payouts.submission.within_limits",
+        "    if spends and (refusal := headroom.refusal(spends)):\n",
+        "    if spends and (refusal := None):\n",
+        seed=26,
+    ),
+    Bug(
+        "limits forget what is under way",
+        "I12",
+        "payouts.controls.limits.counting",
+        "Q(hour=UNDER_WAY) | Q(",
+        "Q(",
+        seed=26,
+    ),
+    Bug(
+        "limits go on counting what was not paid",
+        "I11",
+        "payouts.spending.book",
+        "        for place, amount in places(before).items():\n"
+        "            moved[place] -= amount\n",
+        "",
+        seed=139,
+    ),
+    Bug(
+        "a right given as soon as it is drafted",
+        "G46",
+        "payouts.staff.drafts.draft",
+        "    found = kind(joint)\n",
+        "    found = kind(joint)\n    found.do(actor)\n",
+        seed=20,
+    ),
+    Bug(
+        "a right confirmed by who gains it",
+        "G46",
+        "payouts.staff.drafts.confirm",
+        "    if found.gains(actor.person_id or 0):\n",
+        "    if False:\n",
+        seed=30,
+    ),
+    Bug(
         "what fits overtakes in strict order",
         "G39",
         "payouts.funds.what_fits_goes",
@@ -311,7 +406,7 @@ NO_ROW_LOCK = Bug(
     "no row lock in change",
     "I4",
     "payouts.transitions.change",
-    "rows.select_for_update()",
+    'rows.select_for_update(of=["self"])',
     "rows",
 )
 LIMIT_BEFORE_LOCK = Bug(
@@ -365,6 +460,13 @@ STOPPED_NOT_ASKED = Bug(
     "payouts.polling.claim",
     "        askable = Payout.objects.askable()\n",
     "        askable = Payout.objects.askable().exclude(waiting_for='discrepancy')\n",
+)
+RULE_NOT_COMPARED = Bug(
+    "what a rule let go not compared with it",
+    "I3",
+    "payouts.eligibility.Eligibility.refusal_of_approvals",
+    "(*sealed, *(each.digest for each in given))",
+    "[each.digest for each in given]",
 )
 REPEAT_COMPARED = Bug(
     "repeat compared with the present row",

@@ -26,6 +26,12 @@ STAFF = {
     "omar": ["Operator"],
     "olga": ["Operator"],
     "root": list(ROLES),
+    "ada": ["Approver"],
+    "nina": [],
+    "paula": ["Policy manager"],
+    "pavel": ["Policy manager"],
+    "uma": ["User manager"],
+    "ugo": ["User manager"],
 }
 # Client, who added the wallet, network, address. Nobody pays to a wallet of her own adding.
 WALLETS = [

@@ -12,8 +12,8 @@ from payouts import guard as watch
 from payouts import polling, submission
 from payouts.gateway import balance
 from payouts.models import WebhookDelivery
-from tests.sim.oracle import Broken
 from tests.sim.seams import reach
+from tests.sim.stored import Broken
 
 if TYPE_CHECKING:
     from tests.sim.world import World

@@ -6,9 +6,9 @@ code it judges does not blind it. The names of the promises are those of docs/fa
 
 import json
 from collections import Counter, defaultdict
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -21,95 +21,27 @@ from payouts import guard
 from payouts.controls.models import Scope
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
+from tests.sim.governors import PASSED_OVER_HOURS
+from tests.sim.overseer import Overseer
+from tests.sim.stored import Broken, Event, Row, Try, as_time, rows
 
 if TYPE_CHECKING:
     from tests.sim.portals import Portal
     from tests.sim.world import World
 
 UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
-PASSED_OVER_HOURS = 1  # by the policy of a run in which what fits goes first
 LATE = 1800  # seconds: so long after an earlier try came to Heleket the desk has asked about it
 APPROVAL_ENDS = {"edit", "hold", "release", "void", "retry", "reject", "cancel"}
-
-
-class Broken(BaseException):
-    """A promise was broken. No `except Exception` on the way may hide it."""
-
-
-class Row(NamedTuple):
-    """A payout as it is stored."""
-
-    id: object
-    number: int
-    status: str
-    last_event: int
-    generation: int
-    waiting_for: str
-    due_at: object
-    client: int
-    wallet: int
-    currency: str
-    amount: object
-    network: str
-    address: str
-    memo: str
-    pay_from: object
-
-    @property
-    def terms(self) -> tuple[object, ...]:
-        """What an approval is for."""
-        return self[7:]
-
-    @property
-    def place(self) -> tuple[datetime, int] | None:
-        """Where it stands in the line of what is to be sent."""
-        is_in_line = self.status == PayoutStatus.APPROVED and self.due_at is not None
-        return (as_time(self.due_at), self.number) if is_in_line else None
-
-
-class Try(NamedTuple):
-    """An attempt as it is stored."""
-
-    payout: object
-    generation: int
-    order_id: str
-    body: str
-    uuid: str | None
-    was_released: bool
-    is_watched: bool
-    calls: int
-    lease_until: datetime | None
-
-
-class Event(NamedTuple):
-    id: int
-    payout: object
-    number: int
-    event_type: str
-    before: str
-    after: str
-    person: int | None
 
 
 def is_create(request: PreparedRequest) -> bool:
     return str(request.url).endswith(CREATE)
 
 
-def as_time(stored: object) -> datetime:
-    """SQLite keeps times as text."""
-    at = datetime.fromisoformat(stored) if isinstance(stored, str) else stored
-    return at.replace(tzinfo=UTC)
-
-
-def rows(sql: str, *values: object) -> list[tuple]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return cursor.fetchall()
-
-
 class Oracle:
     def __init__(self, world: "World") -> None:
         self.world, self.gateway = world, world.gateway
+        self.overseer = Overseer(world)
         self.payouts: dict[object, Row] = {}
         self.tries: dict[str, Try] = {}
         self.last_event = 0
@@ -261,6 +193,8 @@ class Oracle:
         if writes is not None and writes == self.writes:
             return False
         self.writes = writes
+        if self.world.swarm.has_rules:
+            self.overseer.look()
         stored = rows(
             "SELECT id, number, status, last_event, generation, waiting_for, due_at, "
             "client_id, wallet_id, currency, amount, network, address, memo, pay_from "
@@ -272,8 +206,8 @@ class Oracle:
         self.read_tries()
         events = defaultdict(list)
         for each in rows(
-            "SELECT id, payout_id, number, event_type, from_status, to_status, person_id "
-            "FROM payouts_payoutevent WHERE id > %s ORDER BY id",
+            "SELECT id, payout_id, number, event_type, from_status, to_status, person_id, "
+            "reason_code FROM payouts_payoutevent WHERE id > %s ORDER BY id",
             self.last_event,
         ):
             event = Event(*each)
@@ -283,6 +217,8 @@ class Oracle:
             self.replay(before.get(payout.id), payout, events[payout.id])
         if self.world.swarm.funds_order:
             self.judge_funds(before, events)
+        if self.world.swarm.has_rules:
+            self.judge_waits(before)
         if self.world.portals:
             self.judge_answers()
         return True
@@ -301,6 +237,15 @@ class Oracle:
             if self.world.swarm.funds_order == "strict":
                 raise Broken(f"G39 P-{payout.number} overtakes P-{older[0].number}")
             self.judge_passing(payout, older)
+
+    def judge_waits(self, before: dict[object, Row]) -> None:
+        """What a claim has just put off for a limit; who has it sent makes it due alone."""
+        for payout in self.payouts.values():
+            was = before.get(payout.id)
+            is_new = was is None or (was.waiting_for, was.due_at) != payout[5:7]
+            is_put_off = is_new and payout.waiting_for == "limit"
+            if is_put_off and as_time(payout.due_at) > self.world.clock.now():
+                self.overseer.judge_wait(payout)
 
     def waiting_before(self, was: Row) -> list[Row]:
         """What could go as well, stands in front of this one and waits on."""
@@ -416,6 +361,8 @@ class Oracle:
             if event.person in self.makers[payout.id]:
                 raise Broken(f"I2 a maker of P-{payout.number} approved it")
             self.approved[payout.id] = payout.terms
+        if self.world.swarm.has_rules:
+            self.overseer.note(payout, event)
         if event.event_type in ("claim", "repeat"):
             self.judge_claim(payout, event.event_type)
         if event.event_type == "confirm":
@@ -449,13 +396,14 @@ class Oracle:
         }  # it was resumed
         if self.approved.get(payout.id) != payout.terms:
             raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
-        if act == "repeat":
-            return
         makers = self.makers[payout.id]
+        if self.world.swarm.has_rules:
+            self.overseer.judge(payout, act, makers)
+            return
         people = User.objects.in_bulk(self.standing(payout)).values()
         may = [each for each in people if each.has_perm("payouts.approve_payout")]
         if not may or len(may) < len(people) or any(each.pk in makers for each in people):
-            raise Broken(f"I2 P-{payout.number} is claimed on the approvals of {list(people)}")
+            raise Broken(f"I2 P-{payout.number} : {act} on the approvals of {list(people)}")
 
     def standing(self, payout: Row) -> list[int]:
         found = rows(
@@ -549,7 +497,9 @@ class Oracle:
         self.check_all()
         for payout in self.payouts.values():
             is_ours = payout.status in UNDER_WAY | {PayoutStatus.APPROVED}
-            if is_ours and payout.waiting_for != "discrepancy":
+            if payout.status == PayoutStatus.APPROVED and payout.waiting_for == "limit":
+                self.overseer.judge_wait(payout)
+            elif is_ours and payout.waiting_for != "discrepancy":
                 raise Broken(
                     f"I11 P-{payout.number} is still {payout.status}, {payout.waiting_for}"
                 )

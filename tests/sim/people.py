@@ -26,8 +26,8 @@ from payouts.controls.models import Scope, Switch
 from payouts.models import Discrepancy, Origin, Payout, PayoutStatus, WaitingFor
 from payouts.requests import request_payout
 from payouts.seen import Seen, see
-from tests.sim.oracle import Broken
 from tests.sim.seams import reach
+from tests.sim.stored import Broken
 from wallets import operations as wallet_operations
 from wallets.models import Client, PayoutMethod, Wallet
 
@@ -55,6 +55,7 @@ def person(name: str, *acts: Act) -> Callable[["World"], None]:
             try:
                 world.try_once(lambda act=act: act(world, name))
             except Refused as exc:
+                world.refusals[exc.refusal.code] += 1
                 world.note(f"{name}: refused: {exc}")
 
     return script

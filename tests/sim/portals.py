@@ -13,8 +13,8 @@ from audit.actor import Actor, Channel
 from payouts.portal import feed
 from payouts.portal.models import Scope
 from tests.factories import usable_key
-from tests.sim.oracle import Broken
 from tests.sim.seams import reach
+from tests.sim.stored import Broken
 from wallets.models import Client
 
 if TYPE_CHECKING:

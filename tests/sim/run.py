@@ -14,6 +14,7 @@ from django.db.models import Q
 
 from audit import clock as money_clock
 from audit.actor import Actor, Channel
+from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
 from payouts import polling
@@ -21,12 +22,12 @@ from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.destinations import APPROVE
 from payouts.gateway.models import Pause, RateLimit
-from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent
+from payouts.models import Attempt, Discrepancy, EventType, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from payouts.portal import feed
 from tests import policies
-from tests.sim import machines, oracle, people, portals
-from tests.sim.oracle import Broken
+from tests.sim import governors, machines, people, portals
+from tests.sim.stored import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
 from wallets.operations import RELEASE, see
@@ -52,6 +53,8 @@ class Report:
     broken: str
     trace: list[str] = field(repr=False)
     acts: Counter[str] = field(repr=False)
+    reasons: Counter[str] = field(repr=False)  # of waits and of what went back, by code
+    refusals: Counter[str] = field(repr=False)  # of what people tried, by code
     seconds: float
 
     @property
@@ -91,6 +94,7 @@ def run(
     """Run one seed. The same arguments give the same trace, always."""
     started = time.perf_counter()
     world, broken, acts = World(seed, without, luck), "", Counter()
+    reasons: Counter[str] = Counter()
     faults = dict(world.swarm.rates)
     with world.running():
         try:
@@ -99,9 +103,23 @@ def run(
         except Broken as exc:
             broken = str(exc)
         acts.update(PayoutEvent.objects.values_list("event_type", flat=True))
+        acts.update(DeskEvent.objects.values_list("event_type", flat=True))
+        stopped = PayoutEvent.objects.filter(event_type__in=[EventType.WAIT, EventType.VOID])
+        reasons.update(stopped.values_list("reason_code", flat=True))
     seconds = time.perf_counter() - started
     return Report(
-        seed, steps, world.step, faults, without, luck, broken, world.trace, acts, seconds
+        seed=seed,
+        asked=steps,
+        steps=world.step,
+        faults=faults,
+        without=without,
+        luck=luck,
+        broken=broken,
+        trace=world.trace,
+        acts=acts,
+        reasons=reasons,
+        refusals=world.refusals,
+        seconds=seconds,
     )
 
 
@@ -139,6 +157,10 @@ def cast(world: World) -> list[Player]:
     if world.swarm.has_stops:
         scripts["omar"] += [people.pause_some, people.pause_some, people.resume_some]
         scripts["olga"].append(people.resume_some)
+    if world.swarm.has_rules:
+        scripts["root"].remove(people.demote)
+        scripts["omar"] += [people.send_now, people.send_now]
+        scripts |= {"ada": [people.approve], "nina": [people.approve]}
     if world.swarm.funds_order:
         scripts["omar"] += [people.top_up, people.top_up]
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
@@ -148,7 +170,11 @@ def cast(world: World) -> list[Player]:
     guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
     is_short = bool(world.swarm.funds_order)
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
-    return [*workers, *staff, *others, *clients, *feeders, *guards, *treasuries]
+    governing = [
+        Player(name, people.person(name, *acts), governors.WEIGHTS[name])
+        for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())
+    ]
+    return [*workers, *staff, *governing, *others, *clients, *feeders, *guards, *treasuries]
 
 
 def storm(world: World, steps: int) -> None:
@@ -168,10 +194,13 @@ def begin(world: World) -> None:
         wallets = list(Wallet.objects.order_by("pk").values_list("pk", flat=True))
         new = Wallet.objects.filter(pk__in=world.swarm.luck["wallets"].sample(wallets, 3))
         new.update(status="new", approved_by=None, approved_at=None)
-    if order := world.swarm.funds_order:
-        values = {"funds_order": order, "passed_over_hours": oracle.PASSED_OVER_HOURS}
+    if world.swarm.has_rules:
+        governors.begin(world)
+    elif world.swarm.funds_order:
         managers = world.person("omar"), world.person("olga")
+        values = governors.order_of_funds(world)
         policies.put_in_force(policies.with_values(policies.LENIENT, **values), managers)
+    if order := world.swarm.funds_order:
         world.note(f"the order of funds is {order}")
     for number in range(world.chance.randint(3, 7)):
         world.step = -number  # a key of its own for each
@@ -179,6 +208,8 @@ def begin(world: World) -> None:
             people.request(world, "rosa")
         if world.chance.random() < 0.7:
             people.approve(world, "amira")
+        if world.swarm.has_rules:
+            governors.approve_more(world)
     world.step = 0
 
 
@@ -207,7 +238,8 @@ def calm(world: World) -> None:
                     break
         world.oracle.check()
         put_switches_right(world)
-        if world.clock.now() > end or (is_settled(world) and not end_discrepancies(world)):
+        is_over = is_settled(world) and not (end_discrepancies(world) or sleep_a_day(world))
+        if is_over or world.clock.now() > end:
             break
         world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
     for portal in world.portals:
@@ -236,7 +268,10 @@ def submit(world: World, most: int) -> int:
 def put_right(world: World) -> None:
     """What people and money held up is over."""
     people.top_up(world, "treasury")
-    User.objects.update(is_active=True)
+    if world.swarm.has_rules:
+        governors.put_right(world)
+    else:
+        User.objects.update(is_active=True)
     PayoutMethod.objects.update(is_available=True)
     put_wallets_right(world)
     put_switches_right(world)
@@ -273,7 +308,18 @@ def is_settled(world: World) -> bool:
     is_watched = hidden.exclude(watch_at=None).filter(payout__discrepancies=None).exists()
     if world.gateway.held_requests or is_watched:
         return False
-    return not Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy").exists()
+    moving = Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy")
+    return not moving.exclude(waiting_for="limit", due_at__gt=world.clock.now()).exists()
+
+
+def sleep_a_day(world: World) -> bool:
+    """Let the window of every limit pass, once, if something waits for one."""
+    if world.has_slept or not Payout.objects.filter(MOVING, waiting_for="limit").exists():
+        return False
+    world.has_slept = True
+    world.clock.forward(timedelta(hours=26).total_seconds())
+    world.note("a day goes by")
+    return True
 
 
 def next_moment(world: World) -> datetime:
@@ -284,7 +330,8 @@ def next_moment(world: World) -> datetime:
 
 
 def moments(world: World) -> Iterator[datetime | None]:
-    yield from Payout.objects.filter(MOVING).values_list("due_at", flat=True)
+    moving = Payout.objects.filter(MOVING).exclude(waiting_for="limit")
+    yield from moving.values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
     limit = RateLimit.objects.get()

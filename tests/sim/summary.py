@@ -18,6 +18,8 @@ class Totals:
         self.runs, self.steps_taken, self.seconds, self.cpu = 0, 0, 0.0, 0.0
         self.faults: Counter[str] = Counter()
         self.acts: Counter[str] = Counter()
+        self.reasons: Counter[str] = Counter()
+        self.refusals: Counter[str] = Counter()
         self.broken: list[Report] = []
 
     def add(self, report: "Report") -> None:
@@ -26,6 +28,8 @@ class Totals:
         self.cpu += report.seconds
         self.faults.update(report.faults.keys())
         self.acts += report.acts
+        self.reasons += report.reasons
+        self.refusals += report.refusals
         if report.broken:
             self.broken.append(report)
 
@@ -52,6 +56,8 @@ class Totals:
             broken=broken or "None.\n",
             faults=table(self.faults, ALL),
             acts=table(self.acts, sorted(self.acts)),
+            reasons=table(self.reasons, sorted(self.reasons)),
+            refusals=table(self.refusals, sorted(self.refusals)),
         )
 
 
@@ -86,4 +92,14 @@ Written by `make sim`. How it works: [faults.md](faults.md#the-simulation).
 | act | events |
 |---|--:|
 {acts}
+
+## Why payouts waited or went back, by code
+| code | events |
+|---|--:|
+{reasons}
+
+## What people were refused, by code
+| code | times |
+|---|--:|
+{refusals}
 """

@@ -14,6 +14,7 @@ PORTAL_LOSS_RATES = (0.1, 0.4)
 ADDING = 0.25
 STOPPING = 0.2
 SHORT = 0.15
+GOVERNED = 0.2
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
@@ -71,6 +72,7 @@ class Swarm:
     portals_lose: float = field(init=False)  # so many of their requests and answers
     has_new_wallets: bool = field(init=False)  # some wait for approval when the run begins
     has_stops: bool = field(init=False)  # single coins and clients are stopped, the guard watches
+    has_rules: bool = field(init=False)  # policy and rights change meanwhile
     funds_order: str = field(init=False)  # where the balances are known and mostly short, or ""
 
     def __post_init__(self) -> None:
@@ -90,6 +92,8 @@ class Swarm:
         self.has_new_wallets = self.luck["wallets"].random() < ADDING
         self.luck["stops"] = random.Random(f"are some coins held up {self.seed}")
         self.has_stops = self.luck["stops"].random() < STOPPING
+        self.luck["rules"] = random.Random(f"who may approve {self.seed}")
+        self.has_rules = self.luck["rules"].random() < GOVERNED
         funds = self.luck["funds"] = random.Random(f"short funds {self.seed}")
         is_short, order = funds.random() < SHORT, funds.choice(["strict", "what_fits"])
         self.funds_order = order if is_short else ""

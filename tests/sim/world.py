@@ -2,6 +2,7 @@
 
 import logging
 import random
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from dataclasses import replace
@@ -21,12 +22,13 @@ from audit import clock as money_clock
 from payouts import guard
 from payouts.gateway import accounts
 from payouts.guard import GuardBounds
-from tests.sim import database, machines
+from tests.sim import database, governors, machines
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
-from tests.sim.oracle import Broken, Oracle
+from tests.sim.oracle import Oracle
 from tests.sim.portals import ISSUER, Portal, open_portals
 from tests.sim.seams import Killed, Thread, around_transactions, reach
+from tests.sim.stored import Broken
 from tests.sim.swarm import Swarm
 
 DATABASE_TROUBLE = (OperationalError, InterfaceError)
@@ -102,7 +104,9 @@ class World:
         self.acting: Player | None = None
         self.trace: list[str] = []
         self.asked: dict[object, dict[str, object]] = {}  # what each payout was requested as
+        self.refusals: Counter[str] = Counter()  # by code
         self.step = 0
+        self.has_slept = False  # until the windows of limits were over, in the calm
         self.has_looked = False  # people, at the discrepancies that were left in the calm
 
     @contextmanager
@@ -129,6 +133,8 @@ class World:
             )
             stack.enter_context(patch.object(accounts, "heleket_client", self.lend_client))
             let_faults_strike(self.gateway)
+            if self.swarm.has_rules:
+                stack.enter_context(governors.known_worth())
             if self.swarm.has_portals:
                 cache.clear()  # requests are counted, and every run has the same minutes
                 self.portals = open_portals(self)
