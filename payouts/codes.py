@@ -41,13 +41,6 @@ class PayoutCode(Code):
         "no_day",
         _("Say when it should be looked at again: a time to come, within %(days)d days."),
     )
-    PROPOSER_GONE = (
-        "proposer_gone",
-        _(
-            "%(person)s, who proposed it, lacks the right by now or has a hand in the payout. "
-            "Propose it anew."
-        ),
-    )
     UNCLEAR_ANSWER = (
         "unclear_answer",
         _("Heleket did not say what it has: “%(words)s”. Nothing was changed."),

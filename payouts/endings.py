@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from datetime import datetime
 from decimal import Decimal
 
-from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
 import heleket
@@ -31,6 +30,7 @@ from payouts.models import (
     Discrepancy,
     Effective,
     EventType,
+    Payout,
 )
 from payouts.models.discrepancy import DiscrepancyQuerySet
 from payouts.operations import ask_about_calls
@@ -55,6 +55,7 @@ from payouts.recording import is_final_failure, keep_facts
 from payouts.schedule import watch
 from payouts.settling import Case, settle
 from payouts.staff import two_people
+from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
 
 RIGHT = "payouts.close_discrepancy"
@@ -118,17 +119,18 @@ def confirm(
     wish = wish_of(joint, facts)
     heard = ask(wish.discrepancy_id, client, account)
     with judged(wish, heard, account, actor) as (case, found):
-        refuse_gone_proposer(joint, case)
-        two_people.confirm(joint.pk, facts=facts, actor=actor)
+        if is_abandoned(joint, case.payout):
+            raise Refused(StaffCode.DRAFTER_GONE, person=joint.proposed_by)
+        two_people.confirm(joint.pk, right=RIGHT, facts=facts, actor=actor)
         end(case, found, wish, heard, actor, joint)
     return _("Ended. It is kept with both names and the reason.")
 
 
-def refuse_gone_proposer(joint: JointAct, case: Case) -> None:
-    """Whoever proposed it has the right still, and no hand in the payout."""
-    first = Actor.staff(User.objects.get(pk=joint.proposed_by_id), Channel.ADMIN)
-    if not first.may(RIGHT) or is_maker(first, case.payout):
-        raise Refused(PayoutCode.PROPOSER_GONE, person=joint.proposed_by)
+def is_abandoned(joint: JointAct, payout: Payout | None) -> bool:
+    """Whether who proposed it lost the right since, or has a hand in the payout by now."""
+    first = Actor.staff(joint.proposed_by, Channel.ADMIN)
+    is_made = payout is not None and is_maker(first, payout)
+    return is_made or two_people.is_abandoned(joint, RIGHT)
 
 
 def withdraw(joint: JointAct, *, actor: Actor) -> str:

@@ -168,6 +168,7 @@ class DiscrepancyAdmin(DeskAdmin):
             "may_end": request.user.has_perm(endings.RIGHT)
             and not found.closed_at
             and (waiting is None or is_outdated),
+            "is_abandoned": waiting and endings.is_abandoned(waiting, found.payout),
         }
         return self.page(request, "payouts/discrepancy.html", str(found), **context)
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 
 from django.contrib import messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied
 from django.db import IntegrityError
 from django.http import HttpResponse
@@ -12,7 +13,8 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from audit.refusals import Refused
-from payouts.staff import drafts
+from payouts.admin.ways_in import site_of_links
+from payouts.staff import drafts, links, two_people
 from payouts.staff.codes import StaffCode
 from payouts.staff.drafts import Draft
 from payouts.staff.pages import DeskPages, StaffRequest, actor_of
@@ -64,6 +66,7 @@ class DraftPages(DeskPages):
             is_outdated=draft.is_outdated,
             is_own=draft.joint.proposed_by_id == request.user.pk,
             gains=draft.gains(request.user.pk),
+            drafted_earlier=two_people.drafted_earlier(draft.joint, request.user.pk),
             may_confirm=request.user.has_perm(drafts.CONFIRM),
             back=self.url("drafts"),
         )
@@ -71,9 +74,26 @@ class DraftPages(DeskPages):
     def confirm_view(self, request: StaffRequest, pk: int) -> HttpResponse:
         seen = request.POST.get("seen", "")
         confirmed = _("Confirmed. It is kept with both names and the reason.")
-        return self.act(
-            request, pk, lambda: drafts.confirm(pk, seen, actor=actor_of(request)), confirmed
-        )
+        actor = actor_of(request)
+
+        def confirm() -> Draft:
+            draft = drafts.confirm(pk, seen, actor=actor)
+            for person in draft.choosing_anew:
+                self.send_link(request, person)
+            return draft
+
+        return self.act(request, pk, confirm, confirmed)
+
+    def send_link(self, request: StaffRequest, person: User) -> None:
+        """Send a link to somebody whose password ended, and say so."""
+        try:
+            links.send(person, site=site_of_links(), actor=actor_of(request), right=drafts.CONFIRM)
+        except Refused as exc:
+            ended = _("%(person)s has to choose a password anew, but no link was sent. %(why)s")
+            messages.warning(request, ended % {"person": person, "why": exc})
+        else:
+            ended = _("%(person)s has to choose a password anew: a link was sent to %(email)s.")
+            messages.warning(request, ended % {"person": person, "email": person.email})
 
     def withdraw_view(self, request: StaffRequest, pk: int) -> HttpResponse:
         over = _("The draft is over. Nothing was given.")

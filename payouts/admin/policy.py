@@ -20,11 +20,12 @@ from payouts.controls import documents, policy, staffing
 from payouts.controls.models import PolicyVersion
 from payouts.controls.shortcomings import shortcomings
 from payouts.replay import Kind
+from payouts.staff import two_people
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
-READ, CHANGE = "payouts_controls.view_policyversion", "payouts_controls.change_policy"
+READ, CHANGE = "payouts_controls.view_policyversion", policy.CHANGE
 MOST_SHOWN = 100  # of the history; earlier ones are reached from the first of these
 HEADINGS = {
     Kind.STOPPED: gettext_lazy("It would have stopped"),
@@ -107,6 +108,9 @@ class PolicyAdmin(DeskAdmin):
                 "refusals": found.refusals,
                 "warnings": found.warnings,
                 "is_own": waiting.proposed_by_id == request.user.pk,
+                "earlier": two_people.earlier(waiting),
+                "drafted_earlier": two_people.drafted_earlier(waiting, request.user.pk),
+                "is_abandoned": two_people.is_abandoned(waiting, CHANGE),
                 "is_outdated": waiting.facts != policy.facts_of(text, current),
             }
         title = _("Draft of the policy")
@@ -146,7 +150,7 @@ class PolicyAdmin(DeskAdmin):
         waiting = policy.draft()
         if request.method != "POST":
             text = waiting.data["document"] if waiting else newest().document
-            return self.show_form(request, PolicyForms.of(text), waiting)
+            return self.show_form(request, PolicyForms.of(text), waiting, text=text)
         forms = PolicyForms.posted(request.POST)
         act, kind, number = (*request.POST.get("do", "").split("-"), "", "")[:3]
         if act in ROWS:
@@ -167,7 +171,7 @@ class PolicyAdmin(DeskAdmin):
             else:
                 messages.success(request, _("Drafted. Another person has to approve it."))
                 return redirect(self.url("draft"))
-        return self.show_form(request, forms, waiting, is_sound=bool(text))
+        return self.show_form(request, forms, waiting, text=text, is_sound=bool(text))
 
     def show_form(
         self,
@@ -175,9 +179,23 @@ class PolicyAdmin(DeskAdmin):
         forms: PolicyForms,
         waiting: JointAct | None,
         *,
+        text: str = "",
         is_sound: bool = False,
     ) -> HttpResponse:
-        context = {"forms": forms, "draft": waiting, "is_sound": is_sound, "reference": REFERENCE}
+        """Show the form, and what the text that it began with or says now would change."""
+        current = newest()
+        text = text or (waiting.data["document"] if waiting else current.document)
+        context = {
+            "forms": forms,
+            "draft": waiting,
+            "earlier": two_people.earlier(waiting) if waiting else [],
+            "is_own": waiting and waiting.proposed_by_id == request.user.pk,
+            "is_sound": is_sound,
+            "reference": REFERENCE,
+            "version": current,
+            "changes": differences(*read_all(current.document, text)),
+            "shows_draft": bool(waiting) and not is_sound,
+        }
         return self.page(request, "payouts/edit_policy.html", _("Draft a policy"), **context)
 
     def confirm(self, request: StaffRequest) -> HttpResponse:

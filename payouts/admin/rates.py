@@ -22,6 +22,7 @@ from payouts.admin.templatetags.payouts import ago
 from payouts.controls import policy, rates
 from payouts.controls.codes import ControlsCode
 from payouts.controls.models import ExchangeRate, PastRate
+from payouts.staff import two_people
 from payouts.staff.forms import reason_field
 from payouts.staff.pages import ID, StaffRequest, actor_of, require
 
@@ -105,6 +106,7 @@ class RatesAdmin(DeskAdmin):
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
             "past": in_words(past[:SHOWN]),
             "accepted": in_words(past.exclude(joint=None)[:SHOWN]),
+            "is_abandoned": waiting and two_people.is_abandoned(waiting, rates.RIGHT),
         }
         return self.page(request, "payouts/rate.html", str(row), **context)
 

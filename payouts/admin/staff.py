@@ -45,6 +45,7 @@ DRAFTED = gettext_lazy(
     "confirm it, under “Drafts of rights”."
 )
 POWERS = ["is_superuser", "user_permissions"]
+TONES = {"in": "success", "out": "danger", "new": "warning"}
 
 
 def say_drafted(request: HttpRequest) -> None:
@@ -160,10 +161,12 @@ class UserAdmin(KeptAdmin, DjangoUserAdmin, DraftPages, WayInPages):  # type: ig
         names = sorted(role.name for role in person.groups.all())
         return ", ".join([*names, *([_("superuser")] if person.is_superuser else [])]) or "—"
 
-    @display(description=gettext_lazy("state"), label={"in": "success", "out": "danger"})
+    @display(description=gettext_lazy("state"), label=TONES)
     def state(self, person: User) -> tuple[str, str]:
-        may_come_in = person.is_active and person.is_staff
-        return ("in", _("may come in")) if may_come_in else ("out", _("kept out"))
+        if not person.is_active or not person.is_staff:
+            return "out", _("kept out")
+        may_come_in = person.has_usable_password()
+        return ("in", _("may come in")) if may_come_in else ("new", _("has no password"))
 
     @display(description=gettext_lazy("last here"), ordering="last_login")
     def last_here(self, person: User) -> Any:
@@ -279,7 +282,7 @@ def set_active(person: User, active: bool, actor: Actor, seen: int, reason: str)
     if active:
         if enable(person, seen=seen, reason=reason, actor=actor):
             return str(DRAFTED)
-        return _("%s may come in again.") % person
+        return _("%s is enabled again.") % person
     people.disable(person, reason=reason, actor=actor)
     return _("%s is kept out from now on.") % person
 

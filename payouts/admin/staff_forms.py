@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 from unfold.forms import UserChangeForm
 from unfold.widgets import UnfoldAdminTextInputWidget
 
+from audit import clock
 from payouts.admin.lists import is_too_long
 from payouts.staff import people, powers, rights, roles
 from payouts.staff.forms import reason_field
@@ -58,6 +59,7 @@ class NewPersonForm(forms.ModelForm):  # type: ignore[type-arg]  # generic in th
 
     def save(self, commit: bool = True) -> User:
         self.instance.set_unusable_password()
+        self.instance.date_joined = clock.now()
         person: User = super().save(commit)
         return person
 
@@ -102,6 +104,8 @@ class PersonForm(UserChangeForm):
         stored = User.objects.select_for_update().get(pk=self.instance.pk)
         self.before = people.facts_of_person(stored)
         people.refuse_stale(self.data.get("shown", ""), self.before)
+        # All of the row is saved, and what was read before the lock may have ended since.
+        data["password"] = self.instance.password = stored.password
         if not data.get("is_superuser", stored.is_superuser):
             groups = data.get("groups", stored.groups.all())
             own = data.get("user_permissions", stored.user_permissions.all())

@@ -90,10 +90,6 @@ class ControlsCode(Code):
         "rate_no_price",
         _("Nobody can accept this: a coin is worth more than nothing."),
     )
-    RATE_PROPOSER_GONE = (
-        "rate_proposer_gone",
-        _("%(person)s, who proposed it, may not accept rates any more. Propose it anew."),
-    )
     NO_SUCH_COIN = "no_such_coin", _("This desk pays nothing of the kind: %(words)s.")
     GUARD_KEY = (
         "guard_key",

@@ -28,6 +28,7 @@ from payouts.staff.models import JointAct
 from wallets import stops
 
 ACT, SUBJECT = "policy", "policy"
+CHANGE = "payouts_controls.change_policy"
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def propose(document: str, *, reason: str, actor: Actor, seen: str | None = None
     `seen` is the `state` that the person began from, if a page showed one. Raises NotAllowed, and
     Refused for a document that is no policy, is the one in force, or cannot work with this staff.
     """
-    actor.require("payouts_controls.change_policy")
+    actor.require(CHANGE)
     reason, drafted = needed(reason), documents.read(document)
     with transaction.atomic():
         current = lock_newest()
@@ -112,6 +113,7 @@ def propose(document: str, *, reason: str, actor: Actor, seen: str | None = None
             facts=facts_of(document, current),
             reason=reason,
             actor=actor,
+            is_revision=True,
         )
         log_event(
             DeskEvent.Type.DRAFT_POLICY,
@@ -132,13 +134,15 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
 
     Raises NotAllowed, and Refused if another version came in force meanwhile.
     """
-    actor.require("payouts_controls.change_policy")
+    actor.require(CHANGE)
     with transaction.atomic():
         stops.overtake_claims()  # those begun judge by the version of before, and are committed
         current = lock_newest()
         waiting = JointAct.objects.filter(pk=joint_id, act=ACT).first()
         document = waiting.data["document"] if waiting else ""
-        known = two_people.confirm(joint_id, facts=facts_of(document, current), actor=actor)
+        facts = facts_of(document, current)
+        known = two_people.confirm(joint_id, right=CHANGE, facts=facts, actor=actor)
+        earlier = two_people.earlier(known)
         # People may have left since it was drafted.
         refuse_what_cannot_work(documents.read(document))
         new = PolicyVersion(
@@ -149,6 +153,7 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
             approved_by=actor.person,
             in_force_at=clock.now(),
             reason=known.reason,
+            earlier_drafts=[sealed_draft(each) for each in earlier],
         )
         new.hash = chain.sealed(new.fields(), current.hash)
         new.save(force_insert=True)
@@ -159,12 +164,23 @@ def confirm(joint_id: int, *, actor: Actor) -> PolicyVersion:
             version=new.number,
             digest=new.digest,
             drafted_by=known.proposed_by.get_username(),
+            **({"earlier_drafts": two_people.in_words(earlier)} if earlier else {}),
         )
     return new
 
 
+def sealed_draft(draft: JointAct) -> dict[str, object]:
+    """Return what a version keeps of a draft that it was made from."""
+    return {
+        "by": draft.proposed_by_id,
+        "login": draft.proposed_by.get_username(),
+        "at": chain.stamp(draft.proposed_at),
+        "reason": draft.reason,
+    }
+
+
 def withdraw(joint_id: int, *, actor: Actor) -> None:
-    actor.require("payouts_controls.change_policy")
+    actor.require(CHANGE)
     with transaction.atomic():
         two_people.withdraw(joint_id, actor)
         log_event(DeskEvent.Type.DROP_POLICY, actor=actor)

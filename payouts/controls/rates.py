@@ -13,7 +13,6 @@ from datetime import UTC, datetime, timedelta
 from decimal import ROUND_HALF_EVEN, Decimal, localcontext
 
 from django.conf import settings
-from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils.translation import gettext as _
 
@@ -353,18 +352,11 @@ def confirm(rate_id: int, joint_id: int, facts: str, *, actor: Actor) -> str:
     """
     actor.require(RIGHT)
     with doubted(rate_id, facts) as row:
-        joint = two_people.confirm(joint_id, facts=facts, actor=actor)
-        refuse_gone_proposer(joint)
+        joint = two_people.confirm(joint_id, right=RIGHT, facts=facts, actor=actor)
         log(DeskEvent.Type.ACCEPT_RATE, row, joint.reason, actor, proposed_by=joint.proposed_by_id)
         accept(row, joint)
     wakeups.wake("fetch_rates")
     return _("Accepted. It is kept with both names and the reason.")
-
-
-def refuse_gone_proposer(joint: JointAct) -> None:
-    first = Actor.staff(User.objects.get(pk=joint.proposed_by_id), Channel.ADMIN)
-    if not first.may(RIGHT):
-        raise Refused(ControlsCode.RATE_PROPOSER_GONE, person=joint.proposed_by)
 
 
 def accept(row: ExchangeRate, joint: JointAct) -> None:

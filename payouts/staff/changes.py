@@ -10,18 +10,21 @@ from payouts.staff.rights import called
 
 ARROW = " → "
 NOTHING = "—"
+CHOSEN = "chosen"  # a password, of which nothing else is said
 
 LABELS = {
     "whose": gettext_lazy("Person"),
     "people": gettext_lazy("People"),
     "drafter": gettext_lazy("Drafted by"),
+    "earlier_drafts": gettext_lazy("Made from drafts of"),
     "sent_by": gettext_lazy("Link sent by"),
     "role": gettext_lazy("Role"),
     "login": gettext_lazy("Login"),
     "renamed": gettext_lazy("Login"),
     "name": gettext_lazy("Name"),
     "email": gettext_lazy("E-mail"),
-    "active": gettext_lazy("May come in"),
+    "password": gettext_lazy("Password"),
+    "active": gettext_lazy("Enabled"),
     "staff": gettext_lazy("May use the desk"),
     "superuser": gettext_lazy("Superuser"),
     "roles": gettext_lazy("Roles"),
@@ -37,7 +40,13 @@ def yes_or_no(value: str) -> str:
 
 Words = Mapping[str, Callable[[str], str]]
 
+
+def chosen_or_not(value: str) -> str:
+    return {CHOSEN: _("chosen"), NOTHING: _("to be chosen anew")}.get(value, value)
+
+
 VALUES: dict[str, Callable[[str], str]] = {
+    "password": chosen_or_not,
     "active": yes_or_no,
     "staff": yes_or_no,
     "superuser": yes_or_no,

@@ -31,6 +31,13 @@ class StaffCode(Code):
         "second_person",
         _("You proposed it yourself: another person has to confirm it."),
     )
+    DRAFTED_EARLIER = (
+        "drafted_earlier",
+        _(
+            "It was made from a draft of yours: somebody who drafted nothing of it has to confirm "
+            "it."
+        ),
+    )
     PROPOSAL_OVER = "proposal_over", _("This proposal is over. Open the page again.")
     FACTS_CHANGED = (
         "facts_changed",
@@ -38,7 +45,7 @@ class StaffCode(Code):
     )
     DRAFTER_GONE = (
         "drafter_gone",
-        _("%(person)s, who drafted it, may not do this any more. Draft it anew."),
+        _("%(person)s, who proposed it, may not do this any more. It has to be proposed anew."),
     )
     GAINS_BY_IT = "gains_by_it", _("Nobody confirms what they gain by themselves.")
     TAKES_TWO = "takes_two", _("This takes two people: draft it, and another one confirms it.")

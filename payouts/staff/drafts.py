@@ -12,8 +12,9 @@ from typing import Any, ClassVar
 from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import QuerySet
+from django.utils.functional import cached_property
 
-from audit.actor import Actor, Channel
+from audit.actor import Actor
 from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
@@ -38,6 +39,7 @@ class Draft:
 
     def __init__(self, joint: JointAct) -> None:
         self.joint = joint
+        self.choosing_anew: list[User] = []  # whose passwords ended as it was done
 
     @property
     def subject_id(self) -> int:
@@ -80,9 +82,19 @@ class Draft:
         """Undo what was made ahead of it, in the transaction of who withdraws it."""
 
     def drafter(self) -> dict[str, str]:
-        """Return what an event seals of who drafted it."""
+        """Return what an event seals of who drafted it, and what it was made from."""
         first = self.joint.proposed_by
-        return {"drafter": first.get_username(), "drafter_id": str(first.pk)}
+        drafter = {"drafter": first.get_username(), "drafter_id": str(first.pk)}
+        said = two_people.in_words(self.earlier)
+        return {**drafter, "earlier_drafts": said} if said else drafter
+
+    @cached_property
+    def earlier(self) -> list[JointAct]:
+        return two_people.earlier(self.joint)
+
+    @property
+    def is_abandoned(self) -> bool:
+        return two_people.is_abandoned(self.joint, self.right)
 
     @property
     def is_outdated(self) -> bool:
@@ -111,7 +123,13 @@ def draft(
     reason = needed(reason)
     trial = kind(JointAct(act=kind.act, subject=subject, data=dict(data)))
     joint = two_people.propose(
-        kind.act, subject, data=data, facts=trial.facts(), reason=reason, actor=actor
+        kind.act,
+        subject,
+        data=data,
+        facts=trial.facts(),
+        reason=reason,
+        actor=actor,
+        is_revision=True,
     )
     found = kind(joint)
     log(DeskEvent.Type.DRAFT_RIGHTS, found, reason, actor=actor)
@@ -127,12 +145,9 @@ def confirm(joint_id: int, seen: str, *, actor: Actor) -> Draft:
         facts = found.facts()
         if found.gains(actor.person_id or 0):
             raise NotAllowed(StaffCode.GAINS_BY_IT)
-        first = User.objects.get(pk=found.joint.proposed_by_id)
-        if not Actor.staff(first, Channel.ADMIN).may(found.right):
-            raise Refused(StaffCode.DRAFTER_GONE, person=first)
         if seen != facts:
             raise Refused(StaffCode.FACTS_CHANGED)
-        two_people.confirm(joint_id, facts=facts, actor=actor)
+        two_people.confirm(joint_id, right=found.right, facts=facts, actor=actor)
         found.do(actor)
     return found
 

@@ -14,7 +14,7 @@ from audit.actor import Actor
 from audit.models import DeskEvent
 from audit.refusals import NotAllowed, Refused
 from audit.texts import day_and_hour
-from payouts.staff import changes, people, powers, roles
+from payouts.staff import changes, links, people, powers, rights, roles
 from payouts.staff.codes import StaffCode
 from payouts.staff.drafts import Draft, digest_of_facts, draft, register
 
@@ -116,7 +116,7 @@ class GivePerson(Draft):
 
     @property
     def name(self) -> str:
-        return self.person.username
+        return called(self.person)
 
     def differences(self) -> people.Facts:
         before = people.facts_of_person(self.person)
@@ -128,31 +128,28 @@ class GivePerson(Draft):
             for name, change in self.differences().items()
         ]
 
+    def new_roles(self) -> list[Group]:
+        return list(Group.objects.filter(pk__in=self.grant.roles).order_by("name"))
+
     def sealed(self) -> dict[str, object]:
         changed = people.without_personal(self.differences())
-        return {"whom": self.subject_id, "whose": self.name, **changed}
+        return {"whom": self.subject_id, "whose": self.person.username, **changed}
 
     def notes(self) -> Sequence[str]:
-        email = self.person.email
-        if not email:
-            return [_("There is no e-mail address of this person yet.")]
-        if since := people.address_since(self.person):
-            at = day_and_hour(since)
-            return [_("E-mail address: %(email)s, since %(at)s.") % {"email": email, "at": at}]
-        return [_("E-mail address: %s.") % email]
+        permitted = [f"{each.name}: {permitted_by(each)}" for each in self.new_roles()]
+        return [*permitted, *ways_in(self.person, is_readdressed=self.grant.email is not None)]
 
     def lock(self) -> None:
         self.__dict__["person"] = User.objects.select_for_update().get(pk=self.subject_id)
 
     def facts(self) -> str:
         """The person as they are, and what their new roles permit."""
-        roles = Group.objects.filter(pk__in=self.grant.roles).order_by("pk")
         return digest_of_facts(
             [
                 people.facts_of_person(self.person),
                 self.person.password,
                 people.last_stop(self.person),
-                [people.facts_of_role(each) for each in roles],
+                [people.facts_of_role(each) for each in self.new_roles()],
             ]
         )
 
@@ -161,6 +158,8 @@ class GivePerson(Draft):
 
     def do(self, actor: Actor) -> None:
         person, grant = self.person, self.grant
+        had_password = person.has_usable_password()
+        links.end_new_password(person, actor=actor)
         if "is_active" in grant.flags and not person.is_active:
             person.is_active = True
             person.save(update_fields=["is_active"])
@@ -180,6 +179,54 @@ class GivePerson(Draft):
         person.groups.add(*grant.roles)
         person.user_permissions.add(*grant.rights)
         people.log_person(person, before, actor=actor, **self.drafter())
+        if had_password and not person.has_usable_password():
+            self.choosing_anew = [person]
+
+
+def called(person: User) -> str:
+    """Return a person's login, with their name if it is known."""
+    name = person.get_full_name()
+    return f"{person.username} ({name})" if name else person.username
+
+
+def permitted_by(role: Group) -> str:
+    return rights.sentence(role.permissions.select_related("content_type"))
+
+
+def ways_in(person: User, *, is_readdressed: bool = False) -> list[str]:
+    """Say by what a person comes in, and what a confirmation makes of it."""
+    said = [address_in_words(person), password_in_words(person), last_link_in_words(person)]
+    if person.has_usable_password() and (is_readdressed or links.is_new(person)):
+        said.append(
+            _(
+                "With the confirmation this password works no more: it, or the address, has not "
+                "stood for 24 hours, or changes. They choose another one by a link."
+            )
+        )
+    return said
+
+
+def address_in_words(person: User) -> str:
+    if not person.email:
+        return _("There is no e-mail address of this person yet.")
+    at = day_and_hour(people.address_since(person))
+    return _("E-mail address: %(email)s, since %(at)s.") % {"email": person.email, "at": at}
+
+
+def password_in_words(person: User) -> str:
+    if not person.has_usable_password():
+        return _("There is no password of this person: they cannot come in before they choose one.")
+    return _("Password: since %s.") % day_and_hour(people.password_since(person))
+
+
+def last_link_in_words(person: User) -> str:
+    link = links.last_to(person)
+    if link is None:
+        return _("No link for a password was ever sent.")
+    words = {"at": day_and_hour(link.made_at), "email": link.sent_to}
+    if not link.sent_to:
+        return _("The last link for a password was made at the desk's machine, %(at)s.") % words
+    return _("The last link for a password went to %(email)s, %(at)s.") % words
 
 
 @register
@@ -187,7 +234,7 @@ class GiveRole(Draft):
     """Rights for a role, and so for all who have it."""
 
     act = "give_role"
-    right = "auth.change_group"
+    right = "auth.add_group"  # of a new one, too; the page of an old one asks for its own right
 
     @cached_property
     def role(self) -> Group:
@@ -218,10 +265,12 @@ class GiveRole(Draft):
         return {"role": self.name, **changed}
 
     def notes(self) -> Sequence[str]:
-        members = ", ".join(
-            self.role.user_set.order_by("username").values_list("username", flat=True)
-        )
-        return [_("Who has the role: %s.") % members if members else _("Nobody has the role yet.")]
+        members = self.role.user_set.order_by("username")
+        if not members:
+            return [_("Nobody has the role yet.")]
+        names = ", ".join(map(called, members))
+        found = [(each.username, " ".join(ways_in(each))) for each in members]
+        return [_("Who has the role: %s.") % names, *(f"{who}: {said}" for who, said in found)]
 
     def lock(self) -> None:
         self.__dict__["role"] = Group.objects.select_for_update().get(pk=self.subject_id)
@@ -239,6 +288,11 @@ class GiveRole(Draft):
         people.as_refusal(
             people.refuse_both_for_members, self.role, self.role.name, held, person=self.role
         )
+        for member in self.role.user_set.select_for_update().order_by("pk"):
+            had_password = member.has_usable_password()
+            links.end_new_password(member, actor=actor)
+            if had_password and not member.has_usable_password():
+                self.choosing_anew.append(member)
         self.role.permissions.add(*self.given)
         people.log_role(self.role, before, actor=actor, **self.drafter())
 

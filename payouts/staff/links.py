@@ -25,7 +25,7 @@ from payouts.staff.codes import StaffCode
 from payouts.staff.models import PasswordLink, PowerChange
 
 LASTS = timedelta(hours=24)
-ADDRESS_STANDS = timedelta(hours=24)
+STANDS = timedelta(hours=24)  # how long an address or a password is new
 
 
 def digest_of(token: str) -> str:
@@ -36,13 +36,14 @@ def path_of(token: str) -> str:
     return reverse("password-link", args=[token])
 
 
-def make(person: User, *, made_by: User | None) -> str:
+def make(person: User, *, made_by: User | None, sent_to: str = "") -> str:
     """Return the token of a new link, which nobody can read again. Links before it are over."""
     token, now = secrets.token_urlsafe(32), clock.now()
     PasswordLink.objects.create(
         person=person,
         digest=digest_of(token),
         made_by=made_by,
+        sent_to=sent_to,
         made_at=now,
         expires_at=now + LASTS,
     )
@@ -54,8 +55,8 @@ def make(person: User, *, made_by: User | None) -> str:
 
 def sent_from(person: User) -> datetime | None:
     """Return from when on a link may go to the person's address, if that is not yet."""
-    since = people.address_since(person)
-    until = since + ADDRESS_STANDS if since else None
+    since = people.changed_at(person, PowerChange.What.ADDRESS)
+    until = since + STANDS if since else None
     return until if until and until > clock.now() else None
 
 
@@ -83,7 +84,7 @@ def send(person: User, *, site: str, actor: Actor, right: str = "auth.change_use
     with transaction.atomic():
         locked = User.objects.select_for_update().get(pk=person.pk)
         refuse_sending(locked, site=site)
-        token = make(locked, made_by=actor.person)
+        token = make(locked, made_by=actor.person, sent_to=locked.email)
         people.log(DeskEvent.Type.SEND_LINK, locked, actor=actor)
     text = words(locked.get_username(), f"{site}{path_of(token)}")
     post([locked.email], _("Choose your password for the payout desk"), text)
@@ -106,6 +107,27 @@ def post(addresses: Sequence[str], subject: str, text: str) -> None:
         )
     except (OSError, SMTPException) as exc:
         raise Refused(StaffCode.MAIL_FAILED) from exc
+
+
+# What somebody powerful comes in by
+
+
+def last_to(person: User) -> PasswordLink | None:
+    links = PasswordLink.objects.filter(person=person).select_related("made_by")
+    return links.order_by("-pk").first()
+
+
+def is_new(person: User) -> bool:
+    """Whether a person's password or address is so new that another may have chosen it."""
+    since = max(people.password_since(person), people.address_since(person))
+    return clock.now() < since + STANDS
+
+
+def end_new_password(person: User, *, actor: Actor) -> None:
+    """Have a person who is given power choose their password anew, unless it and their address
+    have stood long enough: whoever added them may have chosen it."""
+    if is_new(person):
+        people.end_password(person, actor=actor)
 
 
 # Use

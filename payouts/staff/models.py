@@ -44,6 +44,8 @@ class JointAct(models.Model):
     data = models.JSONField(default=dict)  # how
     facts = models.CharField(max_length=64)  # a digest of what it was judged on
     reason = models.TextField()
+    # The first of the drafts, one in place of the other, of which this is the last.
+    begun_with = models.ForeignKey("self", on_delete=models.PROTECT, null=True, related_name="+")
     proposed_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+"
     )
@@ -106,6 +108,7 @@ class PasswordLink(models.Model):
     made_by = models.ForeignKey(  # nobody: by whoever runs the desk's machine
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
     )
+    sent_to = models.EmailField(default="")  # nothing: handed out at the desk's machine
     made_at = models.DateTimeField()
     expires_at = models.DateTimeField()
 

@@ -15,6 +15,7 @@ from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
+from audit import clock
 from audit.actor import Actor
 from audit.codes import Reason
 from audit.events import log_event
@@ -178,7 +179,8 @@ def keep_logins(person: User, before: Facts | None) -> None:
 
 def add(login: str, email: str, *, actor: Actor) -> User:
     """Add a person who holds nothing and has no password, and return them. Raises Refused."""
-    person = User(username=User.normalize_username(login), email=email)
+    login_kept = User.normalize_username(login)
+    person = User(username=login_kept, email=email, date_joined=clock.now())
     person.set_unusable_password()
     as_refusal(refuse_login, person.username, None, person=login)
     as_refusal(person.full_clean, person=login)
@@ -207,6 +209,9 @@ def log_person(person: User, before: Facts | None, *, actor: Actor, **drafter: s
         powers.note_change([person.pk])
     if "email" in changed:
         powers.note_change([person.pk], PowerChange.What.ADDRESS)
+        # Who had the mailbox of before may know the password; the owner of the new one does not.
+        if str(person.pk) not in (str(actor.person_id), drafter.get("drafter_id")):
+            end_password(person, actor=actor)
     sealed = without_personal(changed)
     if renamed := sealed.pop("login", ""):
         log(DeskEvent.Type.RENAME, person, actor=actor, renamed=renamed)
@@ -253,10 +258,30 @@ def logging_password(person: User | None, *, actor: Actor) -> Iterator[None]:
             log_password(person, actor=actor)
 
 
-def address_since(person: User) -> datetime | None:
-    """Return since when a person's address is what it is, if it ever was another."""
-    changes = PowerChange.objects.filter(person=person, what=PowerChange.What.ADDRESS)
-    return changes.order_by("-at").values_list("at", flat=True).first()
+def changed_at(person: User, what: PowerChange.What) -> datetime | None:
+    """Return when this last changed of a person, if it ever did."""
+    found = PowerChange.objects.filter(person=person, what=what)
+    return found.order_by("-at").values_list("at", flat=True).first()
+
+
+def address_since(person: User) -> datetime:
+    return changed_at(person, PowerChange.What.ADDRESS) or person.date_joined
+
+
+def password_since(person: User) -> datetime:
+    """Return since when a person comes in by the same password, if they have one."""
+    return changed_at(person, PowerChange.What.PASSWORD) or person.date_joined
+
+
+def end_password(person: User, *, actor: Actor) -> None:
+    """Have a person choose their password anew, by a link. Their sessions end with the old one."""
+    stored = User.objects.select_for_update().get(pk=person.pk)
+    if stored.has_usable_password():
+        stored.set_unusable_password()
+        stored.save(update_fields=["password"])
+        ended = f"{changes.CHOSEN}{changes.ARROW}{changes.NOTHING}"
+        log(DeskEvent.Type.CHANGE_PERSON, stored, actor=actor, password=ended)
+    person.password = stored.password
 
 
 def log_password(person: User, *, actor: Actor, **fields: str) -> None:

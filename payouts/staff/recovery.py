@@ -74,6 +74,7 @@ def finish(recovery_id: int, *, actor: Actor) -> str:
         before = people.facts_of_person(person)
         person.is_active = person.is_staff = True
         person.save(update_fields=["is_active", "is_staff"])
+        links.end_new_password(person, actor=actor)
         person.groups.add(Group.objects.get(name=ROLE))
         people.log_person(person, before, actor=actor)
         found.ended_at = clock.now()

@@ -96,6 +96,7 @@ ROLES: dict[str, list[str]] = {
         "auth.add_user",
         "auth.change_user",
         "auth.view_group",
+        "auth.add_group",
         "payouts_staff.confirm_rights",
         "payouts_portal.view_apikey",
         "payouts_portal.issue_apikey",

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.utils.translation import gettext as _
@@ -43,5 +44,7 @@ class DeskSite(UnfoldAdminSite):
 
     def password_change(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         with people.logging_password(request.user, actor=actor_of(request)):
+            # All of the row is saved: as it is by now, or what was taken meanwhile came back.
+            request.user = User.objects.select_for_update().get(pk=request.user.pk)
             response: HttpResponse = super().password_change(request, extra_context)
         return response

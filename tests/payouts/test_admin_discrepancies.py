@@ -254,6 +254,20 @@ def test_another_than_the_proposer_declines(client, log_in, found):
     assert JointAct.objects.get().ending == "withdrawn"
 
 
+def test_g51_a_proposal_does_not_outlive_who_proposed_it(client, log_in, found):
+    omar = log_in("Operator")
+    propose(client, found, **NOT_PAID)
+    log_in("Operator")
+    omar.groups.clear()
+    before = standing()
+
+    shown = text(client.get(page(found)))
+    assert "who proposed it, may not do this any more" in strip_tags(shown)
+    assert "Confirm: " not in shown
+    assert "may not do this any more" in text(confirm(client, found))
+    assert standing() == before
+
+
 @pytest.mark.parametrize("name", ["end", "confirm", "withdraw"])
 def test_who_may_only_read_ends_nothing(client, log_in, found, name):
     log_in("Operator")

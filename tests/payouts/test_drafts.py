@@ -95,7 +95,7 @@ def test_g46_a_role_that_decides_is_given_by_two(client, uma, paula, role):
     assert "uma" in shown
     confirm(client, paula)
     assert roles_of(nina) == {role}
-    given = DeskEvent.objects.get(event_type="change_person")
+    given = DeskEvent.objects.filter(event_type="change_person").last()
     assert (given.person, given.facts["drafter"]) == (paula, "uma")
     assert given.facts["roles"] == f"— → {role}"
     assert DeskEvent.objects.get(event_type="draft_rights").person == uma
@@ -305,6 +305,47 @@ def test_g60_a_group_that_a_policy_names_is_given_by_two(client, uma, paula, mon
     assert roles_of(nina) == {"Treasurers"}
 
 
+def add_role(client, name, *rights):
+    data = {"name": name, "permissions": [right(each).pk for each in rights], "reason": "A rule"}
+    return client.post(reverse("admin:auth_group_add"), data)
+
+
+def test_g60_a_user_manager_adds_a_role_and_what_decides_in_it_takes_two(client, uma, paula):
+    assert add_role(client, "Treasurers", "view_payout", "approve_payout").status_code == 302
+    role = group("Treasurers")
+    assert [each.codename for each in role.permissions.all()] == ["view_payout"]
+    assert role_form(client, role, name="Other").status_code == 403
+    bruno = StaffFactory(username="bruno")
+    give(client, bruno, "Treasurers")
+    assert roles_of(bruno) == {"Treasurers"}
+    before = standing()
+
+    assert "another person has to confirm it" in unmarked(confirm(client, uma))
+    stale = unmarked(confirm(client, paula))
+
+    assert "can only be withdrawn or declined" in stale  # it was drafted for a role of nobody
+    assert standing() == before
+    client.post(draft_url("withdraw"))
+    client.force_login(uma)
+    assert add_role(client, "Seconds", "approve_payout").status_code == 302
+    confirm(client, paula)
+    assert [each.codename for each in group("Seconds").permissions.all()] == ["approve_payout"]
+    client.force_login(uma)
+    give(client, bruno, "Treasurers", "Seconds")
+    assert roles_of(bruno) == {"Treasurers"}
+
+
+def test_g60_no_user_manager_adds_to_what_roles_there_are_permit(client, uma):
+    before = standing()
+    for name in ("User manager", "Policy manager", "Support"):
+        role = group(name)
+        url = reverse("admin:auth_group_change", args=[role.pk])
+        wanted = [right("add_payout").pk]
+        answer = client.post(url, {"name": name, "permissions": wanted, "reason": "x"})
+        assert answer.status_code == 403
+    assert standing() == before
+
+
 def test_g60_no_role_takes_the_name_that_a_policy_goes_by(client, monkeypatch):
     monkeypatch.setattr(powers, "named", [lambda: ["Treasurers"]])
     client.force_login(UserFactory(is_superuser=True))
@@ -350,6 +391,10 @@ def test_g46_whose_own_right_is_gone_has_drafted_nothing(client, uma, paula):
     uma.groups.clear()
     before = standing()
 
+    client.force_login(paula)
+    shown = unmarked(client.get(draft_url()))
+    assert "uma, who proposed it, may not do this any more" in shown
+    assert "Confirm it" not in shown
     assert "may not do this any more" in unmarked(confirm(client, paula))
     assert standing() == before
 
@@ -375,6 +420,32 @@ def test_g46_the_same_draft_twice_is_one(client, uma):
     page = client.get(give(client, nina, "Approver").url)
     assert "has proposed something already" in unmarked(page)
     assert JointAct.objects.count() == 1
+
+
+def test_g46_a_draft_in_place_of_another_is_confirmed_by_neither_drafter(client, uma, paula):
+    nina = StaffFactory(username="nina")
+    give(client, nina, "Approver")
+    vera = StaffFactory(username="vera", roles=["User manager"])
+    client.force_login(vera)
+    give(client, nina, "Operator")
+    before = standing()
+
+    page = confirm(client, uma)
+
+    assert "It was made from a draft of yours" in unmarked(page)
+    assert "Confirm it" not in unmarked(page)
+    assert standing() == before
+    client.force_login(paula)
+    shown = unmarked(client.get(draft_url()))
+    assert "It was made from these drafts" in shown
+    assert "uma" in shown
+    confirm(client, paula)
+    assert roles_of(nina) == {"Operator"}
+    given = DeskEvent.objects.filter(event_type="change_person").last()
+    assert (given.facts["drafter"], given.facts["earlier_drafts"]) == (
+        "vera",
+        "uma: Stands in for Amira",
+    )
 
 
 def test_g46_roles_stay_apart_at_the_confirmation(client, uma, paula):

@@ -602,7 +602,7 @@ def test_g51_who_proposed_it_is_looked_at_again_when_it_is_confirmed(office, pay
     joint, before = endings.proposed(found), rows()
 
     by = {"actor": Actor.staff(second, Channel.ADMIN)}
-    with pytest.raises(Refused, match="Propose it anew"):
+    with pytest.raises(Refused, match="proposed anew"):
         endings.confirm(joint, found.facts, office.client, office.account, **by)
 
     assert rows() == before

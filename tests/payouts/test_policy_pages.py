@@ -7,9 +7,11 @@ from decimal import Decimal
 from html import unescape
 
 import pytest
+from django.contrib.auth.models import User
+from django.db import DatabaseError, transaction
 from django.urls import reverse
 
-from audit import clock
+from audit import chain, clock
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts.controls import documents, limits, policy, starter, usage
@@ -653,3 +655,127 @@ def test_a_request_that_a_rule_lets_go_says_so(client):
     page = request_under(client, {"name": "Any", "effect": "allow"})
 
     assert "was requested. The policy lets it go without approval." in page
+
+
+def disabled(person):
+    User.objects.filter(pk=person.pk).update(is_active=False)
+
+
+def without_right(person):
+    person.groups.clear()
+
+
+@pytest.mark.parametrize("change", [disabled, without_right])
+def test_c5_a_draft_does_not_outlive_its_drafter(client, petra, change):
+    draft = draft_by(petra)
+    log_in(client, "pablo")
+    change(petra)
+
+    shown = text(client.get(url("draft")))
+    assert "petra, who proposed it, may not do this any more" in shown
+    assert "Approve and put in force" not in shown
+    assert "may not do this any more" in text(decide(client, "confirm", draft))
+    assert PolicyVersion.objects.count() == 1
+    assert policy.draft() == draft
+
+
+# Drafts made from those of others
+
+
+def edited(client, by, **typed):
+    """Edit the draft there is, as another policy manager, and save it as one's own."""
+    log_in(client, by)
+    return save(client, reason=f"Because of {by}", **typed)
+
+
+def test_c5_an_edit_launders_no_draft(client, petra):
+    draft_by(petra)
+    edited(client, "paul", delay_seconds=1800)
+    client.force_login(petra)
+    draft = policy.draft()
+    assert draft.proposed_by.username == "paul"
+
+    shown = text(client.get(url("draft")))
+    assert "It was made from a draft of yours" in shown
+    assert "Approve and put in force" not in shown
+    assert "It was made from a draft of yours" in text(decide(client, "confirm", draft))
+    assert PolicyVersion.objects.count() == 1
+    assert policy.draft() == draft
+
+
+def test_c5_a_third_person_reads_all_who_drafted_it_and_the_version_keeps_them(client, petra):
+    draft_by(petra)
+    edited(client, "paul", delay_seconds=1800)
+    edited(client, "polly", delay_seconds=2400)
+    log_in(client, "pablo")
+    shown = text(client.get(url("draft")))
+    said = re.search(r"It was made from these drafts.* petra .*More eyes.* paul .*of paul", shown)
+    assert said
+
+    decide(client, "confirm", policy.draft())
+
+    version = PolicyVersion.objects.latest("number")
+    assert (version.drafted_by.username, version.approved_by.username) == ("polly", "pablo")
+    kept = [(each["by"], each["login"], each["reason"]) for each in version.earlier_drafts]
+    assert kept[0] == (petra.pk, "petra", "More eyes")
+    assert [each[1:] for each in kept[1:]] == [("paul", "Because of paul")]
+    sealed = DeskEvent.objects.get(event_type="change_policy").facts["earlier_drafts"]
+    assert sealed == "petra: More eyes; paul: Because of paul"
+    assert "petra More eyes" in text(client.get(url("change", version.number)))
+    assert policy.in_force().values.delay.total_seconds() == 2400
+
+
+def test_c5_the_drafts_of_a_version_are_sealed(client, petra):
+    draft_by(petra)
+    edited(client, "paul", delay_seconds=1800)
+    log_in(client, "pablo")
+    decide(client, "confirm", policy.draft())
+    version = PolicyVersion.objects.latest("number")
+    with pytest.raises(DatabaseError), transaction.atomic():
+        PolicyVersion.objects.filter(pk=version.pk).update(earlier_drafts=[])
+    version.earlier_drafts = []
+    before = PolicyVersion.objects.get(number=version.number - 1).hash
+    assert chain.sealed(version.fields(), before) != version.hash
+
+
+def test_c5_after_it_was_declined_a_draft_is_made_from_nothing(client, petra):
+    decide(client, "withdraw", draft_by(petra))
+    edited(client, "paul", delay_seconds=1800)
+    client.force_login(petra)
+    decide(client, "confirm", policy.draft())
+    assert PolicyVersion.objects.latest("number").earlier_drafts == []
+    assert PolicyVersion.objects.count() == 2
+
+
+def test_c5_a_form_that_began_with_a_draft_outlives_it_in_no_way(client, petra):
+    draft = draft_by(petra)
+    log_in(client, "paul")
+    fields = {**fields_of(client.get(url("edit"))), "reason": "Mine", "do": "save"}
+    decide(client, "withdraw", draft)
+
+    refused = client.post(url("edit"), fields)
+    again = client.post(url("edit"), {**fields_of(refused), "reason": "Mine", "do": "save"})
+
+    for page in (refused, again):
+        assert "since you opened this page" in text(page)
+    assert policy.draft() is None
+
+
+def test_who_edits_a_draft_reads_whose_changes_the_form_contains(client, petra):
+    draft_by(petra)
+    assert "This form begins with your draft" in text(client.get(url("edit")))
+    log_in(client, "paul")
+
+    shown = text(client.get(url("edit")))
+
+    assert "This form begins with the draft of petra, and contains all that it changes." in shown
+    assert "neither of you can approve it" in shown
+    assert "More eyes" in shown
+    changes = shown.partition("What that draft changes of version 1, in force now")[2]
+    assert "Large" in changes.partition("Limits")[0]
+
+
+def test_who_checks_a_draft_reads_what_it_would_change(client, petra):
+    shown = text(save(client, act="check", delay_seconds=1800))
+    assert "What this would change of version 1, in force now" in shown
+    assert "What this would change" not in text(client.get(url("edit")))

@@ -445,7 +445,7 @@ def test_g61_who_proposed_it_needs_the_right_until_it_is_confirmed(jumped, peopl
 
     joint = rates.proposed(row())
     code = refused(rates.confirm, jumped.pk, joint.pk, facts, actor=second)
-    assert code == ControlsCode.RATE_PROPOSER_GONE
+    assert code == StaffCode.DRAFTER_GONE
 
 
 def test_nobody_else_accepts_rates(jumped):

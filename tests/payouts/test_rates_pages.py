@@ -192,3 +192,16 @@ def test_the_page_says_when_heleket_was_asked_after_two_people_accepted_it(
     jumped.refresh_from_db()
     assert not jumped.is_doubted
     assert jumped.asked_at == asked
+
+
+def test_g61_a_proposal_does_not_outlive_who_proposed_it(client, jumped, manager):
+    propose(client, jumped)
+    petra = JointAct.objects.get().proposed_by
+    manager("pavel")
+    petra.groups.clear()
+
+    page = unmarked(client.get(url("change", jumped)))
+    assert "petra, who proposed it, may not do this any more" in page
+    assert "Confirm the new rate" not in page
+    assert "may not do this any more" in unmarked(act(client, "confirm", jumped))
+    assert ExchangeRate.objects.get().rate == 87_000

@@ -55,7 +55,7 @@ def state():
 @pytest.mark.parametrize(
     ("stop", "sentence"),
     [
-        (disabled, "May come in: yes → no"),
+        (disabled, "Enabled: yes → no"),
         (role_taken, "Roles: Approver → —"),
         (no_staff, "May use the desk: yes → no"),
     ],

@@ -16,7 +16,7 @@ from django.db import transaction
 from audit.actor import Actor, Channel
 from audit.refusals import Refused
 from payouts.controls import documents, policy, rates
-from payouts.staff import drafts, grants, people
+from payouts.staff import drafts, grants, people, two_people
 from payouts.staff.models import JointAct
 from tests.policies import LENIENT, require, with_values
 from tests.sim.people import Act, approve
@@ -165,6 +165,8 @@ def change_policy(world: "World", name: str) -> None:
     waiting, luck = policy.draft(), world.swarm.luck["rules"].random()
     if waiting is None or luck < 0.1:
         draft_policy(world, name)
+    elif two_people.earlier(waiting) and luck < 0.6:
+        withdraw_policy(world, name)  # both of them drafted it: neither confirms it
     elif waiting.proposed_by.username != name or luck < 0.5:
         confirm_policy(world, name)
     elif luck < 0.6:
@@ -270,7 +272,7 @@ def put_right(world: "World") -> None:
 
 def finish(world: "World", joint: JointAct, whom: str) -> None:
     draft = drafts.of(joint)
-    if draft.is_outdated:
+    if draft.is_outdated or draft.is_abandoned or draft.earlier:
         drafts.withdraw(joint.pk, actor=by(world, "ugo"))
         return
     second = "ugo" if joint.proposed_by.username == "uma" else "uma"

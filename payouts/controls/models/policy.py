@@ -1,5 +1,6 @@
 """The versions of the policy."""
 
+import json
 from typing import Any
 
 from django.conf import settings
@@ -25,6 +26,8 @@ class PolicyVersion(models.Model):
     )
     in_force_at = models.DateTimeField(_("in force since"))
     reason = models.TextField(default="")
+    # Who had drafted what this was made from, and why: `by` (id), `login`, `at` and `reason`.
+    earlier_drafts = models.JSONField(default=list)
     hash = models.CharField(max_length=64)
 
     class Meta:
@@ -52,4 +55,5 @@ class PolicyVersion(models.Model):
             self.approved_by_id,
             chain.stamp(self.in_force_at),
             self.reason,
+            *([json.dumps(self.earlier_drafts, sort_keys=True)] if self.earlier_drafts else []),
         ]

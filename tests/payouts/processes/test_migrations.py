@@ -26,9 +26,9 @@ FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0005_refused",
-    "payouts_controls": "0008_scopes",
+    "payouts_controls": "0010_earlier_drafts_stay",
     "payouts": "0024_rate_of_approved",
-    "payouts_staff": "0019_recovery",
+    "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
