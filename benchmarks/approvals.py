@@ -4,6 +4,7 @@ import gc
 import itertools
 import time
 from collections.abc import Callable
+from decimal import Decimal
 
 from django.db import connection, transaction
 from django.test.utils import CaptureQueriesContext
@@ -113,6 +114,7 @@ def loop(seen, by) -> None:
 
 def approve_one(payout: Payout, by) -> None:
     previous = payout.events.order_by("-number").first()
+    payout.reference_rate = Decimal(1)
     payout.approve()
     payout.last_event += 1
     payout.save()
