@@ -9,11 +9,11 @@ from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db.models import Count, F, OuterRef, Q, Subquery, Window
-from django.db.models.functions import RowNumber
+from django.db.models import OuterRef, Q, QuerySet, Subquery, Value
 from django.utils.timesince import timesince
 from django.utils.translation import gettext_lazy as _
 
@@ -25,15 +25,15 @@ from payouts.controls.documents import LimitOf
 from payouts.controls.flags import Flag
 from payouts.controls.rules import Measure
 from payouts.discrepancies import are_alike
-from payouts.duplicates import LINKED, linked
+from payouts.duplicates import LINKED, by, linked
 from payouts.gateway.models import KnownAddress
 from payouts.known import Known
 from payouts.models import Discrepancy, EventType, Payout, PayoutEvent
 from payouts.seen import became
 from payouts.worth import Worth
-from wallets.amounts import money
+from wallets.amounts import Amounts, money
 from wallets.codes import WalletCode
-from wallets.models import Wallet
+from wallets.models import Client, Wallet
 from wallets.sharing import Destination, SameAddress, wallets_at
 
 YOUNG = timedelta(hours=24)  # a wallet that nobody has had time to look at again
@@ -41,6 +41,7 @@ UNDER = Decimal("0.9")  # of a threshold: from there on it is just under it
 MANY_TIMES = 10
 SLIP = 100  # two places, as of a comma or a unit that was taken for another
 WHAT_IS_PAID = {"old_money", "old_network", "old_address", "old_memo"}
+LAST = 20  # payments of a client that say what is usual
 FEWEST = 10  # of fewer payouts a new highest is nothing unusual
 
 
@@ -71,12 +72,12 @@ class NoticeCode(Code):
     )
     MANY_TIMES_USUAL = (
         "many_times_usual",
-        _("Unusual for this client: %(times)s times the median of what was paid, %(median)s."),
+        _("Unusual for this client: %(times)s times the median of what was paid last, %(median)s."),
     )
     ABOVE_USUAL = (
         "above_usual",
         _(
-            "Unusual for this client: above the 95th percentile of what was paid, %(high)s; "
+            "Unusual for this client: above the 95th percentile of what was paid last, %(high)s; "
             "the median is %(median)s."
         ),
     )
@@ -282,9 +283,9 @@ class Usual:
 
 
 def unusual_amounts(known: Known) -> Found:
-    usual = usual_amounts(known.payouts)
+    found = usual_amounts(known.payouts)
     for payout in known.payouts:
-        of_client, coin = usual.get((payout.client_id, payout.currency)), payout.currency
+        of_client, coin = found.get((payout.client_id, payout.currency)), payout.currency
         if of_client is None:
             continue
         median = money(of_client.median, coin)
@@ -300,32 +301,24 @@ def unusual_amounts(known: Known) -> Found:
 
 
 def usual_amounts(payouts: Sequence[Payout]) -> dict[tuple[int, str], Usual]:
-    """Return the median and 95th percentile of what these clients were paid, by client and coin.
+    """Return the median and 95th percentile of what these clients were paid last, by client and
+    coin: one statement, which costs the same however long their histories are."""
+    of_coins = by(payouts, lambda payout: payout.currency)
+    each_coin = [last_amounts(coin, rows) for coin, rows in of_coins.items()]
+    found = each_coin[0].union(*each_coin[1:], all=True)
+    return {(client, coin): usual(amounts) for client, coin, amounts in found if amounts}
 
-    The database ranks them, so that no more than two amounts of each client are read.
-    """
-    each_coin = [F("client_id"), F("received_currency")]
-    ranked = (
-        Payout.objects.received()
-        .filter(
-            client__in={payout.client_id for payout in payouts},
-            received_currency__in={payout.currency for payout in payouts},
-        )
-        .annotate(
-            count=Window(Count("pk"), partition_by=each_coin),
-            rank=Window(RowNumber(), partition_by=each_coin, order_by="received_amount"),
-        )
-        .filter(Q(rank=(F("count") + 1) / 2) | Q(rank=(F("count") * 95 + 99) / 100))
-    )
-    amounts: dict[tuple[int, str], list[tuple[int, Decimal]]] = defaultdict(list)
-    for client, coin, amount, count in ranked.values_list(
-        "client_id", "received_currency", "received_amount", "count"
-    ):
-        amounts[client, coin].append((count, amount))
-    return {
-        key: Usual(rows[0][0], min(amount for _, amount in rows), max(amount for _, amount in rows))
-        for key, rows in amounts.items()
-    }
+
+def last_amounts(coin: str, payouts: Sequence[Payout]) -> QuerySet[Client, Any]:
+    received = Payout.objects.received().filter(client=OuterRef("pk"), received_currency=coin)
+    last = received.order_by("-number").values("received_amount")[:LAST]
+    clients = Client.objects.filter(pk__in={payout.client_id for payout in payouts}).order_by()
+    return clients.values_list("pk", Value(coin), Amounts(last))
+
+
+def usual(amounts: Sequence[Decimal]) -> Usual:
+    ranked, count = sorted(amounts), len(amounts)
+    return Usual(count, ranked[(count + 1) // 2 - 1], ranked[(count * 95 + 99) // 100 - 1])
 
 
 # What happened to it

@@ -24,7 +24,7 @@ DAYS = 45  # of the 90: those of the whole demo are marked more seldom still
 ODD = [name for name, *_more in oddities.CLIENTS]
 FIRST_LINES = {
     oddities.TWICE: "High Likely a duplicate: this client has the same amount for the same purpose",
-    oddities.TOO_MUCH: "High Unusual for this client: 104 times the median of what was paid",
+    oddities.TOO_MUCH: "High Unusual for this client: 104 times the median of what was paid last",
     oddities.SHARED: "High The same address belongs to another client too: Dmitri Volkov",
     oddities.EDITED: "Medium Edited by rafael: 940 USDT → 1940 USDT",
     oddities.YOUNG: "Medium First payment to a young wallet: it was approved 5 hours ago",

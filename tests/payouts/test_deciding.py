@@ -158,7 +158,7 @@ def test_sums_are_of_what_the_client_received_not_of_what_was_asked_for(client, 
 
     page = client.get(page_of(other))
     assert [(row["coin"], row["total"]) for row in page.context["sums"]] == [("USDC", Decimal(50))]
-    assert "10 times the median of what was paid, 50 USDC" in text_of(page)
+    assert "10 times the median of what was paid last, 50 USDC" in text_of(page)
     of_client = client.get(reverse("admin:wallets_client_change", args=[paid.client_id]))
     assert [(each.currency, each.paid, each.waiting) for each in of_client.context["totals"]] == [
         ("USDC", Decimal(50), Decimal(500))

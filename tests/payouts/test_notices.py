@@ -319,7 +319,7 @@ def test_ten_times_the_median_is_unusual(known):
     assert codes(PayoutFactory(wallet=known, amount=Decimal("49.99"))) == []
     unusual = PayoutFactory(wallet=known, amount=Decimal(60))
     assert sentence(unusual, "many_times_usual") == (
-        "Unusual for this client: 12 times the median of what was paid, 5 USDT."
+        "Unusual for this client: 12 times the median of what was paid last, 5 USDT."
     )
 
 
@@ -328,13 +328,29 @@ def test_d11_a_hundred_times_the_median_looks_like_a_slip(known):
     assert level(PayoutFactory(wallet=known, amount=Decimal(500))) == Flag.HIGH
 
 
+def test_what_was_paid_last_is_usual_and_each_coin_by_itself(known):
+    paid_before(known, *["100"] * 22)
+    paid_before(known, *["5"] * 20)
+    paid_before(known, *["700"] * 3, currency="USDC")
+    in_both = [
+        PayoutFactory(wallet=known, amount=Decimal(60)),
+        PayoutFactory(wallet=known, amount=Decimal(60), currency="USDC"),
+    ]
+
+    found = notices_for(Known(in_both))
+
+    [unusual] = found[in_both[0].pk]
+    assert unusual.sentence.endswith("12 times the median of what was paid last, 5 USDT.")
+    assert found[in_both[1].pk] == []
+
+
 def test_more_than_the_95th_percentile_is_unusual(known):
     paid_before(known, *["8"] * 16, "30")  # with those of 5 USDT 20, the 19th of which is 8
 
     assert codes(PayoutFactory(wallet=known, amount=Decimal(8))) == []
     unusual = PayoutFactory(wallet=known, amount=Decimal("8.01"))
     assert sentence(unusual, "above_usual") == (
-        "Unusual for this client: above the 95th percentile of what was paid, 8 USDT; "
+        "Unusual for this client: above the 95th percentile of what was paid last, 8 USDT; "
         "the median is 8 USDT."
     )
 
