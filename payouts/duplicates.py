@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import F, Q
 
 from audit import clock
 from audit.refusals import Refusal
@@ -84,23 +84,33 @@ class SameAmounts:
         in_those_days = Q(requested_at__range=days) | Q(finished_at__range=days)
         near = Q(status__in=USUAL_WAIT) | in_those_days
         references = Q(reference__in={payout.reference for payout in self.payouts} - {""})
-        rows = same(self.payouts, "client_id", "currency", "amount").filter(near | references)
+        rows = of_their_clients(self.payouts).filter(near | references)
         if self.shared:
-            rows = rows.union(same(self.shared, "address", "currency", "amount").filter(near))
+            there = may_be_paid().filter(near, address__in={each.address for each in self.shared})
+            rows = rows.union(there.filter(amount__in={each.amount for each in self.shared}))
         return list(rows.order_by("-number"))
 
 
-def same(payouts: Sequence[Payout], *columns: str) -> PayoutQuerySet:
-    """Return what is paid or may be, and has all of these columns as another one of these payouts
-    has them. A single one need not be stored yet."""
-    rows = Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
+def may_be_paid() -> PayoutQuerySet:
+    return Payout.objects.counted_as_paid() | Payout.objects.filter(status__in=USUAL_WAIT)
+
+
+def of_their_clients(payouts: Sequence[Payout]) -> PayoutQuerySet:
+    """Return what is paid or may be, and has client, coin and amount of another one of these. A
+    single one need not be stored yet."""
     if len(payouts) == 1:
-        [payout] = payouts
-        alike = rows.filter(**{name: getattr(payout, name) for name in columns})
-        return alike.exclude(pk=payout.pk)
-    ids = [payout.pk for payout in payouts]
-    others = Payout.objects.filter(pk__in=ids, **{name: OuterRef(name) for name in columns})
-    return rows.filter(Exists(others.exclude(pk=OuterRef("pk"))))
+        [only] = payouts
+        same = {name: getattr(only, name) for name in ("client", "currency", "amount")}
+        return may_be_paid().filter(**same).exclude(pk=only.pk)
+    # From each of these to those of its client, by an index: the other way round the database would
+    # look at all that the desk had in these days.
+    same_sums = Payout.objects.filter(
+        Q(client__payouts__number__lt=F("number")) | Q(client__payouts__number__gt=F("number")),
+        pk__in=[payout.pk for payout in payouts],
+        client__payouts__currency=F("currency"),
+        client__payouts__amount=F("amount"),
+    )
+    return may_be_paid().filter(pk__in=same_sums.values("client__payouts"))
 
 
 def is_next_period(other: Payout, payout: Payout) -> bool:

@@ -310,7 +310,10 @@ def usual_amounts(payouts: Sequence[Payout]) -> dict[tuple[int, str], Usual]:
 
 
 def last_amounts(coin: str, payouts: Sequence[Payout]) -> QuerySet[Client, Any]:
-    received = Payout.objects.received().filter(client=OuterRef("pk"), received_currency=coin)
+    # In columns, not as `received_currency`: of an expression the database expects so few rows that
+    # it reads all of a client and sorts them.
+    in_coin = Q(effective_currency="", currency=coin) | Q(effective_currency=coin)
+    received = Payout.objects.received().filter(in_coin, client=OuterRef("pk"))
     last = received.order_by("-number").values("received_amount")[:LAST]
     clients = Client.objects.filter(pk__in={payout.client_id for payout in payouts}).order_by()
     return clients.values_list("pk", Value(coin), Amounts(last))
