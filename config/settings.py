@@ -33,6 +33,8 @@ INSTALLED_APPS = [
     "payouts.engine",
     "payouts",
     "payouts.portal",
+    "payouts.books",
+    "payouts.reconciliation",
     "payouts.controls",
     "payouts.gateway",
     "payouts.staff",

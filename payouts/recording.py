@@ -192,6 +192,7 @@ def keep_facts(attempt: Attempt, remote: heleket.RemotePayout, channel: Channel)
         "merchant_amount": storable(remote.merchant_amount),
         "payer_amount": storable(remote.payer_amount),
         "payer_currency": remote.payer_currency,
+        "created_there_at": remote.created_at,
     }
     for name, value in facts.items():
         if isinstance(value, str):

@@ -51,6 +51,7 @@ class Attempt(models.Model):
     uuid = models.CharField(max_length=64, unique=True, null=True)
     remote_status = models.CharField(max_length=32, default="")
     is_final = models.BooleanField(default=False)
+    created_there_at = models.DateTimeField(null=True)  # Heleket's day of it is that of the books
     txid = models.CharField(max_length=200, default="")
     commission = AmountField(null=True)
     merchant_amount = AmountField(null=True)
@@ -71,6 +72,7 @@ class Attempt(models.Model):
         indexes = [
             models.Index(fields=["watch_at"], name="attempt_watch"),
             models.Index(fields=["txid"], name="attempt_by_txid"),
+            models.Index(fields=["created_there_at"], name="attempt_by_creation_there"),
         ]
 
     def __str__(self) -> str:

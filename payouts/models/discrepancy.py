@@ -37,6 +37,7 @@ class Discrepancy(models.Model):
         EARLIER = "earlier", _("An earlier try of this payout may still be paid")
         UNKNOWN_WORD = "unknown_word", _("Heleket ended it with a word that we do not know")
         UNCLEAR = "unclear", _("Heleket's answers say nothing of this payout")
+        FOREIGN = "foreign", _("Heleket has a payout that is none of ours")
 
     class Outcome(models.TextChoices):
         EXPLAINED = "explained", _("Explained")
