@@ -155,6 +155,8 @@ class DeskEvent(Event):
         ADD_DOCUMENT = "add_document", _("Document added")
         ADD_CATEGORY = "add_category", _("Category added")
         CHANGE_CATEGORY = "change_category", _("Category changed")
+        ADD_ACCOUNT = "add_account", _("Account added")
+        CHANGE_ACCOUNT = "change_account", _("Account changed")
         DRAFT_POLICY = "draft_policy", _("Policy drafted")
         CHANGE_POLICY = "change_policy", _("Policy changed")
         DROP_POLICY = "drop_policy", _("Draft of the policy withdrawn")

@@ -143,6 +143,23 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": gettext_lazy("Books"),
+        "items": [
+            link(
+                gettext_lazy("Journal"),
+                "menu_book",
+                "admin:payouts_entry_changelist",
+                "payouts.view_entry",
+            ),
+            link(
+                gettext_lazy("Accounts"),
+                "account_tree",
+                "admin:payouts_accountrule_changelist",
+                "payouts.view_accountrule",
+            ),
+        ],
+    },
+    {
         "title": gettext_lazy("Running the desk"),
         "items": [
             link(

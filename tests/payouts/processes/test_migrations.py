@@ -30,6 +30,7 @@ FIRST_RELEASE = {
     "payouts": "0031_open_journal",
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
+    "payouts_books": "0001_accounts",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]
