@@ -1,0 +1,76 @@
+"""What Heleket's list said, day by day, and who read it when."""
+
+from django.conf import settings
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from audit.actor import Channel
+from payouts.gateway.models import BaselineRow
+from wallets.amounts import AmountField
+
+__all__ = ["BaselineRow", "DaySum", "ListedDay", "Run"]
+
+
+class Run(models.Model):
+    """One reading of Heleket's list against ours. One without an end is under way, or its process
+    was killed: then it is simply made again."""
+
+    first_day = models.DateField(_("from"))  # of Heleket, both included
+    last_day = models.DateField(_("to"))
+    started_at = models.DateTimeField(_("started"))
+    finished_at = models.DateTimeField(_("ended"), null=True)
+    channel = models.CharField(max_length=10, choices=Channel)
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+"
+    )
+    rows = models.PositiveIntegerField(_("payouts"), default=0)
+    pages = models.PositiveIntegerField(_("pages"), default=0)
+    healed = models.PositiveIntegerField(_("healed"), default=0)
+    opened = models.PositiveIntegerField(_("discrepancies opened"), default=0)
+    is_whole = models.BooleanField(default=False)
+    error = models.TextField(default="")
+
+    class Meta:
+        default_permissions = ()
+        indexes = [models.Index(fields=["-started_at"], name="run_newest_first")]
+
+    def __str__(self) -> str:
+        return f"{self.first_day} - {self.last_day}"
+
+
+class ListedDay(models.Model):
+    """A day of Heleket, as its list had it when it was last read from beginning to end.
+
+    `is_whole` is false for a day that was not over by then.
+    """
+
+    day = models.DateField(primary_key=True)
+    read_at = models.DateTimeField()
+    is_whole = models.BooleanField()
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return str(self.day)
+
+
+class DaySum(models.Model):
+    """What Heleket's list says of one coin on one day, without what it had before the desk. Paid
+    and failed are its final words; all else is open."""
+
+    day = models.ForeignKey(ListedDay, on_delete=models.CASCADE, related_name="sums")
+    currency = models.CharField(max_length=20)
+    paid_count = models.PositiveIntegerField(default=0)
+    paid_sum = AmountField(default=0)
+    open_count = models.PositiveIntegerField(default=0)
+    open_sum = AmountField(default=0)
+    failed_count = models.PositiveIntegerField(default=0)
+    failed_sum = AmountField(default=0)
+
+    class Meta:
+        default_permissions = ()
+        constraints = [models.UniqueConstraint("day", "currency", name="one_sum_per_day_and_coin")]
+
+    def __str__(self) -> str:
+        return f"{self.day_id} {self.currency}"
