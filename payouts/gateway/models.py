@@ -8,8 +8,17 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import clock
 from payouts.gateway.balance import Balance
+from payouts.gateway.continuity import Continuity
 
-__all__ = ["Balance", "Binding", "KnownAddress", "Pause", "RateLimit", "StandingPauses"]
+__all__ = [
+    "Balance",
+    "Binding",
+    "Continuity",
+    "KnownAddress",
+    "Pause",
+    "RateLimit",
+    "StandingPauses",
+]
 
 # A backoff and the wait for a probe are so long at most: days would stop the desk. Whatever is
 # further away was written by a clock that was wrong.
