@@ -46,6 +46,8 @@ class Continuity(models.Model):
     tries = models.PositiveIntegerField(default=0)
     due_at = models.DateTimeField(null=True)
     question = models.CharField(max_length=10, choices=Question, default="", blank=True)
+    # Since when the database may have lost something: somebody was last at work then.
+    known_until = models.DateTimeField(null=True)
     # Up to here Heleket's list is known from the last restore that is over.
     known_uuid = models.CharField(max_length=64, default="")
 
@@ -131,11 +133,10 @@ def put_off(trouble: str) -> None:
         now.save(update_fields=["trouble", "tries", "due_at"])
 
 
-def answer() -> None:
+def answer(**more: object) -> None:
     """Take it that this is the desk's database, as a person says. The checks of a start follow."""
-    Continuity.objects.filter(pk=1).update(
-        question="", server=server(), seen_at=clock.now(), checked_at=None, due_at=None
-    )
+    columns = {"question": "", "server": server(), "seen_at": clock.now(), "known_until": None}
+    Continuity.objects.filter(pk=1).update(**columns, checked_at=None, due_at=None, **more)
 
 
 # What is left to be done after a restore, in words: filled by the package that knows.

@@ -8,6 +8,9 @@ class ReconciliationConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.reconciliation.starting import ReadBack  # models are there from here on
+        from payouts.gateway.continuity import register_left
+        from payouts.reconciliation import restores  # models are there from here on
+        from payouts.reconciliation.starting import ReadBack
 
         register(ReadBack)
+        register_left(restores.left)

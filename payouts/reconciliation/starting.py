@@ -62,9 +62,14 @@ def begin() -> None:
         if not now.question:
             ask(now, here, at)
         Continuity.objects.filter(pk=1).update(
-            server=now.server or here, seen_at=at, checked_at=None, trouble="", tries=0, due_at=None
+            server=now.server or here,
+            seen_at=at,
+            known_until=now.known_until or now.seen_at,
+            checked_at=None,
+            trouble="",
+            tries=0,
+            due_at=None,
         )
-    wakeups.wake("read_back")
 
 
 def ask(now: Continuity, here: str, at: datetime) -> None:
@@ -187,9 +192,11 @@ class ReadBack(GatewayJob):
             now = continuity.state()
         is_over = now.checked_at or now.question in (Question.UNKNOWN, Question.RESTORE)
         is_early = now.due_at is not None and now.due_at > clock.now()
-        rate = self.account.calls_per_second
-        if is_over or is_early or not now.seen_at or not rate_limit.available(1, rate):
+        if is_over or is_early or not now.seen_at:
             return Claimed()
+        rate = self.account.calls_per_second
+        if not rate_limit.available(1, rate):
+            return Claimed(look_again=rate_limit.look_again(rate))
         rate_limit.consume(1, rate)
         return Claimed([place_to_read_to()])
 

@@ -41,6 +41,7 @@ class Migration(migrations.Migration):
                         max_length=10,
                     ),
                 ),
+                ("known_until", models.DateTimeField(null=True)),
                 ("known_uuid", models.CharField(default="", max_length=64)),
             ],
             options={"default_permissions": ()},
