@@ -167,6 +167,12 @@ class DeskEvent(Event):
         ROTATE_SECRET = "rotate_secret", _("Secret of a webhook endpoint renewed")
         STOP_ENDPOINT = "stop_endpoint", _("Webhook endpoint stopped")
         RESUME_ENDPOINT = "resume_endpoint", _("Webhook endpoint resumed")
+        SAME_DATABASE = "same_database", _("Said to be the same database")
+        PROPOSE_RESTORE = "propose_restore", _("A restore is to be put right")
+        WITHDRAW_RESTORE = "withdraw_restore", _("A restore is not put right after all")
+        BEGIN_RESTORE = "begin_restore", _("Putting a restore right has begun")
+        RESTORE_STEP = "restore_step", _("A step after a restore")
+        END_RESTORE = "end_restore", _("A restore is put right")
         REMOVE_ENDPOINT = "remove_endpoint", _("Webhook endpoint removed")
 
     objects = DeskEventQuerySet.as_manager()

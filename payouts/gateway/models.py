@@ -8,11 +8,13 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import clock
 from payouts.gateway.balance import Balance
+from payouts.gateway.continuity import Continuity
 
 __all__ = [
     "Balance",
     "BaselineRow",
     "Binding",
+    "Continuity",
     "KnownAddress",
     "Pause",
     "RateLimit",
