@@ -10,7 +10,7 @@ def add_row(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("payouts_gateway", "0005_refused"), ("payouts_engine", "0002_heartbeats")]
+    dependencies = [("payouts_gateway", "0006_baseline"), ("payouts_engine", "0002_heartbeats")]
     operations = [
         migrations.CreateModel(
             name="Continuity",
