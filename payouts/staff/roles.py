@@ -111,6 +111,11 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_client",
         "wallets.view_wallet",
     ],
+    "Accountant": [
+        "payouts_books.view_movement",
+        "payouts_books.add_movement",
+        "payouts_books.close_month",
+    ],
     "Auditor": [
         "payouts.view_payout",
         "payouts.export_payout",
@@ -133,6 +138,7 @@ ROLES: dict[str, list[str]] = {
         "payouts_portal.view_apikey",
         "payouts_portal.view_webhookendpoint",
         "payouts_controls.view_policyversion",
+        "payouts_books.view_movement",
     ],
 }
 
