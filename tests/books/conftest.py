@@ -4,18 +4,18 @@ from decimal import Decimal
 
 import pytest
 
-from audit import clock
 from audit.actor import Actor, Channel
 from payouts.books import jobs, movements
-from payouts.books.days import day_of, ends_at
+from payouts.books.days import ends_at
 from payouts.books.models import Movement
 from payouts.books.movements import Wish
 from payouts.books.ours import by_day
-from payouts.models.journal import Entry, Posting
 from payouts.reconciliation.models import DaySum, ListedDay
 from tests.factories import PayoutFactory, StaffFactory
-from tests.payouts.conftest import Office
+from tests.payouts.conftest import Office, office, unchecked_office
 from tests.payouts.rounds import submit_due
+
+__all__ = ["books", "office", "unchecked_office"]
 
 MINUTE = timedelta(minutes=1)
 
@@ -105,32 +105,3 @@ def books(sandbox, heleket_client, account, clock, usdt):
     sandbox.pace_seconds = 10**9  # payouts move on when a test says so
     books.at("2026-10-30 00:00:10")
     return books
-
-
-@pytest.fixture
-def journal(db):
-    """Post what Heleket has paid of a payout, and its fee, as the journal does."""
-
-    def post(payout):
-        attempt = payout.attempts.get()
-        entry = Entry(
-            payout=payout,
-            event_number=1,
-            kind="confirm",
-            at=clock.now(),
-            effective_on=day_of(attempt.created_there_at or attempt.created_at),
-            month=day_of(attempt.created_at).replace(day=1),
-        )
-        entry.save()
-        fee = attempt.merchant_amount - payout.amount
-        for kind, side, amount in [
-            ("cost", "debit", payout.amount),
-            ("sent", "credit", payout.amount),
-            ("fees", "debit", fee),
-            ("sent", "credit", fee),
-        ]:
-            Posting.objects.create(
-                entry=entry, kind=kind, account=kind, currency="USDT", side=side, amount=amount
-            )
-
-    return post

@@ -30,12 +30,12 @@ def url(page, *args):
 
 
 @pytest.fixture
-def october(books, journal):
+def october(books):
     """The books begin on the 30th; two days with a payout each, both proven."""
     books.read()
     for text in ("2026-10-30 12:00:00", "2026-10-31 12:00:00"):
         books.at(text)
-        journal(books.pay("5.12345678"))
+        books.pay("5.12345678")
         books.settle()
         books.read()
         books.at(text.replace("12:00:00", "23:00:00"))

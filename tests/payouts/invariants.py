@@ -18,7 +18,15 @@ from heleket.sandbox.lives import FAILURES
 from payouts.controls import documents, rules
 from payouts.controls.models import PolicyVersion
 from payouts.controls.rules import Proposal
-from payouts.models import Approval, Attempt, Payout, PayoutEvent, PayoutMaker, PayoutStatus
+from payouts.models import (
+    Approval,
+    Attempt,
+    Payout,
+    PayoutEvent,
+    PayoutMaker,
+    PayoutStatus,
+    Posting,
+)
 from wallets.models import Wallet, WalletStatus
 
 ARROWS = {
@@ -46,6 +54,7 @@ def check_invariants(sandbox, *, clock_jumped=False):
         final_words_are_theirs,
     ]
     checks += [money_is_exact, nothing_is_forgotten, desk_chain_closes, wallets_chains_close]
+    checks += [journal_follows]
     broken = [sentence for check in checks for sentence in check(sandbox)]
     assert not broken, "\n".join(broken)
 
@@ -282,3 +291,32 @@ def status_history(payout):
     """The statuses a payout has gone through, by its events."""
     moves = PayoutEvent.objects.filter(payout=payout).order_by("number")
     return [status for status, _ in groupby(event.to_status for event in moves)]
+
+
+STANDS = {"approved": "owed", "submitting": "reserved", "broadcast": "reserved"}
+STANDS |= {"confirmed": "sent", "paid": "sent", "elsewhere": "sent"}  # statuses, and `effective`
+
+
+def journal_follows(_sandbox):
+    """G67: what is owed, reserved and sent of a payout is what its status and `effective` say.
+
+    A test may store a payout that stands somewhere without its history: of one without any entry
+    nothing is said.
+    """
+    booked = defaultdict(Decimal)
+    rows = Posting.objects.values_list("entry__payout", "kind", "currency", "side", "amount")
+    for pk, kind, currency, side, amount in rows:
+        booked[pk, kind, currency] += amount if side == "credit" else -amount
+    for payout in Payout.objects.filter(entries__isnull=False).distinct():
+        amount, currency = payout.amount, payout.currency
+        if payout.effective:
+            amount = payout.effective_amount
+            currency = payout.effective_currency or currency
+        stands = STANDS.get(payout.effective or payout.status)
+        for kind in ("owed", "reserved", "sent"):
+            # A fee is on both sides: what has left without it is the payout's.
+            here = booked[payout.pk, kind, currency]
+            if kind == "sent":
+                here += booked[payout.pk, "fees", currency]
+            if here != (amount if kind == stands else 0):
+                yield f"G67 {payout} is {payout.status} {payout.effective}, and {here} is {kind}"
