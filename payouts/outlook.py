@@ -50,7 +50,7 @@ def standstills(states: States) -> list[Standstill]:
 def late_ones() -> Iterator[Standstill]:
     """Say what a worker that is there does not keep up with."""
     for each in backlogs.REGISTERED:
-        if at := each.late_since():
+        if each.trouble and (at := each.late_since()):
             text = _("What has happened since %s is still to be done.") % at_time(at)
             yield Standstill(str(each.trouble), text)
 

@@ -134,8 +134,8 @@ class ControlsCode(Code):
             "be a copy. Somebody has to say whether it is the same database."
         ),
     )
-    UNKNOWN_THERE = (
-        "unknown_there",
+    NEWER_THERE = (
+        "newer_there",
         _(
             "Heleket has a payout that is newer than all that this database knows (%(words)s): a "
             "backup was put back, or another desk pays from this account."

@@ -229,7 +229,7 @@ def judge(payouts: Sequence[heleket.RemotePayout]) -> None:
             first = found[0]
             what = f"{first.uuid}, {money(first.amount or Decimal(0), first.currency or '?')}"
             logger.critical("Heleket has a payout that is not known here: %s", what)
-            switch.ask(Question.UNKNOWN, Reason(ControlsCode.UNKNOWN_THERE, what))
+            switch.ask(Question.UNKNOWN, Reason(ControlsCode.NEWER_THERE, what))
         else:
             continuity.open_again()
             wakeups.wake("submit")
