@@ -72,7 +72,7 @@ class ExportPages(DeskPages):
             return redirect(self.url("changelist") + changes.get_query_string())
         payouts = changes.whole.select_related("client", "requested_by")
         content = map(payouts_in_cells, batches(payouts, changes.lasting_order))
-        return hand_out(request, "payouts", PAYOUT_HEAD, content, filters=request.GET.urlencode())
+        return take_home(request, "payouts", PAYOUT_HEAD, content, filters=request.GET.urlencode())
 
     def approvals(self, request: StaffRequest) -> Any:
         """Ask for a period, and hand out every decision made in it."""
@@ -81,7 +81,7 @@ class ExportPages(DeskPages):
         if request.method == "POST" and form.is_valid():
             first, last = form.cleaned_data["from_day"], form.cleaned_data["to_day"]
             content = decisions(first, last)
-            return hand_out(request, "approvals", APPROVAL_HEAD, content, first=first, last=last)
+            return take_home(request, "approvals", APPROVAL_HEAD, content, first=first, last=last)
         title = _("Who approved what")
         return self.page(request, "payouts/approvals.html", title, form=form)
 
@@ -114,7 +114,7 @@ def decisions(first: Any, last: Any) -> Iterator[Cells]:
     return map(approvals_in_cells, batches(people, ["decided_at", "pk"]))
 
 
-def hand_out(
+def take_home(
     request: StaffRequest,
     what: str,
     head: Sequence[object],

@@ -30,7 +30,7 @@ class Deed:
     why: str
     facts: Sequence[tuple[str, str]]
     login: str
-    source: int  # which of the chains it stands in
+    which: int  # which of the chains it stands in
     pk: int
 
 
@@ -47,21 +47,21 @@ def of(person: User, cursor: str) -> tuple[list[Deed], str]:
         (walleted, of_wallet),
         (desk, of_desk),
     ]
-    for source, (rows, shown) in enumerate(sources):
+    for which, (rows, shown) in enumerate(sources):
         rows = rows.filter(person=person)
-        if begins[source]:
-            rows = rows.filter(pk__lt=int(begins[source]))
+        if begins[which]:
+            rows = rows.filter(pk__lt=int(begins[which]))
         some = list(rows.order_by("-pk")[: SHOWN + 1])
         if shown is of_desk:
             details.name_subjects(some)
-        found += [shown(event, source) for event in some]
+        found += [shown(event, which) for event in some]
     found.sort(key=lambda each: (each.at, each.pk), reverse=True)
     if len(found) <= SHOWN:
         return found, ""
     found = found[:SHOWN]
     last = list(begins)
     for each in found:
-        last[each.source] = str(each.pk)
+        last[each.which] = str(each.pk)
     return found, ".".join(last)
 
 
@@ -74,7 +74,7 @@ def read(cursor: str) -> Sequence[str]:
     return places if fit else ENDS
 
 
-def deed(event: Any, source: int, title: str, about: str, url: str) -> Deed:
+def deed(event: Any, which: int, title: str, about: str, url: str) -> Deed:
     return Deed(
         at=event.at,
         about=about,
@@ -84,23 +84,23 @@ def deed(event: Any, source: int, title: str, about: str, url: str) -> Deed:
         why=event.why.sentence,
         facts=list(details.in_words(event.facts).items()),
         login=event.login or "",
-        source=source,
+        which=which,
         pk=event.pk,
     )
 
 
-def of_payout(event: PayoutEvent, source: int) -> Deed:
+def of_payout(event: PayoutEvent, which: int) -> Deed:
     url = reverse("admin:books_story", args=[event.payout_id])
-    return deed(event, source, label_of(event.event_type), str(event.payout), url)
+    return deed(event, which, label_of(event.event_type), str(event.payout), url)
 
 
-def of_wallet(event: WalletEvent, source: int) -> Deed:
+def of_wallet(event: WalletEvent, which: int) -> Deed:
     titles = dict(WalletEvent.Type.choices)
     url = reverse("admin:wallets_wallet_change", args=[event.wallet_id])
     title = _("Wallet %s") % titles.get(event.event_type, event.event_type)
-    return deed(event, source, title, event.wallet.address, url)
+    return deed(event, which, title, event.wallet.address, url)
 
 
-def of_desk(event: DeskEvent, source: int) -> Deed:
+def of_desk(event: DeskEvent, which: int) -> Deed:
     url = reverse("admin:audit_deskevent_change", args=[event.pk])
-    return deed(event, source, event.title, _("Desk event %d") % event.number, url)
+    return deed(event, which, event.title, _("Desk event %d") % event.number, url)

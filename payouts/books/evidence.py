@@ -56,16 +56,16 @@ def add(archive: ZipFile, name: str, text: str) -> str:
 
 
 def files_of(payout: Payout, actor: Actor) -> Iterable[tuple[str, str]]:
-    told = story.tell(payout, actor.may)
-    yield f"{payout}.html", as_page(told)
-    yield f"{payout}.json", taken.as_json(story.as_data(told))
+    found = story.story_of(payout, actor.may)
+    yield f"{payout}.html", as_page(found)
+    yield f"{payout}.json", taken.as_json(story.as_data(found))
 
 
-def as_page(told: story.Story) -> str:
+def as_page(found: story.Story) -> str:
     """Return the story as a page that needs nothing beside it."""
     context = {
-        "story": told,
-        "payout": told.payout,
+        "story": found,
+        "payout": found.payout,
         "style": STYLE.read_text(),
         "version": VERSION,
         "zone": settings.TIME_ZONE,

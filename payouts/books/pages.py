@@ -69,10 +69,10 @@ def show_story(request: StaffRequest, pk: UUID) -> HttpResponse:
     require_all(request, STORY)
     known = Payout.objects.select_related("client", "wallet", "requested_by")
     payout = get_object_or_404(known, pk=pk)
-    told = story.tell(payout, request.user.has_perm)
+    found = story.story_of(payout, request.user.has_perm)
     title = _("The story of %s") % payout
     read = {"now": clock.now(), "by": request.user.get_username()}
-    return page(request, "books/story.html", title, story=told, payout=payout, **read)
+    return page(request, "books/story.html", title, story=found, payout=payout, **read)
 
 
 # Search, and what somebody did
@@ -89,7 +89,7 @@ def show_person(request: StaffRequest, pk: int) -> HttpResponse:
     require_all(request, DEEDS)
     person = get_object_or_404(User, pk=pk)
     found, cursor = deeds.of(person, request.GET.get("behind", ""))
-    title = _("What %s did") % person.get_username()
+    title = _("What a person did")
     goes_on = {"is_later": "behind" in request.GET, "cursor": cursor}
     return page(request, "books/person.html", title, person=person, deeds=found, **goes_on)
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
@@ -95,7 +96,7 @@ class Story:
     requester: str
 
 
-def tell(payout: Payout, may: May) -> Story:
+def story_of(payout: Payout, may: May) -> Story:
     """Put the story together for somebody with these rights, who may see the payout and what the
     staff says of it."""
     entries = timeline(payout)
@@ -149,7 +150,8 @@ def asked(payout: Payout, events: Iterable[PayoutEvent]) -> Facts:
 
 
 def zoned(at: datetime) -> str:
-    return f"{localtime(at):%Y-%m-%d %H:%M:%S %Z}"
+    """Write a time to the second with its zone, as it is put on paper."""
+    return date_format(localtime(at), "j M Y, H:i:s T")
 
 
 def line_of(event: PayoutEvent, title: str, moved: str, data: Mapping[str, str]) -> Line:
@@ -168,10 +170,12 @@ def line_of(event: PayoutEvent, title: str, moved: str, data: Mapping[str, str])
 
 
 def who_of(event: Any) -> str:
-    if event.api_key_id is not None:
-        return _("the client API, key %d") % event.api_key_id
     who: str = event.who
-    return who
+    return (
+        who
+        if event.api_key_id is None
+        else _("%(who)s, key %(key)d") % {"who": who, "key": event.api_key_id}
+    )
 
 
 def beside(lines: Iterable[Line], title: str, who: str) -> Line | None:
@@ -350,8 +354,8 @@ def as_try(shown: AttemptShown) -> dict[str, Any]:
         "sent": attempt.body,
         "refusal": attempt.refusal,
         "facts": [
-            {"name": str(name), "value": str(value), "source": source}
-            for name, value, source in shown.facts
+            {"name": str(name), "value": str(value), "from": origin}
+            for name, value, origin in shown.facts
         ],
         "answered_at": attempt.answered_at and attempt.answered_at.isoformat(),
         "answer": attempt.answer,

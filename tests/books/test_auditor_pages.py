@@ -1,12 +1,11 @@
 """What an auditor asks in the first week, over HTTP, with no right but the group's."""
 
 import hashlib
+import html
 import json
 import re
-from datetime import timedelta
 from decimal import Decimal
 from io import BytesIO
-from urllib.parse import urlencode
 from zipfile import ZipFile
 
 import pytest
@@ -22,7 +21,9 @@ from audit.models import DeskEvent
 from audit.operations import perform
 from audit.version import VERSION
 from payouts import notes, operations
+from payouts.admin.search import of_attempts, of_names, of_number
 from payouts.books import samples
+from payouts.books.finding import parts
 from payouts.controls import documents, policy
 from payouts.models import (
     Discrepancy,
@@ -38,6 +39,7 @@ from tests import policies
 from tests.every_page import unmarked
 from tests.factories import DiscrepancyFactory, PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.rounds import check_due, submit_due
+from wallets import services
 from wallets.addresses import canonical_spellings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
@@ -65,7 +67,7 @@ def read(client, auditor):
 
 
 def words_of(answer):
-    return " ".join(re.sub(r"<[^>]+>", " ", unmarked(answer)).split())
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", unmarked(answer))).split())
 
 
 def person(name, *roles):
@@ -136,7 +138,7 @@ def test_a_payout_s_story_says_all_that_happened_in_order(read, paid):
     )
     assert f"{paid.last_event} events, the chain closes." in page
     assert "rosa requested it" in page
-    assert f"Heleket's id {attempt.uuid} (source: " in page
+    assert f"Heleket's id {attempt.uuid}" in page
     assert f"Transaction {attempt.txid} (source: question to Heleket)" in page
     assert hashlib.sha256(b"Five").hexdigest() in page
 
@@ -235,7 +237,7 @@ def test_a_long_story_costs_as_many_statements_as_a_short_one(client, auditor, p
 # Search
 
 
-def test_everything_is_found_by_what_an_auditor_has_at_hand(read, paid):
+def test_everything_is_found_by_what_an_auditor_has_before_them(read, paid):
     attempt = paid.attempts.get()
     found = DiscrepancyFactory(payout=paid, attempt=attempt)
     other = PayoutFactory(wallet=WalletFactory(address="TJRyWwFs9wTFGZg3JbrVriFbNfCug5tDeC"))
@@ -278,12 +280,10 @@ def test_a_payout_at_heleket_that_is_none_of_ours_is_found_by_its_facts(read, cl
         assert "Heleket has a payout that is none of ours" in read("books_find", q=text)
 
 
-def test_a_person_s_page_shows_everything_they_did_in_time(read, paid, clock, monkeypatch):
+def test_a_person_s_page_shows_everything_they_did_in_time(read, client, paid, clock, monkeypatch):
     rosa = paid.requested_by
     actor = Actor.staff(rosa, Channel.ADMIN)
     clock.forward(hours=1)
-    from wallets import services
-
     services.add_client(external_id="V-9", name="Vera", actor=actor)
     found = read("books_find", q="ros")
     assert "rosa everything that they did, in time" in found
@@ -295,15 +295,14 @@ def test_a_person_s_page_shows_everything_they_did_in_time(read, paid, clock, mo
     while True:
         page = read("books_person", rosa.pk, **query)
         seen += re.findall(r"Document added|Changed|Requested", page)
-        answer = re.search(r"behind=([\d.%A-Z]+)", raw(read, rosa, query))
-        if not answer:
+        goes_on = re.search(r"behind=([\d.]+)", raw(client, rosa, query))
+        if not goes_on:
             break
-        query = {"behind": answer[1].replace("%2E", ".")}
+        query = {"behind": goes_on[1]}
     assert seen == ["Document added", "Changed", "Requested"]
 
 
-def raw(read, rosa, query):
-    client = read.__closure__[0].cell_contents
+def raw(client, rosa, query):
     return client.get(reverse("admin:books_person", args=[rosa.pk]), query).content.decode()
 
 
@@ -312,9 +311,6 @@ def raw(read, rosa, query):
     ["P-7", "0b0c9a1e-0000-4000-8000-000000000000", "TDD97yguPESTpcrJMqU6h2ozZbibv4Vaqm"],
 )
 def test_no_look_up_reads_a_whole_table_of_payouts(text, paid):
-    from payouts.admin.search import of_attempts, of_names, of_number
-    from payouts.books.finding import parts
-
     conditions = [*parts(of_names(text)), of_attempts(text)]
     if (number := of_number(text)) is not None:
         conditions.append(number)
@@ -403,23 +399,30 @@ def test_what_a_role_permitted_is_replayed_through_its_names(read, clock):
 
 def test_the_policy_of_a_day_is_the_version_that_was_in_force_then(read, clock):
     petra, pablo = person("petra", "Policy manager"), person("pablo", "Policy manager")
-    clock.forward(days=1)
-    waiting = policy.propose(
-        documents.canonical(policies.with_values(policies.LENIENT, delay_seconds=600)),
-        reason="More time to undo",
-        actor=petra,
+    StaffFactory(roles=["Approver"])
+    for seconds, reason in [(600, "More time to undo"), (60, "Too long"), (120, "Too short")]:
+        clock.forward(days=1)
+        document = policies.with_values(policies.LENIENT, delay_seconds=seconds)
+        drafted = policy.propose(documents.canonical(document), reason=reason, actor=petra)
+        policy.confirm(drafted.pk, actor=pablo)
+        if seconds == 60:
+            clock.forward(hours=-23)  # the next one on the same day
+
+    first = read("books_policy", on="2026-03-03")
+    last = read("books_policy", on="2026-03-05")
+
+    assert "Time to undo 10 minutes" in first
+    assert "Drafted by petra Approved by pablo Why More time to undo" in first
+    assert "from 3 Mar 2026, 09:00:00 UTC until 4 Mar 2026, 09:00:00 UTC" in first
+    assert "The one after: version 3" in first
+    assert "Time to undo 2 minutes" in last
+    assert "In force since 4 Mar 2026, 10:00:00 UTC, and still." in last
+    assert "The one before: version 3" in last
+    assert "On the same day, before it" not in last
+    same_day = read("books_policy", on="2026-03-04")
+    assert (
+        "On the same day, before it, version 3 came in force 4 Mar 2026, 09:00:00 UTC" in same_day
     )
-    policy.confirm(waiting.pk, actor=pablo)
-
-    first = read("books_policy", on="2026-03-02")
-    second = read("books_policy", on="2026-03-05")
-
-    assert "The one after: version 2" in first
-    assert "Time to undo 10 minutes" not in first
-    assert "Time to undo 10 minutes" in second
-    assert "Drafted by petra Approved by pablo Why More time to undo" in second
-    assert "In force since 2026-03-03 09:00:00 UTC, and still." in second
-    assert "The one before: version 1" in second
     assert "There was no policy yet" in read("books_policy", on="2001-01-01")
 
 
@@ -438,7 +441,7 @@ def drawn(page):
 
 
 def test_the_same_seed_draws_the_same_sample_which_anybody_can_draw(read, ten, clock):
-    def by_hand(seed):
+    def by_formula(seed):
         tickets = {hashlib.sha256(f"{seed}{each.pk}".encode()).hexdigest(): each for each in ten}
         return [str(tickets[each]) for each in sorted(tickets)[:3]]
 
@@ -446,8 +449,8 @@ def test_the_same_seed_draws_the_same_sample_which_anybody_can_draw(read, ten, c
     clock.forward(days=60)
     PayoutFactory()  # outside the population
 
-    assert drawn(read("books_sample", **STATED)) == first == by_hand("Spring 2026")
-    assert drawn(read("books_sample", **STATED | {"seed": "Autumn"})) == by_hand("Autumn")
+    assert drawn(read("books_sample", **STATED)) == first == by_formula("Spring 2026")
+    assert drawn(read("books_sample", **STATED | {"seed": "Autumn"})) == by_formula("Autumn")
     text = "".join(f"{each}\n" for each in sorted(str(each.pk) for each in ten))
     assert hashlib.sha256(text.encode()).hexdigest() in read("books_sample", **STATED)
 
@@ -460,8 +463,9 @@ def test_a_sample_is_drawn_of_what_was_stated_alone(read, ten):
 
     assert drawn(by_status) == [str(ten[0])]
     assert drawn(by_client) == [str(ten[1])]
-    assert "No payout fits" in read("books_sample", **STATED, client=ten[1].client.external_id,
-                                    status="failed")
+    assert "No payout fits" in read(
+        "books_sample", **STATED, client=ten[1].client.external_id, status="failed"
+    )
     assert "There is no such client" in read("books_sample", **STATED, client="nobody")
 
 
@@ -482,7 +486,7 @@ def test_the_evidence_of_a_sample_is_a_zip_whose_manifest_names_all_of_it(
     assert manifest["count"] == 3
     names = [each["payout"] for each in manifest["sample"]]
     chosen = [each for each in ten if str(each) in names]
-    assert manifest["sums"]["USDT"]["sum"] == str(sum(each.amount for each in chosen))
+    assert manifest["sums"]["USDT"]["sum"] == f"{sum(each.amount for each in chosen):.0f}"
     for name, sha256 in manifest["files"].items():
         assert hashlib.sha256(archive.read(name)).hexdigest() == sha256
     assert sorted(manifest["files"]) == sorted(f"{n}.{k}" for n in names for k in ("html", "json"))
@@ -496,7 +500,7 @@ def test_the_evidence_of_a_sample_is_a_zip_whose_manifest_names_all_of_it(
     assert event.facts["version"] == VERSION
 
 
-def test_a_sample_that_is_not_stated_hands_out_nothing(client, auditor, ten):
+def test_a_sample_that_is_not_stated_gives_out_nothing(client, auditor, ten):
     url = reverse("admin:books_sample_export")
     assert client.get(url).status_code == 405
     assert "required" in client.post(url, {"seed": "x"}).content.decode()
@@ -523,8 +527,6 @@ def test_each_page_is_for_those_whose_role_it_is(client, role):
     for page, roles in MAY.items():
         args = [reader.pk] if page == "books_person" else []
         code = client.get(reverse(f"admin:{page}", args=args)).status_code
-        if role in ("Accountant",):
-            continue
         assert code == (200 if role in roles else 403), page
 
 
@@ -536,4 +538,3 @@ def test_reading_changes_nothing(client, auditor, paid):
         assert posted.status_code in (200, 405)
     assert (PayoutEvent.objects.count(), DeskEvent.objects.count()) == (count, desk)
     assert chain.first_broken(PayoutEvent.objects.filter(payout=paid).order_by("number")) is None
-    assert timedelta and urlencode
