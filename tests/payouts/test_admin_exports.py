@@ -339,7 +339,6 @@ def test_a_file_that_broke_off_is_not_said_to_have_gone_out_whole(client, log_in
 
     response = client.post(EXPORT)
     next(response.streaming_content)
-    response.close()
 
     assert [each.event_type for each in DeskEvent.objects.all()] == ["export"]
 
