@@ -15,6 +15,7 @@ from django.urls import URLPattern, path
 from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
+from unfold.widgets import BASE_INPUT_CLASSES
 
 from audit import clock
 from payouts.admin import details, exports
@@ -82,7 +83,8 @@ def find(request: StaffRequest) -> HttpResponse:
     require_all(request, STORY)
     text = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_TEXT]
     groups = finding.find(text, request.user.has_perm) if text else []
-    return page(request, "books/find.html", _("Find"), text=text, groups=groups)
+    context = {"text": text, "groups": groups, "input_classes": " ".join(BASE_INPUT_CLASSES)}
+    return page(request, "books/find.html", _("Find"), **context)
 
 
 def show_person(request: StaffRequest, pk: int) -> HttpResponse:
@@ -118,6 +120,7 @@ def show_rights(request: StaffRequest) -> HttpResponse:
         "roles": [(each, rights_in_words(named(each.rights.value))) for each in then.roles],
         "changes": [(each, details.in_words(each.facts)) for each in shown],
         "older": len(then.changes) - len(shown),
+        "sees_deeds": all(map(request.user.has_perm, DEEDS)),
     }
     return page(request, "books/rights.html", _("Who held which rights"), **context)
 

@@ -8,10 +8,13 @@ event has ever changed stands as it does today, which nothing seals: that is sho
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from django.contrib.auth.models import Group, User
+from django.db import transaction
 
+from audit.actor import Actor
+from audit.events import log_event
 from audit.models import DeskEvent
 from payouts.staff import changes
 from payouts.staff.people import RIGHTS, Facts, names_of
@@ -24,7 +27,7 @@ TYPES = [*OF_PEOPLE, *OF_ROLES, *BESIDE]
 
 # What a person holds who was just added: everything else is given afterwards.
 NEW = {"active": "True", "staff": "False", "superuser": "False", "roles": "", "rights": ""}
-NAMED = {"roles", "rights"}
+EVER = datetime.max.replace(tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -193,6 +196,13 @@ def step(event: DeskEvent, before: str | None, after: str) -> Step:
     return Step(event.number, event.at, before, after)
 
 
+def found_step(event: DeskEvent, said: str) -> Step:
+    """Return what an event says of a fact: a change, or only what it is from then on."""
+    if changes.ARROW in said:
+        return step(event, *divided(said))
+    return step(event, None, plain(said))
+
+
 def changed_of(event: DeskEvent) -> Iterable[tuple[str, str | None, str]]:
     """Yield each right of a person that an event changed, with what it was and became."""
     facts = event.facts
@@ -201,12 +211,10 @@ def changed_of(event: DeskEvent) -> Iterable[tuple[str, str | None, str]]:
     elif event.event_type in (Type.DISABLE, Type.ENABLE):
         is_on = event.event_type == Type.ENABLE
         yield "active", str(not is_on), str(is_on)
-    elif event.event_type == Type.CHANGE_PERSON or "whom" in facts:
+    elif event.event_type in (Type.CHANGE_PERSON, Type.FIND_RIGHTS):
         for name in RIGHTS & facts.keys():
-            if changes.ARROW in facts[name]:
-                yield (name, *divided(facts[name]))
-            elif event.event_type == Type.FIND_RIGHTS:
-                yield name, None, facts[name]
+            found = found_step(event, facts[name])
+            yield name, found.before, found.after
 
 
 def first_staff(made: str) -> Iterable[tuple[str, str]]:
@@ -248,7 +256,7 @@ def steps_of_roles(
         if "rights_changed" in facts:
             steps[name].insert(0, step(event, *divided(facts["rights_changed"])))
         if event.event_type == Type.FIND_RIGHTS:
-            steps[name].insert(0, step(event, None, facts["rights"]))
+            steps[name].insert(0, found_step(event, facts["rights"]))
         if event.event_type == Type.ADD_ROLE:
             added[name] = event.at
         elif "role_changed" in facts:
@@ -256,3 +264,62 @@ def steps_of_roles(
             names[name].insert(0, step(event, before, after))
             now_called[before] = name
     return steps, names, added
+
+
+# Writing it down as it stands
+
+
+@dataclass(frozen=True)
+class Found:
+    """What no event says of a person or a role, or says otherwise than their rows today."""
+
+    about: Mapping[str, str]
+    facts: Mapping[str, str]
+
+
+def unsealed() -> list[Found]:
+    """Return all that nobody could replay: what a migration, a command or somebody with the
+    database wrote, and what is older than the events."""
+    then = at(EVER)
+    found = [
+        Found(
+            {"whom": str(each.person.pk), "whose": each.person.get_username()},
+            {
+                name: as_found(each.facts[name], today)
+                for name, today in facts_today(each.person).items()
+                if is_news(each.facts[name])
+            },
+        )
+        for each in then.people
+    ]
+    rights = {
+        each.name: ", ".join(sorted(names_of(each.permissions.all())))
+        for each in Group.objects.prefetch_related("permissions__content_type")
+    }
+    found += [
+        Found({"role": each.name}, {"rights": as_found(each.rights, rights[each.name])})
+        for each in then.roles
+        if is_news(each.rights)
+    ]
+    return [each for each in found if each.facts]
+
+
+def is_news(held: Held) -> bool:
+    return held.differs or not held.is_sealed
+
+
+def as_found(held: Held, today: str) -> str:
+    """Write what is there; behind what events say, where they say something else."""
+    if not held.is_sealed:
+        return today
+    return f"{held.value or changes.NOTHING}{changes.ARROW}{today or changes.NOTHING}"
+
+
+def write_down(actor: Actor) -> int:
+    """Seal what nobody could replay, and return how many people and roles that was about."""
+    with transaction.atomic():
+        DeskEvent.objects.lock_chain()  # two at once would seal it twice
+        found = unsealed()
+        for each in found:
+            log_event(Type.FIND_RIGHTS, actor=actor, **each.about, **each.facts)
+    return len(found)

@@ -9,7 +9,7 @@ from io import BytesIO
 from zipfile import ZipFile
 
 import pytest
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, User
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -24,6 +24,7 @@ from payouts import notes, operations
 from payouts.admin.search import of_attempts, of_names, of_number
 from payouts.books import samples
 from payouts.books.finding import parts
+from payouts.books.jobs import WriteRights
 from payouts.controls import documents, policy
 from payouts.models import (
     Discrepancy,
@@ -366,6 +367,43 @@ def test_a_right_that_was_written_past_the_desk_is_shown_beside_what_is_sealed(r
     nina.groups.add(Group.objects.get(name="Approver"))
     page = read("books_rights")
     assert re.search(r"\bnina\b.*?none.*?the tables say otherwise today", page)
+
+
+def write_rights():
+    """Run the hourly job once, and return how many events it sealed."""
+    job, before = WriteRights(None, None, 1), DeskEvent.objects.count()
+    if items := job.claim(1).items:
+        job.record([job.call(each) for each in items])
+    return DeskEvent.objects.count() - before
+
+
+def test_the_worker_writes_down_what_no_event_says_once(read, clock):
+    nina = StaffFactory(username="nina", roles=["Approver"], date_joined=clock())
+    role = Group.objects.get(name="Approver")
+    clock.forward(days=1)
+
+    assert write_rights() == User.objects.count() + len(ROLES)
+    assert write_rights() == 0
+    clock.forward(days=1)
+    nina.groups.clear()  # past the desk
+    role.permissions.clear()
+    assert write_rights() == 2
+    assert write_rights() == 0
+
+    before, after, now = (read("books_rights", on=f"2026-03-0{day}") for day in (2, 3, 4))
+    assert re.search(r"\bnina\b might come in Approver.*?not sealed", before)
+    assert "not sealed" not in after
+    assert re.search(r"\bnina\b might come in Approver", after)
+    assert re.search(r"Approver (?!—)[a-z]", after.partition("What each role permitted")[2])
+    assert re.search(r"\bnina\b might come in none nothing", now)
+    assert "Approver —" in now.partition("What each role permitted")[2]
+    assert "Everything since 3 Mar 2026, 09:00:00 UTC is sealed" in now
+    written = DeskEvent.objects.filter(event_type="find_rights").order_by("-number")
+    assert {each.facts["roles"] for each in written if each.facts.get("whose") == "nina"} == {
+        "Approver",
+        "Approver → —",
+    }
+    assert chain.first_broken(DeskEvent.objects.order_by("number")) is None
 
 
 def test_what_a_role_permitted_is_replayed_through_its_names(read, clock):
