@@ -1,6 +1,6 @@
 from django import template
 
-from payouts.books import story
+from payouts.auditing import story
 
 register = template.Library()
 register.filter(story.zoned)

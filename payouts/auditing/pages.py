@@ -21,8 +21,8 @@ from audit import clock
 from payouts.admin import details, exports
 from payouts.admin.filters import end_of
 from payouts.admin.policy_words import differences, read_all
-from payouts.books import deeds, evidence, finding, rights_then, samples, story
-from payouts.books.forms import DayForm, SampleForm
+from payouts.auditing import deeds, evidence, finding, rights_then, samples, story
+from payouts.auditing.forms import DayForm, SampleForm
 from payouts.controls.models import PolicyVersion
 from payouts.models import Payout
 from payouts.staff.changes import named
@@ -43,13 +43,13 @@ LONGEST_TEXT = 300  # of a search: no id, address or name is longer
 def pages(site: DeskSite) -> Sequence[URLPattern]:
     view = site.admin_view
     return [
-        path("books/story/<uuid:pk>/", view(show_story), name="books_story"),
-        path("books/find/", view(find), name="books_find"),
-        path("books/people/<int:pk>/", view(show_person), name="books_person"),
-        path("books/rights/", view(show_rights), name="books_rights"),
-        path("books/policy/", view(show_policy), name="books_policy"),
-        path("books/sample/", view(show_sample), name="books_sample"),
-        path("books/sample/zip/", view(require_POST(export)), name="books_sample_export"),
+        path("auditing/story/<uuid:pk>/", view(show_story), name="auditing_story"),
+        path("auditing/find/", view(find), name="auditing_find"),
+        path("auditing/people/<int:pk>/", view(show_person), name="auditing_person"),
+        path("auditing/rights/", view(show_rights), name="auditing_rights"),
+        path("auditing/policy/", view(show_policy), name="auditing_policy"),
+        path("auditing/sample/", view(show_sample), name="auditing_sample"),
+        path("auditing/sample/zip/", view(require_POST(export)), name="auditing_sample_export"),
     ]
 
 
@@ -73,7 +73,7 @@ def show_story(request: StaffRequest, pk: UUID) -> HttpResponse:
     found = story.story_of(payout, request.user.has_perm)
     title = _("The story of %s") % payout
     read = {"now": clock.now(), "by": request.user.get_username()}
-    return page(request, "books/story.html", title, story=found, payout=payout, **read)
+    return page(request, "auditing/story.html", title, story=found, payout=payout, **read)
 
 
 # Search, and what somebody did
@@ -84,7 +84,7 @@ def find(request: StaffRequest) -> HttpResponse:
     text = request.GET.get("q", "").replace("\x00", "").strip()[:LONGEST_TEXT]
     groups = finding.find(text, request.user.has_perm) if text else []
     context = {"text": text, "groups": groups, "input_classes": " ".join(BASE_INPUT_CLASSES)}
-    return page(request, "books/find.html", _("Find"), **context)
+    return page(request, "auditing/find.html", _("Find"), **context)
 
 
 def show_person(request: StaffRequest, pk: int) -> HttpResponse:
@@ -93,7 +93,7 @@ def show_person(request: StaffRequest, pk: int) -> HttpResponse:
     found, cursor = deeds.of(person, request.GET.get("behind", ""))
     title = _("What a person did")
     goes_on = {"is_later": "behind" in request.GET, "cursor": cursor}
-    return page(request, "books/person.html", title, person=person, deeds=found, **goes_on)
+    return page(request, "auditing/person.html", title, person=person, deeds=found, **goes_on)
 
 
 # As at a day
@@ -122,7 +122,7 @@ def show_rights(request: StaffRequest) -> HttpResponse:
         "older": len(then.changes) - len(shown),
         "sees_deeds": all(map(request.user.has_perm, DEEDS)),
     }
-    return page(request, "books/rights.html", _("Who held which rights"), **context)
+    return page(request, "auditing/rights.html", _("Who held which rights"), **context)
 
 
 def rights_in_words(rights: set[str]) -> list[str]:
@@ -150,7 +150,7 @@ def show_policy(request: StaffRequest) -> HttpResponse:
                 if localdate(each.in_force_at) == on and each.number != version.number
             ],
         }
-    return page(request, "books/policy.html", _("The policy on a day"), **context)
+    return page(request, "auditing/policy.html", _("The policy on a day"), **context)
 
 
 # A sample
@@ -165,7 +165,7 @@ def show_sample(request: StaffRequest) -> HttpResponse:
     drawn = draw(form) if asked and form.is_valid() else None
     kept = [(name, text) for name in request.GET for text in request.GET.getlist(name)]
     context = {"form": form, "drawn": drawn, "kept": kept, "rule": samples.RULE}
-    return page(request, "books/sample.html", _("A sample of payouts"), **context)
+    return page(request, "auditing/sample.html", _("A sample of payouts"), **context)
 
 
 def draw(form: SampleForm) -> samples.Sample:
@@ -178,7 +178,7 @@ def export(request: StaffRequest) -> HttpResponseBase:
     require_all(request, SAMPLE)
     form = SampleForm(request.POST)
     if not form.is_valid():
-        return page(request, "books/sample.html", _("A sample of payouts"), form=form, drawn=None)
+        return page(request, "auditing/sample.html", _("A sample of payouts"), form=form, drawn=None)
     stated = form.cleaned_data
     packed = evidence.pack(
         draw(form),

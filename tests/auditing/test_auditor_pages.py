@@ -22,9 +22,9 @@ from audit.operations import perform
 from audit.version import VERSION
 from payouts import notes, operations
 from payouts.admin.search import of_attempts, of_names, of_number
-from payouts.books import samples
-from payouts.books.finding import parts
-from payouts.books.jobs import WriteRights
+from payouts.auditing import samples
+from payouts.auditing.finding import parts
+from payouts.auditing.jobs import WriteRights
 from payouts.controls import documents, policy
 from payouts.models import (
     Discrepancy,
@@ -45,7 +45,7 @@ from wallets.addresses import canonical_spellings
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("usdt")]
 
-OURS = ["books_find", "books_rights", "books_policy", "books_sample"]
+OURS = ["auditing_find", "auditing_rights", "auditing_policy", "auditing_sample"]
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def paid(clock, heleket_client, account, sandbox):
 
 
 def test_a_payout_s_story_says_all_that_happened_in_order(read, paid):
-    page = read("books_story", paid.pk)
+    page = read("auditing_story", paid.pk)
 
     attempt = paid.attempts.get()
     statement = paid.approvals.get().statement.sha256
@@ -150,7 +150,7 @@ def test_the_story_names_the_first_event_that_is_not_what_was_sealed(read, paid)
     with connection.cursor() as cursor:
         forge(cursor, event)
 
-    page = read("books_story", paid.pk)
+    page = read("auditing_story", paid.pk)
 
     assert "The chain breaks at event 2" in page
     assert "the chain closes" not in page
@@ -178,7 +178,7 @@ def forge(cursor, event):
 
 def test_the_story_misses_events_that_are_gone(read, paid):
     Payout.objects.filter(pk=paid.pk).update(last_event=paid.last_event + 1)
-    assert "Events are missing" in read("books_story", paid.pk)
+    assert "Events are missing" in read("auditing_story", paid.pk)
 
 
 def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
@@ -194,7 +194,7 @@ def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
         close_reason="Rounded in a list",
     )
 
-    page = read("books_story", paid.pk).partition("What happened, in order")[2]
+    page = read("auditing_story", paid.pk).partition("What happened, in order")[2]
 
     in_order(
         page,
@@ -206,19 +206,19 @@ def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
 def test_the_story_leaves_out_what_its_reader_may_not_see(client, paid):
     for role, code in [("Support", 403), ("User manager", 403), ("Approver", 200)]:
         client.force_login(StaffFactory(roles=[role]))
-        assert client.get(reverse("admin:books_story", args=[paid.pk])).status_code == code, role
+        assert client.get(reverse("admin:auditing_story", args=[paid.pk])).status_code == code, role
         page = client.get(reverse("admin:payouts_payout_change", args=[paid.pk]))
-        leads_there = reverse("admin:books_story", args=[paid.pk]) in page.content.decode()
+        leads_there = reverse("admin:auditing_story", args=[paid.pk]) in page.content.decode()
         assert leads_there == (code == 200)
     client.force_login(StaffFactory(roles=["Approver"]))
-    shown = words_of(client.get(reverse("admin:books_story", args=[paid.pk])))
+    shown = words_of(client.get(reverse("admin:auditing_story", args=[paid.pk])))
     assert "Approved" in shown
     assert "Webhook" not in shown.partition("What happened, in order")[2]
 
 
 def test_a_long_story_costs_as_many_statements_as_a_short_one(client, auditor, paid, clock):
     def statements(payout):
-        url = reverse("admin:books_story", args=[payout.pk])
+        url = reverse("admin:auditing_story", args=[payout.pk])
         client.get(url)
         with CaptureQueriesContext(connection) as captured:
             assert client.get(url).status_code == 200
@@ -245,16 +245,16 @@ def test_everything_is_found_by_what_an_auditor_has_before_them(read, paid):
     wanted = [attempt.txid, attempt.uuid, attempt.order_id, str(paid.pk), str(paid), paid.address]
 
     for text in wanted:
-        page = read("books_find", q=text)
+        page = read("auditing_find", q=text)
         assert re.search(rf"{paid}\b", page), text
         assert not re.search(rf"{other}\b", page), text
         assert str(found) in page, text
-    assert "Webhooks" in read("books_find", q=attempt.uuid)
-    by_client = read("books_find", q=paid.client.external_id)
+    assert "Webhooks" in read("auditing_find", q=attempt.uuid)
+    by_client = read("auditing_find", q=paid.client.external_id)
     assert paid.client.name in by_client
     assert str(paid) in by_client
-    assert paid.wallet.address in read("books_find", q=paid.address)
-    nothing = read("books_find", q="TXyz")
+    assert paid.wallet.address in read("auditing_find", q=paid.address)
+    nothing = read("auditing_find", q="TXyz")
     assert "Nothing is called “TXyz”" in nothing
     assert str(paid) not in nothing
 
@@ -267,7 +267,7 @@ def test_an_address_is_found_in_every_spelling_of_its_network(read):
     assert canonical_spellings(address)
 
     for each in spellings:
-        page = read("books_find", q=each)
+        page = read("auditing_find", q=each)
         assert address in page, each
         assert str(payout) in page, each
 
@@ -278,7 +278,7 @@ def test_a_payout_at_heleket_that_is_none_of_ours_is_found_by_its_facts(read, cl
         kind="foreign", key="u-1", theirs=theirs, opened_at=clock(), first_seen_at=clock()
     )
     for text in theirs.values():
-        assert "Heleket has a payout that is none of ours" in read("books_find", q=text)
+        assert "Heleket has a payout that is none of ours" in read("auditing_find", q=text)
 
 
 def test_a_person_s_page_shows_everything_they_did_in_time(read, client, paid, clock, monkeypatch):
@@ -286,15 +286,15 @@ def test_a_person_s_page_shows_everything_they_did_in_time(read, client, paid, c
     actor = Actor.staff(rosa, Channel.ADMIN)
     clock.forward(hours=1)
     services.add_client(external_id="V-9", name="Vera", actor=actor)
-    found = read("books_find", q="ros")
+    found = read("auditing_find", q="ros")
     assert "rosa everything that they did, in time" in found
-    page = read("books_person", rosa.pk)
+    page = read("auditing_person", rosa.pk)
     in_order(page, "Document added", str(paid), "Changed", "It was the first one", "Requested")
 
-    monkeypatch.setattr("payouts.books.deeds.SHOWN", 2)
+    monkeypatch.setattr("payouts.auditing.deeds.SHOWN", 2)
     seen, query = [], {}
     while True:
-        page = read("books_person", rosa.pk, **query)
+        page = read("auditing_person", rosa.pk, **query)
         seen += re.findall(r"Document added|Changed|Requested", page)
         goes_on = re.search(r"behind=([\d.]+)", raw(client, rosa, query))
         if not goes_on:
@@ -304,7 +304,7 @@ def test_a_person_s_page_shows_everything_they_did_in_time(read, client, paid, c
 
 
 def raw(client, rosa, query):
-    return client.get(reverse("admin:books_person", args=[rosa.pk]), query).content.decode()
+    return client.get(reverse("admin:auditing_person", args=[rosa.pk]), query).content.decode()
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ def test_rights_on_a_day_are_those_that_were_sealed_until_then(read, clock):
     people.disable(nina, reason="Left", actor=uma)
 
     def line(day):
-        page = read("books_rights", on=day).partition("What each role permitted")[0]
+        page = read("auditing_rights", on=day).partition("What each role permitted")[0]
         found = re.search(r"\bnina\b(.*?)(?:\bpaula\b|$)", page)
         return found and found[1]
 
@@ -349,15 +349,15 @@ def test_rights_on_a_day_are_those_that_were_sealed_until_then(read, clock):
     assert "approve payouts" in line("2026-03-04")
     assert "not sealed" not in line("2026-03-04")
     assert "kept out Approver" in line("2026-03-07")
-    page = read("books_rights", on="2026-03-07").partition("Every change until then")[2]
+    page = read("auditing_rights", on="2026-03-07").partition("Every change until then")[2]
     in_order(page, "Person stopped", "Left", "drafted by uma, confirmed by paula", "Person added")
-    early = read("books_rights", on="2026-03-04").partition("Every change until then")[2]
+    early = read("auditing_rights", on="2026-03-04").partition("Every change until then")[2]
     assert "Person stopped" not in early
 
 
 def test_what_no_event_has_sealed_is_said_to_be_as_of_today(read):
     StaffFactory(username="made.past.the.desk", roles=["Approver"])
-    page = read("books_rights")
+    page = read("auditing_rights")
     assert re.search(r"made\.past\.the\.desk.*?in parts as of today, not sealed", page)
 
 
@@ -365,7 +365,7 @@ def test_a_right_that_was_written_past_the_desk_is_shown_beside_what_is_sealed(r
     uma = person("uma", "User manager")
     nina = people.add("nina", "", actor=uma)
     nina.groups.add(Group.objects.get(name="Approver"))
-    page = read("books_rights")
+    page = read("auditing_rights")
     assert re.search(r"\bnina\b.*?none.*?the tables say otherwise today", page)
 
 
@@ -390,7 +390,7 @@ def test_the_worker_writes_down_what_no_event_says_once(read, clock):
     assert write_rights() == 2
     assert write_rights() == 0
 
-    before, after, now = (read("books_rights", on=f"2026-03-0{day}") for day in (2, 3, 4))
+    before, after, now = (read("auditing_rights", on=f"2026-03-0{day}") for day in (2, 3, 4))
     assert re.search(r"\bnina\b might come in Approver.*?not sealed", before)
     assert "not sealed" not in after
     assert re.search(r"\bnina\b might come in Approver", after)
@@ -422,7 +422,7 @@ def test_what_a_role_permitted_is_replayed_through_its_names(read, clock):
     people.log_role(role, before, actor=uma)
 
     def roles(day):
-        page = read("books_rights", on=day).partition("What each role permitted")[2]
+        page = read("auditing_rights", on=day).partition("What each role permitted")[2]
         return page.partition("Every change until then")[0]
 
     assert "Second Approver" not in roles("2026-03-02")
@@ -446,8 +446,8 @@ def test_the_policy_of_a_day_is_the_version_that_was_in_force_then(read, clock):
         if seconds == 60:
             clock.forward(hours=-23)  # the next one on the same day
 
-    first = read("books_policy", on="2026-03-03")
-    last = read("books_policy", on="2026-03-05")
+    first = read("auditing_policy", on="2026-03-03")
+    last = read("auditing_policy", on="2026-03-05")
 
     assert "Time to undo 10 minutes" in first
     assert "Drafted by petra Approved by pablo Why More time to undo" in first
@@ -457,11 +457,11 @@ def test_the_policy_of_a_day_is_the_version_that_was_in_force_then(read, clock):
     assert "In force since 4 Mar 2026, 10:00:00 UTC, and still." in last
     assert "The one before: version 3" in last
     assert "On the same day, before it" not in last
-    same_day = read("books_policy", on="2026-03-04")
+    same_day = read("auditing_policy", on="2026-03-04")
     assert (
         "On the same day, before it, version 3 came in force 4 Mar 2026, 09:00:00 UTC" in same_day
     )
-    assert "There was no policy yet" in read("books_policy", on="2001-01-01")
+    assert "There was no policy yet" in read("auditing_policy", on="2001-01-01")
 
 
 # A sample
@@ -483,34 +483,34 @@ def test_the_same_seed_draws_the_same_sample_which_anybody_can_draw(read, ten, c
         tickets = {hashlib.sha256(f"{seed}{each.pk}".encode()).hexdigest(): each for each in ten}
         return [str(tickets[each]) for each in sorted(tickets)[:3]]
 
-    first = drawn(read("books_sample", **STATED))
+    first = drawn(read("auditing_sample", **STATED))
     clock.forward(days=60)
     PayoutFactory()  # outside the population
 
-    assert drawn(read("books_sample", **STATED)) == first == by_formula("Spring 2026")
-    assert drawn(read("books_sample", **STATED | {"seed": "Autumn"})) == by_formula("Autumn")
+    assert drawn(read("auditing_sample", **STATED)) == first == by_formula("Spring 2026")
+    assert drawn(read("auditing_sample", **STATED | {"seed": "Autumn"})) == by_formula("Autumn")
     text = "".join(f"{each}\n" for each in sorted(str(each.pk) for each in ten))
-    assert hashlib.sha256(text.encode()).hexdigest() in read("books_sample", **STATED)
+    assert hashlib.sha256(text.encode()).hexdigest() in read("auditing_sample", **STATED)
 
 
 def test_a_sample_is_drawn_of_what_was_stated_alone(read, ten):
     Payout.objects.filter(pk=ten[0].pk).update(status=PayoutStatus.CONFIRMED)
 
-    by_status = read("books_sample", **STATED, status="confirmed")
-    by_client = read("books_sample", **STATED, client=ten[1].client.external_id)
+    by_status = read("auditing_sample", **STATED, status="confirmed")
+    by_client = read("auditing_sample", **STATED, client=ten[1].client.external_id)
 
     assert drawn(by_status) == [str(ten[0])]
     assert drawn(by_client) == [str(ten[1])]
     assert "No payout fits" in read(
-        "books_sample", **STATED, client=ten[1].client.external_id, status="failed"
+        "auditing_sample", **STATED, client=ten[1].client.external_id, status="failed"
     )
-    assert "There is no such client" in read("books_sample", **STATED, client="nobody")
+    assert "There is no such client" in read("auditing_sample", **STATED, client="nobody")
 
 
 def test_the_evidence_of_a_sample_is_a_zip_whose_manifest_names_all_of_it(
     client, auditor, ten, clock
 ):
-    url = reverse("admin:books_sample_export")
+    url = reverse("admin:auditing_sample_export")
     answer = client.post(url, STATED)
     archive = ZipFile(BytesIO(b"".join(answer.streaming_content)))
 
@@ -539,7 +539,7 @@ def test_the_evidence_of_a_sample_is_a_zip_whose_manifest_names_all_of_it(
 
 
 def test_a_sample_that_is_not_stated_gives_out_nothing(client, auditor, ten):
-    url = reverse("admin:books_sample_export")
+    url = reverse("admin:auditing_sample_export")
     assert client.get(url).status_code == 405
     assert "required" in client.post(url, {"seed": "x"}).content.decode()
     too_many = STATED | {"size": samples.MOST + 1}
@@ -550,11 +550,11 @@ def test_a_sample_that_is_not_stated_gives_out_nothing(client, auditor, ten):
 # Who sees it
 
 MAY = {
-    "books_find": {r for r in ROLES if r not in ("Support", "User manager")},
-    "books_rights": {"User manager", "Auditor"},
-    "books_policy": {r for r in ROLES if r not in ("Support", "User manager")},
-    "books_sample": {"Auditor"},
-    "books_person": {"Auditor"},
+    "auditing_find": {r for r in ROLES if r not in ("Support", "User manager")},
+    "auditing_rights": {"User manager", "Auditor"},
+    "auditing_policy": {r for r in ROLES if r not in ("Support", "User manager")},
+    "auditing_sample": {"Auditor"},
+    "auditing_person": {"Auditor"},
 }
 
 
@@ -563,7 +563,7 @@ def test_each_page_is_for_those_whose_role_it_is(client, role):
     reader = StaffFactory(roles=[role])
     client.force_login(reader)
     for page, roles in MAY.items():
-        args = [reader.pk] if page == "books_person" else []
+        args = [reader.pk] if page == "auditing_person" else []
         code = client.get(reverse(f"admin:{page}", args=args)).status_code
         assert code == (200 if role in roles else 403), page
 

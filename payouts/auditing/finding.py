@@ -117,7 +117,7 @@ def webhooks(text: str) -> Iterable[WebhookDelivery]:
 
 
 def of_person(person: User) -> Hit:
-    url = reverse("admin:books_person", args=[person.pk])
+    url = reverse("admin:auditing_person", args=[person.pk])
     return Hit(person.get_username(), url, _("everything that they did, in time"))
 
 
@@ -133,7 +133,7 @@ def of_wallet(wallet: Wallet) -> Hit:
 
 
 def of_payout(payout: Payout) -> Hit:
-    url = reverse("admin:books_story", args=[payout.pk])
+    url = reverse("admin:auditing_story", args=[payout.pk])
     said = [money(payout.amount, payout.currency), payout.client.name, payout.get_status_display()]
     return Hit(str(payout), url, " · ".join(map(str, said)))
 

@@ -1,5 +1,5 @@
 """The pages of the books: each module registers its own."""
 
-from payouts.books import pages
+from payouts.auditing import pages
 
 __all__ = ["pages"]

@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from payouts.admin.filters import PeriodForm, beginning_of, boxes, day, end_of
-from payouts.books import samples
+from payouts.auditing import samples
 from payouts.models import Payout, PayoutQuerySet, PayoutStatus
 from payouts.staff.forms import text_field
 from wallets.models import Client

@@ -90,7 +90,7 @@ def deed(event: Any, which: int, title: str, about: str, url: str) -> Deed:
 
 
 def of_payout(event: PayoutEvent, which: int) -> Deed:
-    url = reverse("admin:books_story", args=[event.payout_id])
+    url = reverse("admin:auditing_story", args=[event.payout_id])
     return deed(event, which, label_of(event.event_type), str(event.payout), url)
 
 

@@ -13,13 +13,13 @@ from django.template.loader import render_to_string
 from audit.actor import Actor
 from audit.version import VERSION
 from payouts.admin import taken
-from payouts.books import samples, story
-from payouts.books.samples import Sample
+from payouts.auditing import samples, story
+from payouts.auditing.samples import Sample
 from payouts.models import Payout
 
 MANIFEST = "manifest.json"
 IN_MEMORY = 10_000_000  # bytes; a larger one goes through a file
-STYLE = Path(__file__).parent / "static" / "books" / "story.css"
+STYLE = Path(__file__).parent / "static" / "auditing" / "story.css"
 
 
 def pack(
@@ -70,7 +70,7 @@ def as_page(found: story.Story) -> str:
         "version": VERSION,
         "zone": settings.TIME_ZONE,
     }
-    return render_to_string("books/evidence.html", context)
+    return render_to_string("auditing/evidence.html", context)
 
 
 def manifest(

@@ -1,4 +1,4 @@
-"""What the books do by themselves."""
+"""What is written down for auditors, by itself."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 from audit import clock
 from audit.actor import Actor, Channel
 from audit.jobs import Claimed, Job
-from payouts.books import rights_then
+from payouts.auditing import rights_then
 
 
 class WriteRights(Job):
