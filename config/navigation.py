@@ -215,6 +215,35 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": gettext_lazy("To check"),
+        "items": [
+            link(
+                gettext_lazy("Find"),
+                "manage_search",
+                "admin:auditing_find",
+                "payouts.view_flags",
+            ),
+            link(
+                gettext_lazy("A sample"),
+                "casino",
+                "admin:auditing_sample",
+                "payouts.export_payout",
+            ),
+            link(
+                gettext_lazy("Rights on a day"),
+                "manage_history",
+                "admin:auditing_rights",
+                "auth.view_group",
+            ),
+            link(
+                gettext_lazy("Policy on a day"),
+                "event_note",
+                "admin:auditing_policy",
+                "payouts_controls.view_policyversion",
+            ),
+        ],
+    },
+    {
         "title": gettext_lazy("Staff"),
         "items": [
             link(

@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "payouts.engine",
     "payouts",
     "payouts.portal",
+    "payouts.auditing",
     "payouts.books",
     "payouts.reconciliation",
     "payouts.controls",
