@@ -86,9 +86,10 @@ class PayoutMethodFactory(DjangoModelFactory):
 
 
 def put_off_price_list():
-    """Have no worker of this test read Heleket's price list, balances and rates by itself."""
+    """Have no worker of this test read Heleket's lists, balances and rates by itself."""
     due_at = clock.now() + timedelta(days=365)
-    for name in ("sync_services", "fetch_balances", "fetch_rates", "read_history"):
+    readers = ("sync_services", "fetch_balances", "fetch_rates", "read_history", "reconcile")
+    for name in readers:
         ScheduledJob.objects.update_or_create(name=name, defaults={"due_at": due_at})
 
 

@@ -188,8 +188,8 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
 
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
-    done = "1 submit, 1 feed, 1 fetch_rates, 1 sync_services, 1 fetch_balances, 1 read_history"
-    assert f"stopped; recorded {done} in all" in caplog.text
+    done = "1 submit, 1 feed, 2 reconcile, 1 fetch_rates, 1 sync_services, 1 fetch_balances"
+    assert f"stopped; recorded {done}, 1 read_history in all" in caplog.text
 
 
 def test_a2_worker_first_asks_about_the_calls_that_the_one_before_it_lost(

@@ -30,7 +30,7 @@ FIRST_RELEASE = {
     "payouts": "0027_listed",
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
-    "payouts_reconciliation": "0001_read_days",
+    "payouts_reconciliation": "0002_sweeps",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]
