@@ -131,6 +131,7 @@ class DeskEvent(Event):
         WITHDRAW_RATE = "withdraw_rate", _("Exchange rate not accepted")
         FORGERY = "forgery", _("Written past the desk")
         FOREIGN = "foreign", _("A payout at Heleket that is none of ours")
+        FOREIGN_OWNER = "foreign_owner", _("Owner of a payout that is none of ours")
         ADD_PERSON = "add_person", _("Person added")
         CHANGE_PERSON = "change_person", _("Person changed")
         RENAME = "rename", _("Login changed")

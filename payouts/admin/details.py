@@ -58,6 +58,7 @@ LABELS = changes.LABELS | {
     "ours": gettext_lazy("Ours"),
     "theirs": gettext_lazy("Heleket's"),
     "outcome": gettext_lazy("Outcome"),
+    "owner": gettext_lazy("Owner"),
     "client": gettext_lazy("Client"),
     "wallet": gettext_lazy("Wallet"),
     "payout": gettext_lazy("Payout"),
