@@ -31,7 +31,7 @@ FIRST_RELEASE = {
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
     "payouts_books": "0001_accounts",
-    "payouts_reconciliation": "0002_restore",
+    "payouts_reconciliation": "0003_restore",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]
