@@ -74,6 +74,7 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_remove": [endpoint.pk],
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "payouts_controls_policyversion_change": [1],
+        "payouts_reconciliation_restore_look": ["people"],
         "auth_user_disable": [person.pk],
         "auth_user_draft": [draft.joint.pk],
         "auth_user_stop_recovery": [recovered.pk],
