@@ -150,6 +150,23 @@ NAVIGATION: list[dict[str, Any]] = [
         ],
     },
     {
+        "title": gettext_lazy("Books"),
+        "items": [
+            link(
+                gettext_lazy("Journal"),
+                "menu_book",
+                "admin:payouts_entry_changelist",
+                "payouts.view_entry",
+            ),
+            link(
+                gettext_lazy("Accounts"),
+                "account_tree",
+                "admin:payouts_accountrule_changelist",
+                "payouts.view_accountrule",
+            ),
+        ],
+    },
+    {
         "title": gettext_lazy("Running the desk"),
         "items": [
             link(
@@ -194,6 +211,35 @@ NAVIGATION: list[dict[str, Any]] = [
                 "swap_vert",
                 "admin:payouts_books_movement_changelist",
                 "payouts_books.view_movement",
+            ),
+        ],
+    },
+    {
+        "title": gettext_lazy("To check"),
+        "items": [
+            link(
+                gettext_lazy("Find"),
+                "manage_search",
+                "admin:auditing_find",
+                "payouts.view_flags",
+            ),
+            link(
+                gettext_lazy("A sample"),
+                "casino",
+                "admin:auditing_sample",
+                "payouts.export_payout",
+            ),
+            link(
+                gettext_lazy("Rights on a day"),
+                "manage_history",
+                "admin:auditing_rights",
+                "auth.view_group",
+            ),
+            link(
+                gettext_lazy("Policy on a day"),
+                "event_note",
+                "admin:auditing_policy",
+                "payouts_controls.view_policyversion",
             ),
         ],
     },

@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
     """Balances as they were, what else moved them, and the months that two people close."""
 
     dependencies = [
-        ('payouts_staff', '0022_add_roles'),
+        ('payouts_books', '0001_accounts'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
