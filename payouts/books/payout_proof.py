@@ -161,9 +161,10 @@ def journal_between(first: date, last: date) -> Iterator[tuple[date, str, str, D
         for payout in payouts
         if (found := telling_try(payout, tries[payout.pk]))
     }
-    for pk, *line in totals(Posting.objects.filter(entry__payout__in=payouts), "entry__payout"):
+    of_judged = Posting.objects.filter(entry__payout__in=payouts)
+    for pk, currency, kind, amount in totals(of_judged, "entry__payout"):
         if pk in days and first <= days[pk] <= last:
-            yield (days[pk], *line)
+            yield days[pk], currency, kind, amount
 
 
 def totals(postings: QuerySet[Posting], by: str) -> Iterator[tuple[Any, str, str, Decimal]]:

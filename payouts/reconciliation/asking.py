@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, TypeVar
 
 from django.db import transaction
@@ -181,6 +181,8 @@ class Inquiry:
             question = Question(ours.pk, ours.order_id, clock.now(), wants_cancel=False)
             self.record([Heard(Reply(question, remote), row)])
             return
+        # Only the list says when Heleket made it, by which it belongs to a day of the books.
+        remote = replace(remote, created_at=remote.created_at or row.created_at)
         with self.undone_if_dry():
             found = open_foreign(remote, actor=BY)
             standing = Discrepancy.objects.open().filter(kind=Kind.FOREIGN, key=remote.uuid)

@@ -1,4 +1,4 @@
-"""Entering what moves balances beside payouts: one by one, or by a file that is right as a whole."""
+"""Entering what moves balances beside payouts: one by one, or by a file that is right."""
 
 from datetime import date
 from decimal import Decimal

@@ -9,10 +9,13 @@ from django.urls import reverse
 
 from payouts.books import overview, payout_proof
 from payouts.books.days import begins_at
+from payouts.gateway.models import Binding
 from payouts.models import Attempt, Discrepancy
 from payouts.reconciliation.models import DaySum, ListedDay
+from payouts.reconciliation.runs import reconcile
 from tests.every_page import unmarked
 from tests.factories import DiscrepancyFactory
+from tests.reconciliation.conftest import WORKER
 
 pytestmark = pytest.mark.django_db
 
@@ -190,4 +193,24 @@ def test_the_page_of_a_day_shows_both_proofs_side_by_side(friday, client):
     assert "the journal and Heleket's list agree to the last unit." in page
     assert "It adds up to the last unit." in page
     assert "16.00000003" in page
-    assert "999,981.99999997" in page
+    assert "999981.99999997" in page
+
+
+def test_a_list_as_it_is_really_read_proves_a_day_but_for_what_is_foreign(books):
+    books.read()
+    for amount in ("5.00000001", "7"):
+        books.pay(amount)
+        books.settle()
+    books.sandbox.add_foreign_payout(amount="40")
+    books.at("2026-10-31 00:00:30")
+    books.read()
+    books.at("2026-10-31 02:00:00")
+    Binding.objects.update(history_before=None)
+    office = books.office
+    reconcile(FRIDAY, FRIDAY, office.client, office.account, actor=WORKER)
+
+    assert coin().theirs.everything.count == 3
+    assert coin().foreign.everything.total == 40
+    assert coin().rest.total == 0
+    assert coin().ours.paid.total == coin().journal == Decimal("12.00000001")
+    assert codes() == ["differences_stand", "payouts_under_way", "to_be_explained"]
