@@ -62,6 +62,7 @@ LABELS = changes.LABELS | {
     "account": gettext_lazy("Account"),
     "cost_centre": gettext_lazy("Cost centre"),
     "group": gettext_lazy("Group"),
+    "owner": gettext_lazy("Owner"),
     "client": gettext_lazy("Client"),
     "wallet": gettext_lazy("Wallet"),
     "payout": gettext_lazy("Payout"),

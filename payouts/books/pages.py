@@ -79,7 +79,7 @@ class BooksAdmin(DeskAdmin):
             page("", self.changelist_view, "changelist"),
             page("enter/", self.enter, "enter"),
             page("file/", self.file, "file"),
-            page("file/enter/", require_POST(self.enter_file), "enter_file"),
+            page("file/enter/", require_POST(self.enter_file), "file_confirm"),
             page("<int:pk>/take-back/", self.take_back, "take_back"),
             page("<int:pk>/document/", self.fetch, "document"),
             page("books/", self.books, "books"),

@@ -21,7 +21,7 @@ HEAD = "day,coin,direction,amount,category,evidence"
 GOOD = "2026-10-30,USDT,in,250.00000001,customer,Invoice 17"
 LIST = reverse("admin:payouts_books_movement_changelist")
 FILE = reverse("admin:payouts_books_movement_file")
-ENTER_FILE = reverse("admin:payouts_books_movement_enter_file")
+ENTER_FILE = reverse("admin:payouts_books_movement_file_confirm")
 ENTER = reverse("admin:payouts_books_movement_enter")
 
 
