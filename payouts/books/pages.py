@@ -68,7 +68,8 @@ class BooksAdmin(DeskAdmin):
     list_display_links = None
     ordering = ["-day", "-pk"]
     sortable_by: list[str] = []
-    list_filter = ["currency", "direction", "category"]
+    list_filter = ["direction", "category"]
+    search_fields = ["evidence", "currency"]
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
@@ -167,7 +168,7 @@ class BooksAdmin(DeskAdmin):
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.page(request, "payouts_books/coin.html", coin, **context)
+        return self.page(request, "payouts_books/coin.html", _("Balance"), **context)
 
     # Movements
 

@@ -552,8 +552,8 @@ def test_a_sample_that_is_not_stated_gives_out_nothing(client, auditor, ten):
 MAY = {
     "auditing_find": {r for r in ROLES if r not in ("Support", "User manager")},
     "auditing_rights": {"User manager", "Auditor"},
-    "auditing_policy": {r for r in ROLES if r not in ("Support", "User manager")},
-    "auditing_sample": {"Auditor"},
+    "auditing_policy": {r for r in ROLES if r not in ("Support", "User manager", "Accountant")},
+    "auditing_sample": {"Accountant", "Auditor"},
     "auditing_person": {"Auditor"},
 }
 
