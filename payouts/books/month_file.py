@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import heleket
 from payouts import documents
@@ -40,5 +40,5 @@ def keep(path: Path, sha256: str) -> None:  # noqa: ARG001
     documents.keep(path.read_bytes())
 
 
-def open_file(sha256: str) -> bytes:
-    return documents.read(sha256)
+def open_file(sha256: str) -> IO[bytes]:
+    return documents.path_of(sha256).open("rb")

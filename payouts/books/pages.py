@@ -10,7 +10,8 @@ from typing import Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -48,6 +49,11 @@ from payouts.staff.pages import ID, StaffRequest, actor_of, require
 SEES, ENTERS, CLOSES = movements.SEES, movements.RIGHT, closing.RIGHT
 ROWS_SHOWN = 200
 DAYS_DRAWN = 35
+FOR_ONE_ALONE = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
+}
 
 
 @admin.register(Movement)
@@ -62,10 +68,11 @@ class BooksAdmin(DeskAdmin):
     list_display_links = None
     ordering = ["-day", "-pk"]
     sortable_by: list[str] = []
-    list_filter = ["currency", "direction", "category"]
+    list_filter = ["direction", "category"]
+    search_fields = ["evidence", "currency"]
 
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
+        def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
             view = self.admin_site.admin_view(view)
             return path(route, view, name=f"payouts_books_movement_{name}")
 
@@ -73,7 +80,7 @@ class BooksAdmin(DeskAdmin):
             page("", self.changelist_view, "changelist"),
             page("enter/", self.enter, "enter"),
             page("file/", self.file, "file"),
-            page("file/enter/", require_POST(self.enter_file), "enter_file"),
+            page("file/enter/", require_POST(self.enter_file), "file_confirm"),
             page("<int:pk>/take-back/", self.take_back, "take_back"),
             page("<int:pk>/document/", self.fetch, "document"),
             page("books/", self.books, "books"),
@@ -161,7 +168,7 @@ class BooksAdmin(DeskAdmin):
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.page(request, "payouts_books/coin.html", coin, **context)
+        return self.page(request, "payouts_books/coin.html", _("Balance"), **context)
 
     # Movements
 
@@ -307,16 +314,17 @@ class BooksAdmin(DeskAdmin):
             messages.error(request, str(exc))
         return redirect(self.url("month", month))
 
-    def month_file(self, request: StaffRequest, month: str) -> HttpResponse:
+    def month_file(self, request: StaffRequest, month: str) -> HttpResponseBase:
         """Hand out the file of a closed month."""
         require(request, SEES)
         closed = get_object_or_404(ClosedMonth.objects.exclude(sha256=""), month=self.read(month))
         try:
-            content = month_file.open_file(closed.sha256)
+            file = month_file.open_file(closed.sha256)
         except Refused as exc:
             messages.error(request, str(exc))
             return redirect(self.url("month", month))
-        return download(content, f"{closing.in_words(closed.month)}.zip")
+        name = f"{closing.in_words(closed.month)}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, headers=FOR_ONE_ALONE)
 
     def read(self, month: str) -> date:
         found = read_month(month)
@@ -402,15 +410,9 @@ def propose(month: date, actor: Actor, seen: str, reason: str) -> str:
 
 
 def download(content: bytes, name: str) -> HttpResponse:
+    named = {"Content-Disposition": content_disposition_header(True, name) or ""}
     return HttpResponse(
-        content,
-        content_type="application/octet-stream",
-        headers={
-            "Content-Disposition": content_disposition_header(True, name) or "",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
+        content, content_type="application/octet-stream", headers=FOR_ONE_ALONE | named
     )
 
 
