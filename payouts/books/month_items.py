@@ -1,0 +1,302 @@
+"""What lies in the file of a month: for each item its records, one after the other.
+
+An auditor reads them without the desk: `verify_month.py` says what must hold of them.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from itertools import islice
+from typing import Any
+
+from django.apps import apps
+from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
+
+import heleket
+from audit.chain import stamp
+from audit.models import Event
+from audit.refusals import Refused
+from audit.verifying import CHUNK
+from payouts.admin.export_cells import PAYOUT_HEAD, payouts_in_cells
+from payouts.admin.exports import lines
+from payouts.books.cuts import last_links
+from payouts.books.days import begins_at, day_of, ends_at, last_day
+from payouts.books.file_codes import FileCode
+from payouts.books.heads import CHAINS
+from payouts.controls.models import PolicyVersion
+from payouts.models import Approval, EventType, Payout, PayoutEvent, Statement
+from payouts.models.attempt import FINAL_FAILURES
+from wallets.amounts import format_amount
+
+Records = Iterator[Any]
+Cut = Mapping[str, Sequence[int]]  # of each table: the id after which it begins, and its last
+
+AT_ONCE = 500
+
+
+def within(model: type[Model], cut: Sequence[int]) -> QuerySet[Any]:
+    after, last = cut
+    return QuerySet(model).filter(pk__gt=after, pk__lte=last)
+
+
+# Events, with what was sealed of each
+
+
+def events(model: type[Event], cut: Sequence[int]) -> Records:
+    for event in within(model, cut).order_by("pk").iterator(chunk_size=CHUNK):
+        yield {"event": event.pk, "fields": event.fields(), "hash": event.hash}
+
+
+def heads(name: str, cut: Sequence[int]) -> Records:
+    """The end of each chain when the month began: its own events go on from there."""
+    for row, number, sealed in last_links(*CHAINS[name], cut[0]):
+        yield [row if isinstance(row, int) else str(row), number, sealed]
+
+
+# Approvals, by the events that seal them, and their statements
+
+
+def approvals(cut: Sequence[int]) -> Records:
+    for event, approval in approved(cut):
+        yield {
+            "event": event.pk,
+            "payout": str(event.payout_id),
+            "person": event.person_id,
+            "login": event.login or "",
+            "decided_at": stamp(event.at),
+            "digest": approval.digest,
+            "policy": approval.policy_version,
+            "statement": event.facts["statement"],
+            "expires_at": stamp(approval.expires_at) if approval.expires_at else None,
+        }
+
+
+def approved(cut: Sequence[int]) -> Iterator[tuple[PayoutEvent, Approval]]:
+    """Yield each event by which a person approved with a statement, and what they approved."""
+    found = within(PayoutEvent, cut).filter(event_type=EventType.APPROVE, person__isnull=False)
+    rows = found.order_by("pk").iterator(chunk_size=CHUNK)
+    while some := list(islice(rows, AT_ONCE)):
+        decided = {
+            (each.payout_id, each.person_id, each.decided_at): each
+            for each in Approval.objects.filter(payout__in={event.payout_id for event in some})
+        }
+        for event in some:
+            if "statement" not in event.facts:
+                continue
+            approval = decided.get((event.payout_id, event.person_id, event.at))
+            if approval is None:
+                raise Refused(FileCode.RECORDS_DAMAGED, where=f"{PayoutEvent.__name__} {event.pk}")
+            yield event, approval
+
+
+def statements(cut: Sequence[int]) -> Records:
+    """Each once; the ids of those that were written are kept, which are numbers alone."""
+    written: set[int] = set()
+    rows = approved(cut)
+    while some := list(islice(rows, AT_ONCE)):
+        new = {approval.statement_id for _event, approval in some if approval.statement_id}
+        for each in Statement.objects.filter(pk__in=new - written).order_by("pk"):
+            yield statement(each)
+        written |= new
+
+
+def statement(found: Statement) -> dict[str, Any]:
+    try:
+        body = bytes(found.body).decode()
+    except ValueError as exc:
+        where = f"{Statement.__name__} {found.pk}"
+        raise Refused(FileCode.RECORDS_DAMAGED, where=where) from exc
+    return {
+        "sha256": found.sha256,
+        "body": body,
+        "signature": bytes(found.signature).hex() if found.signature else None,
+        "key_id": found.key_id,
+    }
+
+
+def policies(cut: Sequence[int]) -> Records:
+    """The version that was in force when the month began, and each that came in force in it."""
+    after, last = cut
+    first = PolicyVersion.objects.filter(pk__lte=after).order_by("-number").first()
+    found = PolicyVersion.objects.filter(pk__lte=last, number__gte=first.number if first else 0)
+    for each in found.order_by("number"):
+        yield {"fields": each.fields(), "digest": each.digest, "hash": each.hash}
+
+
+# Heleket's list, and its sums
+
+KINDS = ("paid", "open", "failed")
+Sums = dict[tuple[date, str], dict[str, tuple[int, Decimal]]]  # by day and coin, then by kind
+
+
+class HeleketList:
+    """Heleket's list of a month, fetched now. What it comes to by day and coin is known once its
+    rows are read; those that Heleket had before the desk do not count."""
+
+    def __init__(self, month: date, client: heleket.HeleketClient) -> None:
+        self.month, self.client = month, client
+        self.sums: Sums = defaultdict(lambda: dict.fromkeys(KINDS, (0, Decimal(0))))
+
+    def rows(self) -> Records:
+        odd: list[str] = []
+        listed = self.client.list_payouts(
+            date_from=begins_at(self.month),
+            date_to=ends_at(last_day(self.month)),
+            on_odd=odd.append,
+        )
+        while some := list(islice(listed, AT_ONCE)):
+            earlier = before_the_desk([each.uuid for each in some])
+            for each in some:
+                day = day_of(each.created_at) if each.created_at else None
+                if day is None or self.month <= day <= last_day(self.month):
+                    counts = self.count(each, day) if each.uuid not in earlier else False
+                    yield listed_row(each) | {"day": str(day or ""), "counts": counts}
+        for sentence in odd:
+            yield {"odd": sentence}
+
+    def count(self, each: heleket.RemotePayout, day: date | None) -> bool:
+        if day is None or each.amount is None or each.currency is None:
+            return False
+        of = self.sums[day, each.currency]
+        count, total = of[kind_of(each)]
+        of[kind_of(each)] = (count + 1, total + each.amount)
+        return True
+
+    def days(self) -> Records:
+        for (day, currency), of in sorted(self.sums.items()):
+            row: dict[str, Any] = {"day": str(day), "currency": currency}
+            for kind, (count, total) in of.items():
+                row |= {f"{kind}_count": count, f"{kind}_sum": format_amount(total)}
+            yield row
+
+    def compare(self) -> None:
+        """Raise Refused unless it comes to what the days of this month were compared by."""
+        compared: Sums = {}
+        for each in day_sums(self.month):
+            of = {
+                kind: (getattr(each, f"{kind}_count"), getattr(each, f"{kind}_sum"))
+                for kind in KINDS
+            }
+            if any(count for count, _sum in of.values()):
+                compared[each.day_id, each.currency] = of
+        for key in sorted({*compared, *self.sums}):
+            if compared.get(key) != self.sums.get(key):
+                raise Refused(FileCode.LIST_DIFFERS, day=key[0], currency=key[1])
+
+
+def listed_row(each: heleket.RemotePayout) -> dict[str, Any]:
+    return {
+        "uuid": each.uuid,
+        "order_id": each.order_id,
+        "status": each.status,
+        "is_final": each.is_final,
+        "kind": kind_of(each),
+        "amount": text_of(each.amount),
+        "currency": each.currency,
+        "network": each.network,
+        "address": each.address,
+        "txid": each.txid,
+        "merchant_amount": text_of(each.merchant_amount),
+        "created_at": stamp(each.created_at) if each.created_at else None,
+        "updated_at": stamp(each.updated_at) if each.updated_at else None,
+    }
+
+
+def kind_of(each: heleket.RemotePayout) -> str:
+    """Paid and failed are Heleket's final words; all else is open."""
+    if not each.is_final:
+        return "open"
+    return (
+        "paid" if each.status == "paid" else "failed" if each.status in FINAL_FAILURES else "open"
+    )
+
+
+def text_of(amount: Decimal | None) -> str | None:
+    return None if amount is None else f"{amount:f}"
+
+
+def before_the_desk(uuids: Sequence[str]) -> set[str]:
+    """Return those that Heleket had before the database was bound to the account."""
+    rows: Any = apps.get_model("payouts_gateway", "BaselineRow")
+    return set(rows.objects.filter(uuid__in=uuids).values_list("uuid", flat=True))
+
+
+def day_sums(month: date) -> Iterable[Any]:
+    rows: Any = apps.get_model("payouts_reconciliation", "DaySum")
+    return rows.objects.filter(day__range=(month, last_day(month)))  # type: ignore[no-any-return]
+
+
+# The journal
+
+
+def entries(cut: Sequence[int]) -> Records:
+    model: Any = apps.get_model("payouts", "Entry")
+    rows = within(model, cut).order_by("pk").prefetch_related("postings")
+    for entry in rows.iterator(chunk_size=AT_ONCE):
+        postings = sorted(entry.postings.all(), key=lambda each: each.pk)
+        yield {
+            "entry": entry.pk,
+            "payout": str(entry.payout_id),
+            "event": entry.event_number,
+            "kind": entry.kind,
+            "at": stamp(entry.at),
+            "effective_on": str(entry.effective_on),
+            "month": f"{entry.month:%Y-%m}",
+            "names_month": f"{entry.names_month:%Y-%m}" if entry.names_month else None,
+            "postings": [posting(each) for each in postings],
+        }
+
+
+def posting(each: Any) -> dict[str, Any]:
+    return {
+        "kind": each.kind,
+        "account": each.account,
+        "cost_centre": each.cost_centre,
+        "side": each.side,
+        "amount": format_amount(each.amount),
+        "currency": each.currency,
+    }
+
+
+# Tables for people
+
+
+def payouts_table(cut: Sequence[int]) -> Iterator[str]:
+    """What happened to in this month, as it stands when the file is made, and with the status that
+    its last event in the month left it with."""
+    after, last = cut
+    own = PayoutEvent.objects.filter(payout=OuterRef("pk"), pk__lte=last)
+    status = own.order_by("-number").values("to_status")[:1]
+    found = Payout.objects.filter(Exists(own.filter(pk__gt=after))).annotate(then=Subquery(status))
+    rows = found.select_related("client", "requested_by").order_by("number")
+    numbered = rows.iterator(chunk_size=AT_ONCE)
+    return lines(["Status when the month ended", *PAYOUT_HEAD], tables(numbered))
+
+
+def tables(rows: Iterator[Any]) -> Iterator[Iterable[Sequence[object]]]:
+    while some := list(islice(rows, AT_ONCE)):
+        cells = zip(some, payouts_in_cells(some), strict=True)
+        yield [[each.then, *of] for each, of in cells]
+
+
+POSTING_HEAD = ["Entry", "Payout", "Event", "Day", "Month", "Account", "Cost centre", "Side"]
+POSTING_HEAD += ["Amount", "Currency"]
+
+
+def postings_table(cut: Sequence[int]) -> Iterator[str]:
+    return lines(POSTING_HEAD, ([row] for row in posting_rows(cut)))
+
+
+def posting_rows(cut: Sequence[int]) -> Iterator[Sequence[object]]:
+    for entry in entries(cut):
+        about = [entry[name] for name in ("entry", "payout", "event", "effective_on", "month")]
+        for each in entry["postings"]:
+            yield [
+                *about,
+                each["account"],
+                each["cost_centre"],
+                each["side"],
+                each["amount"],
+                each["currency"],
+            ]
