@@ -73,6 +73,11 @@ class PayoutCode(Code):
         "paid_for_other",
         _("Heleket's payout is that of %(order_id)s: it cannot count for both."),
     )
+    GONE_THERE = "gone_there", _("Heleket does not know this payout any more.")
+    OTHER_THERE = (
+        "other_there",
+        _("Heleket's payout is another one than this: %(names)s."),
+    )
     BEING_CANCELLED = (
         "being_cancelled",
         _("It is being cancelled; until Heleket has answered, nothing else is possible."),
@@ -213,6 +218,13 @@ class PayoutCode(Code):
         _("The request that is stored for it is not what was approved."),
     )
     CANNOT_BE_SENT = "cannot_be_sent", _("It cannot be sent: %(words)s")
+    UNKNOWN_THERE = (
+        "unknown_there",
+        _(
+            "Heleket has a payout like it that nobody asked for here: %(words)s. It waits until "
+            "people have said whether that is this one."
+        ),
+    )
     EARLIER_TRY = (
         "earlier_try",
         _("Heleket has to say first that it pays no earlier try of it."),
@@ -227,6 +239,12 @@ class PayoutCode(Code):
     REFUSED = "refused", _("Heleket refused it: “%(words)s”")
     NOT_EXECUTED = "not_executed", _("Heleket executes nothing: “%(words)s”")
     NO_ANSWER = "no_answer", _("No answer says whether Heleket has it: “%(words)s”")
+
+    # How it was paid, if not by the desk
+    PAID_OUTSIDE = (
+        "paid_outside",
+        _("Paid outside the desk: somebody made this payout by hand at Heleket. %(words)s"),
+    )
 
     # How it ended
     ENDED_AS_HELEKET = (

@@ -41,7 +41,7 @@ def difference(attempt: Attempt, remote: heleket.RemotePayout) -> list[str]:
     return [
         name
         for name, ours, theirs in [
-            ("order_id", attempt.order_id, remote.order_id),
+            ("order_id", None if attempt.is_linked else attempt.order_id, remote.order_id),
             ("uuid", attempt.uuid, remote.uuid),
             ("currency", sent["currency"].upper(), remote.currency and remote.currency.upper()),
             ("network", network.lower(), remote.network and remote.network.lower()),
@@ -140,9 +140,11 @@ def doubtful_ones(payouts: Sequence[Payout]) -> list[Discrepancy]:
     status says otherwise: a like one would be the second.
 
     What people took for not paid counts for a month, by its sum and by its address; what Heleket
-    and the desk differ about, or Heleket paid after all, by its sum.
+    and the desk differ about, or Heleket paid after all, by its sum. With them come the payouts at
+    Heleket of which nobody has said yet what they are: `foreign` compares with those.
     """
-    past = Discrepancy.objects.filter(payout__client__in={each.client_id for each in payouts})
+    of_clients = Q(payout__client__in={each.client_id for each in payouts})
+    past = Discrepancy.objects.filter(of_clients | Q(kind=Kind.FOREIGN, closed_at=None))
     not_long_ago = Q(closed_at__gt=clock.now() - WATCH_FOR)
     was_paid = Q(outcome=AS_HELEKET, payout__effective__in=[Effective.PAID, Effective.ELSEWHERE])
     doubtful = IS_STANDING | (not_long_ago & (Q(outcome=NOT_PAID) | was_paid))

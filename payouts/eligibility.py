@@ -20,7 +20,7 @@ from uuid import UUID
 from audit import chain, clock
 from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal, Refused
-from payouts import statements
+from payouts import foreign, statements
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
@@ -163,7 +163,8 @@ class Eligibility:
             self.approvals[approval.payout_id].append(approval)
         given = [approval for some in self.approvals.values() for approval in some]
         self.stated = statements.read_all(given)
-        self.in_doubt = in_doubt(payouts, doubtful_ones(payouts))
+        self.doubtful = doubtful_ones(payouts)
+        self.in_doubt = in_doubt(payouts, self.doubtful)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.groups = roles.groups_of(people)
@@ -249,6 +250,8 @@ class Eligibility:
             return Verdict(
                 Says.WAIT, Reason(ControlsCode.UNDO_TIME), WaitingFor.DATE, until=goes_at
             )
+        if unknown := foreign.like(payout, self.doubtful):
+            return Verdict(Says.WAIT, foreign.wait_for(unknown), WaitingFor.GATEWAY)
         service = self.services.get((payout.network, payout.currency))
         if refusal := refusal_of_service(service, payout.amount):
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)

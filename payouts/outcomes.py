@@ -19,6 +19,7 @@ from payouts.makers import makers_of
 from payouts.models import Attempt, Discrepancy, Payout
 from payouts.polling import Answer
 from payouts.recording import is_final_failure, is_paid, owners_of
+from payouts.seen import Seen
 from payouts.settling import Case
 from payouts.staff.codes import StaffCode
 from payouts.times import at_time
@@ -28,7 +29,7 @@ from wallets.amounts import money
 LONGEST_LEFT = timedelta(days=92)
 
 Outcome = Discrepancy.Outcome
-EXPLAINED, AS_HELEKET, NOT_PAID, LEFT = Outcome
+EXPLAINED, AS_HELEKET, NOT_PAID, LEFT, LINKED = Outcome
 
 POSSIBLE = {
     Kind.DIFFERENT: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
@@ -39,7 +40,7 @@ POSSIBLE = {
     Kind.VANISHED: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
     Kind.UNKNOWN_WORD: (AS_HELEKET, LEFT),
     Kind.UNCLEAR: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
-    Kind.FOREIGN: (EXPLAINED,),
+    Kind.FOREIGN: (LINKED, EXPLAINED),
 }
 
 
@@ -52,6 +53,7 @@ class Wish:
     outcome: Outcome
     reason: str
     reopens_at: datetime | None = None
+    payout: Seen | None = None  # of ours, as it was seen: what a payout at Heleket is linked to
 
 
 @dataclass(frozen=True)
@@ -86,7 +88,8 @@ class Heard:
 
 
 def takes_two(discrepancy: Discrepancy, outcome: str) -> bool:
-    return outcome != EXPLAINED or discrepancy.is_critical
+    is_harmless = outcome == EXPLAINED and discrepancy.kind != Kind.FOREIGN
+    return not is_harmless or discrepancy.is_critical
 
 
 def possible(discrepancy: Discrepancy) -> list[Outcome]:

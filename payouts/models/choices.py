@@ -97,7 +97,7 @@ class EventType(models.TextChoices):
     LATE_REFUSAL = "late_refusal", _("A late refusal, which changes nothing")
     UNSENT = "unsent", _("Not sent")
     NEWS = "news", _("News from Heleket")
-    LINK = "link", _("Heleket's payout of an earlier try is this one")
+    LINK = "link", _("Heleket's payout is this one")
     DISCREPANCY = "discrepancy", _("Heleket and the desk differ")
     PROPOSE_END = "propose_end", _("End of the discrepancy proposed")
     WITHDRAW_END = "withdraw_end", _("Proposed end withdrawn")

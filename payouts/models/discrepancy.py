@@ -44,6 +44,7 @@ class Discrepancy(models.Model):
         AS_HELEKET = "as_heleket", _("As Heleket has it")
         NOT_PAID = "not_paid", _("Not paid")
         LEFT = "left", _("Left stopped")
+        LINKED = "linked", _("Linked")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     key = models.CharField(max_length=200)

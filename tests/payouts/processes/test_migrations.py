@@ -27,7 +27,7 @@ FIRST_RELEASE = {
     "wallets": "0008_of_the_api",
     "payouts_gateway": "0005_refused",
     "payouts_controls": "0010_earlier_drafts_stay",
-    "payouts": "0026_days_there",
+    "payouts": "0031_open_journal",
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
 }
