@@ -4,6 +4,7 @@ Source: https://www.rfc-editor.org/rfc/rfc6962#section-2.1
 """
 
 import hashlib
+from typing import Self
 
 
 def leaf(record: bytes) -> bytes:
@@ -15,23 +16,38 @@ def node(left: bytes, right: bytes) -> bytes:
 
 
 class Tree:
-    """Takes leaves one by one and keeps the roots of the whole trees so far, a handful."""
+    """Takes leaves one by one. It keeps its peaks: the roots of the largest whole trees, each of
+    more leaves than the next. From them it can be built on later."""
 
     def __init__(self) -> None:
         self.count = 0
-        self._whole: list[tuple[int, bytes]] = []  # leaves and root, each at least twice the next
+        self._peaks: list[tuple[int, bytes]] = []  # leaves and root
+
+    @classmethod
+    def resumed(cls, peaks: str) -> Self:
+        """Build on what `peaks` said of a tree."""
+        tree = cls()
+        for each in peaks.split():
+            size, root = each.split(":")
+            tree._peaks.append((int(size), bytes.fromhex(root)))
+            tree.count += int(size)
+        return tree
 
     def add(self, record: bytes) -> None:
         size, root = 1, leaf(record)
-        while self._whole and self._whole[-1][0] == size:
-            _same, left = self._whole.pop()
+        while self._peaks and self._peaks[-1][0] == size:
+            _same, left = self._peaks.pop()
             size, root = 2 * size, node(left, root)
-        self._whole.append((size, root))
+        self._peaks.append((size, root))
         self.count += 1
 
     @property
+    def peaks(self) -> str:
+        return " ".join(f"{size}:{root.hex()}" for size, root in self._peaks)
+
+    @property
     def root(self) -> str:
-        roots = [root for _size, root in self._whole] or [hashlib.sha256().digest()]
+        roots = [root for _size, root in self._peaks] or [hashlib.sha256().digest()]
         right = roots.pop()
         while roots:
             right = node(roots.pop(), right)

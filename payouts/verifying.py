@@ -13,6 +13,7 @@ from django.utils.translation import gettext as _
 
 from audit import chain, verifying
 from audit.verifying import CHUNK, Finding, Groups, Show, shown
+from payouts import journal, links
 from payouts.effective import add_up
 from payouts.models import (
     Approval,
@@ -306,8 +307,25 @@ def discrepancies(show: Show) -> Iterator[Finding]:
             )
 
 
+# What other modules know of their own records
+
+
+def journal_entries(_show: Show) -> Iterator[Finding]:
+    """The journal has of each payout what follows from its status."""
+    for where, sentence in journal.findings():
+        yield Finding("journal_differs", where, sentence)
+
+
+def linked_without(_show: Show) -> Iterator[Finding]:
+    """What was paid outside the desk lacks no approvals (G53)."""
+    for where, sentence in links.findings():
+        yield Finding("approvals_lacking", where, sentence)
+
+
 def register() -> None:
     verifying.register("payouts", payouts, Payout.objects.count)
     verifying.register("statements", statements, Statement.objects.count)
     verifying.register("discrepancies", discrepancies, Discrepancy.objects.count)
     verifying.register("effective", effective, lambda: found_otherwise().count())
+    verifying.register("journal", journal_entries)
+    verifying.register("links", linked_without)

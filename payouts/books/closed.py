@@ -1,25 +1,56 @@
-"""The months that are closed, and which part of the desk's records each of them has."""
+"""The months that are closed: whether their files are there, and say what is stored still."""
 
-from dataclasses import dataclass
-from datetime import date
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-from django.apps import apps
+from django.utils.translation import gettext as _
+
+from audit.refusals import Refused
+from audit.verifying import Finding, Show
+from payouts.books import month_file
+from payouts.books.logs import LOGS, grown
+from payouts.models import ClosedMonth
 
 
-@dataclass(frozen=True)
-class Closed:
-    """A closed month: its `cut` names, for each table, the ids after which it begins and with which
-    it ends."""
+def check(show: Show) -> Iterator[Finding]:
+    """Each month begins where the one before ended, and its file names the events that are stored
+    now, to the last byte."""
+    ended: Mapping[str, Any] = {}
+    for done, each in enumerate(ClosedMonth.objects.order_by("month"), start=1):
+        if any(cut["after"] != ended.get(name, 0) for name, cut in each.cut.items()):
+            yield finding("month_cut", each, _("It does not begin where the month before ended."))
+        ended = {name: cut["last"] for name, cut in each.cut.items()}
+        try:
+            manifest = manifest_of(each)
+        except (Refused, OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
+            yield finding("month_file", each, _("Its file cannot be used: %s") % exc)
+            continue
+        cuts = {name: [cut["after"], cut["last"]] for name, cut in each.cut.items()}
+        if manifest["root"] != each.root or manifest["cut"] != cuts:
+            yield finding(
+                "month_root", each, _("Its file is that of another root than was closed.")
+            )
+        yield from changed_events(each, manifest)
+        show(done)
 
-    month: date
-    cut: dict[str, list[int]]
-    root: str
-    sha256: str
+
+def manifest_of(closed: ClosedMonth) -> dict[str, Any]:
+    with month_file.open_file(closed.sha256) as file, zipfile.ZipFile(file) as archive:
+        manifest: dict[str, Any] = json.loads(archive.read(month_file.MANIFEST))
+    return manifest
 
 
-def closed_months() -> list[Closed]:
-    """Return them in order."""
-    rows: Any = apps.get_model("payouts", "ClosedMonth")
-    found = rows.objects.order_by("month").values_list("month", "cut", "root", "sha256")
-    return [Closed(*each) for each in found]
+def changed_events(closed: ClosedMonth, manifest: Mapping[str, Any]) -> Iterator[Finding]:
+    roots = {item["name"]: item["root"] for item in manifest["items"]}
+    for name in LOGS:
+        tree = grown(name, "", closed.cut[name]["after"], closed.cut[name]["last"])
+        if tree.root != roots.get(f"events/{name}.jsonl"):
+            what = _("What is stored of “%s” is not what its file has.") % name
+            yield finding("month_events", closed, what)
+
+
+def finding(code: str, closed: ClosedMonth, sentence: str) -> Finding:
+    where = f"{ClosedMonth._meta.label} {closed.pk} ({closed})"
+    return Finding(code, where, sentence)

@@ -1,21 +1,17 @@
-"""The heads of all chains, sealed once a day and mailed to the auditors.
+"""The heads of the logs of all events, sealed once a day and mailed to the auditors.
 
-Each payout and each wallet has a chain of its own: a Merkle root over the last link of each stands
-for all of them. Whoever keeps one mail can find later whether anything from before it was changed.
+Whoever keeps one mail can find later, without the desk's keys, whether any event from before it was
+changed, taken out or put in: of a payout, of a wallet, or of the desk.
 """
 
 import hashlib
-import json
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
-import rfc8785
 from django.conf import settings
 from django.contrib.auth.models import User
-from django.db.models import Model
 from django.utils.translation import gettext as _
 
 from audit import clock
@@ -27,59 +23,30 @@ from audit.merkle import Tree
 from audit.models import DeskEvent
 from audit.refusals import Refused
 from audit.verifying import Finding, Show
-from payouts.books.cuts import Link, cut, last_links
-from payouts.models import PayoutEvent
+from payouts.books.cuts import cut
+from payouts.books.logs import LOGS, events, grown, line_of
 from payouts.staff import links
-from wallets.models import WalletEvent
 
 logger = logging.getLogger(__name__)
 
 AUDITOR = "Auditor"
-CHAINS: Mapping[str, tuple[type[Model], str]] = {
-    "payouts": (PayoutEvent, "payout"),
-    "wallets": (WalletEvent, "wallet"),
-}
 
 
-@dataclass(frozen=True)
-class Root:
-    """What the chains of one kind come to: how many there are, and the root over their ends."""
-
-    count: int
-    root: str
-
-
-def record(link: Link) -> bytes:
-    """Write the end of a chain as a leaf of the tree."""
-    row, number, sealed = link
-    return rfc8785.dumps([row if isinstance(row, int) else str(row), number, sealed])
-
-
-def root_of(name: str, upto: int) -> Root:
-    tree = Tree()
-    for link in last_links(*CHAINS[name], upto):
-        tree.add(record(link))
-    return Root(tree.count, tree.root)
-
-
-def end_of_desk(upto: int | None = None) -> list[Any]:
-    """Return number and hash of the desk's last event, up to an id."""
-    events = DeskEvent.objects.order_by("-number")
-    if upto is not None:
-        events = events.filter(pk__lte=upto)
-    last = events.values_list("number", "hash").first()
-    return list(last or (0, ""))
-
-
-def heads() -> dict[str, object]:
-    """Return the heads of all chains, as an event seals them. In no transaction of the caller's."""
+def heads(last: DeskEvent | None) -> dict[str, object]:
+    """Return the heads of all logs, built on the last ones that were sealed. In no transaction of
+    the caller's."""
+    before = last.facts if last else {}
     facts: dict[str, object] = {}
-    for name, (model, _owner) in CHAINS.items():
-        upto = cut(model)
-        found = root_of(name, upto)
-        facts |= {f"{name}_cut": upto, f"{name}_count": found.count, f"{name}_root": found.root}
-    number, sealed = end_of_desk()
-    return facts | {"desk_number": number, "desk_hash": sealed}
+    for name, model in LOGS.items():
+        after, upto = int(before.get(f"{name}_cut", 0)), cut(model)
+        tree = grown(name, before.get(f"{name}_peaks", ""), after, upto)
+        facts |= {
+            f"{name}_cut": upto,
+            f"{name}_count": tree.count,
+            f"{name}_root": tree.root,
+            f"{name}_peaks": tree.peaks,
+        }
+    return facts
 
 
 def digest_of(event: DeskEvent) -> str:
@@ -117,7 +84,7 @@ class SealHeads(Job):
 
 
 def seal() -> DeskEvent:
-    log_event(DeskEvent.Type.HEADS, actor=Actor.system(Channel.WORKER), **heads())
+    log_event(DeskEvent.Type.HEADS, actor=worker(), **heads(last_sealed()))
     sealed = last_sealed()
     assert sealed is not None  # noqa: S101  # just written
     return sealed
@@ -157,38 +124,46 @@ def why_not(addresses: Sequence[str]) -> str:
 
 
 def text(sealed: DeskEvent) -> str:
+    counts = ", ".join(f"{name} {sealed.facts[f'{name}_count']}" for name in LOGS)
     return _(
-        "The heads of all chains of events of the payout desk, event %(number)d of the desk:\n\n"
-        "%(data)s\n\nHead: %(head)s\n\nKeep this mail where the desk cannot reach it. When the "
-        "month is closed, “python3 verify_month.py FILE --head %(head)s” says whether what stands "
-        "in its file is what stood here on this day."
-    ) % {"number": sealed.number, "data": sealed.data, "head": digest_of(sealed)}
+        "Head: %(head)s\n\nIt stands for all events of the payout desk that were stored on "
+        "%(day)s (%(counts)s), and is event %(number)d of the desk.\n\nKeep this mail where the "
+        "desk cannot reach it. When the month is closed, “python3 verify_month.py FILE --head "
+        "%(head)s” says whether what lies in its file is what was stored on this day."
+    ) % {
+        "head": digest_of(sealed),
+        "day": sealed.at.date(),
+        "counts": counts,
+        "number": sealed.number,
+    }
 
 
 # Later
 
 
 def check(_show: Show) -> Iterator[Finding]:
-    """The last daily heads follow from what is stored now: nothing from before them was changed,
-    and no chain was taken out."""
-    sealed = last_sealed()
-    if sealed is None:
-        return
-    facts = json.loads(sealed.data)
-    for name in CHAINS:
-        found = root_of(name, int(facts[f"{name}_cut"]))
-        if (str(found.count), found.root) != (facts[f"{name}_count"], facts[f"{name}_root"]):
+    """All heads that were sealed follow from the events that are stored now."""
+    sealed = list(DeskEvent.objects.filter(event_type=DeskEvent.Type.HEADS).order_by("number"))
+    for name in LOGS:
+        if differing := first_differing(name, sealed):
             yield Finding(
                 "head_differs",
-                f"{DeskEvent._meta.label} {sealed.pk}",
+                f"{DeskEvent._meta.label} {differing.pk}",
                 _(
-                    "The heads of %(day)s name %(sealed)s chains of %(name)s, and those that are "
-                    "stored, %(found)d, do not come to them."
+                    "The events of %(name)s that were stored on %(day)s are not those that were "
+                    "sealed and mailed then."
                 )
-                % {
-                    "day": sealed.at.date(),
-                    "sealed": facts[f"{name}_count"],
-                    "name": name,
-                    "found": found.count,
-                },
+                % {"day": differing.at.date(), "name": name},
             )
+
+
+def first_differing(name: str, sealed: Sequence[DeskEvent]) -> DeskEvent | None:
+    tree, after = Tree(), 0
+    for each in sealed:
+        upto = int(each.facts[f"{name}_cut"])
+        for record in events(name, after, upto):
+            tree.add(line_of(record))
+        if tree.root != each.facts[f"{name}_root"]:
+            return each
+        after = upto
+    return None

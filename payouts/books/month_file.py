@@ -6,11 +6,13 @@ months before, and over what the month begins and ends with. It is signed. `veri
 it, checks all of that, and is published beside it.
 """
 
+import csv
 import hashlib
+import io
 import os
 import tempfile
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
@@ -19,7 +21,6 @@ from pathlib import Path
 from typing import IO, Any
 
 import rfc8785
-from django.apps import apps
 from django.db.models import Model
 from django.template.loader import render_to_string
 
@@ -30,17 +31,15 @@ from audit.refusals import Refused
 from audit.version import VERSION
 from payouts import documents
 from payouts.books import month_items
-from payouts.books.closed import Closed, closed_months
 from payouts.books.cuts import cut
-from payouts.books.heads import CHAINS, end_of_desk, root_of
-from payouts.books.month_items import HeleketList
+from payouts.books.logs import LOGS, events, line_of
+from payouts.books.month_items import CHAINS, HeleketList, heads
 from payouts.books.signing import Signer
 from payouts.codes import PayoutCode
 from payouts.controls.models import PolicyVersion
 from payouts.gateway.accounts import GatewayAccount
-from payouts.models import PayoutEvent
+from payouts.models import ClosedMonth, Entry
 from payouts.staff.models import JointAct
-from wallets.models import WalletEvent
 
 FORMAT = 1
 MANIFEST, SIGNATURE, PAGE, SCRIPT = "manifest.json", "manifest.sig", "index.html", "verify_month.py"
@@ -49,16 +48,22 @@ AT_ONCE = 1 << 20  # bytes
 SHOWN_EVERY = 5000  # records
 
 Show = Callable[[str], None]
+Cuts = Mapping[str, Any]  # of each table: `after`, `last`, and the peaks of its `log` at the end
+TABLES: Mapping[str, type[Model]] = {  # a month has a stretch of each
+    **LOGS,
+    "policies": PolicyVersion,
+    "journal": Entry,
+}
 
 
 @dataclass(frozen=True)
 class Written:
-    """A file that is written: the root over all of it, its own hash, the ids of its events, and how
-    many records each item has."""
+    """A file that is written: the root over all of it, its own hash, the stretch of each table that
+    it has, with the peaks of its log at the end, and how many records each item has."""
 
     root: str
     sha256: str
-    cut: dict[str, list[int]]
+    cut: dict[str, dict[str, Any]]
     counts: dict[str, int]
 
 
@@ -76,13 +81,17 @@ def write(
     It reads while the desk goes on: what it reads of is added to and never changed.
     """
     signer = Signer()
-    months = [each for each in closed_months() if each.month < month]
-    cuts = cuts_after(months[-1].cut if months else {})
+    months = list(ClosedMonth.objects.filter(month__lt=month).order_by("month"))
+    before: Cuts = months[-1].cut if months else {}
+    cuts = cuts_after(before)
+    trees = {name: Tree.resumed(before[name]["log"] if before else "") for name in LOGS}
     listed = HeleketList(month, client)
     with in_place(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         writer = Writer(archive, month, show)
-        write_items(writer, cuts, listed)
-        manifest = manifest_of(month, months, cuts, account, signer)
+        write_items(writer, cuts, trees, listed)
+        for name, tree in trees.items():
+            cuts[name]["log"] = tree.peaks
+        manifest = manifest_of(month, months, before, cuts, account, signer)
         page = {"manifest": manifest, "items": writer.items, "fingerprint": signer.fingerprint}
         writer.text(PAGE, [render_to_string("books/month.html", page)])
         writer.text(SCRIPT, [SCRIPT_FILE.read_text()])
@@ -95,12 +104,14 @@ def write(
     return Written(root=root, sha256=sha256_of(path), cut=cuts, counts=counts)
 
 
-def write_items(writer: "Writer", cuts: Mapping[str, list[int]], listed: HeleketList) -> None:
-    writer.records("events/payouts.jsonl", month_items.events(PayoutEvent, cuts["payouts"]))
-    writer.records("events/wallets.jsonl", month_items.events(WalletEvent, cuts["wallets"]))
-    writer.records("events/desk.jsonl", month_items.events(DeskEvent, cuts["desk"]))
+def write_items(
+    writer: "Writer", cuts: Cuts, trees: Mapping[str, Tree], listed: HeleketList
+) -> None:
+    for name, tree in trees.items():
+        stretch = events(name, cuts[name]["after"], cuts[name]["last"])
+        writer.records(f"events/{name}.jsonl", stretch, tree)
     for name in CHAINS:
-        writer.records(f"heads/{name}.jsonl", month_items.heads(name, cuts[name]))
+        writer.records(f"heads/{name}.jsonl", heads(name, cuts[name]["after"]))
     writer.records("approvals.jsonl", month_items.approvals(cuts["payouts"]))
     writer.records("statements.jsonl", month_items.statements(cuts["payouts"]))
     writer.records("policies.jsonl", month_items.policies(cuts["policies"]))
@@ -112,42 +123,34 @@ def write_items(writer: "Writer", cuts: Mapping[str, list[int]], listed: Heleket
     writer.text("postings.csv", month_items.postings_table(cuts["journal"]))
 
 
-def tables() -> Mapping[str, type[Model]]:
-    """Return the tables that a month has a stretch of, by the names that its cut has."""
-    entry: type[Model] = apps.get_model("payouts", "Entry")
-    return {
-        "payouts": PayoutEvent,
-        "wallets": WalletEvent,
-        "desk": DeskEvent,
-        "policies": PolicyVersion,
-        "journal": entry,
-    }
-
-
-def cuts_after(last: Mapping[str, list[int]]) -> dict[str, list[int]]:
+def cuts_after(before: Cuts) -> dict[str, dict[str, Any]]:
     """Begin where the month before ended, and end at what is committed by now."""
-    return {name: [last.get(name, [0, 0])[1], cut(model)] for name, model in tables().items()}
+    return {
+        name: {"after": before[name]["last"] if before else 0, "last": cut(model)}
+        for name, model in TABLES.items()
+    }
 
 
 def manifest_of(
     month: date,
-    months: list[Closed],
-    cuts: Mapping[str, list[int]],
+    months: Sequence[ClosedMonth],
+    before: Cuts,
+    cuts: Cuts,
     account: GatewayAccount,
     signer: Signer,
 ) -> dict[str, Any]:
     """Return what the manifest says beside its items and the root over all of it."""
     return {
-        "begins": ends_of({name: after for name, (after, _last) in cuts.items()}),
+        "begins": state_of(cuts, "after", before),
         "closed_by": people_of(month),
-        "cut": dict(cuts),
+        "cut": {name: [of["after"], of["last"]] for name, of in cuts.items()},
         "desk": {
             "gateway": account.host,
             "installation": account.installation,
             "merchant": account.merchant_id,
             "version": VERSION,
         },
-        "ends": ends_of({name: last for name, (_after, last) in cuts.items()}),
+        "ends": state_of(cuts, "last", cuts),
         "format": FORMAT,
         "key": signer.public.hex(),
         "month": f"{month:%Y-%m}",
@@ -155,10 +158,26 @@ def manifest_of(
     }
 
 
-def ends_of(upto: Mapping[str, int]) -> dict[str, Any]:
-    """Return what all chains came to at these ids."""
-    found: dict[str, Any] = {name: root_of(name, upto[name]).root for name in CHAINS}
-    return found | {"desk": end_of_desk(upto["desk"])}
+def state_of(cuts: Cuts, at: str, logs: Cuts) -> dict[str, Any]:
+    """Return where all chains and logs stand at one end of the month."""
+    return {
+        "chains": {name: root_of(heads(name, cuts[name][at])) for name in CHAINS},
+        "desk": end_of_desk(cuts["desk"][at]),
+        "logs": {name: logs[name]["log"] if logs else "" for name in LOGS},
+    }
+
+
+def root_of(records: Iterable[Any]) -> str:
+    tree = Tree()
+    for record in records:
+        tree.add(line_of(record))
+    return tree.root
+
+
+def end_of_desk(upto: int) -> list[Any]:
+    """Return number and hash of the desk's last event, up to an id."""
+    events = DeskEvent.objects.filter(pk__lte=upto).order_by("-number")
+    return list(events.values_list("number", "hash").first() or (0, ""))
 
 
 def people_of(month: date) -> list[str]:
@@ -201,12 +220,15 @@ class Writer:
         with self.item(name) as file:
             file.write(content)
 
-    def records(self, name: str, records: Iterable[Any]) -> None:
+    def records(self, name: str, records: Iterable[Any], log: Tree | None = None) -> None:
+        """Add an item of records, and each of them to a log as well."""
         made, tree = Made(), Tree()
         with self.item(name) as file:
             for record in records:
-                line = rfc8785.dumps(record)
+                line = line_of(record)
                 tree.add(line)
+                if log is not None:
+                    log.add(line)
                 file.write(made.take(line + b"\n"))
                 if tree.count % SHOWN_EVERY == 0:
                     self.show(f"{name}: {tree.count}")
@@ -214,12 +236,14 @@ class Writer:
 
     def text(self, name: str, texts: Iterable[str]) -> None:
         """Add an item that is no records; of a table the rows are counted."""
-        made, count = Made(), -1
+        made, count = Made(), -1  # the head of a table is none of its rows
+        is_table = name.endswith(".csv")
         with self.item(name) as file:
             for text in texts:
                 file.write(made.take(text.encode()))
-                count += text.count("\r\n") if name.endswith(".csv") else 0
-        self.keep(name, made, count if name.endswith(".csv") else None, None)
+                if is_table:
+                    count += sum(1 for _row in csv.reader(io.StringIO(text, newline="")))
+        self.keep(name, made, count if is_table else None, None)
 
     def keep(self, name: str, made: "Made", count: int | None, root: str | None) -> None:
         about = {"bytes": made.size, "count": count, "name": name, "root": root}

@@ -5,9 +5,11 @@ An auditor reads them without the desk: `verify_month.py` says what must hold of
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from datetime import date
 from decimal import Decimal
-from itertools import islice
+from itertools import groupby, islice
+from operator import itemgetter
 from typing import Any
 
 from django.apps import apps
@@ -15,49 +17,56 @@ from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
 
 import heleket
 from audit.chain import stamp
-from audit.models import Event
 from audit.refusals import Refused
 from audit.verifying import CHUNK
 from payouts.admin.export_cells import PAYOUT_HEAD, payouts_in_cells
 from payouts.admin.exports import lines
-from payouts.books.cuts import last_links
 from payouts.books.days import begins_at, day_of, ends_at, last_day
 from payouts.books.file_codes import FileCode
-from payouts.books.heads import CHAINS
+from payouts.books.logs import within
 from payouts.controls.models import PolicyVersion
-from payouts.models import Approval, EventType, Payout, PayoutEvent, Statement
-from payouts.models.attempt import FINAL_FAILURES
+from payouts.models import (
+    FINAL_FAILURES,
+    Approval,
+    Entry,
+    EventType,
+    Payout,
+    PayoutEvent,
+    Posting,
+    Statement,
+)
 from wallets.amounts import format_amount
+from wallets.models import WalletEvent
 
 Records = Iterator[Any]
-Cut = Mapping[str, Sequence[int]]  # of each table: the id after which it begins, and its last
+Cut = Mapping[str, Any]  # of one table: the ids `after` which it begins and that is its `last`
 
 AT_ONCE = 500
 
 
-def within(model: type[Model], cut: Sequence[int]) -> QuerySet[Any]:
-    after, last = cut
-    return QuerySet(model).filter(pk__gt=after, pk__lte=last)
+# Where each chain stood when the month began: its own events go on from there
+
+CHAINS: Mapping[str, tuple[type[Model], str]] = {
+    "payouts": (PayoutEvent, "payout_id"),
+    "wallets": (WalletEvent, "wallet_id"),
+}
 
 
-# Events, with what was sealed of each
-
-
-def events(model: type[Event], cut: Sequence[int]) -> Records:
-    for event in within(model, cut).order_by("pk").iterator(chunk_size=CHUNK):
-        yield {"event": event.pk, "fields": event.fields(), "hash": event.hash}
-
-
-def heads(name: str, cut: Sequence[int]) -> Records:
-    """The end of each chain when the month began: its own events go on from there."""
-    for row, number, sealed in last_links(*CHAINS[name], cut[0]):
+def heads(name: str, upto: int) -> Records:
+    """Yield the number and hash of each chain's last event up to an id."""
+    model, owner = CHAINS[name]
+    rows: QuerySet[Any] = QuerySet(model)
+    found = rows.filter(pk__lte=upto).order_by(owner, "number")
+    links: Iterator[Any] = found.values_list(owner, "number", "hash").iterator(chunk_size=CHUNK)
+    for row, some in groupby(links, itemgetter(0)):
+        *_before, (_row, number, sealed) = some
         yield [row if isinstance(row, int) else str(row), number, sealed]
 
 
 # Approvals, by the events that seal them, and their statements
 
 
-def approvals(cut: Sequence[int]) -> Records:
+def approvals(cut: Cut) -> Records:
     for event, approval in approved(cut):
         yield {
             "event": event.pk,
@@ -72,10 +81,11 @@ def approvals(cut: Sequence[int]) -> Records:
         }
 
 
-def approved(cut: Sequence[int]) -> Iterator[tuple[PayoutEvent, Approval]]:
+def approved(cut: Cut) -> Iterator[tuple[PayoutEvent, Approval]]:
     """Yield each event by which a person approved with a statement, and what they approved."""
-    found = within(PayoutEvent, cut).filter(event_type=EventType.APPROVE, person__isnull=False)
-    rows = found.order_by("pk").iterator(chunk_size=CHUNK)
+    found = within(PayoutEvent, cut["after"], cut["last"])
+    found = found.filter(event_type=EventType.APPROVE, person__isnull=False)
+    rows = found.iterator(chunk_size=CHUNK)
     while some := list(islice(rows, AT_ONCE)):
         decided = {
             (each.payout_id, each.person_id, each.decided_at): each
@@ -90,7 +100,7 @@ def approved(cut: Sequence[int]) -> Iterator[tuple[PayoutEvent, Approval]]:
             yield event, approval
 
 
-def statements(cut: Sequence[int]) -> Records:
+def statements(cut: Cut) -> Records:
     """Each once; the ids of those that were written are kept, which are numbers alone."""
     written: set[int] = set()
     rows = approved(cut)
@@ -115,11 +125,11 @@ def statement(found: Statement) -> dict[str, Any]:
     }
 
 
-def policies(cut: Sequence[int]) -> Records:
+def policies(cut: Cut) -> Records:
     """The version that was in force when the month began, and each that came in force in it."""
-    after, last = cut
-    first = PolicyVersion.objects.filter(pk__lte=after).order_by("-number").first()
-    found = PolicyVersion.objects.filter(pk__lte=last, number__gte=first.number if first else 0)
+    first = PolicyVersion.objects.filter(pk__lte=cut["after"]).order_by("-number").first()
+    number = first.number if first else 0
+    found = PolicyVersion.objects.filter(pk__lte=cut["last"], number__gte=number)
     for each in found.order_by("number"):
         yield {"fields": each.fields(), "digest": each.digest, "hash": each.hash}
 
@@ -173,7 +183,9 @@ class HeleketList:
     def compare(self) -> None:
         """Raise Refused unless it comes to what the days of this month were compared by."""
         compared: Sums = {}
-        for each in day_sums(self.month):
+        if (found := day_sums(self.month)) is None:
+            return
+        for each in found:
             of = {
                 kind: (getattr(each, f"{kind}_count"), getattr(each, f"{kind}_sum"))
                 for kind in KINDS
@@ -218,21 +230,27 @@ def text_of(amount: Decimal | None) -> str | None:
 
 def before_the_desk(uuids: Sequence[str]) -> set[str]:
     """Return those that Heleket had before the database was bound to the account."""
-    rows: Any = apps.get_model("payouts_gateway", "BaselineRow")
-    return set(rows.objects.filter(uuid__in=uuids).values_list("uuid", flat=True))
+    rows = reconciled("payouts_gateway.BaselineRow")
+    return set(rows.filter(uuid__in=uuids).values_list("uuid", flat=True)) if rows else set()
 
 
-def day_sums(month: date) -> Iterable[Any]:
-    rows: Any = apps.get_model("payouts_reconciliation", "DaySum")
-    return rows.objects.filter(day__range=(month, last_day(month)))  # type: ignore[no-any-return]
+def day_sums(month: date) -> Iterable[Any] | None:
+    rows = reconciled("payouts_reconciliation.DaySum")
+    return rows.filter(day__range=(month, last_day(month))) if rows else None
+
+
+def reconciled(model: str) -> Any:
+    """Return the rows of a model of reconciliation, or None in a desk that has none."""
+    with suppress(LookupError):
+        return apps.get_model(model).objects
+    return None
 
 
 # The journal
 
 
-def entries(cut: Sequence[int]) -> Records:
-    model: Any = apps.get_model("payouts", "Entry")
-    rows = within(model, cut).order_by("pk").prefetch_related("postings")
+def entries(cut: Cut) -> Records:
+    rows = within(Entry, cut["after"], cut["last"]).prefetch_related("postings")
     for entry in rows.iterator(chunk_size=AT_ONCE):
         postings = sorted(entry.postings.all(), key=lambda each: each.pk)
         yield {
@@ -248,7 +266,7 @@ def entries(cut: Sequence[int]) -> Records:
         }
 
 
-def posting(each: Any) -> dict[str, Any]:
+def posting(each: Posting) -> dict[str, Any]:
     return {
         "kind": each.kind,
         "account": each.account,
@@ -262,13 +280,13 @@ def posting(each: Any) -> dict[str, Any]:
 # Tables for people
 
 
-def payouts_table(cut: Sequence[int]) -> Iterator[str]:
+def payouts_table(cut: Cut) -> Iterator[str]:
     """What happened to in this month, as it stands when the file is made, and with the status that
     its last event in the month left it with."""
-    after, last = cut
-    own = PayoutEvent.objects.filter(payout=OuterRef("pk"), pk__lte=last)
+    own = PayoutEvent.objects.filter(payout=OuterRef("pk"), pk__lte=cut["last"])
     status = own.order_by("-number").values("to_status")[:1]
-    found = Payout.objects.filter(Exists(own.filter(pk__gt=after))).annotate(then=Subquery(status))
+    found = Payout.objects.filter(Exists(own.filter(pk__gt=cut["after"])))
+    found = found.annotate(then=Subquery(status))
     rows = found.select_related("client", "requested_by").order_by("number")
     numbered = rows.iterator(chunk_size=AT_ONCE)
     return lines(["Status when the month ended", *PAYOUT_HEAD], tables(numbered))
@@ -284,11 +302,11 @@ POSTING_HEAD = ["Entry", "Payout", "Event", "Day", "Month", "Account", "Cost cen
 POSTING_HEAD += ["Amount", "Currency"]
 
 
-def postings_table(cut: Sequence[int]) -> Iterator[str]:
+def postings_table(cut: Cut) -> Iterator[str]:
     return lines(POSTING_HEAD, ([row] for row in posting_rows(cut)))
 
 
-def posting_rows(cut: Sequence[int]) -> Iterator[Sequence[object]]:
+def posting_rows(cut: Cut) -> Iterator[Sequence[object]]:
     for entry in entries(cut):
         about = [entry[name] for name in ("entry", "payout", "event", "effective_on", "month")]
         for each in entry["postings"]:

@@ -1,6 +1,7 @@
 """The desk's signature under the file of a month: Ed25519, with a key of the settings."""
 
 import hashlib
+from typing import Any
 
 from Crypto.PublicKey import ECC
 from Crypto.Signature import eddsa
@@ -16,7 +17,8 @@ class Signer:
     def __init__(self) -> None:
         if not settings.MONTH_SIGNING_KEY:
             raise Refused(FileCode.NO_SIGNING_KEY)
-        self._key = ECC.construct(curve="Ed25519", seed=bytes.fromhex(settings.MONTH_SIGNING_KEY))
+        seed: Any = bytes.fromhex(settings.MONTH_SIGNING_KEY)  # the stubs know no bytes
+        self._key = ECC.construct(curve="Ed25519", seed=seed)
         self.public: bytes = self._key.public_key().export_key(format="raw")
 
     @property

@@ -31,6 +31,7 @@ from typing import Any, BinaryIO, NoReturn, Optional
 
 MANIFEST, SIGNATURE = "manifest.json", "manifest.sig"
 PAYOUTS, WALLETS, DESK = "events/payouts.jsonl", "events/wallets.jsonl", "events/desk.jsonl"
+ITEMS = {"payouts": PAYOUTS, "wallets": WALLETS, "desk": DESK}
 HEADS_OF = {PAYOUTS: "heads/payouts.jsonl", WALLETS: "heads/wallets.jsonl"}
 APPROVALS, STATEMENTS, POLICIES = "approvals.jsonl", "statements.jsonl", "policies.jsonl"
 LISTED, DAYS, JOURNAL = "heleket/list.jsonl", "heleket/days.jsonl", "journal.jsonl"
@@ -183,11 +184,12 @@ def es256_holds(key: bytes, message: bytes, signature: bytes) -> bool:
 
 
 class Tree:
-    """Takes leaves one by one; keeps the roots of whole trees of 1, 2, 4, … leaves."""
+    """Takes leaves one by one; keeps its peaks, the roots of whole trees of 1, 2, 4, … leaves."""
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.whole: list[tuple[int, bytes]] = []
+    def __init__(self, peaks: str = "") -> None:
+        pairs = [each.split(":") for each in peaks.split()]
+        self.whole = [(int(size), bytes.fromhex(root)) for size, root in pairs]
+        self.count = sum(size for size, _root in self.whole)
 
     def add(self, record: bytes) -> None:
         size, root = 1, hashlib.sha256(b"\0" + record).digest()
@@ -195,6 +197,10 @@ class Tree:
             size, root = 2 * size, over(self.whole.pop()[1], root)
         self.whole.append((size, root))
         self.count += 1
+
+    @property
+    def peaks(self) -> str:
+        return " ".join(f"{size}:{root.hex()}" for size, root in self.whole)
 
     @property
     def root(self) -> str:
@@ -247,10 +253,14 @@ class MonthFile:
 
     def records(self, name: str) -> Iterator[Any]:
         """Yield what each line of an item says; nothing for one that is not there."""
+        for line in self.lines(name):
+            yield json.loads(line)
+
+    def lines(self, name: str) -> Iterator[bytes]:
         if name in self.names:
             with self.open(name) as file:
                 for line in file:
-                    yield json.loads(line)
+                    yield line.rstrip(b"\n")
 
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, ArithmeticError, EOFError)
@@ -275,11 +285,13 @@ def damages(month: MonthFile) -> tuple[list[Problem], dict[str, Any]]:
     except UNREADABLE as exc:
         return [(MANIFEST, f"cannot be read: {exc}")], {}
     found = list(of_names(month, listed))
-    for name, item in listed.items():
-        if name in month.names:
-            found += of_item(month, name, item)
     if root_of(leaves(manifest)) != stated_root:
-        found.append((MANIFEST, "the month's root is not that of its items"))
+        return [(MANIFEST, "it was changed: the month's root is not that of what it says")], {}
+    for name, item in listed.items():
+        try:
+            found += of_item(month, name, item) if name in month.names else ()
+        except UNREADABLE as exc:
+            found.append((name, f"cannot be read: {exc!r}"))
     if found:
         return found, manifest
     if not is_signed(month, key, body):
@@ -311,17 +323,13 @@ def of_names(month: MonthFile, listed: dict[str, Any]) -> Iterator[Problem]:
 
 def of_item(month: MonthFile, name: str, item: dict[str, Any]) -> Iterator[Problem]:
     sha256, size, tree = hashlib.sha256(), 0, Tree()
-    try:
-        with month.open(name) as file:
-            for line in file:
-                sha256.update(line)
-                size += len(line)
-                if item["root"] is not None:
-                    tree.add(line.rstrip(b"\n"))
-        count = rows_in(month, name) if name.endswith(".csv") else tree.count
-    except UNREADABLE as exc:
-        yield name, f"cannot be read: {exc}"
-        return
+    with month.open(name) as file:
+        for line in file:
+            sha256.update(line)
+            size += len(line)
+            if item["root"] is not None:
+                tree.add(line.rstrip(b"\n"))
+    count = rows_in(month, name) if name.endswith(".csv") else tree.count
     if item["count"] not in (None, count):
         yield name, f"{count} records, and the manifest states {item['count']}"
     if item["root"] not in (None, tree.root):
@@ -331,8 +339,9 @@ def of_item(month: MonthFile, name: str, item: dict[str, Any]) -> Iterator[Probl
 
 
 def rows_in(month: MonthFile, name: str) -> int:
-    with month.open(name) as file:
-        return sum(1 for _row in csv.reader(io.TextIOWrapper(file, "utf-8", newline=""))) - 1
+    """Count the rows of a table under its head."""
+    with month.open(name) as file, io.TextIOWrapper(file, "utf-8", newline="") as text:
+        return sum(1 for _row in csv.reader(text)) - 1
 
 
 def is_signed(month: MonthFile, key: bytes, body: bytes) -> bool:
@@ -372,55 +381,62 @@ class Chains:
 
 
 def of_events(month: MonthFile, manifest: dict[str, Any]) -> Iterator[Problem]:
-    """Order and numbers of all events, the state that they end in, and the daily heads."""
-    daily = daily_heads(month)
-    last = daily[-1:] if daily else []
+    """Order and numbers of all events, where they lead to, and that each daily head stands for
+    those before it."""
+    for name, item in ITEMS.items():
+        yield from of_log(month, manifest, name, item)
     for name, item in (("payouts", PAYOUTS), ("wallets", WALLETS)):
         chains = Chains(month, item)
-        if chains.root() != manifest["begins"][name]:
+        if chains.root() != manifest["begins"]["chains"][name]:
             yield HEADS_OF[item], "the month does not begin where the manifest says"
-        due = list(last)
-        for event in in_order(month, item, manifest["cut"][name]):
-            while due and event["event"] > int(due[0][f"{name}_cut"]):
-                yield from of_head(chains, name, due.pop(0))
+        for event in month.records(item):
             yield from chains.follow(event)
-        for each in due:
-            yield from of_head(chains, name, each)
-        if chains.root() != manifest["ends"][name]:
-            yield item, "the month does not end where the manifest says"
+        if chains.root() != manifest["ends"]["chains"][name]:
+            yield item, "the chains do not end where the manifest says"
     number, sealed = manifest["begins"]["desk"]
-    for event in in_order(month, DESK, manifest["cut"]["desk"]):
+    for event in month.records(DESK):
         number += 1
         if event["fields"][0] != number:
             yield DESK, f"event {event['event']} is number {event['fields'][0]}, not {number}"
         sealed = event["hash"]
     if [number, sealed] != manifest["ends"]["desk"]:
-        yield DESK, "the month does not end where the manifest says"
+        yield DESK, "the chain does not end where the manifest says"
 
 
-def in_order(month: MonthFile, item: str, cut: list[int]) -> Iterator[dict[str, Any]]:
-    """Yield the events of an item. Raises ValueError unless they grow within the month's cut."""
-    before, last = cut
-    for event in month.records(item):
-        if not before < event["event"] <= last:
-            raise ValueError(f"{item}: event {event['event']} is not of this month, or out of turn")
-        before = event["event"]
-        yield event
+def of_log(month: MonthFile, manifest: dict[str, Any], name: str, item: str) -> Iterator[Problem]:
+    """The log of all events goes on from where the month began, through its daily heads."""
+    before, last = manifest["cut"][name]
+    log = Tree(manifest["begins"]["logs"][name])
+    due = [each for each in daily_heads(month) if int(each[f"{name}_cut"]) >= before]
+    for line in month.lines(item):
+        event = json.loads(line)["event"]
+        if not before < event <= last:
+            yield item, f"event {event} is not of this month, or out of turn"
+        while due and event > int(due[0][f"{name}_cut"]):
+            yield from of_head(log, name, due.pop(0))
+        log.add(line)
+        before = event
+    for each in due:
+        yield from of_head(log, name, each)
+    if log.peaks != manifest["ends"]["logs"][name]:
+        yield item, "the log does not end where the manifest says"
+
+
+def of_head(log: Tree, name: str, head: dict[str, str]) -> Iterator[Problem]:
+    if log.root != head[f"{name}_root"]:
+        item, day = ITEMS[name], head["day"]
+        yield item, f"the events up to {day} are not those of the head that was sealed then"
 
 
 def daily_heads(month: MonthFile) -> list[dict[str, str]]:
-    """Return what was sealed of all chains day by day, each with its digest."""
+    """Return what was sealed of all logs day by day, each with its digest, which was mailed."""
     found = []
     for event in month.records(DESK):
-        data = event["fields"][9]
-        if event["fields"][6] == "heads":
-            found.append(dict(json.loads(data), head=hashlib.sha256(data.encode()).hexdigest()))
+        _number, at, _person, _client, _key, _channel, act, _code, _reason, data = event["fields"]
+        if act == "heads":
+            head = hashlib.sha256(data.encode()).hexdigest()
+            found.append(dict(json.loads(data), head=head, day=at[:10]))
     return found
-
-
-def of_head(chains: Chains, name: str, head: dict[str, str]) -> Iterator[Problem]:
-    if chains.root() != head[f"{name}_root"]:
-        yield chains.item, f"the daily head {head['head'][:12]}… does not follow from the events"
 
 
 def of_approvals(month: MonthFile, _manifest: dict[str, Any]) -> Iterator[Problem]:
@@ -527,25 +543,12 @@ def mismatches(month: MonthFile, manifest: dict[str, Any], asked: Any) -> Iterat
     roots = [manifest["root"], *(each["root"] for each in manifest["predecessors"])]
     if asked.root and plain(asked.root) not in roots:
         yield "neither this month nor one before it has that root: history was rewritten"
-    heads = daily_heads(month)
-    if asked.head and plain(asked.head) not in [each["head"] for each in heads]:
+    heads = {each["head"]: each for each in daily_heads(month)}
+    head = heads.get(plain(asked.head or ""))
+    if asked.head and head is None:
         yield "no daily head of this month is that one"
-    elif asked.head:
-        head = next(each for each in heads if each["head"] == plain(asked.head))
-        yield from (what for _item, what in at_head(month, head))
-
-
-def at_head(month: MonthFile, head: dict[str, str]) -> Iterator[Problem]:
-    """Replay the month up to a daily head."""
-    for name, item in (("payouts", PAYOUTS), ("wallets", WALLETS)):
-        chains = Chains(month, item)
-        for event in month.records(item):
-            if event["event"] <= int(head[f"{name}_cut"]):
-                yield from chains.follow(event)
-        yield from of_head(chains, name, head)
-    for event in month.records(DESK):
-        if event["fields"][0] == int(head["desk_number"]) and event["hash"] != head["desk_hash"]:
-            yield DESK, f"event {event['event']} is not the one that the daily head names"
+    elif head and any(int(head[f"{name}_cut"]) < manifest["cut"][name][0] for name in ITEMS):
+        yield "this head is of the month before: check the file of that one with it"
 
 
 def plain(text: str) -> str:
