@@ -2,6 +2,11 @@
 
 from collections.abc import Iterable, Mapping
 
+from django.db import transaction
+
+from audit.actor import Actor
+from audit.events import log_event
+from audit.models import DeskEvent
 from payouts.models import AccountKind, AccountRule, Payout
 
 USUAL = {
@@ -53,3 +58,33 @@ def how_much(case: Case) -> tuple[int, bool, bool, bool]:
     _kind, currency, group, category = case
     named = (bool(category), bool(group), bool(currency))
     return sum(named), *named
+
+
+# The list
+
+
+def save_account(rule: AccountRule, *, actor: Actor) -> None:
+    """Store a rule that was checked, and say in the desk's chain what it is now and was."""
+    stored = AccountRule.objects.filter(pk=rule.pk).first()
+    actor.require("payouts.change_accountrule" if stored else "payouts.add_accountrule")
+    before = {f"old_{name}": value for name, value in facts(stored).items()} if stored else {}
+    with transaction.atomic():
+        rule.save()
+        log_event(
+            DeskEvent.Type.CHANGE_ACCOUNT if stored else DeskEvent.Type.ADD_ACCOUNT,
+            actor=actor,
+            **facts(rule),
+            **before,
+        )
+
+
+def facts(rule: AccountRule) -> dict[str, object]:
+    return {
+        "posting": rule.kind,
+        "currency": rule.currency,
+        "group": rule.group,
+        "category": rule.category,
+        "account": rule.account,
+        "cost_centre": rule.cost_centre,
+        "in_use": rule.is_active,
+    }

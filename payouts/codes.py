@@ -229,6 +229,10 @@ class PayoutCode(Code):
         "earlier_try",
         _("Heleket has to say first that it pays no earlier try of it."),
     )
+    RESTORED = (
+        "restored",
+        _("The database was restored from a backup: it has to be approved again."),
+    )
 
     # What came of a call
     LEASE_RAN_OUT = "lease_ran_out", _("Too little was left of the lease.")

@@ -210,6 +210,8 @@ class Eligibility:
     def refusal_of_approvals(self, payout: Payout) -> Refusal | None:
         """Return why one of the approvals that stand does not count, or what a rule let go by
         itself is not this payout."""
+        if any(each.event_type == EventType.VOID for each in self.sealed[payout.pk]):
+            return Refusal(PayoutCode.RESTORED)  # under way by then: it is not sent again
         given, makers = self.given(payout), self.makers[payout.pk]
         digest, sealed = payout.digest(), digests_in(self.sealed[payout.pk])
         if any(each != digest for each in (*sealed, *(each.digest for each in given))):
@@ -369,9 +371,10 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 def ends_approvals(event: PayoutEvent) -> bool:
     """Whether the approvals from before this event are over. What happens to a payout that goes on
-    waiting for approval ends none, but for an edit; who undoes an approval ends their own alone."""
+    waiting for approval ends none, but for an edit or a restore; who undoes an approval ends their
+    own alone."""
     is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
-    ends_none = is_waiting and event.event_type != EventType.EDIT
+    ends_none = is_waiting and event.event_type not in (EventType.EDIT, EventType.VOID)
     ends_none |= event.event_type == EventType.UNDO
     return event.to_status not in STANDING and not ends_none
 

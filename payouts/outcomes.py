@@ -41,6 +41,7 @@ POSSIBLE = {
     Kind.UNKNOWN_WORD: (AS_HELEKET, LEFT),
     Kind.UNCLEAR: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
     Kind.FOREIGN: (LINKED, EXPLAINED),
+    Kind.LISTED: (EXPLAINED, LEFT),
 }
 
 
@@ -113,6 +114,8 @@ def refusal_of(
         return Refusal(PayoutCode.MAKER_ENDS)
     if found.facts != wish.facts:
         return Refusal(StaffCode.FACTS_CHANGED)
+    if found.kind == Kind.LISTED and wish.outcome == EXPLAINED:
+        return refusal_of_harmless(case, heard)
     return CONDITIONS[wish.outcome](wish, case, heard, account)
 
 
@@ -130,6 +133,16 @@ def refusal_of_explained(
     is_lost = case.attempt.uuid is not None and not heard.payouts
     is_past = case.payout.is_ended or case.attempt.generation != case.payout.generation
     if differ or is_lost or is_past or is_anothers(case, heard):
+        return Refusal(PayoutCode.STILL_DIFFERENT)
+    return None
+
+
+def refusal_of_harmless(case: Case, heard: Heard) -> Refusal | None:
+    """Heleket's own answer is what was sent, whatever its list says: of an ended payout, too."""
+    if heard.unclear:
+        return refusal_of_unclear(heard.unclear)
+    differ = any(difference(case.attempt, each) for each in heard.payouts)
+    if not heard.payouts or differ or is_anothers(case, heard):
         return Refusal(PayoutCode.STILL_DIFFERENT)
     return None
 

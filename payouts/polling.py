@@ -130,13 +130,18 @@ def record(replies: Sequence[Reply], account: GatewayAccount) -> None:
     record_batch(replies, store)
 
 
-def apply(case: Case, reply: Reply, owners: Mapping[str, str], account: GatewayAccount) -> None:
+def apply(
+    case: Case,
+    reply: Reply,
+    owners: Mapping[str, str],
+    account: GatewayAccount,
+    *,
+    channel: Channel = Channel.POLL,
+) -> None:
     match reply.answer:
         case heleket.RemotePayout():
             asked_at = reply.question.asked_at
-            recording.apply_remote(
-                case, reply.answer, owners, channel=Channel.POLL, asked_at=asked_at
-            )
+            recording.apply_remote(case, reply.answer, owners, channel=channel, asked_at=asked_at)
             recording.watch_on(case, is_final=reply.answer.is_final)
         case heleket.PayoutNotFound():
             question_answers.apply_not_found(case, reply.question.asked_at, account)

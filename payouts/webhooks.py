@@ -23,6 +23,7 @@ from heleket import InvalidSignature
 from heleket.answers import read_payout
 from heleket.webhooks import MAX_BODY_BYTES, verify
 from payouts import discrepancies, guard, wakeups
+from payouts.gateway import history
 from payouts.models import Attempt, Discrepancy
 from payouts.settling import settle
 
@@ -107,12 +108,30 @@ def take(raw: bytes, members: Mapping[str, object]) -> None:
         cursor.execute(STORE, [digest, raw.decode(), is_payout, *names, at])
         count, outcome = cursor.fetchone()
         if (count, outcome) == (1, "foreign"):
-            guard.report_foreign(order_id)
+            report_foreign(order_id, members)
         if (count, outcome) != (1, "known"):
             return
         attempt = find(order_id, uuid, cursor)
         if not differs(attempt, members):
             request_check(attempt, str(members.get("status")), cursor, at)
+
+
+def report_foreign(order_id: str, members: Mapping[str, object]) -> None:
+    """Show people what is none of ours. While that is not certain, only the alarm is raised: a call
+    of ours is not answered yet, or what Heleket had before the desk is not read."""
+    try:
+        remote = read_payout(members)
+    except ValueError:
+        remote = None
+    if remote is None or may_be_ours(remote.uuid):
+        guard.report_foreign(order_id)
+    else:
+        discrepancies.open_foreign(remote, actor=Actor.system(Channel.WEBHOOK))
+
+
+def may_be_ours(uuid: str) -> bool:
+    is_known = Attempt.objects.filter(uuid=uuid).exists() or history.in_baseline([uuid])
+    return bool(is_known or Attempt.objects.unknown().exists() or history.unread_before())
 
 
 def find(order_id: str, uuid: str, cursor: CursorWrapper) -> Attempt:

@@ -79,6 +79,7 @@ def every_page(payout):
         "auth_user_stop_recovery": [recovered.pk],
         "auth_user_password_change": [person.pk],
     }
+    arguments |= {"auditing_story": [payout.pk], "auditing_person": [person.pk]}
     arguments["payouts_controls_exchangerate_propose"] = [rate.pk]
     rows = [payout, found, category, delivery, event, key, endpoint, method, rate, role, person]
     for row in rows:

@@ -7,7 +7,7 @@ from audit.triggers import KeepingMigration
 class Migration(KeepingMigration):
     """Payouts made by hand at Heleket that people found to be one of ours."""
 
-    dependencies = [("payouts", "0026_days_there")]
+    dependencies = [("payouts", "0027_listed")]
     operations = [
         migrations.AddField("attempt", "is_linked", models.BooleanField(default=False)),
         migrations.AddConstraint(

@@ -9,112 +9,258 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('payouts', '0028_links'),
+        ("payouts", "0028_links"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
     operations = [
         migrations.CreateModel(
-            name='AccountRule',
+            name="AccountRule",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('cost', 'Cost of payouts'), ('owed', 'Owed to clients'), ('reserved', 'On its way at Heleket'), ('sent', 'Sent from the balance at Heleket'), ('fees', 'Fees of Heleket'), ('lost', 'Paid elsewhere')], max_length=10, verbose_name='kind of account')),
-                ('currency', models.CharField(blank=True, default='', max_length=12, verbose_name='coin')),
-                ('group', models.CharField(blank=True, default='', max_length=64, verbose_name='group of the client')),
-                ('category', models.CharField(blank=True, default='', max_length=64, verbose_name='category')),
-                ('account', models.CharField(max_length=100, validators=[payouts.models.journal.one_code], verbose_name='account')),
-                ('cost_centre', models.CharField(blank=True, default='', max_length=64, validators=[payouts.models.journal.one_code], verbose_name='cost centre')),
-                ('is_active', models.BooleanField(default=True, verbose_name='in use')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("cost", "Cost of payouts"),
+                            ("owed", "Owed to clients"),
+                            ("reserved", "On its way at Heleket"),
+                            ("sent", "Sent from the balance at Heleket"),
+                            ("fees", "Fees of Heleket"),
+                            ("lost", "Paid elsewhere"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind of account",
+                    ),
+                ),
+                (
+                    "currency",
+                    models.CharField(blank=True, default="", max_length=12, verbose_name="coin"),
+                ),
+                (
+                    "group",
+                    models.CharField(
+                        blank=True, default="", max_length=64, verbose_name="group of the client"
+                    ),
+                ),
+                (
+                    "category",
+                    models.CharField(
+                        blank=True, default="", max_length=64, verbose_name="category"
+                    ),
+                ),
+                (
+                    "account",
+                    models.CharField(
+                        max_length=100,
+                        validators=[payouts.models.journal.one_code],
+                        verbose_name="account",
+                    ),
+                ),
+                (
+                    "cost_centre",
+                    models.CharField(
+                        blank=True,
+                        default="",
+                        max_length=64,
+                        validators=[payouts.models.journal.one_code],
+                        verbose_name="cost centre",
+                    ),
+                ),
+                ("is_active", models.BooleanField(default=True, verbose_name="in use")),
             ],
             options={
-                'verbose_name': 'account',
-                'verbose_name_plural': 'accounts',
-                'ordering': ['kind', 'currency', 'group', 'category'],
-                'default_permissions': ('add', 'change', 'view'),
-                'constraints': [models.UniqueConstraint(fields=('kind', 'currency', 'group', 'category'), name='one_account_per_case', violation_error_message='There is an account for this case already.'), models.CheckConstraint(condition=models.Q(('account', ''), _negated=True), name='account_has_code')],
+                "verbose_name": "account",
+                "verbose_name_plural": "accounts",
+                "ordering": ["kind", "currency", "group", "category"],
+                "default_permissions": ("add", "change", "view"),
+                "constraints": [
+                    models.UniqueConstraint(
+                        fields=("kind", "currency", "group", "category"),
+                        name="one_account_per_case",
+                        violation_error_message="There is an account for this case already.",
+                    ),
+                    models.CheckConstraint(
+                        condition=models.Q(("account", ""), _negated=True), name="account_has_code"
+                    ),
+                ],
             },
         ),
         migrations.CreateModel(
-            name='Entry',
+            name="Entry",
             fields=[
-                ('id', models.BigAutoField(primary_key=True, serialize=False)),
-                ('event_number', models.PositiveIntegerField()),
-                ('kind', models.CharField(max_length=20, verbose_name='kind')),
-                ('at', models.DateTimeField(verbose_name='written')),
-                ('effective_on', models.DateField(verbose_name='day')),
-                ('month', models.DateField(verbose_name='month')),
-                ('names_month', models.DateField(null=True, verbose_name='closed month of its day')),
-                ('payout', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='entries', to='payouts.payout')),
+                ("id", models.BigAutoField(primary_key=True, serialize=False)),
+                ("event_number", models.PositiveIntegerField()),
+                ("kind", models.CharField(max_length=20, verbose_name="kind")),
+                ("at", models.DateTimeField(verbose_name="written")),
+                ("effective_on", models.DateField(verbose_name="day")),
+                ("month", models.DateField(verbose_name="month")),
+                (
+                    "names_month",
+                    models.DateField(null=True, verbose_name="closed month of its day"),
+                ),
+                (
+                    "payout",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="entries",
+                        to="payouts.payout",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'journal entry',
-                'verbose_name_plural': 'journal',
-                'default_permissions': ('view',),
+                "verbose_name": "journal entry",
+                "verbose_name_plural": "journal",
+                "default_permissions": ("view",),
             },
         ),
         migrations.CreateModel(
-            name='Posting',
+            name="Posting",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('kind', models.CharField(choices=[('cost', 'Cost of payouts'), ('owed', 'Owed to clients'), ('reserved', 'On its way at Heleket'), ('sent', 'Sent from the balance at Heleket'), ('fees', 'Fees of Heleket'), ('lost', 'Paid elsewhere')], max_length=10, verbose_name='kind of account')),
-                ('account', models.CharField(max_length=100, verbose_name='account')),
-                ('cost_centre', models.CharField(default='', max_length=64, verbose_name='cost centre')),
-                ('currency', models.CharField(max_length=12, verbose_name='currency')),
-                ('side', models.CharField(choices=[('debit', 'debit'), ('credit', 'credit')], max_length=6, verbose_name='side')),
-                ('amount', wallets.amounts.AmountField(verbose_name='amount')),
-                ('entry', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='postings', to='payouts.entry')),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                (
+                    "kind",
+                    models.CharField(
+                        choices=[
+                            ("cost", "Cost of payouts"),
+                            ("owed", "Owed to clients"),
+                            ("reserved", "On its way at Heleket"),
+                            ("sent", "Sent from the balance at Heleket"),
+                            ("fees", "Fees of Heleket"),
+                            ("lost", "Paid elsewhere"),
+                        ],
+                        max_length=10,
+                        verbose_name="kind of account",
+                    ),
+                ),
+                ("account", models.CharField(max_length=100, verbose_name="account")),
+                (
+                    "cost_centre",
+                    models.CharField(default="", max_length=64, verbose_name="cost centre"),
+                ),
+                ("currency", models.CharField(max_length=12, verbose_name="currency")),
+                (
+                    "side",
+                    models.CharField(
+                        choices=[("debit", "debit"), ("credit", "credit")],
+                        max_length=6,
+                        verbose_name="side",
+                    ),
+                ),
+                ("amount", wallets.amounts.AmountField(verbose_name="amount")),
+                (
+                    "entry",
+                    models.ForeignKey(
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="postings",
+                        to="payouts.entry",
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'posting',
-                'verbose_name_plural': 'postings',
-                'default_permissions': (),
+                "verbose_name": "posting",
+                "verbose_name_plural": "postings",
+                "default_permissions": (),
             },
         ),
         migrations.CreateModel(
-            name='ClosedMonth',
+            name="ClosedMonth",
             fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('month', models.DateField(unique=True, verbose_name='month')),
-                ('closed_at', models.DateTimeField(verbose_name='closed')),
-                ('cut', models.JSONField(blank=True, default=dict)),
-                ('root', models.CharField(blank=True, default='', max_length=64)),
-                ('sha256', models.CharField(blank=True, default='', max_length=64)),
-                ('facts', models.JSONField(blank=True, default=dict)),
-                ('closed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('proposed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),
+                (
+                    "id",
+                    models.BigAutoField(
+                        auto_created=True, primary_key=True, serialize=False, verbose_name="ID"
+                    ),
+                ),
+                ("month", models.DateField(unique=True, verbose_name="month")),
+                ("closed_at", models.DateTimeField(verbose_name="closed")),
+                ("cut", models.JSONField(blank=True, default=dict)),
+                ("root", models.CharField(blank=True, default="", max_length=64)),
+                ("sha256", models.CharField(blank=True, default="", max_length=64)),
+                ("facts", models.JSONField(blank=True, default=dict)),
+                (
+                    "closed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
+                (
+                    "proposed_by",
+                    models.ForeignKey(
+                        null=True,
+                        on_delete=django.db.models.deletion.PROTECT,
+                        related_name="+",
+                        to=settings.AUTH_USER_MODEL,
+                    ),
+                ),
             ],
             options={
-                'verbose_name': 'closed month',
-                'verbose_name_plural': 'closed months',
-                'ordering': ['month'],
-                'default_permissions': ('view',),
-                'constraints': [models.CheckConstraint(condition=models.Q(('month__day', 1)), name='closed_month_is_a_month')],
+                "verbose_name": "closed month",
+                "verbose_name_plural": "closed months",
+                "ordering": ["month"],
+                "default_permissions": ("view",),
+                "constraints": [
+                    models.CheckConstraint(
+                        condition=models.Q(("month__day", 1)), name="closed_month_is_a_month"
+                    )
+                ],
             },
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['month', 'id'], name='entry_by_month'),
+            model_name="entry",
+            index=models.Index(fields=["month", "id"], name="entry_by_month"),
         ),
         migrations.AddIndex(
-            model_name='entry',
-            index=models.Index(fields=['effective_on'], name='entry_by_day'),
+            model_name="entry",
+            index=models.Index(fields=["effective_on", "id"], name="entry_by_day"),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('month__day', 1)), name='entry_month_is_a_month'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(("month__day", 1)), name="entry_month_is_a_month"
+            ),
         ),
         migrations.AddConstraint(
-            model_name='entry',
-            constraint=models.CheckConstraint(condition=models.Q(('names_month', None), ('names_month__lt', models.F('month')), _connector='OR'), name='entry_names_an_earlier_month'),
+            model_name="entry",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("names_month", None), ("names_month__lt", models.F("month")), _connector="OR"
+                ),
+                name="entry_names_an_earlier_month",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.CheckConstraint(condition=models.Q(('amount__gt', 0), ('amount__lte', Decimal('999999999999999999.99999999'))), name='posting_has_an_amount'),
+            model_name="posting",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("amount__gt", 0), ("amount__lte", Decimal("999999999999999999.99999999"))
+                ),
+                name="posting_has_an_amount",
+            ),
         ),
         migrations.AddConstraint(
-            model_name='posting',
-            constraint=models.CheckConstraint(condition=models.Q(('kind__in', ['cost', 'owed', 'reserved', 'sent', 'fees', 'lost']), ('side__in', ['debit', 'credit']), models.Q(('account', ''), _negated=True)), name='posting_is_named'),
+            model_name="posting",
+            constraint=models.CheckConstraint(
+                condition=models.Q(
+                    ("kind__in", ["cost", "owed", "reserved", "sent", "fees", "lost"]),
+                    ("side__in", ["debit", "credit"]),
+                    models.Q(("account", ""), _negated=True),
+                ),
+                name="posting_is_named",
+            ),
         ),
     ]

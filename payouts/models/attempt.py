@@ -1,5 +1,7 @@
 """One create call and its repeats, with what Heleket says of it."""
 
+from datetime import timedelta
+
 from django.db import models
 from django.db.models import Q
 
@@ -8,6 +10,7 @@ from payouts.models.payout import Payout
 from wallets.amounts import AmountField
 
 FINAL_FAILURES = frozenset({"fail", "system_fail", "cancel"})  # Heleket's words
+MAY_TURN_UP = timedelta(days=30)  # what was lost and released is asked about for so long
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
@@ -15,6 +18,12 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         """Those with a call that may still be made or answered: claimed, no answer, within the
         lease."""
         return self.filter(lease_until__gt=clock.now()).exclude(unanswered=[])
+
+    def unknown(self) -> "AttemptQuerySet":
+        """Those that Heleket may have under an id which we do not know: a call went without an
+        answer of its own, of late."""
+        lately = clock.now() - MAY_TURN_UP
+        return self.filter(uuid=None, lease_until__gt=lately).exclude(unanswered=[])
 
 
 class Attempt(models.Model):

@@ -38,6 +38,7 @@ class Discrepancy(models.Model):
         UNKNOWN_WORD = "unknown_word", _("Heleket ended it with a word that we do not know")
         UNCLEAR = "unclear", _("Heleket's answers say nothing of this payout")
         FOREIGN = "foreign", _("Heleket has a payout that is none of ours")
+        LISTED = "listed", _("Heleket's list says otherwise than its own answer")
 
     class Outcome(models.TextChoices):
         EXPLAINED = "explained", _("Explained")

@@ -69,7 +69,7 @@ class Entry(models.Model):
         ]
         indexes = [
             models.Index(fields=["month", "id"], name="entry_by_month"),
-            models.Index(fields=["effective_on"], name="entry_by_day"),
+            models.Index(fields=["effective_on", "id"], name="entry_by_day"),
         ]
 
     def __str__(self) -> str:
@@ -138,7 +138,7 @@ class ClosedMonth(models.Model):
 
 
 CODE = RegexValidator(
-    re.compile(r"\A[^\W_](?:[\w.,:/&+-]| (?! ))*(?<![\s:])\Z"),
+    re.compile(r"\A[^\W_](?:[\w.:/&+-]| (?! ))*(?<![\s:])\Z"),
     _("Letters, digits and single blanks, with : between an account and what is under it."),
 )
 

@@ -59,7 +59,7 @@ def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
     names = [each.name for each in jobs.make_all(heleket_client, account, 1)]
     scheduled = ["fetch_rates", "sync_services", "fetch_balances", "read_history"]
     pieces = ["submit", "check", "watch", "reopen", "guard", "feed", "deliver", "forget"]
-    assert names == [*pieces, *scheduled]
+    assert names == [*pieces, *scheduled, "read_back"]
     assert [tasks.TASKS[name].name for name in names] == list(map(wakeups.task_name, names))
     config.celery.app.finalize()
     assert set(config.celery.app.conf.beat_schedule) == set(names)
