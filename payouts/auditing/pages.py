@@ -178,7 +178,9 @@ def export(request: StaffRequest) -> HttpResponseBase:
     require_all(request, SAMPLE)
     form = SampleForm(request.POST)
     if not form.is_valid():
-        return page(request, "auditing/sample.html", _("A sample of payouts"), form=form, drawn=None)
+        return page(
+            request, "auditing/sample.html", _("A sample of payouts"), form=form, drawn=None
+        )
     stated = form.cleaned_data
     packed = evidence.pack(
         draw(form),

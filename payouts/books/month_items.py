@@ -5,14 +5,12 @@ An auditor reads them without the desk: `verify_month.py` says what must hold of
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
 from datetime import date
 from decimal import Decimal
 from itertools import groupby, islice
 from operator import itemgetter
 from typing import Any
 
-from django.apps import apps
 from django.db.models import Exists, Model, OuterRef, QuerySet, Subquery
 
 import heleket
@@ -26,7 +24,6 @@ from payouts.books.file_codes import FileCode
 from payouts.books.logs import within
 from payouts.controls.models import PolicyVersion
 from payouts.models import (
-    FINAL_FAILURES,
     Approval,
     Entry,
     EventType,
@@ -35,6 +32,8 @@ from payouts.models import (
     Posting,
     Statement,
 )
+from payouts.reconciliation.days import FAILED, OPEN, PAID, group_of
+from payouts.reconciliation.models import BaselineRow, DaySum
 from wallets.amounts import format_amount
 from wallets.models import WalletEvent
 
@@ -136,7 +135,7 @@ def policies(cut: Cut) -> Records:
 
 # Heleket's list, and its sums
 
-KINDS = ("paid", "open", "failed")
+KINDS = (PAID, OPEN, FAILED)
 Sums = dict[tuple[date, str], dict[str, tuple[int, Decimal]]]  # by day and coin, then by kind
 
 
@@ -168,9 +167,8 @@ class HeleketList:
     def count(self, each: heleket.RemotePayout, day: date | None) -> bool:
         if day is None or each.amount is None or each.currency is None:
             return False
-        of = self.sums[day, each.currency]
-        count, total = of[kind_of(each)]
-        of[kind_of(each)] = (count + 1, total + each.amount)
+        of, kind = self.sums[day, each.currency], kind_of(each)
+        of[kind] = (of[kind][0] + 1, of[kind][1] + each.amount)
         return True
 
     def days(self) -> Records:
@@ -183,9 +181,7 @@ class HeleketList:
     def compare(self) -> None:
         """Raise Refused unless it comes to what the days of this month were compared by."""
         compared: Sums = {}
-        if (found := day_sums(self.month)) is None:
-            return
-        for each in found:
+        for each in DaySum.objects.filter(day__range=(self.month, last_day(self.month))):
             of = {
                 kind: (getattr(each, f"{kind}_count"), getattr(each, f"{kind}_sum"))
                 for kind in KINDS
@@ -216,12 +212,7 @@ def listed_row(each: heleket.RemotePayout) -> dict[str, Any]:
 
 
 def kind_of(each: heleket.RemotePayout) -> str:
-    """Paid and failed are Heleket's final words; all else is open."""
-    if not each.is_final:
-        return "open"
-    return (
-        "paid" if each.status == "paid" else "failed" if each.status in FINAL_FAILURES else "open"
-    )
+    return group_of(each.status, is_final=each.is_final)
 
 
 def text_of(amount: Decimal | None) -> str | None:
@@ -230,20 +221,8 @@ def text_of(amount: Decimal | None) -> str | None:
 
 def before_the_desk(uuids: Sequence[str]) -> set[str]:
     """Return those that Heleket had before the database was bound to the account."""
-    rows = reconciled("payouts_gateway.BaselineRow")
-    return set(rows.filter(uuid__in=uuids).values_list("uuid", flat=True)) if rows else set()
-
-
-def day_sums(month: date) -> Iterable[Any] | None:
-    rows = reconciled("payouts_reconciliation.DaySum")
-    return rows.filter(day__range=(month, last_day(month))) if rows else None
-
-
-def reconciled(model: str) -> Any:
-    """Return the rows of a model of reconciliation, or None in a desk that has none."""
-    with suppress(LookupError):
-        return apps.get_model(model).objects
-    return None
+    rows = BaselineRow.objects.filter(uuid__in=uuids)
+    return set(rows.values_list("uuid", flat=True))
 
 
 # The journal
