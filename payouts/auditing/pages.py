@@ -178,9 +178,8 @@ def export(request: StaffRequest) -> HttpResponseBase:
     require_all(request, SAMPLE)
     form = SampleForm(request.POST)
     if not form.is_valid():
-        return page(
-            request, "auditing/sample.html", _("A sample of payouts"), form=form, drawn=None
-        )
+        title = _("A sample of payouts")
+        return page(request, "auditing/sample.html", title, form=form, drawn=None)
     stated = form.cleaned_data
     packed = evidence.pack(
         draw(form),

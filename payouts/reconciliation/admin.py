@@ -64,7 +64,7 @@ class RestoreAdmin(DeskAdmin):
             "restore": restore,
             "joint": joint,
             "seen": restores.facts(),
-            "is_own": bool(joint) and joint.proposed_by_id == request.user.pk,
+            "is_own": joint is not None and joint.proposed_by_id == request.user.pk,
             "items": found,
             "left": sum(not each.done for each in found),
             "desk_left": [each for each in found if not (each.done or each.by_person)],

@@ -57,9 +57,17 @@ def commit(django_capture_on_commit_callbacks):
 
 def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
     names = [each.name for each in jobs.make_all(heleket_client, account, 1)]
-    scheduled = ["fetch_rates", "sync_services", "fetch_balances", "read_history"]
-    pieces = ["submit", "check", "watch", "reopen", "guard", "feed", "deliver", "forget"]
-    assert names == [*pieces, *scheduled, "read_back"]
+    core = ["submit", "check", "watch", "reopen", "guard"]
+    above = [
+        "feed",
+        "deliver",
+        "forget",
+        "write_rights",
+        "fetch_balances",
+        "close_month",
+        "read_back",
+    ]
+    assert names == [*core, *above, "fetch_rates", "sync_services", "read_history"]
     assert [tasks.TASKS[name].name for name in names] == list(map(wakeups.task_name, names))
     config.celery.app.finalize()
     assert set(config.celery.app.conf.beat_schedule) == set(names)
