@@ -181,7 +181,7 @@ class HeleketList:
     def compare(self) -> None:
         """Raise Refused unless it comes to what the days of this month were compared by."""
         compared: Sums = {}
-        for each in DaySum.objects.filter(day__range=(self.month, last_day(self.month))):
+        for each in DaySum.objects.filter(day__day__range=(self.month, last_day(self.month))):
             of = {
                 kind: (getattr(each, f"{kind}_count"), getattr(each, f"{kind}_sum"))
                 for kind in KINDS

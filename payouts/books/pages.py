@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -65,9 +66,9 @@ class BooksAdmin(DeskAdmin):
     list_filter = ["currency", "direction", "category"]
 
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            view = self.admin_site.admin_view(view)
-            return path(route, view, name=f"payouts_books_movement_{name}")
+        def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+            of_staff: Any = self.admin_site.admin_view
+            return path(route, of_staff(view), name=f"payouts_books_movement_{name}")
 
         return [
             page("", self.changelist_view, "changelist"),
@@ -230,7 +231,7 @@ class BooksAdmin(DeskAdmin):
             row=row,
         )
 
-    def fetch(self, request: StaffRequest, pk: int) -> HttpResponse:
+    def fetch(self, request: StaffRequest, pk: int) -> HttpResponseBase:
         """Hand out a document as it was added. No browser shows it: it may say anything."""
         require(request, SEES)
         row = get_object_or_404(Movement.objects.exclude(sha256=""), pk=pk)
@@ -307,7 +308,7 @@ class BooksAdmin(DeskAdmin):
             messages.error(request, str(exc))
         return redirect(self.url("month", month))
 
-    def month_file(self, request: StaffRequest, month: str) -> HttpResponse:
+    def month_file(self, request: StaffRequest, month: str) -> HttpResponseBase:
         """Hand out the file of a closed month."""
         require(request, SEES)
         closed = get_object_or_404(ClosedMonth.objects.exclude(sha256=""), month=self.read(month))
@@ -401,17 +402,17 @@ def propose(month: date, actor: Actor, seen: str, reason: str) -> str:
     return closing.propose(month, seen, reason, actor=actor)
 
 
-def download(content: bytes, name: str) -> HttpResponse:
-    return HttpResponse(
-        content,
-        content_type="application/octet-stream",
-        headers={
-            "Content-Disposition": content_disposition_header(True, name) or "",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
-    )
+def download(content: bytes | IO[bytes], name: str) -> HttpResponseBase:
+    headers = {
+        "Content-Disposition": content_disposition_header(True, name) or "",
+        "Content-Security-Policy": "sandbox; default-src 'none'",
+        "X-Content-Type-Options": "nosniff",
+        "Cache-Control": "private, no-store",
+    }
+    kind = "application/octet-stream"
+    if isinstance(content, bytes):
+        return HttpResponse(content, content_type=kind, headers=headers)
+    return FileResponse(content, content_type=kind, headers=headers)  # large: sent as it is read
 
 
 def open_months(first: date | None) -> list[date]:

@@ -1,6 +1,7 @@
 """A desk with a month behind it, and the file of that month."""
 
 import zipfile
+from collections import defaultdict
 from contextlib import contextmanager
 
 from django.conf import settings
@@ -13,8 +14,10 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from heleket.sandbox import Gateway
 from payouts.books import heads, month_file
+from payouts.books.days import day_of
 from payouts.gateway import accounts
 from payouts.models import ClosedMonth, PayoutStatus
+from payouts.reconciliation.days import Sums, keep
 from tests.audit.tampering import seal_wallets
 from tests.conftest import Clock
 from tests.factories import PayoutFactory, PayoutMethodFactory, put_off_price_list
@@ -63,7 +66,19 @@ def live(office, count=2):
     return heads.digest_of(sealed)
 
 
+def reconcile(office):
+    """Keep what Heleket lists of each day, as a reconciliation does."""
+    by_day = defaultdict(Sums)
+    for each in office.client.list_payouts():
+        by_day[day_of(each.created_at)].add(
+            each.currency, each.status, is_final=each.is_final, amount=each.amount
+        )
+    for day, sums in by_day.items():
+        keep(day, sums, is_whole=True)
+
+
 def write(office, month, path, show=lambda _text: None):
+    reconcile(office)
     return month_file.write(month, path, client=office.client, account=office.account, show=show)
 
 

@@ -1,5 +1,6 @@
 """Closing a month: once, in order, by two people on the same sums, and only with nothing open."""
 
+import hashlib
 from datetime import date
 
 import pytest
@@ -102,7 +103,9 @@ def test_two_accountants_close_a_month_and_the_worker_writes_it(october, client)
     assert event.facts["root"] == closed.root
     page = unmarked(client.get(url("month", "2026-10")))
     assert "Proposed by anna, confirmed by boris." in page
-    assert client.get(url("month_document", "2026-10")).status_code == 200
+    file = client.get(url("month_document", "2026-10"))
+    content = b"".join(file.streaming_content)
+    assert hashlib.sha256(content).hexdigest() == closed.sha256
     with pytest.raises(Refused, match="closed already"):
         close(october)
     assert ClosedMonth.objects.count() == 1
