@@ -123,10 +123,10 @@ def take_home(
 ) -> StreamingHttpResponse:
     """Hand out rows as CSV."""
     tally = taken.Tally()
-    return hand_out(request, what, lines(head, tally.watch(head, content)), tally, asked)
+    return send_file(request, what, lines(head, tally.watch(head, content)), tally, asked)
 
 
-def hand_out(
+def send_file(
     request: StaffRequest,
     what: str,
     text: Iterable[str],

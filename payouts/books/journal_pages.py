@@ -18,7 +18,7 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from payouts.admin.exports import RIGHT, hand_out
+from payouts.admin.exports import RIGHT, send_file
 from payouts.admin.filters import PeriodForm, currencies
 from payouts.admin.records import RecordAdmin
 from payouts.admin.search import of_number
@@ -165,9 +165,9 @@ class JournalAdmin(RecordAdmin):
         tally, asked = Tally(), {"file_format": file_format, **span.named}
         text = written(span, file_format, tally)
         if file_format == Format.CSV:
-            return hand_out(request, "journal", text, tally, asked)
+            return send_file(request, "journal", text, tally, asked)
         kind = "text/plain"
-        return hand_out(request, "journal", text, tally, asked, ending="journal", kind=kind)
+        return send_file(request, "journal", text, tally, asked, ending="journal", kind=kind)
 
     @display(description=gettext_lazy("number"))
     def number(self, entry: Entry) -> str:
