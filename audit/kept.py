@@ -24,7 +24,7 @@ SELECT tgname, tgrelid::regclass::text, tgenabled IN ('O', 'A'), pg_get_triggerd
 FROM pg_trigger JOIN pg_class ON pg_class.oid = tgrelid
 WHERE NOT tgisinternal AND pg_class.relnamespace = current_schema()::regnamespace
 """
-SOURCE = "SELECT prosrc FROM pg_proc WHERE proname = 'desk_refuse'"
+BODY = "SELECT prosrc FROM pg_proc WHERE proname = 'desk_refuse'"
 ON_SQLITE = "SELECT name, tbl_name, 1, sql FROM sqlite_master WHERE type = 'trigger'"
 
 
@@ -113,7 +113,7 @@ def essence(statement: str) -> tuple[Any, ...]:
 
 def refuses() -> bool:
     with connection.cursor() as cursor:
-        cursor.execute(SOURCE)
+        cursor.execute(BODY)
         found = cursor.fetchall()
     body = FUNCTION.replace("%%", "%").partition("$$")[2].partition("$$")[0]
-    return [source for (source,) in found] == [body]
+    return [text for (text,) in found] == [body]

@@ -25,4 +25,3 @@ class FileCode(Code):
         "records_damaged",
         _("%(where)s is not as it was written, so the month is not signed. Run verify_audit."),
     )
-    MONTH_UNKNOWN = "month_unknown", _("Write a month like 2026-10, and not “%(text)s”.")

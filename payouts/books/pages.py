@@ -67,8 +67,9 @@ class BooksAdmin(DeskAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-            of_staff: Any = self.admin_site.admin_view(view)  # type: ignore[arg-type]
-            return path(route, of_staff, name=f"payouts_books_movement_{name}")
+            of_staff: Any = self.admin_site.admin_view(view)
+            url: URLPattern = path(route, of_staff, name=f"payouts_books_movement_{name}")
+            return url
 
         return [
             page("", self.changelist_view, "changelist"),

@@ -139,6 +139,7 @@ def test_f10_without_a_call_left_a_job_with_something_to_do_goes_on(paced):
         "deliver",
         "forget",
         "write_rights",
+        "seal_heads",
     }  # these do not call Heleket
     callers = [job for job in all_jobs(paced) if job.name not in at_home]
     assert not any(after_one_round(job).is_dry for job in callers)

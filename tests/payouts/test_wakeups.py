@@ -65,6 +65,7 @@ def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
         "write_rights",
         "fetch_balances",
         "close_month",
+        "seal_heads",
         "read_back",
     ]
     assert names == [*core, *above, "fetch_rates", "sync_services", "read_history"]
