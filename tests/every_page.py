@@ -10,9 +10,10 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
+from payouts.accounts import USUAL
 from payouts.controls import documents, policy, rates, switch
 from payouts.controls.models import ExchangeRate, Scope, Switch
-from payouts.models import Category, WebhookDelivery
+from payouts.models import AccountRule, Category, Entry, Posting, WebhookDelivery
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint
 from payouts.staff import recovery
@@ -58,6 +59,7 @@ def every_page(payout):
         url="https://portal.example/hooks", created_at=payout.requested_at
     )
     rate = jumped_rate(payout.requested_at)
+    entry, account = posted(payout), AccountRule.objects.create(kind="cost", account="4000")
     method, role = PayoutMethod.objects.first(), Group.objects.get(name="Approver")
     arguments = {
         "payouts_payout_add_for": [payout.client_id],
@@ -80,7 +82,21 @@ def every_page(payout):
         "auth_user_password_change": [person.pk],
     }
     arguments["payouts_controls_exchangerate_propose"] = [rate.pk]
-    rows = [payout, found, category, delivery, event, key, endpoint, method, rate, role, person]
+    rows = [
+        entry,
+        account,
+        payout,
+        found,
+        category,
+        delivery,
+        event,
+        key,
+        endpoint,
+        method,
+        rate,
+        role,
+        person,
+    ]
     for row in rows:
         arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
     arguments |= {
@@ -88,6 +104,29 @@ def every_page(payout):
         "wallets_wallet_change": [payout.wallet_id],
     }
     return [reverse(f"admin:{name}", args=arguments.get(name, [])) for name in looked_at()]
+
+
+def posted(payout):
+    """An entry of the journal, as the payout's approval would make it."""
+    for kind, side in (("cost", "debit"), ("owed", "credit")):
+        Posting.objects.create(
+            entry_id=1,
+            kind=kind,
+            side=side,
+            account=USUAL[kind],
+            currency=payout.currency,
+            amount=payout.amount,
+        )
+    day = payout.requested_at.date()
+    return Entry.objects.create(
+        id=1,
+        payout=payout,
+        event_number=1,
+        kind="approve",
+        at=payout.requested_at,
+        effective_on=day,
+        month=day.replace(day=1),
+    )
 
 
 def jumped_rate(at):
