@@ -26,7 +26,7 @@ from wallets.models import PayoutMethod
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
     r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document|statement)"
-    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method|rate)).*_add"
+    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method|rate|entry)).*_add"
 )
 
 
