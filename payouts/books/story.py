@@ -142,8 +142,7 @@ def asked(payout: Payout, events: Iterable[PayoutEvent]) -> Facts:
     for event in events:
         if event.event_type == EventType.EDIT:
             details.with_what_came_of_it(event.facts, terms)
-    client = f"{payout.client.name} ({payout.client.external_id})"
-    return [(_("Client"), client), *details.in_words(terms).items()]
+    return [(_("Client"), str(payout.client)), *details.in_words(terms).items()]
 
 
 # Lines

@@ -535,7 +535,7 @@ def test_the_evidence_of_a_sample_is_a_zip_whose_manifest_names_all_of_it(
     event = DeskEvent.objects.get(event_type="export")
     assert event.facts["sha256"] == hashlib.sha256(archive.read("manifest.json")).hexdigest()
     assert (event.facts["count"], event.facts["seed"]) == ("3", "Spring 2026")
-    assert event.facts["version"] == VERSION
+    assert event.facts["desk_version"] == VERSION
 
 
 def test_a_sample_that_is_not_stated_gives_out_nothing(client, auditor, ten):
