@@ -20,7 +20,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.version import VERSION
-from payouts import notes, operations
+from payouts import notes, operations, transitions
 from payouts.admin.search import of_attempts, of_names, of_number
 from payouts.books import samples
 from payouts.books.finding import parts
@@ -28,6 +28,7 @@ from payouts.books.jobs import WriteRights
 from payouts.controls import documents, policy
 from payouts.models import (
     Discrepancy,
+    EventType,
     Payout,
     PayoutEvent,
     PayoutStatus,
@@ -185,7 +186,13 @@ def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
     omar, olga = person("omar", "Operator"), person("olga", "Operator")
     clock.forward(hours=1)
     found = DiscrepancyFactory(payout=paid, attempt=paid.attempts.get(), opened_at=clock())
+    with transitions.change([paid.pk], actor=omar) as [change]:
+        change.log_event(EventType.PROPOSE_END, kind=found.kind, outcome="explained")
+    assert "Outcome none yet: it is open" in read("books_story", paid.pk)
     clock.forward(hours=1)
+    with transitions.change([paid.pk], actor=olga) as [change]:
+        by = {"proposed_by": omar.person_id}
+        change.log_event(EventType.CLOSE_DISCREPANCY, outcome="explained", **by)
     Discrepancy.objects.filter(pk=found.pk).update(
         closed_at=clock(),
         closed_by=olga.person,
@@ -194,13 +201,16 @@ def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
         close_reason="Rounded in a list",
     )
 
-    page = read("books_story", paid.pk).partition("What happened, in order")[2]
+    page = read("books_story", paid.pk)
 
+    part, line = page.split("What happened, in order")
     in_order(
-        page,
-        *("Paid", "Discrepancy: Heleket has another payout under our order id"),
-        *("amount: 50", "Discrepancy ended: Explained", "omar and olga", "Rounded in a list"),
+        part,
+        *("Discrepancy: Heleket has another payout under our order id", "amount: 50"),
+        *("Outcome Explained", "By omar and olga", "Why Rounded in a list"),
     )
+    in_order(line, "Paid", "End of the discrepancy proposed", "omar · Admin")
+    in_order(line, "Discrepancy closed", "olga · Admin", "Outcome Explained", "Proposed by omar")
 
 
 def test_the_story_leaves_out_what_its_reader_may_not_see(client, paid):
