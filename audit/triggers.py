@@ -155,6 +155,55 @@ def refuse_if(name: str, table: str, events: Sequence[str], condition: str, why:
     return Trigger(name, create, drop)
 
 
+def refuse_added(
+    name: str,
+    table: str,
+    columns: Sequence[str],
+    condition: str,
+    why: str,
+    *,
+    on_sqlite: str = "",
+    lock: str = "",
+) -> Trigger:
+    """Refuse rows that are added in a condition, which reads these columns of them from `{added}`
+    and may look at other tables. On PostgreSQL it is asked once for all rows of a statement.
+
+    `on_sqlite` is the condition there if it is another. `lock` is a call of PostgreSQL's that is
+    made before, so that what another transaction does at the same moment is waited for.
+    """
+
+    def create(editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            before = f"PERFORM {lock};" if lock else ""
+            editor.execute(
+                f"CREATE OR REPLACE FUNCTION desk_{name}() RETURNS trigger LANGUAGE plpgsql AS $$ "
+                f"BEGIN {before} IF {condition.format(added='added')} THEN "
+                f"RAISE EXCEPTION '{why}' USING ERRCODE = 'integrity_constraint_violation'; "
+                "END IF; RETURN NULL; END $$",
+                params=None,
+            )
+            editor.execute(
+                f"CREATE TRIGGER {name} AFTER INSERT ON {table} REFERENCING NEW TABLE AS added "
+                f"FOR EACH STATEMENT EXECUTE FUNCTION desk_{name}()"
+            )
+            return
+        row = ", ".join(f"NEW.{column} AS {column}" for column in columns)
+        here = (on_sqlite or condition).format(added=f"(SELECT {row}) AS added")
+        editor.execute(
+            f"CREATE TRIGGER {name} AFTER INSERT ON {table} FOR EACH ROW "
+            f"BEGIN SELECT RAISE(ABORT, '{why}') WHERE {here}; END"
+        )
+
+    def drop(editor: BaseDatabaseSchemaEditor) -> None:
+        if editor.connection.vendor == "postgresql":
+            editor.execute(f"DROP TRIGGER {name} ON {table}")
+            editor.execute(f"DROP FUNCTION desk_{name}()")
+            return
+        editor.execute(f"DROP TRIGGER {name}")
+
+    return Trigger(name, create, drop)
+
+
 def replaced(before: Trigger, now: Trigger) -> Trigger:
     """Let one trigger take the place of another of the same name."""
 

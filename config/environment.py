@@ -406,6 +406,13 @@ VARIABLES = {
             "How many calls a second all processes together may make.",
         ),
         Variable(
+            "RESTART_GAP_MINUTES",
+            partial(number, wanted="0 or more", fits=lambda value: 0 <= value <= 60 * 24 * 365),
+            30.0,
+            "After so long without a worker a person says first that the database is the same.",
+            made_up="0",
+        ),
+        Variable(
             "CELERY_BROKER_URL",
             broker,
             "",

@@ -66,6 +66,7 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
     own = WaitingFor(payout.waiting_for)
     may_be_sent = own in (WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY)
     may_be_sent |= own == WaitingFor.DATE and not payout.is_early
+    may_be_sent &= payout.reason_code != PayoutCode.UNKNOWN_THERE
     if payout.status == PayoutStatus.APPROVED and may_be_sent:
         if states.stop_of(payout):
             return WaitingFor.SWITCH
@@ -79,7 +80,8 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
 
 def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime | None:
     started = payout.waiting_since or payout.requested_at
-    pause = states.pause_for(payout)
+    is_own_wait = payout.reason_code == PayoutCode.UNKNOWN_THERE
+    pause = None if is_own_wait else states.pause_for(payout)
     stop = states.stop_of(payout)
     if waiting_for == WaitingFor.SWITCH and stop and stop.changed_at:
         return max(started, stop.changed_at)

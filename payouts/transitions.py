@@ -22,7 +22,7 @@ from audit import clock
 from audit.actor import Actor
 from audit.events import links
 from audit.operations import Change
-from payouts import spending, wakeups
+from payouts import journal, spending, wakeups
 from payouts.models import EventType, Payout, PayoutEvent, PayoutStatus
 
 COLUMNS = [field.attname for field in Payout._meta.concrete_fields if not field.primary_key]
@@ -44,7 +44,7 @@ def change(ids: Iterable[UUID], *, actor: Actor) -> Iterator[list[Change[Payout]
             yield changes
             events = events_of(changes, actor)
             wake_for(each.row for each in changes)
-        save_changed(changes, before)
+            save_changed(changes, before)
         store(events)
 
 
@@ -88,6 +88,7 @@ def save_changed(changes: Sequence[Change[Payout]], before: dict[UUID, dict[str,
             alike[changed].append(each.row.pk)
     for changed, ids in alike.items():
         Payout.objects.filter(pk__in=ids).update(**dict(changed))
+    journal.book(changes, [was for was, _now in moves])
     spending.book(moves)
 
 

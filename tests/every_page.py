@@ -25,7 +25,7 @@ from wallets.models import PayoutMethod
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
     r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document|statement)"
-    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method|rate)).*_add"
+    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again|set_owner)|(audit|.*(delivery|method|rate)).*_add"
 )
 
 
@@ -74,12 +74,13 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_remove": [endpoint.pk],
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "payouts_controls_policyversion_change": [1],
+        "payouts_reconciliation_restore_look": ["people"],
         "auth_user_disable": [person.pk],
         "auth_user_draft": [draft.joint.pk],
         "auth_user_stop_recovery": [recovered.pk],
         "auth_user_password_change": [person.pk],
     }
-    arguments |= {"books_story": [payout.pk], "books_person": [person.pk]}
+    arguments |= {"auditing_story": [payout.pk], "auditing_person": [person.pk]}
     arguments["payouts_controls_exchangerate_propose"] = [rate.pk]
     rows = [payout, found, category, delivery, event, key, endpoint, method, rate, role, person]
     for row in rows:

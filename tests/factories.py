@@ -86,10 +86,11 @@ class PayoutMethodFactory(DjangoModelFactory):
 
 
 def put_off_price_list():
-    """Have no worker of this test read Heleket's price list, balances and rates by itself, or write
-    down who holds which rights."""
+    """Have no worker of this test read Heleket's lists, balances and rates by itself, or write down
+    who holds which rights."""
     due_at = clock.now() + timedelta(days=365)
-    for name in ("sync_services", "fetch_balances", "fetch_rates", "read_history", "write_rights"):
+    readers = ("sync_services", "fetch_balances", "fetch_rates", "read_history", "reconcile")
+    for name in (*readers, "write_rights"):
         ScheduledJob.objects.update_or_create(name=name, defaults={"due_at": due_at})
 
 

@@ -11,7 +11,7 @@ from django.utils.translation import gettext_lazy
 from audit.models import LOGIN, Event
 from audit.texts import day_and_hour
 from payouts.gateway.models import Pause
-from payouts.models import Discrepancy, Payout, WaitingFor
+from payouts.models import AccountKind, Discrepancy, Payout, WaitingFor
 from payouts.requests import dated
 from payouts.staff import changes
 from wallets.coins import network_name
@@ -58,6 +58,11 @@ LABELS = changes.LABELS | {
     "ours": gettext_lazy("Ours"),
     "theirs": gettext_lazy("Heleket's"),
     "outcome": gettext_lazy("Outcome"),
+    "posting": gettext_lazy("Postings"),
+    "account": gettext_lazy("Account"),
+    "cost_centre": gettext_lazy("Cost centre"),
+    "group": gettext_lazy("Group"),
+    "owner": gettext_lazy("Owner"),
     "client": gettext_lazy("Client"),
     "wallet": gettext_lazy("Wallet"),
     "payout": gettext_lazy("Payout"),
@@ -98,6 +103,8 @@ VALUES = changes.VALUES | {
     "waiting_for": one_of(WaitingFor.choices),
     "kind": one_of(Discrepancy.Kind.choices),
     "outcome": one_of(Discrepancy.Outcome.choices),
+    "posting": one_of(AccountKind.choices),
+    "in_use": changes.yes_or_no,
     "cause": one_of(Pause.Cause.choices),
     "name": one_of(CHANGED),
     "email": one_of(CHANGED),

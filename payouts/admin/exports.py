@@ -6,7 +6,7 @@ are read some at a time, in an order that never changes.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -121,23 +121,38 @@ def take_home(
     content: Iterable[Cells],
     **asked: object,
 ) -> StreamingHttpResponse:
-    """Hand out rows as CSV, or as a zip of that with what is said of it: count, control sums and
-    all. That it was asked for is sealed first, and what it was once it has gone out whole."""
-    actor, tally = actor_of(request), taken.Tally()
+    """Hand out rows as CSV."""
+    tally = taken.Tally()
+    return send_file(request, what, lines(head, tally.watch(head, content)), tally, asked)
+
+
+def send_file(
+    request: StaffRequest,
+    what: str,
+    text: Iterable[str],
+    tally: taken.Tally,
+    asked: Mapping[str, object],
+    *,
+    ending: str = "csv",
+    kind: str = "text/csv",
+) -> StreamingHttpResponse:
+    """Hand out a text, or a zip of that with what is said of it: count, control sums and all, which
+    the tally has once the text is written. That it was asked for is sealed first, and what it was
+    once it has gone out whole."""
+    actor = actor_of(request)
     taken.log_export(what, actor, **asked)
-    text = lines(head, tally.watch(head, content))
     whole = taken.watched(what, text, tally, actor, **asked)
     name = f"{what}-{localtime(clock.now()):%Y-%m-%d-%H%M}"
     if request.POST.get("as") != "zip":
-        return as_file(whole, f"{name}.csv", "text/csv; charset=utf-8")
+        return as_file(whole, f"{name}.{ending}", f"{kind}; charset=utf-8")
 
     def said() -> dict[str, object]:
         asked_for = {key: str(value) for key, value in asked.items()}
-        facts = {"file": f"{name}.csv", "filter": asked_for, "count": tally.count}
+        facts = {"file": f"{name}.{ending}", "filter": asked_for, "count": tally.count}
         sealed = {"sums": tally.sums, "sha256": tally.digest.hexdigest()}
         return taken.about(what, actor, **facts, **sealed)
 
-    return as_file(taken.zipped(f"{name}.csv", whole, said), f"{name}.zip", "application/zip")
+    return as_file(taken.zipped(f"{name}.{ending}", whole, said), f"{name}.zip", "application/zip")
 
 
 def as_file(content: Iterable[str | bytes], name: str, kind: str) -> StreamingHttpResponse:

@@ -183,6 +183,8 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
             "live_url": self.url("live_one", payout.pk),
             "may_edit": may_edit(payout, actor),
         }
+        if request.user.has_perm("payouts.view_entry"):
+            context["entries"] = payout.entries.order_by("pk").prefetch_related("postings")
         return self.page(request, "payouts/page.html", str(payout), original=payout, **context)
 
     def find(self, request: StaffRequest, object_id: UUID) -> Payout:

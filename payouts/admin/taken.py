@@ -42,9 +42,12 @@ class Tally:
         for batch in content:
             rows = list(batch)
             for row in rows:
-                self.counts[str(row[coin])] += 1
-                self.amounts[str(row[coin])] += Decimal(str(row[amount]))
+                self.add(str(row[coin]), Decimal(str(row[amount])))
             yield rows
+
+    def add(self, coin: str, amount: Decimal) -> None:
+        self.counts[coin] += 1
+        self.amounts[coin] += amount
 
     def sealed(self, content: Iterable[str]) -> Iterator[str]:
         for text in content:

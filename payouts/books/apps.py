@@ -1,7 +1,5 @@
 from django.apps import AppConfig
 
-from audit import jobs
-
 
 class BooksConfig(AppConfig):
     name = "payouts.books"
@@ -9,6 +7,9 @@ class BooksConfig(AppConfig):
     verbose_name = "Books"
 
     def ready(self) -> None:
-        from payouts.books.jobs import WriteRights
+        from audit.jobs import register
+        from payouts import backlogs
+        from payouts.books import falls, jobs  # models are there from here on
 
-        jobs.register(WriteRights)
+        register(jobs.FetchBalances, jobs.CloseMonth)
+        backlogs.register(falls.BACKLOG)

@@ -1,74 +1,89 @@
-"""What people state on the pages of the books: a day, and a sample."""
+"""The forms of the books."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from django import forms
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
+from unfold.widgets import (
+    UnfoldAdminDateWidget,
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+)
 
-from payouts.admin.filters import PeriodForm, beginning_of, boxes, day, end_of
-from payouts.books import samples
-from payouts.models import Payout, PayoutQuerySet, PayoutStatus
-from payouts.staff.forms import text_field
-from wallets.models import Client
+from payouts import documents
+from payouts.books.models import Movement
+from payouts.notes import File
+from payouts.staff.forms import reason_field, text_field
+from wallets.amounts import AmountFormField
+
+WHERE = gettext_lazy("Where this can be looked up, such as the number of a statement.")
 
 
-class DayForm(forms.Form):
-    on = day(gettext_lazy("On the day"))
+def sent_file(sent: Any) -> File | None:
+    # One byte too many is enough to refuse it: no more is read.
+    return File(sent.name, sent.read(documents.MOST_BYTES + 1)) if sent else None
 
 
-class SampleForm(PeriodForm):
-    """A population and what is drawn of it."""
-
-    seed = text_field(
-        gettext_lazy("Seed"),
-        100,
-        help_text=gettext_lazy("Any words. The same ones draw the same sample again."),
+class MovementForm(forms.Form):
+    currency = forms.ChoiceField(label=gettext_lazy("Coin"), widget=UnfoldAdminSelectWidget)
+    direction = forms.ChoiceField(
+        label=gettext_lazy("Direction"),
+        choices=Movement.Direction.choices,
+        widget=UnfoldAdminSelectWidget,
     )
-    size = forms.IntegerField(
-        label=gettext_lazy("How many"), min_value=1, max_value=samples.MOST, initial=25
+    amount = AmountFormField(
+        label=gettext_lazy("Amount"),
+        widget=UnfoldAdminTextInputWidget(attrs={"placeholder": "0.00"}),
     )
-    client = text_field(
-        gettext_lazy("Client"),
-        64,
+    category = forms.ChoiceField(
+        label=gettext_lazy("Category"),
+        choices=Movement.Category.choices,
+        widget=UnfoldAdminSelectWidget,
+    )
+    day = forms.DateField(
+        label=gettext_lazy("Day"),
+        widget=UnfoldAdminDateWidget,
+        help_text=gettext_lazy("By Heleket's clock, which is UTC+3."),
+    )
+    happened_on = forms.DateField(
+        label=gettext_lazy("Happened on"),
         required=False,
-        help_text=gettext_lazy("Their number in your own system."),
+        widget=UnfoldAdminDateWidget,
+        help_text=gettext_lazy("Only if that was in a month that is closed."),
     )
-    status = boxes(gettext_lazy("Status"), PayoutStatus.choices)
-    field_order = ["from_day", "to_day", "client", "status", "seed", "size"]
+    evidence = text_field(gettext_lazy("Evidence"), 500, help_text=WHERE)
+    file = forms.FileField(
+        label=gettext_lazy("Document"),
+        required=False,
+        allow_empty_file=True,  # refused by the service, like one that is too large
+        help_text=gettext_lazy("%d MB at most.") % documents.MOST_MEGABYTES,
+    )
 
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, *args: Any, coins: Iterable[str], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        for name in ("from_day", "to_day"):
-            self.fields[name].required = True
+        choices = [(coin, coin) for coin in coins]
+        self.fields["currency"].choices = choices  # type: ignore[attr-defined]
 
-    def clean_client(self) -> Client | None:
-        text = self.cleaned_data["client"]
-        if not text:
-            return None
-        found = Client.objects.filter(external_id=text).first()
-        if found is None:
-            raise forms.ValidationError(_("There is no such client."))
-        return found
+    def clean_file(self) -> File | None:
+        return sent_file(self.cleaned_data["file"])
 
-    def population(self) -> PayoutQuerySet:
-        stated = self.cleaned_data
-        payouts = Payout.objects.filter(
-            requested_at__gte=beginning_of(stated["from_day"]),
-            requested_at__lt=end_of(stated["to_day"]),
-        )
-        if stated["client"]:
-            payouts = payouts.for_client(stated["client"])
-        if stated["status"]:
-            payouts = payouts.filter(status__in=stated["status"])
-        return payouts
 
-    def filter(self) -> dict[str, Any]:
-        """The population as it was stated, in words that a file keeps."""
-        stated = self.cleaned_data
-        return {
-            "requested_from": stated["from_day"].isoformat(),
-            "requested_until": stated["to_day"].isoformat(),
-            "client": stated["client"].external_id if stated["client"] else "",
-            "status": sorted(stated["status"]),
-        }
+class FileForm(forms.Form):
+    """A file of movements, to be looked at before anything is entered."""
+
+    file = forms.FileField(label=gettext_lazy("CSV file"), allow_empty_file=True)
+
+    def clean_file(self) -> File | None:
+        return sent_file(self.cleaned_data["file"])
+
+
+class TakeBackForm(forms.Form):
+    reason = reason_field(gettext_lazy("Say why. It is kept for ever."))
+
+
+class ProposeForm(forms.Form):
+    """Why a month may be closed; `seen` names what the page showed."""
+
+    seen = forms.CharField(widget=forms.HiddenInput, required=False)
+    reason = reason_field(gettext_lazy("Say what you have looked at. It is kept for ever."))

@@ -15,6 +15,14 @@ from payouts.models.choices import (
 )
 from payouts.models.discrepancy import Discrepancy
 from payouts.models.event import PayoutEvent
+from payouts.models.journal import (
+    AccountKind,
+    AccountRule,
+    ClosedMonth,
+    Entry,
+    Posting,
+    Side,
+)
 from payouts.models.note import LONGEST_NOTE, Note
 from payouts.models.passing import Passing
 from payouts.models.payout import LAST_GENERATION, Payout, PayoutNumber, PayoutQuerySet
@@ -27,11 +35,15 @@ __all__ = [
     "LONGEST_NOTE",
     "USUAL_WAIT",
     "WITHOUT_CALL",
+    "AccountKind",
+    "AccountRule",
     "Approval",
     "Attempt",
     "Category",
+    "ClosedMonth",
     "Discrepancy",
     "Effective",
+    "Entry",
     "EventType",
     "MakerRole",
     "Note",
@@ -43,6 +55,8 @@ __all__ = [
     "PayoutNumber",
     "PayoutQuerySet",
     "PayoutStatus",
+    "Posting",
+    "Side",
     "Statement",
     "WaitingFor",
     "WebhookDelivery",

@@ -18,6 +18,7 @@ from payouts.staff.pages import StaffRequest, actor_of
 STARTS = [
     ("payouts.view_payout", "payouts_payout_start"),
     ("auth.view_user", "auth_user_changelist"),
+    ("payouts_books.view_movement", "payouts_books_movement_books"),
 ]
 
 Urls = Callable[["DeskSite"], Sequence[URLPattern]]

@@ -17,6 +17,7 @@ from payouts.gateway.models import RateLimit
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.jobs import Submit
 from payouts.models import Attempt, Payout, PayoutStatus
+from payouts.reconciliation import starting
 from payouts.seen import see
 from tests.factories import PayoutFactory
 from tests.payouts.rounds import now
@@ -128,6 +129,7 @@ def test_f10_without_a_call_left_a_job_with_something_to_do_goes_on(paced):
     Payout.objects.filter(pk=sent.pk).update(due_at=paced.clock())
     Attempt.objects.update(watch_at=paced.clock())
     ScheduledJob.objects.update(due_at=paced.clock())
+    starting.begin()
 
     calls = len(paced.sandbox.calls)
     at_home = {
