@@ -98,7 +98,7 @@ def other_value(field):
         return "'x'" if connection.vendor == "postgresql" else "x'00'"
     if field.is_relation and field.target_field.get_internal_type() == "UUIDField":
         return "'00000000-0000-4000-8000-000000000000'"
-    return f"coalesce({field.column}, 0) + 987654"
+    return f"coalesce({field.column}, 0) + 77"
 
 
 def test_i17_no_row_of_a_kept_table_is_deleted(rows):
