@@ -137,6 +137,7 @@ class DeskEvent(Event):
         PROPOSE_END = "propose_end", _("End of a discrepancy proposed")
         WITHDRAW_END = "withdraw_end", _("Proposed end of a discrepancy withdrawn")
         CLOSE_DISCREPANCY = "close_discrepancy", _("Discrepancy closed")
+        FOREIGN_OWNER = "foreign_owner", _("Owner of a payout that is none of ours")
         ADD_PERSON = "add_person", _("Person added")
         CHANGE_PERSON = "change_person", _("Person changed")
         RENAME = "rename", _("Login changed")

@@ -110,6 +110,12 @@ NAVIGATION: list[dict[str, Any]] = [
                 "payouts.view_discrepancy",
                 waits=discrepancies_to_end,
             ),
+            link(
+                gettext_lazy("Reconciliation"),
+                "compare_arrows",
+                "admin:payouts_reconciliation_run_changelist",
+                "payouts.view_discrepancy",
+            ),
         ],
     },
     {

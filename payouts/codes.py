@@ -15,6 +15,10 @@ class PayoutCode(Code):
         _("A discrepancy stops this payout until people have ended it."),
     )
     CLOSED_DISCREPANCY = "closed_discrepancy", _("This discrepancy has ended already.")
+    OWNER_MAY_NOT_END = (
+        "owner_may_not_end",
+        _("Only somebody who may end discrepancies can see to one."),
+    )
     UNKNOWN_DISCREPANCY = "unknown_discrepancy", _("This discrepancy does not exist.")
     PAID_AFTER_ALL = (
         "paid_after_all",

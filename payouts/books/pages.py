@@ -49,6 +49,11 @@ from payouts.staff.pages import ID, StaffRequest, actor_of, require
 SEES, ENTERS, CLOSES = movements.SEES, movements.RIGHT, closing.RIGHT
 ROWS_SHOWN = 200
 DAYS_DRAWN = 35
+FOR_ONE_ALONE = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
+}
 
 
 @admin.register(Movement)
@@ -63,7 +68,8 @@ class BooksAdmin(DeskAdmin):
     list_display_links = None
     ordering = ["-day", "-pk"]
     sortable_by: list[str] = []
-    list_filter = ["currency", "direction", "category"]
+    list_filter = ["direction", "category"]
+    search_fields = ["evidence", "currency"]
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
@@ -75,7 +81,7 @@ class BooksAdmin(DeskAdmin):
             page("", self.changelist_view, "changelist"),
             page("enter/", self.enter, "enter"),
             page("file/", self.file, "file"),
-            page("file/enter/", require_POST(self.enter_file), "enter_file"),
+            page("file/enter/", require_POST(self.enter_file), "file_confirm"),
             page("<int:pk>/take-back/", self.take_back, "take_back"),
             page("<int:pk>/document/", self.fetch, "document"),
             page("books/", self.books, "books"),
@@ -163,7 +169,7 @@ class BooksAdmin(DeskAdmin):
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.page(request, "payouts_books/coin.html", coin, **context)
+        return self.page(request, "payouts_books/coin.html", _("Balance"), **context)
 
     # Movements
 
@@ -314,11 +320,12 @@ class BooksAdmin(DeskAdmin):
         require(request, SEES)
         closed = get_object_or_404(ClosedMonth.objects.exclude(sha256=""), month=self.read(month))
         try:
-            content = month_file.open_file(closed.sha256)
+            file = month_file.open_file(closed.sha256)
         except Refused as exc:
             messages.error(request, str(exc))
             return redirect(self.url("month", month))
-        return download(content, f"{closing.in_words(closed.month)}.zip")
+        name = f"{closing.in_words(closed.month)}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, headers=FOR_ONE_ALONE)
 
     def read(self, month: str) -> date:
         found = read_month(month)
@@ -404,13 +411,8 @@ def propose(month: date, actor: Actor, seen: str, reason: str) -> str:
 
 
 def download(content: bytes | IO[bytes], name: str) -> HttpResponseBase:
-    headers = {
-        "Content-Disposition": content_disposition_header(True, name) or "",
-        "Content-Security-Policy": "sandbox; default-src 'none'",
-        "X-Content-Type-Options": "nosniff",
-        "Cache-Control": "private, no-store",
-    }
     kind = "application/octet-stream"
+    headers = FOR_ONE_ALONE | {"Content-Disposition": content_disposition_header(True, name) or ""}
     if isinstance(content, bytes):
         return HttpResponse(content, content_type=kind, headers=headers)
     return FileResponse(content, content_type=kind, headers=headers)  # large: sent as it is read

@@ -99,6 +99,7 @@ class EventType(models.TextChoices):
     NEWS = "news", _("News from Heleket")
     LINK = "link", _("Heleket's payout is this one")
     DISCREPANCY = "discrepancy", _("Heleket and the desk differ")
+    OWNER = "owner", _("Owner of the discrepancy")
     PROPOSE_END = "propose_end", _("End of the discrepancy proposed")
     WITHDRAW_END = "withdraw_end", _("Proposed end withdrawn")
     CLOSE_DISCREPANCY = "close_discrepancy", _("Discrepancy closed")

@@ -10,7 +10,8 @@ class ReconciliationConfig(AppConfig):
         from audit.jobs import register
         from payouts.gateway.continuity import register_left
         from payouts.reconciliation import restores  # models are there from here on
+        from payouts.reconciliation.jobs import Reconcile
         from payouts.reconciliation.starting import ReadBack
 
-        register(ReadBack)
+        register(ReadBack, Reconcile)
         register_left(restores.left)

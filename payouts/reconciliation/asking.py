@@ -5,11 +5,10 @@ else that differs opens a discrepancy, once.
 """
 
 import time
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 
 from django.db import transaction
 
@@ -27,16 +26,13 @@ from payouts.discrepancies import (
     open_foreign,
 )
 from payouts.effective import was_paid
-from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, Discrepancy, EventType
-from payouts.polling import Answer, Question, Reply
+from payouts.polling import Answer, Reply
 from payouts.reconciliation.comparing import contradicts, known_by
-from payouts.reconciliation.listing import SIDE_BY_SIDE
-from payouts.reconciliation.matching import Differing, Missing, Suspect, Unknown
+from payouts.reconciliation.matching import Suspect
 from payouts.settling import Case, record_batch, settle
 
-T = TypeVar("T")
 BY = Actor.system(Channel.RECONCILE)
 HEALED, OPENED, OPEN = "healed", "opened", "open"
 TOGETHER = 50  # payouts locked at once
@@ -56,82 +52,101 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What Heleket said of a try, and what its list says."""
+class Question:
+    """About a try of ours, or about an entry of the list that is none; `is_lost` is one whose call
+    went without an answer, so that any unknown entry may be it."""
 
-    reply: Reply
-    listed: heleket.RemotePayout | None
+    suspect: Suspect
+    order_id: str
+    uuid: str
+    asked_at: datetime
+    is_lost: bool = False
+
+    @property
+    def calls(self) -> int:
+        """How many calls it takes at most."""
+        return bool(self.order_id) + bool(self.uuid)
+
+
+@dataclass(frozen=True)
+class Heard:
+    question: Question
+    answer: Answer
+
+    @property
+    def attempt_id(self) -> int | None:
+        return self.question.suspect.attempt_id
+
+    @property
+    def unclear(self) -> heleket.HeleketError | None:
+        """An answer that says nothing of the payout."""
+        is_clear = isinstance(self.answer, heleket.RemotePayout | heleket.PayoutNotFound)
+        return (
+            None if is_clear or not isinstance(self.answer, heleket.HeleketError) else self.answer
+        )
+
+
+def ask(question: Question, client: heleket.HeleketClient, *, timeout: float) -> Heard:
+    """Ask by our order id, and by Heleket's own where it knows none of ours by that. Touches
+    neither database nor lock."""
+    answer: Answer = heleket.PayoutNotFound("")
+    for names in ({"order_id": question.order_id}, {"uuid": question.uuid}):
+        if any(names.values()) and isinstance(answer, heleket.PayoutNotFound):
+            try:
+                answer = client.get_payout(**names, deadline=time.monotonic() + timeout)
+            except heleket.HeleketError as exc:
+                answer = exc
+    return Heard(question, answer)
 
 
 @dataclass
 class Inquiry:
-    """Asks about suspects within the desk's rate. A dry one judges the same and stores nothing."""
+    """Says what has to be asked about suspects, and records the answers. A dry one judges the same
+    and stores nothing."""
 
-    client: heleket.HeleketClient
     account: GatewayAccount
-    may_call: Callable[[int, bool], int]
     dry_run: bool = False
     findings: list[Finding] = field(default_factory=list)
     troubles: list[str] = field(default_factory=list)
 
-    def judge(self, suspects: Sequence[Suspect]) -> None:
-        listed = {each.attempt_id: each.listed for each in suspects if isinstance(each, Differing)}
-        missing = {each.attempt_id for each in suspects if isinstance(each, Missing)}
-        self.record(self.ask_about([*listed, *missing - listed.keys()], listed))
-        if unknown := [each.listed for each in suspects if isinstance(each, Unknown)]:
-            self.judge_unknown(unknown)
+    def questions(self, suspects: Sequence[Suspect]) -> list[Question]:
+        now, ids = clock.now(), [each.attempt_id for each in suspects if each.attempt_id]
+        tries = Attempt.objects.in_bulk(ids)
+        unknown = [each for each in suspects if not each.attempt_id]
+        lost = Attempt.objects.unknown().exclude(pk__in=ids) if unknown else []
+        about_lost = (
+            Question(Suspect(each.pk, None), each.order_id, "", now, is_lost=True) for each in lost
+        )
+        about_ours = (
+            Question(each, *ids_of(tries[each.attempt_id]), now)
+            for each in suspects
+            if each.attempt_id in tries
+        )
+        about_others = (Question(each, "", each.uuid, now) for each in unknown)
+        return [*about_lost, *about_ours, *about_others]
+
+    def settle(self, heard: Sequence[Heard]) -> None:
+        """Record answers to questions that belong together. What was lost comes first: an unknown
+        entry may be one of those."""
+        of_ours = [each for each in heard if each.attempt_id]
+        for start in range(0, len(of_ours), TOGETHER):
+            record_batch(of_ours[start : start + TOGETHER], self.store)
+        self.settle_unknown([each for each in heard if not each.attempt_id], of_ours)
 
     # Ours
-
-    def ask_about(self, ids: Sequence[int], listed: dict[int, heleket.RemotePayout]) -> list[Heard]:
-        """Ask by our order id, and by Heleket's own where it knows none of ours by that."""
-        tries = list(Attempt.objects.filter(pk__in=ids).order_by("pk"))
-        asked = self.ask_all(tries, lambda each: self.ask(each, order_id=each.order_id))
-        lost = [
-            each
-            for each, reply in asked
-            if isinstance(reply.answer, heleket.PayoutNotFound) and each.uuid
-        ]
-        by_uuid = dict(self.ask_all(lost, lambda each: self.ask(each, uuid=each.uuid or "")))
-        return [Heard(by_uuid.get(each, reply), listed.get(each.pk)) for each, reply in asked]
-
-    def ask(self, attempt: Attempt, **names: str) -> Reply:
-        question = Question(attempt.pk, attempt.order_id, clock.now(), wants_cancel=False)
-        return Reply(question, self.answer(**names))
-
-    def answer(self, **names: str) -> Answer:
-        try:
-            return self.client.get_payout(**names, deadline=time.monotonic() + self.account.timeout)
-        except heleket.HeleketError as exc:
-            return exc
-
-    def ask_all(self, items: Sequence[T], ask: Callable[[T], Any]) -> list[tuple[T, Any]]:
-        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="info") as pool:
-            asked = []
-            for item in items:
-                self.may_call(1, True)
-                asked.append((item, pool.submit(ask, item)))
-            answers = [(item, future.result()) for item, future in asked]
-        rate_limit.back_off_if_asked(getattr(each, "answer", each) for _item, each in answers)
-        return answers
-
-    def record(self, heard: Sequence[Heard]) -> None:
-        for start in range(0, len(heard), TOGETHER):
-            record_batch(heard[start : start + TOGETHER], self.store)
 
     def store(self, heard: Sequence[Heard]) -> None:
         found: list[Finding] = []
         troubles: list[str] = []
-        with self.undone_if_dry():
-            ids = [each.reply.question.attempt_id for each in heard]
-            with settle(ids, actor=BY) as cases:
-                owners = recording.owners_of(each.reply.answer for each in heard)
-                for each in heard:
-                    case = cases[each.reply.question.attempt_id]
-                    if trouble := unclear(each.reply.answer):
-                        troubles.append(f"{case.attempt.order_id}: {trouble}")
-                    with noting(case, found):
-                        take(case, each, owners, self.account)
+        ids = [each.attempt_id for each in heard if each.attempt_id]
+        with self.undone_if_dry(), settle(ids, actor=BY) as cases:
+            owners = recording.owners_of(each.answer for each in heard)
+            for each in heard:
+                case = cases[each.attempt_id or 0]
+                if each.unclear:
+                    troubles.append(f"{case.attempt.order_id}: {each.unclear}")
+                with noting(case, found):
+                    take(case, each, owners, self.account)
         self.findings += found
         self.troubles += troubles
 
@@ -144,43 +159,36 @@ class Inquiry:
 
     # Not ours
 
-    def judge_unknown(self, listed: Sequence[heleket.RemotePayout]) -> None:
+    def settle_unknown(self, heard: Sequence[Heard], of_ours: Sequence[Heard]) -> None:
         """Take for foreign what is still unknown once every call without an answer has been asked
         about."""
-        named, is_clear = self.ask_about_lost()
-        unknown = {each.uuid: each for each in listed if each.uuid not in named}
-        for uuid in known_by(list(unknown)):
-            del unknown[uuid]
-        if not is_clear:
-            self.troubles += [
-                f"{uuid}: it may be ours, and Heleket did not say" for uuid in unknown
-            ]
-            return
-        for row, said in self.ask_all(list(unknown.values()), self.ask_by_uuid):
-            self.take_unknown(row, said)
-
-    def ask_by_uuid(self, row: heleket.RemotePayout) -> Answer:
-        return self.answer(uuid=row.uuid)
-
-    def ask_about_lost(self) -> tuple[set[str], bool]:
-        """Return Heleket's ids of what was lost, and whether it answered about all of it."""
-        lost = list(Attempt.objects.unknown().values_list("pk", flat=True))
-        heard = self.ask_about(lost, {})
-        self.record(heard)
-        answers = [each.reply.answer for each in heard]
+        answers = [each.answer for each in of_ours]
         named = {each.uuid for each in answers if isinstance(each, heleket.RemotePayout)}
-        return named, not any(map(unclear, answers))
+        known = known_by([each.question.uuid for each in heard]) if heard else {}
+        is_clear = not any(each.unclear for each in of_ours if each.question.is_lost)
+        for each in heard:
+            uuid = each.question.uuid
+            if uuid in named or uuid in known:
+                continue
+            if not is_clear:
+                self.troubles.append(f"{uuid}: it may be ours, and Heleket did not say")
+            elif each.unclear:
+                self.troubles.append(f"{uuid}: {each.unclear}")
+            else:
+                self.take_unknown(each)
 
-    def take_unknown(self, row: heleket.RemotePayout, said: Answer) -> None:
-        if trouble := unclear(said):
-            self.troubles.append(f"{row.uuid}: {trouble}")
+    def take_unknown(self, heard: Heard) -> None:
+        suspect = heard.question.suspect
+        remote = heard.answer if isinstance(heard.answer, heleket.RemotePayout) else suspect.listed
+        if remote is None:
             return
-        remote = said if isinstance(said, heleket.RemotePayout) else row
         ours = Attempt.objects.filter(order_id=remote.order_id or "").first()
         if ours:  # it names our try: what it says of it counts as after any question
-            question = Question(ours.pk, ours.order_id, clock.now(), wants_cancel=False)
-            self.record([Heard(Reply(question, remote), row)])
+            about_ours = replace(heard.question, suspect=Suspect(ours.pk, suspect.entry))
+            record_batch([Heard(about_ours, remote)], self.store)
             return
+        if listed := suspect.listed:  # it alone says when: the day of the books hangs on that
+            remote = replace(remote, created_at=remote.created_at or listed.created_at)
         with self.undone_if_dry():
             found = open_foreign(remote, actor=BY)
             standing = Discrepancy.objects.open().filter(kind=Kind.FOREIGN, key=remote.uuid)
@@ -188,17 +196,18 @@ class Inquiry:
                 self.findings.append(finding(one, OPENED if found else OPEN))
 
 
-def unclear(answer: Answer) -> heleket.HeleketError | None:
-    """Return an answer that says nothing of the payout."""
-    is_clear = isinstance(answer, heleket.RemotePayout | heleket.PayoutNotFound)
-    return None if is_clear or not isinstance(answer, heleket.HeleketError) else answer
+def ids_of(attempt: Attempt) -> tuple[str, str]:
+    return attempt.order_id, attempt.uuid or ""
 
 
 def take(case: Case, heard: Heard, owners: dict[str, str], account: GatewayAccount) -> None:
     """Do what an answer does to its payout, by the ordinary way."""
-    reply, attempt = heard.reply, case.attempt
-    match reply.answer:
-        case heleket.RemotePayout() as said if goes_back(case, reply, said):
+    attempt, listed, asked_at = case.attempt, heard.question.suspect.listed, heard.question.asked_at
+    reply = Reply(
+        polling.Question(attempt.pk, attempt.order_id, asked_at, wants_cancel=False), heard.answer
+    )
+    match heard.answer:
+        case heleket.RemotePayout() as said if goes_back(case, said, asked_at):
             open_discrepancy(case, Kind.CONTRADICTION, describe(said), critical=True)
         case heleket.RemotePayout() as said:
             before = facts_of(attempt)
@@ -206,8 +215,8 @@ def take(case: Case, heard: Heard, owners: dict[str, str], account: GatewayAccou
             if facts_of(attempt) != before and not case.change.events:
                 news = {"uuid": said.uuid, "remote_status": said.status, "txid": said.txid or ""}
                 case.log_event(EventType.NEWS, order_id=attempt.order_id, **news)
-            if heard.listed and contradicts(heard.listed, said) and not difference(attempt, said):
-                open_discrepancy(case, Kind.LISTED, describe(heard.listed))
+            if listed and contradicts(listed, said) and not difference(attempt, said):
+                open_discrepancy(case, Kind.LISTED, describe(listed))
         case heleket.PayoutNotFound() if attempt.uuid:
             is_critical = was_paid(case.payout, attempt)
             open_discrepancy(case, Kind.VANISHED, NOT_FOUND, critical=is_critical)
@@ -215,13 +224,13 @@ def take(case: Case, heard: Heard, owners: dict[str, str], account: GatewayAccou
             polling.apply(case, reply, owners, account, channel=Channel.RECONCILE)
 
 
-def goes_back(case: Case, reply: Reply, said: heleket.RemotePayout) -> bool:
+def goes_back(case: Case, said: heleket.RemotePayout, asked_at: datetime) -> bool:
     """Whether Heleket takes back the final word that it gave before this question: it is none any
     more, or it names another transaction."""
     attempt, payout = case.attempt, case.payout
     if not attempt.is_final or attempt.generation != payout.generation or difference(attempt, said):
         return False
-    is_later = payout.finished_at is not None and payout.finished_at < reply.question.asked_at
+    is_later = payout.finished_at is not None and payout.finished_at < asked_at
     is_other = bool(attempt.txid and said.txid and said.txid != attempt.txid)
     return is_later and (is_other or not said.is_final)
 

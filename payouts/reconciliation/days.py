@@ -1,10 +1,11 @@
 """What Heleket's list says of a whole day, kept by coin."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from decimal import Decimal
+from typing import Any, Self
 
 from django.db import transaction
 
@@ -36,6 +37,17 @@ class Sums:
         self.counts += others.counts
         for key, amount in others.amounts.items():
             self.amounts[key] += amount
+
+    def as_json(self) -> list[tuple[str, str, int, str]]:
+        return [(*key, count, str(self.amounts[key])) for key, count in self.counts.items()]
+
+    @classmethod
+    def of_json(cls, rows: Iterable[Sequence[Any]]) -> Self:
+        sums = cls()
+        for currency, group, count, amount in rows:
+            sums.counts[currency, group] = count
+            sums.amounts[currency, group] = Decimal(amount)
+        return sums
 
     def rows(self, day: ListedDay) -> list[DaySum]:
         found: dict[str, DaySum] = {}
@@ -74,14 +86,17 @@ class Days:
     def keep(self, span: Span) -> None:
         """Store the day that ends with this window."""
         day = day_of(span.first)
-        is_over = clock.now() >= start_of(day + DAY) + SETTLED
-        keep(day, self.sums.pop(day), is_whole=is_over)
+        keep(day, self.sums.pop(day))
 
 
-def keep(day: date, sums: Sums, *, is_whole: bool) -> None:
+def keep(day: date, sums: Sums) -> None:
+    """Store what the list said of a day that was read from its beginning to this moment, or to its
+    end."""
+    now = clock.now()
+    is_over = now >= start_of(day + DAY) + SETTLED
     with transaction.atomic():
         row, _is_new = ListedDay.objects.select_for_update().update_or_create(
-            day=day, defaults={"read_at": clock.now(), "is_whole": is_whole}
+            day=day, defaults={"read_at": now, "is_whole": is_over}
         )
         row.sums.all().delete()
         DaySum.objects.bulk_create(sums.rows(row))

@@ -95,13 +95,16 @@ def start_of(day: date) -> datetime:
     return datetime.combine(day, time_of_day(), HELEKET_TIME)
 
 
-def windows(first: datetime, end: datetime, merchant_id: str) -> Iterator[Span]:
+def windows(
+    first: datetime, end: datetime, merchant_id: str, *, rows: int | None = None
+) -> Iterator[Span]:
     """Cut a span where our own tries say that so many rows lie between, and at Heleket's days."""
     there = Q(created_there_at__gte=first, created_there_at__lt=end)
     here = Q(created_there_at=None, created_at__gte=first, created_at__lt=end)
     ours = Attempt.objects.filter(there | here, uuid__isnull=False, merchant_id=merchant_id)
     made = ours.annotate(made_at=Coalesce("created_there_at", "created_at"))
-    rows = min(max(ours.count() // (SIDE_BY_SIDE * WINDOWS_EACH), FEWEST_ROWS), MOST_ROWS)
+    share = ours.count() // (SIDE_BY_SIDE * WINDOWS_EACH)
+    rows = rows or min(max(share, FEWEST_ROWS), MOST_ROWS)
     numbered = made.annotate(row=Window(RowNumber(), order_by=F("made_at").asc()))
     every = numbered.annotate(rest=F("row") % rows).filter(rest=0)
     cuts = sorted({*days_between(first, end), *every.values_list("made_at", flat=True)})

@@ -31,28 +31,20 @@ FROM (VALUES {}) AS listed WHERE id = listed.column1 AND created_there_at IS NUL
 
 
 @dataclass(frozen=True)
-class Differing:
-    """Heleket's list says otherwise of this try than we do."""
+class Suspect:
+    """What Heleket has to be asked about: a try of ours that its list has otherwise, or lacks, or
+    an entry of the list that is no try of ours."""
 
-    attempt_id: int
-    listed: heleket.RemotePayout
+    attempt_id: int | None
+    entry: dict[str, Any] | None
 
+    @property
+    def uuid(self) -> str:
+        return str(self.entry["uuid"]) if self.entry else ""
 
-@dataclass(frozen=True)
-class Missing:
-    """This try has an id of Heleket's, and its list lacks it."""
-
-    attempt_id: int
-
-
-@dataclass(frozen=True)
-class Unknown:
-    """Heleket's list has this payout, and no try of ours has its id."""
-
-    listed: heleket.RemotePayout
-
-
-Suspect = Differing | Missing | Unknown
+    @property
+    def listed(self) -> heleket.RemotePayout | None:
+        return readable(self.entry) if self.entry else None
 
 
 @dataclass(frozen=True)
@@ -84,7 +76,6 @@ class Matching:
     span: Span
     merchant_id: str
     baseline: Baseline
-    undated: set[str]  # over all windows: entries without a time, which any window may have
     may_write: bool
     rows: int = 0
     odd: list[str] = field(default_factory=list)
@@ -97,24 +88,17 @@ class Matching:
     def add(self, entries: list[Any]) -> None:
         first, end = self.span.first, self.span.end
         for entry in entries:
+            if not is_entry(entry):
+                self.odd.append("Heleket's list has an entry without a usable id")
+                continue
             at = at_heleket(entry)
-            if at is None:
-                self.add_undated(entry)
-            elif first <= at < end:
+            if at and first <= at < end:
                 self.waiting.append((entry, at))
-            elif not first - OVERLAP <= at <= end + OVERLAP:
-                self.odd.append(f"{entry.get('uuid')} was created outside of what was asked for")
+            elif at is None or not first - OVERLAP <= at <= end + OVERLAP:
+                self.odd.append(f"{entry['uuid']} is on no day of those asked for: {at}")
                 self.waiting.append((entry, at))
         if len(self.waiting) >= TOGETHER:
             self.match()
-
-    def add_undated(self, entry: Any) -> None:
-        remote = readable(entry)
-        if remote is None:
-            self.odd.append("an entry that cannot be read")
-        elif remote.uuid not in self.undated:
-            self.undated.add(remote.uuid)
-            self.waiting.append((entry, remote.created_at))
 
     def match(self) -> None:
         if self.ours is None:
@@ -144,7 +128,7 @@ class Matching:
                 continue
             if remote := readable(entry):
                 self.count(entry, at, remote.amount, remote.currency)
-                self.suspects.append(Unknown(remote))
+                self.suspects.append(Suspect(None, entry))
             else:
                 self.odd.append(f"{uuid} cannot be read")
 
@@ -153,14 +137,14 @@ class Matching:
             self.count(entry, at, ours.amount, ours.currency)
         elif remote := readable(entry):
             self.count(entry, at, remote.amount, remote.currency)
-            self.suspects.append(Differing(ours.attempt_id, remote))
+            self.suspects.append(Suspect(ours.attempt_id, entry))
         else:
             self.odd.append(f"{ours.uuid} cannot be read")
 
     def count(
         self, entry: dict[str, Any], at: datetime | None, amount: Decimal | None, coin: str | None
     ) -> None:
-        if at is None or at in self.span:
+        if at and at in self.span:
             self.sums.add(
                 (coin or "").upper(),
                 entry["status"],
@@ -178,8 +162,14 @@ class Matching:
         """Match what is left, and name what the window lacks if it was read to its end."""
         self.match()
         if is_whole and self.ours:
-            self.suspects += [Missing(each.attempt_id) for each in self.ours.values()]
+            self.suspects += [Suspect(each.attempt_id, None) for each in self.ours.values()]
         self.ours = {}
+
+
+def is_entry(entry: Any) -> bool:
+    uuid = entry.get("uuid") if isinstance(entry, dict) else None
+    is_usable = isinstance(uuid, str) and uuid.isascii() and uuid.isprintable()
+    return bool(uuid) and is_usable
 
 
 def place(times: list[tuple[int, datetime]]) -> None:

@@ -10,7 +10,7 @@ from audit.actor import Channel
 from payouts.gateway.models import BaselineRow
 from wallets.amounts import AmountField
 
-__all__ = ["BaselineRow", "DaySum", "ListedDay", "Restore", "RestoreStep", "Run"]
+__all__ = ["BaselineRow", "DaySum", "ListedDay", "Restore", "RestoreStep", "Run", "Sweep"]
 
 
 class Run(models.Model):
@@ -38,6 +38,28 @@ class Run(models.Model):
 
     def __str__(self) -> str:
         return f"{self.first_day} - {self.last_day}"
+
+
+class Sweep(models.Model):
+    """What the worker reads again and again, and how far it has come: what stands here is all that
+    the next turn needs, in whichever process."""
+
+    name = models.CharField(max_length=8, primary_key=True)
+    due_at = models.DateTimeField()  # when the next one begins
+    run = models.ForeignKey(Run, on_delete=models.PROTECT, null=True, related_name="+")
+    position = models.DateTimeField(null=True)  # what is before it has been read
+    end = models.DateTimeField(null=True)
+    taken_until = models.DateTimeField(null=True)  # by a turn whose calls are under way
+    failures = models.PositiveIntegerField(default=0)  # in a row
+    day = models.JSONField(default=dict)  # what the list said of the day that is being read
+    suspects = models.JSONField(default=list)  # what Heleket is still to be asked about
+    is_searched = models.BooleanField(default=False)  # for what no list has had
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class ListedDay(models.Model):

@@ -5,6 +5,7 @@ same.
 """
 
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 
@@ -13,11 +14,20 @@ from audit import clock
 from audit.actor import Actor
 from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
-from payouts.reconciliation.asking import HEALED, OPENED, Finding, Inquiry
+from payouts.reconciliation.asking import (
+    HEALED,
+    OPENED,
+    Finding,
+    Heard,
+    Inquiry,
+    Question,
+    ask,
+)
 from payouts.reconciliation.comparing import not_placed
 from payouts.reconciliation.days import Days
 from payouts.reconciliation.listing import (
     DAY,
+    SIDE_BY_SIDE,
     Span,
     WindowRead,
     calls_within_rate,
@@ -25,7 +35,7 @@ from payouts.reconciliation.listing import (
     start_of,
     windows,
 )
-from payouts.reconciliation.matching import Baseline, Matching, Missing, Suspect
+from payouts.reconciliation.matching import Baseline, Matching, Suspect
 from payouts.reconciliation.models import Run
 
 MOST_WAITING = 500  # suspects that are asked about together
@@ -52,9 +62,8 @@ class Reconciliation:
 
     def __post_init__(self) -> None:
         self.may_call = calls_within_rate(self.account)
-        self.inquiry = Inquiry(self.client, self.account, self.may_call, self.dry_run)
+        self.inquiry = Inquiry(self.account, dry_run=self.dry_run)
         self.baseline = Baseline.load()
-        self.undated: set[str] = set()
         self.placed: set[int] = set()  # of a dry run, which keeps no times
         self.waiting: list[Suspect] = []
 
@@ -92,9 +101,7 @@ class Reconciliation:
     def matching_of(self, window: WindowRead) -> Matching:
         if window.kept is None:
             merchant = self.account.merchant_id
-            window.kept = Matching(
-                window.span, merchant, self.baseline, self.undated, not self.dry_run
-            )
+            window.kept = Matching(window.span, merchant, self.baseline, not self.dry_run)
         matching: Matching = window.kept
         return matching
 
@@ -118,16 +125,29 @@ class Reconciliation:
         """What no list has had yet is missed by none of its windows, so all of them come first."""
         for attempt_id in not_placed(self.span, self.account.merchant_id):
             if attempt_id not in self.placed:
-                self.waiting.append(Missing(attempt_id))
+                self.waiting.append(Suspect(attempt_id, None))
 
     def judge(self) -> None:
-        suspects, self.waiting = self.waiting, []
+        suspects = list({(each.attempt_id, each.uuid): each for each in self.waiting}.values())
+        self.waiting = []
         if self.limit is not None:
             left = max(self.limit - self.judged, 0)
             self.left_out += len(suspects[left:])
             suspects = suspects[:left]
         self.judged += len(suspects)
-        self.inquiry.judge(suspects)
+        questions = self.inquiry.questions(suspects)
+        self.inquiry.settle(self.ask_all(questions))
+
+    def ask_all(self, questions: Sequence[Question]) -> list[Heard]:
+        with ThreadPoolExecutor(SIDE_BY_SIDE, thread_name_prefix="info") as pool:
+            asked = []
+            for each in questions:
+                for _number in range(each.calls):
+                    self.may_call(1, True)
+                asked.append(pool.submit(ask, each, self.client, timeout=self.account.timeout))
+            heard = [future.result() for future in asked]
+        rate_limit.back_off_if_asked(each.answer for each in heard)
+        return heard
 
 
 def reconcile(

@@ -105,7 +105,8 @@ class Books:
 
 
 @pytest.fixture
-def books(sandbox, heleket_client, account, clock, usdt):
+def books(sandbox, heleket_client, account, clock, usdt, settings, tmp_path):
+    settings.DOCUMENTS_FOLDER = tmp_path
     books = Books(Office(sandbox, heleket_client, account, clock))
     sandbox.pace_seconds = 10**9  # payouts move on when a test says so
     books.at("2026-10-30 00:00:10")

@@ -131,7 +131,7 @@ def test_a_month_with_something_open_is_not_closed_and_says_what(october, client
     assert found.closed_at is None
 
 
-def test_what_nobody_entered_keeps_the_month_open_until_it_is_entered(books, client):
+def test_g64_what_nobody_entered_keeps_the_month_open_until_it_is_entered(books, client):
     books.read()
     books.sandbox.top_up("USDT", "250.5")
     books.at("2026-10-31 00:00:30")

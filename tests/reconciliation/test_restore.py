@@ -30,6 +30,7 @@ from tests.every_page import unmarked
 from tests.factories import PayoutFactory, StaffFactory, usable_key
 from tests.payouts import conftest as desk
 from tests.payouts.rounds import event_types, now
+from tests.payouts.test_foreign import link
 
 pytestmark = pytest.mark.django_db
 
@@ -484,9 +485,27 @@ def test_g52_a_second_restore_follows_one_that_is_over(office, restore, olga, om
         Restore.objects.update(is_open=True, ended_at=None)
 
 
+def test_e10_after_a_restore_nothing_is_sent_before_heleket_was_compared(
+    office, restore, olga, omar
+):
+    office.sandbox.faults.add("500", path=LISTED, times=2)
+    for _ in range(2):
+        with pytest.raises(Refused):
+            go_on(office, omar)
+    confirm_all(olga)
+    late = approved()
+
+    with pytest.raises(Refused, match="Compare with Heleket"):
+        switch.set_sending(True, reason="Now", actor=olga)
+    assert office.submit() == 0
+    assert now(late).status == PayoutStatus.APPROVED
+    assert not is_on()
+
+
 def test_g3_what_was_paid_after_the_backup_is_not_paid_again(gap, office, run, people):
     """The same payout has the same order id, under which Heleket answers with the old one."""
     payout, uuid = paid_elsewhere(office)
+    office.sandbox.calls.clear()  # what was sent from the desk that is lost
     debits = len(office.sandbox.ledger)
     run("worker", "--once")
     assert state().question == "unknown"
@@ -511,8 +530,13 @@ def test_g3_what_was_paid_after_the_backup_is_not_paid_again(gap, office, run, p
     run("worker", "--once")
 
     assert state().is_checked
+    waiting = now(payout)
+    assert (waiting.status, waiting.reason_code) == (PayoutStatus.APPROVED, "unknown_there")
+    assert not Attempt.objects.filter(payout=payout).exists()
+    link(office, found, payout)
     assert now(payout).status == PayoutStatus.BROADCAST
     assert Attempt.objects.get(payout=payout).uuid == uuid
+    run("worker", "--once")
     assert len(office.sandbox.ledger) == debits
 
 

@@ -30,8 +30,8 @@ FIRST_RELEASE = {
     "payouts": "0031_open_journal",
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
-    "payouts_books": "0001_accounts",
-    "payouts_reconciliation": "0002_restore",
+    "payouts_books": "0012_readings_and_movements_stay",
+    "payouts_reconciliation": "0003_restore",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]

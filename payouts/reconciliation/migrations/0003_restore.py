@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     initial = True
 
     dependencies = [
-        ("payouts_reconciliation", "0001_read_days"),
+        ("payouts_reconciliation", "0002_sweeps"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
