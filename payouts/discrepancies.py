@@ -124,6 +124,8 @@ def open_foreign(remote: heleket.RemotePayout, *, actor: Actor) -> Discrepancy |
     has not ended as they saw it.
     """
     theirs = describe(remote)
+    if remote.created_at:  # to whose day of the books it belongs
+        theirs = {**theirs, "created_at": remote.created_at.isoformat()}
     DeskEvent.objects.lock_chain()  # whoever finds it at the same moment waits, and then finds this
     of_uuid = Discrepancy.objects.filter(kind=Kind.FOREIGN, key=remote.uuid).order_by("-pk")
     last = of_uuid.first()

@@ -202,7 +202,8 @@ def fill_in(periods: Sequence[Period], refunds: Iterable[Refund]) -> None:
         for at, amount in edges[coin]:
             period.debits += amount * correction(period, at)
         for each in refunds:
-            if each.currency == coin and since < each.heard_at <= until:
+            is_later = since < each.heard_at or is_before(since) <= each.made_at
+            if each.currency == coin and is_later and each.heard_at <= until:
                 period.refunds += each.amount
 
 

@@ -66,25 +66,27 @@ class DayOfOurs:
         return Lot(sum(each.count for each in lots), sum((each.total for each in lots), ZERO))
 
 
-def made_within(begin: datetime, end: datetime) -> Q:
-    """Match tries that Heleket made in a span, as far as we know."""
+def made_within(begin: datetime, end: datetime, of_try: str = "") -> Q:
+    """Match tries that Heleket made in a span, as far as we know. `of_try` leads to them."""
     lease = timedelta(seconds=settings.LEASE_SECONDS)
+    unknown = Q(**{f"{of_try}created_there_at": None})
+    not_called = unknown & Q(**{f"{of_try}lease_until": None})
     return (
-        Q(created_there_at__gte=begin, created_there_at__lt=end)
-        | Q(
-            created_there_at=None,
-            lease_until__gte=begin + lease,
-            lease_until__lt=end + lease,
-        )
-        | Q(created_there_at=None, lease_until=None, created_at__gte=begin, created_at__lt=end)
+        within(f"{of_try}created_there_at", begin, end)
+        | unknown & within(f"{of_try}lease_until", begin + lease, end + lease)
+        | not_called & within(f"{of_try}created_at", begin, end)
     )
 
 
-def made_at() -> Coalesce:
+def within(column: str, begin: datetime, end: datetime) -> Q:
+    return Q(**{f"{column}__gte": begin, f"{column}__lt": end})
+
+
+def made_at(of_try: str = "") -> Coalesce:
     """When Heleket made a try, as far as we know: what `made_within` goes by."""
     lease = timedelta(seconds=settings.LEASE_SECONDS)
-    called_at = ExpressionWrapper(F("lease_until") - lease, output_field=DateTimeField())
-    return Coalesce("created_there_at", called_at, "created_at")
+    called_at = ExpressionWrapper(F(f"{of_try}lease_until") - lease, output_field=DateTimeField())
+    return Coalesce(f"{of_try}created_there_at", called_at, f"{of_try}created_at")
 
 
 def made_between(begin: datetime, end: datetime) -> QuerySet[Attempt]:

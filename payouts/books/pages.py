@@ -6,11 +6,12 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import FileResponse, Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html
@@ -48,6 +49,11 @@ from payouts.staff.pages import ID, StaffRequest, actor_of, require
 SEES, ENTERS, CLOSES = movements.SEES, movements.RIGHT, closing.RIGHT
 ROWS_SHOWN = 200
 DAYS_DRAWN = 35
+FOR_ONE_ALONE = {
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "private, no-store",
+}
 
 
 @admin.register(Movement)
@@ -62,18 +68,20 @@ class BooksAdmin(DeskAdmin):
     list_display_links = None
     ordering = ["-day", "-pk"]
     sortable_by: list[str] = []
-    list_filter = ["currency", "direction", "category"]
+    list_filter = ["direction", "category"]
+    search_fields = ["evidence", "currency"]
 
     def get_urls(self) -> list[URLPattern]:
-        def page(route: str, view: Callable[..., HttpResponse], name: str) -> URLPattern:
-            view = self.admin_site.admin_view(view)
-            return path(route, view, name=f"payouts_books_movement_{name}")
+        def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
+            of_staff: Any = self.admin_site.admin_view(view)
+            url: URLPattern = path(route, of_staff, name=f"payouts_books_movement_{name}")
+            return url
 
         return [
             page("", self.changelist_view, "changelist"),
             page("enter/", self.enter, "enter"),
             page("file/", self.file, "file"),
-            page("file/enter/", require_POST(self.enter_file), "enter_file"),
+            page("file/enter/", require_POST(self.enter_file), "file_confirm"),
             page("<int:pk>/take-back/", self.take_back, "take_back"),
             page("<int:pk>/document/", self.fetch, "document"),
             page("books/", self.books, "books"),
@@ -161,7 +169,7 @@ class BooksAdmin(DeskAdmin):
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.page(request, "payouts_books/coin.html", coin, **context)
+        return self.page(request, "payouts_books/coin.html", _("Balance"), **context)
 
     # Movements
 
@@ -230,7 +238,7 @@ class BooksAdmin(DeskAdmin):
             row=row,
         )
 
-    def fetch(self, request: StaffRequest, pk: int) -> HttpResponse:
+    def fetch(self, request: StaffRequest, pk: int) -> HttpResponseBase:
         """Hand out a document as it was added. No browser shows it: it may say anything."""
         require(request, SEES)
         row = get_object_or_404(Movement.objects.exclude(sha256=""), pk=pk)
@@ -307,16 +315,17 @@ class BooksAdmin(DeskAdmin):
             messages.error(request, str(exc))
         return redirect(self.url("month", month))
 
-    def month_file(self, request: StaffRequest, month: str) -> HttpResponse:
+    def month_file(self, request: StaffRequest, month: str) -> HttpResponseBase:
         """Hand out the file of a closed month."""
         require(request, SEES)
         closed = get_object_or_404(ClosedMonth.objects.exclude(sha256=""), month=self.read(month))
         try:
-            content = month_file.open_file(closed.sha256)
+            file = month_file.open_file(closed.sha256)
         except Refused as exc:
             messages.error(request, str(exc))
             return redirect(self.url("month", month))
-        return download(content, f"{closing.in_words(closed.month)}.zip")
+        name = f"{closing.in_words(closed.month)}.zip"
+        return FileResponse(file, as_attachment=True, filename=name, headers=FOR_ONE_ALONE)
 
     def read(self, month: str) -> date:
         found = read_month(month)
@@ -401,17 +410,12 @@ def propose(month: date, actor: Actor, seen: str, reason: str) -> str:
     return closing.propose(month, seen, reason, actor=actor)
 
 
-def download(content: bytes, name: str) -> HttpResponse:
-    return HttpResponse(
-        content,
-        content_type="application/octet-stream",
-        headers={
-            "Content-Disposition": content_disposition_header(True, name) or "",
-            "Content-Security-Policy": "sandbox; default-src 'none'",
-            "X-Content-Type-Options": "nosniff",
-            "Cache-Control": "private, no-store",
-        },
-    )
+def download(content: bytes | IO[bytes], name: str) -> HttpResponseBase:
+    kind = "application/octet-stream"
+    headers = FOR_ONE_ALONE | {"Content-Disposition": content_disposition_header(True, name) or ""}
+    if isinstance(content, bytes):
+        return HttpResponse(content, content_type=kind, headers=headers)
+    return FileResponse(content, content_type=kind, headers=headers)  # large: sent as it is read
 
 
 def open_months(first: date | None) -> list[date]:

@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
+from typing import Any
 
-from django.db.models import Q, QuerySet
+from django.db.models import F, QuerySet
+from django.db.models.functions import TruncDate
 
 from payouts.books import ours
-from payouts.books.days import begins_at, day_of, ends_at
+from payouts.books.days import HELEKETS_TIME, begins_at, day_of, ends_at
 from payouts.books.ours import ZERO, DayOfOurs, Key, Lot, made_at, made_within
-from payouts.models import FINAL_FAILURES, Attempt, Discrepancy
+from payouts.effective import telling_try
+from payouts.models import FINAL_FAILURES, Attempt, Discrepancy, Payout
 from payouts.models.journal import AccountKind, Posting, Side
 from payouts.reconciliation.models import DaySum, ListedDay
 from wallets.amounts import Total
@@ -136,17 +139,40 @@ def of_span(
 
 
 def journal_between(first: date, last: date) -> Iterator[tuple[date, str, str, Decimal]]:
-    """Yield what the journal says was sent, and the fees in it, by Heleket's day and coin."""
-    rows = (
-        Posting.objects.filter(entry__effective_on__gte=first, entry__effective_on__lte=last)
-        .filter(kind__in=[AccountKind.SENT, AccountKind.FEES])
-        .order_by()
-        .values_list("entry__effective_on", "currency", "kind", "side")
-        .annotate(Total("amount"))
-    )
-    for day, currency, kind, side, amount in rows:
+    """Yield what the journal says was sent, and the fees in it, by coin and by the day on which
+    Heleket made the payout: an entry may know another day, as it is written before the list is
+    read."""
+    begin, end = begins_at(first), ends_at(last)
+    of_try = "entry__payout__attempts__"
+    present = Posting.objects.filter(
+        made_within(begin, end, of_try),
+        entry__payout__attempts__generation=F("entry__payout__generation"),
+        entry__payout__attempts__uuid__isnull=False,
+        entry__payout__effective="",
+    ).annotate(day=TruncDate(made_at(of_try), tzinfo=HELEKETS_TIME))
+    yield from totals(present, "day")
+    judged = Attempt.objects.filter(made_within(begin, end)).exclude(payout__effective="")
+    payouts = Payout.objects.filter(pk__in=judged.values("payout"))
+    tries: dict[Any, list[Attempt]] = defaultdict(list)
+    for each in Attempt.objects.filter(payout__in=payouts).annotate(made_at=made_at()):
+        tries[each.payout_id].append(each)
+    days = {
+        payout.pk: day_of(found.made_at)  # type: ignore[attr-defined]  # annotated
+        for payout in payouts
+        if (found := telling_try(payout, tries[payout.pk]))
+    }
+    of_judged = Posting.objects.filter(entry__payout__in=payouts)
+    for pk, currency, kind, amount in totals(of_judged, "entry__payout"):
+        if pk in days and first <= days[pk] <= last:
+            yield days[pk], currency, kind, amount
+
+
+def totals(postings: QuerySet[Posting], by: str) -> Iterator[tuple[Any, str, str, Decimal]]:
+    sent = postings.filter(kind__in=[AccountKind.SENT, AccountKind.FEES]).order_by()
+    rows = sent.values_list(by, "currency", "kind", "side").annotate(Total("amount"))
+    for key, currency, kind, side, amount in rows:
         grows = Side.CREDIT if kind == AccountKind.SENT else Side.DEBIT
-        yield day, currency, kind, amount if side == grows else -amount
+        yield key, currency, kind, amount if side == grows else -amount
 
 
 # What explains a rest
@@ -160,9 +186,9 @@ def of_days(first: date, last: date) -> QuerySet[Discrepancy]:
 
 def foreign_between(first: date, last: date) -> list[Discrepancy]:
     """Return what Heleket made on these days that is none of ours: open, or explained."""
-    is_ours = Q(payout__isnull=False)
-    found = Discrepancy.objects.filter(kind=Discrepancy.Kind.FOREIGN).exclude(is_ours)
-    opened = found.filter(opened_at__gte=begins_at(first)).order_by("pk")
+    found = Discrepancy.objects.filter(kind=Discrepancy.Kind.FOREIGN)
+    not_ours = found.exclude(outcome=Discrepancy.Outcome.LINKED)
+    opened = not_ours.filter(opened_at__gte=begins_at(first)).order_by("pk")
     newest: dict[str, Discrepancy] = {each.key: each for each in opened}
     return [
         each

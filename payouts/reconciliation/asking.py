@@ -187,6 +187,8 @@ class Inquiry:
             about_ours = replace(heard.question, suspect=Suspect(ours.pk, suspect.entry))
             record_batch([Heard(about_ours, remote)], self.store)
             return
+        if listed := suspect.listed:  # it alone says when: the day of the books hangs on that
+            remote = replace(remote, created_at=remote.created_at or listed.created_at)
         with self.undone_if_dry():
             found = open_foreign(remote, actor=BY)
             standing = Discrepancy.objects.open().filter(kind=Kind.FOREIGN, key=remote.uuid)

@@ -187,7 +187,8 @@ class ReadBack(GatewayJob):
 
     def take(self, _limit: int) -> Claimed[Place]:
         now = continuity.state()
-        if now.is_broken:
+        # Also under a worker that runs on: somebody may put back a backup underneath it.
+        if not now.question and (now.is_broken or now.is_elsewhere):
             begin()
             now = continuity.state()
         is_over = now.checked_at or now.question in (Question.UNKNOWN, Question.RESTORE)

@@ -20,6 +20,11 @@ __all__ = ["books", "office", "unchecked_office"]
 MINUTE = timedelta(minutes=1)
 
 
+@pytest.fixture(autouse=True)
+def _documents_of_this_test(settings, tmp_path):
+    settings.DOCUMENTS_FOLDER = str(tmp_path / "documents")
+
+
 @dataclass
 class Books:
     """A desk with its books: a worker that pays and reads balances, and accountants."""
@@ -100,7 +105,8 @@ class Books:
 
 
 @pytest.fixture
-def books(sandbox, heleket_client, account, clock, usdt):
+def books(sandbox, heleket_client, account, clock, usdt, settings, tmp_path):
+    settings.DOCUMENTS_FOLDER = tmp_path
     books = Books(Office(sandbox, heleket_client, account, clock))
     sandbox.pace_seconds = 10**9  # payouts move on when a test says so
     books.at("2026-10-30 00:00:10")

@@ -188,8 +188,8 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
 
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
-    scheduled = "1 fetch_rates, 1 sync_services, 1 fetch_balances, 1 read_history"
-    done = f"1 submit, 1 feed, {scheduled}, 1 read_back, 2 reconcile"
+    reading = "1 fetch_balances, 1 read_back, 2 reconcile, 1 fetch_rates, 1 sync_services"
+    done = f"1 submit, 1 feed, 1 write_rights, {reading}, 1 read_history"
     assert f"stopped; recorded {done} in all" in caplog.text
 
 

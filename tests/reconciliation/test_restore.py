@@ -30,6 +30,7 @@ from tests.every_page import unmarked
 from tests.factories import PayoutFactory, StaffFactory, usable_key
 from tests.payouts import conftest as desk
 from tests.payouts.rounds import event_types, now
+from tests.payouts.test_foreign import link
 
 pytestmark = pytest.mark.django_db
 
@@ -504,6 +505,7 @@ def test_e10_after_a_restore_nothing_is_sent_before_heleket_was_compared(
 def test_g3_what_was_paid_after_the_backup_is_not_paid_again(gap, office, run, people):
     """The same payout has the same order id, under which Heleket answers with the old one."""
     payout, uuid = paid_elsewhere(office)
+    office.sandbox.calls.clear()  # what was sent from the desk that is lost
     debits = len(office.sandbox.ledger)
     run("worker", "--once")
     assert state().question == "unknown"
@@ -528,8 +530,13 @@ def test_g3_what_was_paid_after_the_backup_is_not_paid_again(gap, office, run, p
     run("worker", "--once")
 
     assert state().is_checked
+    waiting = now(payout)
+    assert (waiting.status, waiting.reason_code) == (PayoutStatus.APPROVED, "unknown_there")
+    assert not Attempt.objects.filter(payout=payout).exists()
+    link(office, found, payout)
     assert now(payout).status == PayoutStatus.BROADCAST
     assert Attempt.objects.get(payout=payout).uuid == uuid
+    run("worker", "--once")
     assert len(office.sandbox.ledger) == debits
 
 
