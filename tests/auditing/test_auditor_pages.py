@@ -203,9 +203,9 @@ def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
 
     page = read("auditing_story", paid.pk)
 
-    part, line = page.split("What happened, in order")
+    above, line = page.split("What happened, in order")
     in_order(
-        part,
+        above,
         *("Discrepancy: Heleket has another payout under our order id", "amount: 50"),
         *("Outcome Explained", "By omar and olga", "Why Rounded in a list"),
     )
