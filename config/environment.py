@@ -7,10 +7,12 @@ demonstration and no test can ever meet the live keys of a machine it runs on.
 A refusal names the variable and never its value, which may be a secret that slipped.
 """
 
+import base64
 import math
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
@@ -164,6 +166,16 @@ def folder(name: str, default: str) -> str:
     if not Path(value).is_absolute():
         raise refused(name, "must be a whole path, like /srv/desk/documents")
     return value
+
+
+def seed(name: str, default: str) -> str:
+    """Return 32 bytes, which may be written in hex or in base64, in hex."""
+    value = text(name, default)
+    for read in (bytes.fromhex, partial(base64.b64decode, validate=True)):
+        with suppress(ValueError):
+            if not value or len(read(value)) == 32:
+                return read(value).hex()
+    raise refused(name, "must be 32 random bytes, in hex or in base64")
 
 
 def currency(name: str, default: str) -> str:
@@ -346,6 +358,13 @@ VARIABLES = {
             "Where the files are kept that people add to payouts, clients and wallets.",
         ),
         Variable(
+            "MONTH_SIGNING_KEY",
+            seed,
+            "",
+            "Signs the file of each closed month.",
+            made_up=b"made-up-key-of-closed-months-012".hex(),
+        ),
+        Variable(
             "INSTALLATION",
             installation,
             "desk",
@@ -404,6 +423,13 @@ VARIABLES = {
             partial(number, wanted="0 or more", fits=lambda value: 0 <= value < math.inf),
             0.0,
             "How many calls a second all processes together may make.",
+        ),
+        Variable(
+            "RESTART_GAP_MINUTES",
+            partial(number, wanted="0 or more", fits=lambda value: 0 <= value <= 60 * 24 * 365),
+            30.0,
+            "After so long without a worker a person says first that the database is the same.",
+            made_up="0",
         ),
         Variable(
             "CELERY_BROKER_URL",

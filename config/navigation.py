@@ -62,6 +62,13 @@ def rates_in_doubt(request: HttpRequest) -> int:
     return ExchangeRate.objects.filter(doubted_at__isnull=False).count()
 
 
+def books_to_explain(request: HttpRequest) -> int:
+    """Count what left the account that nobody has explained, for those who enter it."""
+    from payouts.books import falls, movements
+
+    return falls.count() if request.user.has_perm(movements.RIGHT) else 0
+
+
 def drafts_to_confirm(request: HttpRequest) -> int:
     """Count drafts of rights that this person did not draft, for those who confirm them."""
     from payouts.staff import drafts
@@ -102,6 +109,12 @@ NAVIGATION: list[dict[str, Any]] = [
                 "admin:payouts_discrepancy_changelist",
                 "payouts.view_discrepancy",
                 waits=discrepancies_to_end,
+            ),
+            link(
+                gettext_lazy("Reconciliation"),
+                "compare_arrows",
+                "admin:payouts_reconciliation_run_changelist",
+                "payouts.view_discrepancy",
             ),
         ],
     },
@@ -186,6 +199,53 @@ NAVIGATION: list[dict[str, Any]] = [
                 "history",
                 "admin:audit_deskevent_changelist",
                 "audit.view_deskevent",
+            ),
+        ],
+    },
+    {
+        "title": gettext_lazy("Books"),
+        "items": [
+            link(
+                gettext_lazy("Books"),
+                "menu_book",
+                "admin:payouts_books_movement_books",
+                "payouts_books.view_movement",
+                waits=books_to_explain,
+            ),
+            link(
+                gettext_lazy("Movements"),
+                "swap_vert",
+                "admin:payouts_books_movement_changelist",
+                "payouts_books.view_movement",
+            ),
+        ],
+    },
+    {
+        "title": gettext_lazy("To check"),
+        "items": [
+            link(
+                gettext_lazy("Find"),
+                "manage_search",
+                "admin:auditing_find",
+                "payouts.view_flags",
+            ),
+            link(
+                gettext_lazy("A sample"),
+                "casino",
+                "admin:auditing_sample",
+                "payouts.export_payout",
+            ),
+            link(
+                gettext_lazy("Rights on a day"),
+                "manage_history",
+                "admin:auditing_rights",
+                "auth.view_group",
+            ),
+            link(
+                gettext_lazy("Policy on a day"),
+                "event_note",
+                "admin:auditing_policy",
+                "payouts_controls.view_policyversion",
             ),
         ],
     },

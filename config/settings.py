@@ -33,6 +33,7 @@ INSTALLED_APPS = [
     "payouts.engine",
     "payouts",
     "payouts.portal",
+    "payouts.auditing",
     "payouts.books",
     "payouts.reconciliation",
     "payouts.controls",
@@ -113,6 +114,7 @@ DATABASES = {"default": database(env.value("DATABASE_URL"))}
 CACHES = {"default": env.value("CACHE_URL")}
 
 DOCUMENTS_FOLDER = env.value("DOCUMENTS_FOLDER")
+MONTH_SIGNING_KEY = env.value("MONTH_SIGNING_KEY")
 INSTALLATION = env.value("INSTALLATION")
 
 HELEKET_PROJECT_URL = env.value("HELEKET_PROJECT_URL")
@@ -139,6 +141,8 @@ QUIET_SECONDS = max(2 * HELEKET_TIMEOUT_SECONDS, 0.0 if on_this_machine else 120
 RELEASE_SECONDS = 24 * 60 * 60.0
 # Of all processes together. Heleket documents no rate, so without one there is none.
 HELEKET_CALLS_PER_SECOND = env.value("HELEKET_CALLS_PER_SECOND") or None
+# A restored database may look as if nothing had happened; only the time without a worker tells.
+RESTART_GAP_MINUTES = env.value("RESTART_GAP_MINUTES")
 
 # What amounts of different coins are compared in.
 REFERENCE_CURRENCY = env.value("REFERENCE_CURRENCY")

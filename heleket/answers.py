@@ -235,12 +235,17 @@ def read_page(
     result: object, on_odd: Callable[[str], None]
 ) -> tuple[list[RemotePayout], str | None]:
     """Read a page of the history: its payouts and the cursor of the next page."""
+    items, cursor = read_entries(result)
+    return _usable(items, read_payout, ["uuid"], on_odd), cursor
+
+
+def read_entries(result: object) -> tuple[list[Any], str | None]:
+    """Read a page of the history, and leave its payouts as they are."""
     members = _object(result, "the page")
     cursor = _object(members.get("paginate"), "paginate").get("nextCursor")
     if cursor is not None and not isinstance(cursor, str):
         raise ValueError("nextCursor is not a text")
-    items = _list(members.get("items"), "items")
-    return _usable(items, read_payout, ["uuid"], on_odd), cursor or None
+    return _list(members.get("items"), "items"), cursor or None
 
 
 def read_calculation(result: object) -> Calculation:

@@ -9,8 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from itertools import chain
-from typing import Self, TypeVar
-from urllib.parse import urlencode
+from typing import Any, Self, TypeVar
 
 import requests
 from requests.adapters import BaseAdapter
@@ -24,6 +23,7 @@ from heleket.errors import (
     PayoutNotFound,
     RequestRejected,
 )
+from heleket.pages import PAYOUT_LIST, REMEMBERED, PayoutPages, next_page
 from heleket.signing import Secret, encode
 from heleket.transport import GatewayAdapter, exchange, read_base_url
 from heleket.types import (
@@ -47,7 +47,6 @@ HEADERS = {
     "Content-Type": "application/json",
     "User-Agent": "payout-desk",
 }
-REMEMBERED = 10_000  # payouts of a list: its pages overlap when new ones push the old ones down
 ORDER_ID = re.compile(r"[A-Za-z0-9_-]{1,32}")
 CURRENCY = re.compile(r"[A-Za-z0-9]{1,20}")
 MAX_DECIMALS = 8
@@ -206,8 +205,7 @@ class HeleketClient:
         `on_odd` gets a sentence that names it, the log if there is none.
         Source: https://doc.heleket.com/methods/payouts/payout-history.md
         """
-        window = {"date_from": date_from, "date_to": date_to}
-        body = encode({name: _heleket_time(time) for name, time in window.items() if time})
+        body = _window(date_from, date_to)
         seen: OrderedDict[str, None] = OrderedDict()
         for payout in chain.from_iterable(self._pages(body, on_odd)):
             if payout.uuid not in seen:
@@ -215,6 +213,18 @@ class HeleketClient:
             seen[payout.uuid] = None
             if len(seen) > REMEMBERED:
                 seen.popitem(last=False)
+
+    def payout_pages(
+        self, *, date_from: datetime | None = None, date_to: datetime | None = None
+    ) -> PayoutPages:
+        """Return the pages of `list_payouts`, to be asked for one by one, with their entries as
+        they came: `answers.read_payout` reads one."""
+        body = _window(date_from, date_to)
+
+        def ask(path: str) -> tuple[list[Any], str | None]:
+            return read_result(self._post(path, body, None), answers.read_entries)
+
+        return PayoutPages(ask)
 
     def calculate(
         self,
@@ -348,7 +358,7 @@ class HeleketClient:
     def _pages(
         self, body: bytes, on_odd: Callable[[str], None] | None
     ) -> Iterator[list[RemotePayout]]:
-        path = "/v1/payout/list"
+        path = PAYOUT_LIST
         asked: set[str] = set()
         while path not in asked:
             asked.add(path)
@@ -357,7 +367,7 @@ class HeleketClient:
             yield page
             if cursor is None:
                 return
-            path = "/v1/payout/list?" + urlencode({"cursor": cursor})
+            path = next_page(cursor)
 
     def _post(self, path: str, body: bytes, deadline: float | None) -> Answer:
         return self._exchange(self._signed(path, body, self._payout_key), deadline)
@@ -387,6 +397,11 @@ class HeleketClient:
         answer = exchange(self._adapter, request, deadline=deadline)
         signature = Secret(request.headers.get("sign", ""))
         return replace(answer, secrets=(self._payout_key, self._payment_key, signature))
+
+
+def _window(date_from: datetime | None, date_to: datetime | None) -> bytes:
+    window = {"date_from": date_from, "date_to": date_to}
+    return encode({name: _heleket_time(time) for name, time in window.items() if time})
 
 
 def _naming_odd(

@@ -16,7 +16,8 @@ LATE = timedelta(minutes=1)
 
 @dataclass(frozen=True)
 class Backlog:
-    """How many wait, since when the first of them does, and what it is if that is long ago."""
+    """How many wait, since when the first of them does, and what it is if that is long ago:
+    nothing, if it is no trouble of the worker's."""
 
     title: str | Promise
     trouble: str | Promise

@@ -15,6 +15,10 @@ class PayoutCode(Code):
         _("A discrepancy stops this payout until people have ended it."),
     )
     CLOSED_DISCREPANCY = "closed_discrepancy", _("This discrepancy has ended already.")
+    OWNER_MAY_NOT_END = (
+        "owner_may_not_end",
+        _("Only somebody who may end discrepancies can see to one."),
+    )
     UNKNOWN_DISCREPANCY = "unknown_discrepancy", _("This discrepancy does not exist.")
     PAID_AFTER_ALL = (
         "paid_after_all",
@@ -72,6 +76,11 @@ class PayoutCode(Code):
     PAID_FOR_OTHER = (
         "paid_for_other",
         _("Heleket's payout is that of %(order_id)s: it cannot count for both."),
+    )
+    GONE_THERE = "gone_there", _("Heleket does not know this payout any more.")
+    OTHER_THERE = (
+        "other_there",
+        _("Heleket's payout is another one than this: %(names)s."),
     )
     BEING_CANCELLED = (
         "being_cancelled",
@@ -213,9 +222,20 @@ class PayoutCode(Code):
         _("The request that is stored for it is not what was approved."),
     )
     CANNOT_BE_SENT = "cannot_be_sent", _("It cannot be sent: %(words)s")
+    UNKNOWN_THERE = (
+        "unknown_there",
+        _(
+            "Heleket has a payout like it that nobody asked for here: %(words)s. It waits until "
+            "people have said whether that is this one."
+        ),
+    )
     EARLIER_TRY = (
         "earlier_try",
         _("Heleket has to say first that it pays no earlier try of it."),
+    )
+    RESTORED = (
+        "restored",
+        _("The database was restored from a backup: it has to be approved again."),
     )
 
     # What came of a call
@@ -227,6 +247,12 @@ class PayoutCode(Code):
     REFUSED = "refused", _("Heleket refused it: “%(words)s”")
     NOT_EXECUTED = "not_executed", _("Heleket executes nothing: “%(words)s”")
     NO_ANSWER = "no_answer", _("No answer says whether Heleket has it: “%(words)s”")
+
+    # How it was paid, if not by the desk
+    PAID_OUTSIDE = (
+        "paid_outside",
+        _("Paid outside the desk: somebody made this payout by hand at Heleket. %(words)s"),
+    )
 
     # How it ended
     ENDED_AS_HELEKET = (

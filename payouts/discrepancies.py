@@ -11,7 +11,11 @@ from django.db.models import Q
 
 import heleket
 from audit import clock
+from audit.actor import Actor
 from audit.codes import Reason
+from audit.events import log_event
+from audit.models import DeskEvent
+from payouts import guard
 from payouts.models import Attempt, Discrepancy, Effective, EventType, Payout
 from payouts.models.discrepancy import IS_STANDING
 from payouts.schedule import WATCH_FOR, growing_wait, next_question
@@ -41,7 +45,7 @@ def difference(attempt: Attempt, remote: heleket.RemotePayout) -> list[str]:
     return [
         name
         for name, ours, theirs in [
-            ("order_id", attempt.order_id, remote.order_id),
+            ("order_id", None if attempt.is_linked else attempt.order_id, remote.order_id),
             ("uuid", attempt.uuid, remote.uuid),
             ("currency", sent["currency"].upper(), remote.currency and remote.currency.upper()),
             ("network", network.lower(), remote.network and remote.network.lower()),
@@ -112,6 +116,46 @@ def open_discrepancy(
         stop(case.payout)
 
 
+def open_foreign(remote: heleket.RemotePayout, *, actor: Actor) -> Discrepancy | None:
+    """Open a discrepancy about a payout of Heleket's that is none of ours, once, and return it if
+    it was not there. In a transaction; who calls has seen that no try of ours has its id.
+
+    One that people have ended opens again only if Heleket's payout is another one than they saw, or
+    has not ended as they saw it.
+    """
+    theirs = describe(remote)
+    if remote.created_at:  # to whose day of the books it belongs
+        theirs = {**theirs, "created_at": remote.created_at.isoformat()}
+    DeskEvent.objects.lock_chain()  # whoever finds it at the same moment waits, and then finds this
+    of_uuid = Discrepancy.objects.filter(kind=Kind.FOREIGN, key=remote.uuid).order_by("-pk")
+    last = of_uuid.first()
+    if last and last.closed_at is None:
+        if not agree(last.theirs, theirs) or not theirs.keys() <= last.theirs.keys():
+            Discrepancy.objects.filter(pk=last.pk).update(theirs={**last.theirs, **theirs})
+        return None
+    if last and agree(as_ended(last.theirs), theirs):
+        return None
+    now = clock.now()
+    found = Discrepancy.objects.create(
+        kind=Kind.FOREIGN,
+        key=remote.uuid,
+        is_critical=True,
+        theirs=theirs,
+        first_seen_at=last.first_seen_at if last else now,
+        opened_at=now,
+    )
+    logger.critical("Heleket has a payout that is none of ours: %s", in_words(theirs))
+    log_event(DeskEvent.Type.FOREIGN, actor=actor, **theirs)
+    guard.look_after_commit()
+    return found
+
+
+def as_ended(theirs: Facts) -> Facts:
+    """Leave out what is yet to come of a payout that Heleket had not ended when people saw it."""
+    passing = () if theirs.get("is_final") else ("status", "is_final", "txid")
+    return {name: fact for name, fact in theirs.items() if name not in passing}
+
+
 def stands(payout: Payout) -> bool:
     return Discrepancy.objects.standing().filter(payout=payout).exists()
 
@@ -140,9 +184,11 @@ def doubtful_ones(payouts: Sequence[Payout]) -> list[Discrepancy]:
     status says otherwise: a like one would be the second.
 
     What people took for not paid counts for a month, by its sum and by its address; what Heleket
-    and the desk differ about, or Heleket paid after all, by its sum.
+    and the desk differ about, or Heleket paid after all, by its sum. With them come the payouts at
+    Heleket of which nobody has said yet what they are: `foreign` compares with those.
     """
-    past = Discrepancy.objects.filter(payout__client__in={each.client_id for each in payouts})
+    of_clients = Q(payout__client__in={each.client_id for each in payouts})
+    past = Discrepancy.objects.filter(of_clients | Q(kind=Kind.FOREIGN, closed_at=None))
     not_long_ago = Q(closed_at__gt=clock.now() - WATCH_FOR)
     was_paid = Q(outcome=AS_HELEKET, payout__effective__in=[Effective.PAID, Effective.ELSEWHERE])
     doubtful = IS_STANDING | (not_long_ago & (Q(outcome=NOT_PAID) | was_paid))

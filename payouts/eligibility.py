@@ -20,7 +20,7 @@ from uuid import UUID
 from audit import chain, clock
 from audit.codes import NO_REASON, Reason
 from audit.refusals import Refusal, Refused
-from payouts import statements
+from payouts import foreign, statements
 from payouts.codes import PayoutCode
 from payouts.controls import policy, rules
 from payouts.controls.codes import ControlsCode
@@ -163,7 +163,8 @@ class Eligibility:
             self.approvals[approval.payout_id].append(approval)
         given = [approval for some in self.approvals.values() for approval in some]
         self.stated = statements.read_all(given)
-        self.in_doubt = in_doubt(payouts, doubtful_ones(payouts))
+        self.doubtful = doubtful_ones(payouts)
+        self.in_doubt = in_doubt(payouts, self.doubtful)
         people = {each.person_id for some in self.approvals.values() for each in some}
         self.approvers = roles.people_who_may_approve(people)
         self.groups = roles.groups_of(people)
@@ -209,6 +210,8 @@ class Eligibility:
     def refusal_of_approvals(self, payout: Payout) -> Refusal | None:
         """Return why one of the approvals that stand does not count, or what a rule let go by
         itself is not this payout."""
+        if any(each.event_type == EventType.VOID for each in self.sealed[payout.pk]):
+            return Refusal(PayoutCode.RESTORED)  # under way by then: it is not sent again
         given, makers = self.given(payout), self.makers[payout.pk]
         digest, sealed = payout.digest(), digests_in(self.sealed[payout.pk])
         if any(each != digest for each in (*sealed, *(each.digest for each in given))):
@@ -249,6 +252,8 @@ class Eligibility:
             return Verdict(
                 Says.WAIT, Reason(ControlsCode.UNDO_TIME), WaitingFor.DATE, until=goes_at
             )
+        if unknown := foreign.like(payout, self.doubtful):
+            return Verdict(Says.WAIT, foreign.wait_for(unknown), WaitingFor.GATEWAY)
         service = self.services.get((payout.network, payout.currency))
         if refusal := refusal_of_service(service, payout.amount):
             return Verdict(Says.WAIT, refusal.reason, WaitingFor.SERVICE)
@@ -366,9 +371,10 @@ def since_approval(events: Sequence[PayoutEvent]) -> Sequence[PayoutEvent] | Non
 
 def ends_approvals(event: PayoutEvent) -> bool:
     """Whether the approvals from before this event are over. What happens to a payout that goes on
-    waiting for approval ends none, but for an edit; who undoes an approval ends their own alone."""
+    waiting for approval ends none, but for an edit or a restore; who undoes an approval ends their
+    own alone."""
     is_waiting = event.from_status == event.to_status == PayoutStatus.PENDING
-    ends_none = is_waiting and event.event_type != EventType.EDIT
+    ends_none = is_waiting and event.event_type not in (EventType.EDIT, EventType.VOID)
     ends_none |= event.event_type == EventType.UNDO
     return event.to_status not in STANDING and not ends_none
 

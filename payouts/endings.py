@@ -49,10 +49,10 @@ from payouts.outcomes import (
     refusal_of,
     takes_two,
 )
-from payouts.polling import Question
 from payouts.question_answers import release
 from payouts.recording import is_final_failure, keep_facts
 from payouts.schedule import watch
+from payouts.seen import Seen
 from payouts.settling import Case, settle
 from payouts.staff import two_people
 from payouts.staff.codes import StaffCode
@@ -143,13 +143,14 @@ def withdraw(joint: JointAct, *, actor: Actor) -> str:
 
 
 def wish_of(joint: JointAct, facts: str) -> Wish:
-    until = joint.data["reopens_at"]
+    until, payout = joint.data["reopens_at"], joint.data.get("payout")
     return Wish(
         discrepancy_id=int(joint.subject.partition(":")[2]),
         facts=facts,
         outcome=Outcome(joint.data["outcome"]),
         reason=joint.reason,
         reopens_at=datetime.fromisoformat(until) if until else None,
+        payout=Seen.read(payout) if payout else None,
     )
 
 
@@ -160,7 +161,7 @@ def ask(discrepancy_id: int, client: heleket.HeleketClient, account: GatewayAcco
     """Ask Heleket by order id and by its own id, and record what it says as after any question."""
     attempt = attempt_of(discrepancy_id)
     asked_at = clock.now()
-    question = Question(attempt.pk, attempt.order_id, asked_at, wants_cancel=False)
+    question = polling.question(attempt, asked_at)
     reply = polling.ask(question, client, timeout=account.timeout)
     polling.record([reply], account)
     by_uuid = ask_by_uuid(attempt.uuid, client, account) if attempt.uuid else None

@@ -3,7 +3,7 @@
 The page, the list and the command line all say the same, in plain words.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor, Channel
 from audit.operations import Outcome
+from payouts import linked
 from payouts.codes import PayoutCode
 from payouts.gateway.models import Pause
 from payouts.models import (
@@ -44,6 +45,13 @@ class Explanation:
 def explain(payout: Payout, states: States | None = None) -> Explanation:
     """Explain one payout's state. Without `states` they are read: four queries."""
     states = states or States.now()
+    found = explained(payout, states)
+    if not payout.is_linked:
+        return found
+    return replace(found, sentence=f"{found.sentence} {linked.in_words(payout)}")
+
+
+def explained(payout: Payout, states: States) -> Explanation:
     if payout.is_ended:
         return ended(payout, states)
     waiting_for = what_it_waits_for(payout, states)
@@ -66,6 +74,7 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
     own = WaitingFor(payout.waiting_for)
     may_be_sent = own in (WaitingFor.WORKER, WaitingFor.FUNDS, WaitingFor.GATEWAY)
     may_be_sent |= own == WaitingFor.DATE and not payout.is_early
+    may_be_sent &= payout.reason_code != PayoutCode.UNKNOWN_THERE
     if payout.status == PayoutStatus.APPROVED and may_be_sent:
         if states.stop_of(payout):
             return WaitingFor.SWITCH
@@ -79,7 +88,8 @@ def what_it_waits_for(payout: Payout, states: States) -> WaitingFor:
 
 def since(payout: Payout, waiting_for: WaitingFor, states: States) -> datetime | None:
     started = payout.waiting_since or payout.requested_at
-    pause = states.pause_for(payout)
+    is_own_wait = payout.reason_code == PayoutCode.UNKNOWN_THERE
+    pause = None if is_own_wait else states.pause_for(payout)
     stop = states.stop_of(payout)
     if waiting_for == WaitingFor.SWITCH and stop and stop.changed_at:
         return max(started, stop.changed_at)

@@ -41,8 +41,9 @@ ALARMING = frozenset(
 )
 # What Heleket says of a payout itself. One that was released or ended by people is no failure.
 FAILURES = (PayoutCode.REFUSED, PayoutCode.NOT_PAID, PayoutCode.CANCELLED_THERE)
-# An answer that says nothing of a payout says nothing else of it either.
-DIFFERENCES = ~Q(kind=Discrepancy.Kind.UNCLEAR)
+# An answer that says nothing of a payout says nothing else of it either, and of a list that differs
+# from the answer nothing is believed.
+DIFFERENCES = ~Q(kind__in=[Discrepancy.Kind.UNCLEAR, Discrepancy.Kind.LISTED])
 
 
 @dataclass(frozen=True)
@@ -133,7 +134,8 @@ def of_foreign(since: datetime | None, bounds: GuardBounds) -> Reason | None:
     after = later(clock.now() - HOUR, since)
     found = DeskEvent.objects.filter(event_type=DeskEvent.Type.FOREIGN, at__gt=after)
     first = found.order_by("number").first()
-    return Reason(ControlsCode.GUARD_FOREIGN, first.facts["order_id"]) if first else None
+    named = first and (first.facts.get("order_id") or first.facts["uuid"])
+    return Reason(ControlsCode.GUARD_FOREIGN, named) if named else None
 
 
 def later(at: datetime, other: datetime | None) -> datetime:

@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import time
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from django.db import models
@@ -52,8 +53,11 @@ def is_recent(seen_at: datetime | None) -> bool:
 class Pulse:
     """The heartbeat of this process."""
 
-    def __init__(self, kind: Heartbeat.Kind) -> None:
-        self.kind = kind
+    def __init__(
+        self, kind: Heartbeat.Kind, keep: Callable[[datetime], None] = lambda _at: None
+    ) -> None:
+        """`keep` is told each time when this process was at work."""
+        self.kind, self.keep = kind, keep
         self.row_id = 0  # of nobody's, until it is written
         self.next_beat = 0.0  # by time.monotonic()
         self.has_failed = False
@@ -74,6 +78,7 @@ class Pulse:
                 self.has_failed = True
 
     def write(self, now: datetime) -> None:
+        self.keep(now)
         if not Heartbeat.objects.filter(pk=self.row_id).update(seen_at=now):
             Heartbeat.objects.filter(seen_at__lt=now - KEPT).delete()
             host, pid = socket.gethostname(), os.getpid()

@@ -368,6 +368,7 @@ class Tried:
 
     differing: Collection[UUID]  # about which Heleket and the desk differ, open or left
     vanished: Collection[UUID]  # of which Heleket had a try, and never said its final word
+    awaited: Mapping[UUID, Attempt]  # a linked try of which Heleket has not said it yet
 
 
 class Retry(AsksForApproval[Tried]):
@@ -390,9 +391,11 @@ class Retry(AsksForApproval[Tried]):
             attempt__uuid__isnull=False,
             attempt__is_final=False,
         )
+        linked = Attempt.objects.filter(payout__in=ids, is_linked=True)
         return Tried(
             {pk for pk in standing.values_list("payout_id", flat=True) if pk},
             {pk for pk in vanished.values_list("payout_id", flat=True) if pk},
+            {each.payout_id: each for each in linked if each.is_awaited},
         )
 
     def refusal(self, row: Payout, facts: Tried, actor: Actor) -> Refusal | None:
@@ -402,6 +405,8 @@ class Retry(AsksForApproval[Tried]):
             return Refusal(PayoutCode.OPEN_DISCREPANCY)
         if row.pk in facts.vanished:
             return Refusal(PayoutCode.TRY_VANISHED)
+        if awaited := facts.awaited.get(row.pk):
+            return Refusal(PayoutCode.OTHER_TRY_OPEN, order_id=awaited.order_id)
         return super().refusal(row, facts, actor) or refusal_of_last_generation(row)
 
     def apply(self, change: Change[Payout], facts: Tried, reason: Reason) -> str:
@@ -587,7 +592,8 @@ def ask_about_calls(payouts: Iterable[Payout]) -> None:
     The answers to what is under way come by themselves.
     """
     idle = [payout.pk for payout in payouts if payout.status != PayoutStatus.SUBMITTING]
-    attempts = Attempt.objects.filter(payout__in=idle).exclude(calls=F("unsent"))
+    never_called = Q(calls=F("unsent"), is_linked=False)
+    attempts = Attempt.objects.filter(payout__in=idle).exclude(never_called)
     over = Q(is_final=True, remote_status__in=FINAL_FAILURES)
     if attempts.exclude(over).update(watch_at=clock.now()):
         wakeups.wake("watch")

@@ -19,6 +19,7 @@ from payouts.makers import makers_of
 from payouts.models import Attempt, Discrepancy, Payout
 from payouts.polling import Answer
 from payouts.recording import is_final_failure, is_paid, owners_of
+from payouts.seen import Seen
 from payouts.settling import Case
 from payouts.staff.codes import StaffCode
 from payouts.times import at_time
@@ -28,7 +29,7 @@ from wallets.amounts import money
 LONGEST_LEFT = timedelta(days=92)
 
 Outcome = Discrepancy.Outcome
-EXPLAINED, AS_HELEKET, NOT_PAID, LEFT = Outcome
+EXPLAINED, AS_HELEKET, NOT_PAID, LEFT, LINKED = Outcome
 
 POSSIBLE = {
     Kind.DIFFERENT: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
@@ -39,7 +40,8 @@ POSSIBLE = {
     Kind.VANISHED: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
     Kind.UNKNOWN_WORD: (AS_HELEKET, LEFT),
     Kind.UNCLEAR: (EXPLAINED, AS_HELEKET, NOT_PAID, LEFT),
-    Kind.FOREIGN: (EXPLAINED,),
+    Kind.FOREIGN: (LINKED, EXPLAINED),
+    Kind.LISTED: (EXPLAINED, LEFT),
 }
 
 
@@ -52,6 +54,7 @@ class Wish:
     outcome: Outcome
     reason: str
     reopens_at: datetime | None = None
+    payout: Seen | None = None  # of ours, as it was seen: what a payout at Heleket is linked to
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,8 @@ class Heard:
 
 
 def takes_two(discrepancy: Discrepancy, outcome: str) -> bool:
-    return outcome != EXPLAINED or discrepancy.is_critical
+    is_harmless = outcome == EXPLAINED and discrepancy.kind != Kind.FOREIGN
+    return not is_harmless or discrepancy.is_critical
 
 
 def possible(discrepancy: Discrepancy) -> list[Outcome]:
@@ -110,6 +114,8 @@ def refusal_of(
         return Refusal(PayoutCode.MAKER_ENDS)
     if found.facts != wish.facts:
         return Refusal(StaffCode.FACTS_CHANGED)
+    if found.kind == Kind.LISTED and wish.outcome == EXPLAINED:
+        return refusal_of_harmless(case, heard)
     return CONDITIONS[wish.outcome](wish, case, heard, account)
 
 
@@ -127,6 +133,16 @@ def refusal_of_explained(
     is_lost = case.attempt.uuid is not None and not heard.payouts
     is_past = case.payout.is_ended or case.attempt.generation != case.payout.generation
     if differ or is_lost or is_past or is_anothers(case, heard):
+        return Refusal(PayoutCode.STILL_DIFFERENT)
+    return None
+
+
+def refusal_of_harmless(case: Case, heard: Heard) -> Refusal | None:
+    """Heleket's own answer is what was sent, whatever its list says: of an ended payout, too."""
+    if heard.unclear:
+        return refusal_of_unclear(heard.unclear)
+    differ = any(difference(case.attempt, each) for each in heard.payouts)
+    if not heard.payouts or differ or is_anothers(case, heard):
         return Refusal(PayoutCode.STILL_DIFFERENT)
     return None
 

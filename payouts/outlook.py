@@ -40,6 +40,8 @@ def standstills(states: States) -> list[Standstill]:
         found.append(Standstill(_("No worker."), no_worker(states), is_grave=True))
     is_at_work = states.switch.is_on and states.has_worker
     found += [of_pause(each, is_tried=is_at_work) for each in states.pauses]
+    if trouble := states.trouble_at_start:
+        found.append(not_started(trouble))
     if states.rate_limit.is_backing_off:
         found.append(Standstill(_("Calls to Heleket wait."), calls_go_on(states.rate_limit)))
     return [*found, *late_ones()] if states.has_worker else found
@@ -48,9 +50,14 @@ def standstills(states: States) -> list[Standstill]:
 def late_ones() -> Iterator[Standstill]:
     """Say what a worker that is there does not keep up with."""
     for each in backlogs.REGISTERED:
-        if at := each.late_since():
+        if each.trouble and (at := each.late_since()):
             text = _("What has happened since %s is still to be done.") % at_time(at)
             yield Standstill(str(each.trouble), text)
+
+
+def not_started(trouble: str) -> Standstill:
+    text = _("Nothing is sent until Heleket's list of payouts could be read: %s")
+    return Standstill(_("The worker starts."), text % isolated(trouble), is_grave=True)
 
 
 def paused(switch: Switch) -> Standstill:

@@ -34,6 +34,7 @@ class Question:
     order_id: str
     asked_at: datetime
     wants_cancel: bool
+    linked_uuid: str = ""  # asked by this in place of the order id
 
 
 Answer = heleket.RemotePayout | heleket.HeleketError
@@ -63,9 +64,18 @@ def claim(
         Payout.objects.filter(pk__in=ids).update(due_at=now + QUESTION_LASTS)
         rate_limit.consume(len(ids), rate)
     current = Attempt.objects.filter(payout__in=ids, generation=F("payout__generation"))
-    rows = current.values_list("pk", "order_id", "payout__cancel_asked_at")
-    questions = [Question(pk, order_id, now, cancel is not None) for pk, order_id, cancel in rows]
-    return Claimed(questions)
+    names = ["order_id", "uuid", "is_linked", "payout__cancel_asked_at"]
+    asked = current.select_related("payout").only(*names)
+    return Claimed(
+        [
+            question(each, now, wants_cancel=each.payout.cancel_asked_at is not None)
+            for each in asked
+        ]
+    )
+
+
+def question(attempt: Attempt, asked_at: datetime, *, wants_cancel: bool = False) -> Question:
+    return Question(attempt.pk, attempt.order_id, asked_at, wants_cancel, attempt.linked_uuid)
 
 
 def claim_watched(limit: int, account: GatewayAccount) -> Claimed[Question]:
@@ -85,7 +95,7 @@ def claim_watched(limit: int, account: GatewayAccount) -> Claimed[Question]:
             watch_at=now + QUESTION_LASTS
         )
         rate_limit.consume(len(attempts), rate)
-    return Claimed([Question(each.pk, each.order_id, now, wants_cancel=False) for each in attempts])
+    return Claimed([question(each, now) for each in attempts])
 
 
 def watched(now: datetime) -> QuerySet[Attempt]:
@@ -96,6 +106,8 @@ def ask(question: Question, client: heleket.HeleketClient, *, timeout: float) ->
     """Ask Heleket what it has. Touches neither database nor lock."""
     deadline = time.monotonic() + timeout
     try:
+        if question.linked_uuid:
+            return Reply(question, client.get_payout(uuid=question.linked_uuid, deadline=deadline))
         if question.wants_cancel:
             found = client.cancel_payout(question.order_id, deadline=deadline).remote
             return Reply(question, found or heleket.PayoutNotFound("Payout not found"))
@@ -118,13 +130,18 @@ def record(replies: Sequence[Reply], account: GatewayAccount) -> None:
     record_batch(replies, store)
 
 
-def apply(case: Case, reply: Reply, owners: Mapping[str, str], account: GatewayAccount) -> None:
+def apply(
+    case: Case,
+    reply: Reply,
+    owners: Mapping[str, str],
+    account: GatewayAccount,
+    *,
+    channel: Channel = Channel.POLL,
+) -> None:
     match reply.answer:
         case heleket.RemotePayout():
             asked_at = reply.question.asked_at
-            recording.apply_remote(
-                case, reply.answer, owners, channel=Channel.POLL, asked_at=asked_at
-            )
+            recording.apply_remote(case, reply.answer, owners, channel=channel, asked_at=asked_at)
             recording.watch_on(case, is_final=reply.answer.is_final)
         case heleket.PayoutNotFound():
             question_answers.apply_not_found(case, reply.question.asked_at, account)

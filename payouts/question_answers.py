@@ -20,6 +20,10 @@ from payouts.schedule import (
 from payouts.settling import Case
 
 NOT_FOUND_IS_STRANGE = 3
+STOPS_REPEATS = (
+    *(WaitingFor.APPROVALS, WaitingFor.WALLET),
+    *(WaitingFor.SERVICE, WaitingFor.GATEWAY),
+)
 
 
 def apply_not_found(case: Case, asked_at: datetime, account: GatewayAccount) -> None:
@@ -43,7 +47,7 @@ def count_vanished(case: Case) -> None:
     case.attempt.not_found_count += 1
     if case.attempt.not_found_count >= NOT_FOUND_IS_STRANGE:
         open_discrepancy(case, Kind.VANISHED, NOT_FOUND)
-    else:
+    elif case.is_current:
         ask_later(case.payout)
 
 
@@ -67,7 +71,7 @@ def count_not_found(case: Case, asked_at: datetime, account: GatewayAccount) -> 
 
 def is_repeat_stopped(payout: Payout) -> bool:
     """Whether the last claim found something in the way of sending the same request again."""
-    return payout.waiting_for in (WaitingFor.APPROVALS, WaitingFor.WALLET, WaitingFor.SERVICE)
+    return payout.waiting_for in STOPS_REPEATS
 
 
 def is_given_up(case: Case, asked_at: datetime, account: GatewayAccount) -> bool:
@@ -110,6 +114,8 @@ def apply_still_not_found(case: Case, asked_at: datetime, account: GatewayAccoun
         earliest = max(earliest, first + account.quiet_time)
     if case.attempt.uuid:  # Heleket knew it once: that says nothing
         case.attempt.watch_at = next_watch(case.attempt)
+        if case.attempt.is_awaited and payout.is_ended:
+            count_vanished(case)
     elif asked_at < earliest:
         case.attempt.watch_at = not_later_than_asked(case.attempt.watch_at, earliest)
     elif is_past or (payout.cancel_asked_at and first):

@@ -95,7 +95,8 @@ def knows_our_newest(client: heleket.HeleketClient) -> bool:
     if known is None:
         return False
     try:
-        return client.get_payout(order_id=known.order_id).uuid == known.uuid
+        order_id = "" if known.is_linked else known.order_id
+        return client.get_payout(order_id=order_id, uuid=known.linked_uuid).uuid == known.uuid
     except heleket.HeleketError:
         return False
 

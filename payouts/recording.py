@@ -20,12 +20,14 @@ from payouts.discrepancies import (
     difference,
     note,
     open_discrepancy,
+    stands,
     was_taken_for_unpaid,
 )
-from payouts.effective import was_paid
+from payouts.effective import add_up, take_for, was_paid
 from payouts.models import (
     FINAL_FAILURES,
     Attempt,
+    Effective,
     EventType,
     Payout,
     PayoutStatus,
@@ -113,6 +115,9 @@ def compare_with_what_is_known(
     """Judge an answer about what is not under way: nothing leaves a final word, and what
     contradicts it, or what we took for never sent, is shown to people."""
     payout = case.payout
+    if case.attempt.is_awaited and payout.is_ended:
+        take_beside(case, remote, channel)
+        return
     was_known, is_earlier = (
         case.attempt.uuid is not None,
         case.attempt.generation != payout.generation,
@@ -131,6 +136,24 @@ def compare_with_what_is_known(
     if holds_up:
         kind = Kind.EARLIER
     open_discrepancy(case, kind, describe(remote), critical=True)
+
+
+def take_beside(case: Case, remote: heleket.RemotePayout, channel: Channel) -> None:
+    """Take over what Heleket says of a payout made by hand that was linked to one which had failed:
+    the final status stays, and what was paid counts beside it."""
+    payout, was = case.payout, (case.attempt.remote_status, case.attempt.is_final)
+    keep_facts(case.attempt, remote, channel)
+    if stands(payout):
+        note(case, describe(remote))
+    elif is_paid(remote):
+        amount, currency = remote.amount or payout.amount, remote.currency or payout.currency
+        take_for(case.attempt, Effective.PAID, amount, currency)
+        add_up(payout, case.attempts)
+    elif remote.is_final and not is_final_failure(remote):
+        open_discrepancy(case, Kind.UNKNOWN_WORD, describe(remote), critical=True)
+    if (case.attempt.remote_status, case.attempt.is_final) != was:
+        news = {"uuid": remote.uuid, "remote_status": remote.status, "txid": remote.txid or ""}
+        case.log_event(EventType.NEWS, **news)
 
 
 def is_paid(remote: heleket.RemotePayout) -> bool:

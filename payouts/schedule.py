@@ -48,10 +48,11 @@ def watch(attempt: Attempt) -> None:
 
 
 def next_watch(attempt: Attempt) -> datetime | None:
-    """Ask when the quiet time is over, then ever more rarely, once a day at last. What a webhook
-    made due meanwhile stays due."""
+    """Ask when the quiet time is over, then ever more rarely, once a day at last: for a month, or
+    until its final word where that alone says what a payout is worth. What a webhook made due
+    meanwhile stays due."""
     now, called_at = clock.now(), attempt.lease_until or attempt.created_at
-    if now >= (attempt.released_at or called_at) + WATCH_FOR:
+    if now >= (attempt.released_at or called_at) + WATCH_FOR and not attempt.is_awaited:
         return None
     wait = min(max(now - called_at, LONGEST_CHECK), WATCH_EVERY)
     first = attempt.quiet_until or now

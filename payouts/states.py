@@ -10,6 +10,7 @@ from django.db.models import F
 
 from payouts import heartbeats
 from payouts.controls.models import Switch
+from payouts.gateway import continuity
 from payouts.gateway.models import Pause, RateLimit
 from payouts.models import Discrepancy, Payout
 
@@ -41,6 +42,11 @@ class States:
         standing = Discrepancy.objects.standing().select_related("closed_by")
         worst_last = standing.order_by(F("closed_at").desc(nulls_last=True), "is_critical", "-pk")
         return {each.payout_id: each for each in worst_last}
+
+    @cached_property
+    def trouble_at_start(self) -> str:
+        """Why the checks of a start are not over yet, where they cannot be made."""
+        return continuity.state().trouble
 
     @cached_property
     def worker_seen_at(self) -> datetime | None:

@@ -31,7 +31,7 @@ from payouts.controls.rates import price
 from payouts.controls.rules import Proposal
 from payouts.eligibility import Eligibility, Says, Verdict, judged_as
 from payouts.funds import Funds, Passed, place_of
-from payouts.gateway import breaker, rate_limit
+from payouts.gateway import breaker, continuity, rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.models import Pause
 from payouts.models import Attempt, EventType, Payout, PayoutQuerySet, PayoutStatus, WaitingFor
@@ -98,6 +98,8 @@ def claim(
         if limit < 1:
             return Claimed()
         stops.let_stops_pass()
+        if not continuity.lets_send():
+            return Claimed()
         sending, *stopped = Switch.objects.that_matter()
         if not sending.is_on:
             return Claimed()

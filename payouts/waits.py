@@ -112,6 +112,8 @@ def who_resumes() -> str:
 
 
 def pause(payout: Payout, states: States) -> Sentences:
+    if payout.reason_code == PayoutCode.UNKNOWN_THERE:
+        return unknown_there(payout, states)
     their = states.pause_for(payout)
     if their is None:
         return backoff(states) if states.rate_limit.is_backing_off else worker(payout, states)
@@ -124,6 +126,14 @@ def pause(payout: Payout, states: States) -> Sentences:
         Pause.Cause.UNKNOWN: _("An operator should read the text and ask Heleket's support."),
     }.get(Pause.Cause(their.cause), _("Nobody has to act."))
     return text, who, tried_at(their)
+
+
+def unknown_there(payout: Payout, states: States) -> Sentences:
+    text, _who, then = parked(payout, states)
+    who = _("Two operators have to link or explain what Heleket has: see the discrepancies.")
+    if payout.status == PayoutStatus.APPROVED:
+        then = _("It goes on by itself as soon as that has ended.")
+    return text, who, then
 
 
 def tried_at(pause: Pause) -> str:

@@ -11,6 +11,8 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts.accounts import USUAL
+from payouts.books.days import day_of
+from payouts.books.models import BalanceReading, Movement
 from payouts.controls import documents, policy, rates, switch
 from payouts.controls.models import ExchangeRate, Scope, Switch
 from payouts.models import AccountRule, Category, Entry, Posting, WebhookDelivery
@@ -26,7 +28,7 @@ from wallets.models import PayoutMethod
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
     r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document|statement)"
-    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again)|(audit|.*(delivery|method|rate|entry)).*_add"
+    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again|set_owner)|(audit|.*(delivery|method|rate|entry)).*_add"
 )
 
 
@@ -76,27 +78,17 @@ def every_page(payout):
         "payouts_portal_webhookendpoint_remove": [endpoint.pk],
         "payouts_portal_webhookendpoint_rotate": [endpoint.pk],
         "payouts_controls_policyversion_change": [1],
+        "payouts_reconciliation_restore_look": ["people"],
         "auth_user_disable": [person.pk],
         "auth_user_draft": [draft.joint.pk],
         "auth_user_stop_recovery": [recovered.pk],
         "auth_user_password_change": [person.pk],
     }
+    arguments |= {"auditing_story": [payout.pk], "auditing_person": [person.pk]}
     arguments["payouts_controls_exchangerate_propose"] = [rate.pk]
-    rows = [
-        entry,
-        account,
-        payout,
-        found,
-        category,
-        delivery,
-        event,
-        key,
-        endpoint,
-        method,
-        rate,
-        role,
-        person,
-    ]
+    arguments |= books_kept(payout.requested_at, uma.person)
+    rows = [payout, found, category, delivery, event, key, endpoint, method, rate, role, person]
+    rows += [entry, account]
     for row in rows:
         arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
     arguments |= {
@@ -104,6 +96,21 @@ def every_page(payout):
         "wallets_wallet_change": [payout.wallet_id],
     }
     return [reverse(f"admin:{name}", args=arguments.get(name, [])) for name in looked_at()]
+
+
+def books_kept(at, person):
+    """A balance, and what moved it; the arguments of the pages that show them."""
+    for minutes, amount in enumerate([5, 8]):
+        moment = at + timedelta(minutes=minutes)
+        BalanceReading.objects.create(currency="USDT", amount=amount, at=moment, is_clear=True)
+    day = day_of(at)
+    moved = {"currency": "USDT", "direction": "in", "amount": 3, "category": "top_up"}
+    known = {"evidence": "Invoice 7", "entered_by": person, "entered_at": at}
+    movement = Movement.objects.create(**moved, **known, day=day, happened_on=day)
+    of_day, of_month = [f"{day:%Y-%m-%d}"], [f"{day:%Y-%m}"]
+    pages = {"day": of_day, "month": of_month, "propose": of_month, "coin": ["USDT"]}
+    pages["take_back"] = [movement.pk]
+    return {f"payouts_books_movement_{name}": found for name, found in pages.items()}
 
 
 def posted(payout):

@@ -21,6 +21,8 @@ from payouts.admin.moment import moment_of
 from payouts.controls import switch
 from payouts.controls.models import OF_ALL, Scope, Switch
 from payouts.controls.shortcomings import shortcomings
+from payouts.gateway import continuity
+from payouts.gateway.continuity import Continuity
 from payouts.gateway.models import Binding, Pause
 from payouts.models import Attempt, Payout, PayoutStatus, WaitingFor
 from payouts.staff.pages import StaffRequest, actor_of, require
@@ -28,6 +30,7 @@ from payouts.states import States
 
 COUNTED = 10_000
 STOPS_SHOWN = 50
+Question = Continuity.Question
 
 
 @admin.register(Switch)
@@ -50,6 +53,7 @@ class SwitchAdmin(DeskAdmin):
             "stopped": with_calls_out(off[: STOPS_SHOWN + 1]),
             "more_stopped": max(len(off) - STOPS_SHOWN - 1, 0),
             "may_set": may("payouts_controls.set_sending"),
+            "continuity": continuity.state(),
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
             "waits": what_waits(states),
@@ -66,7 +70,9 @@ class SwitchAdmin(DeskAdmin):
         require(request, "payouts_controls.set_sending")
         switch = get_object_or_404(Switch.objects.select_related("client"), pk=pk)
         shown = {"to": "paused" if switch.is_on else "on", "seen": str(switch.changed_at)}
-        form = SwitchForm(request.POST or None, initial=shown)
+        question = continuity.state().question if pk == OF_ALL and not switch.is_on else ""
+        asks = question in (Question.GAP, Question.SERVER)
+        form = SwitchForm(request.POST or None, initial=shown, asks=asks)
         return self.ask(
             request,
             form,
@@ -76,6 +82,7 @@ class SwitchAdmin(DeskAdmin):
             back=self.url("changelist"),
             opts=None,
             switch=switch,
+            is_in_doubt=bool(question),
         )
 
     def stop(self, request: StaffRequest) -> HttpResponse:
@@ -97,11 +104,25 @@ class SwitchAdmin(DeskAdmin):
         )
 
 
-def turn(to: str, seen: str | None, reason: str, *, scope: Scope, actor: Actor) -> str:
+def turn(
+    to: str,
+    seen: str | None,
+    reason: str,
+    *,
+    is_same_database: bool = False,
+    scope: Scope,
+    actor: Actor,
+) -> str:
     """Set a switch, and return a sentence about what that means."""
     pause = to == "paused"
-    shown = None if pause else seen
-    switch.set_sending(not pause, reason=reason, actor=actor, scope=scope, seen=shown)
+    switch.set_sending(
+        not pause,
+        reason=reason,
+        actor=actor,
+        scope=scope,
+        seen=None if pause else seen,
+        is_same_database=is_same_database,
+    )
     row = Switch.objects.select_related("client").of(scope).first()
     if not pause:
         return _("Sending goes on.") if row is None or row.is_for_all else f"{row}."

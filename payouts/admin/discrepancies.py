@@ -2,26 +2,28 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.db.models import CharField, F, OuterRef, QuerySet, Subquery, Value
 from django.db.models.functions import Cast, Concat
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import URLPattern, path
 from django.utils.html import format_html, format_html_join
-from django.utils.timezone import get_current_timezone
+from django.utils.timezone import get_current_timezone, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_POST
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSingleDateWidget
 
+from audit import clock
 from audit.refusals import Refusal, Refused
-from payouts import endings, outcomes
+from payouts import endings, outcomes, owners
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.destinations import address_buttons, transaction_buttons
 from payouts.admin.templatetags.payouts import ago, in_threes
@@ -33,7 +35,7 @@ from payouts.outcomes import Outcome, Wish
 from payouts.staff.codes import StaffCode
 from payouts.staff.forms import reason_field
 from payouts.staff.models import JointAct
-from payouts.staff.pages import StaffRequest, actor_of, require
+from payouts.staff.pages import StaffRequest, actor_of, can_be_id, require
 from payouts.times import at_day
 from wallets.coins import network_name
 
@@ -64,6 +66,11 @@ MEANINGS = {
     Outcome.LEFT: gettext_lazy("Nothing is sent. It is looked at again on a day that you choose."),
 }
 
+AGES = {
+    "today": gettext_lazy("Today"),
+    "week": gettext_lazy("This week"),
+    "older": gettext_lazy("Older"),
+}
 STATES = {"open": "warning", "proposed": "info", "closed": "success"}
 
 
@@ -116,14 +123,62 @@ class OpenFilter(admin.SimpleListFilter):
         return queryset
 
 
+class OwnerFilter(admin.SimpleListFilter):
+    title = gettext_lazy("owner")
+    parameter_name = "owner"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("me", _("Me")), ("nobody", _("Nobody")), ("others", _("Others"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        if self.value() == "me":
+            return queryset.filter(owner=request.user.pk)
+        if self.value() == "nobody":
+            return queryset.filter(owner=None)
+        if self.value() == "others":
+            return queryset.exclude(owner=None).exclude(owner=request.user.pk)
+        return queryset
+
+
+class AgeFilter(admin.SimpleListFilter):
+    title = gettext_lazy("first seen")
+    parameter_name = "age"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return list(AGES.items())
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        today, week = ages_begin(clock.now())
+        if self.value() == "today":
+            return queryset.filter(first_seen_at__gte=today)
+        if self.value() == "week":
+            return queryset.filter(first_seen_at__gte=week, first_seen_at__lt=today)
+        if self.value() == "older":
+            return queryset.filter(first_seen_at__lt=week)
+        return queryset
+
+
+def ages_begin(now: datetime) -> tuple[datetime, datetime]:
+    """Return when today began, and the seven days that end with it."""
+    today = localtime(now).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today, today - timedelta(days=6)
+
+
+def age_of(first_seen_at: datetime) -> str:
+    today, week = ages_begin(clock.now())
+    if first_seen_at >= today:
+        return "today"
+    return "week" if first_seen_at >= week else "older"
+
+
 @admin.register(Discrepancy)
 class DiscrepancyAdmin(DeskAdmin):
     change_list_template = "payouts/records.html"
     when_empty = gettext_lazy("Heleket and the desk agree about everything")
-    list_display = ["kind", "severity", "state", "of_payout", "who", "what", "age"]
-    list_filter = [OpenFilter, "kind"]
-    list_select_related = ["payout__client"]
-    ordering = [F("closed_at").desc(nulls_first=True), "-is_critical", "first_seen_at"]
+    list_display = ["kind", "severity", "state", "of_payout", "who", "what", "age", "seen_to_by"]
+    list_filter = [OpenFilter, OwnerFilter, "kind", AgeFilter]
+    list_select_related = ["payout__client", "owner"]
+    ordering = [F("closed_at").desc(nulls_first=True), "first_seen_at", "pk"]  # the oldest first
     sortable_by: list[str] = []
 
     def get_urls(self) -> list[URLPattern]:
@@ -135,6 +190,7 @@ class DiscrepancyAdmin(DeskAdmin):
             page("", self.changelist_view, "changelist"),
             page("<int:object_id>/", self.show, "change"),
             page("<int:object_id>/end/", self.end, "end"),
+            page("<int:object_id>/owner/", require_POST(self.set_owner), "set_owner"),
             page("<int:object_id>/confirm/", require_POST(self.confirm), "confirm"),
             page("<int:object_id>/withdraw/", require_POST(self.withdraw), "withdraw"),
         ]
@@ -169,6 +225,8 @@ class DiscrepancyAdmin(DeskAdmin):
             and not found.closed_at
             and (waiting is None or is_outdated),
             "is_abandoned": waiting and endings.is_abandoned(waiting, found.payout),
+            "owners": self.others(request, found),
+            "is_foreign": found.kind == Kind.FOREIGN,
         }
         return self.page(request, "payouts/discrepancy.html", str(found), **context)
 
@@ -230,9 +288,33 @@ class DiscrepancyAdmin(DeskAdmin):
             messages.error(request, str(exc))
         return redirect(self.url("change", object_id))
 
+    def others(self, request: StaffRequest, found: Discrepancy) -> list[User]:
+        """Return whom this person may have see to it, besides themselves."""
+        if found.closed_at or not request.user.has_perm(endings.RIGHT):
+            return []
+        known = {request.user.pk, found.owner_id}
+        return [each for each in owners.possible_owners() if each.pk not in known]
+
+    def set_owner(self, request: StaffRequest, object_id: int) -> HttpResponse:
+        require(request, endings.RIGHT)
+        found, chosen = self.find(object_id), request.POST.get("owner", "")
+        seen = request.POST.get("seen", "")
+        is_readable = all(not each or can_be_id(User._meta.pk, each) for each in (chosen, seen))
+        owner = User.objects.filter(pk=chosen).first() if chosen and is_readable else None
+        try:
+            if not is_readable or (chosen and owner is None):
+                raise Refused(PayoutCode.OWNER_MAY_NOT_END)
+            owners.set_owner(
+                found.pk, owner, seen=int(seen) if seen else None, actor=actor_of(request)
+            )
+            messages.success(request, owner_words(owner, request.user))
+        except Refused as exc:
+            messages.error(request, str(exc))
+        return redirect(self.url("change", object_id))
+
     def find(self, object_id: int) -> Discrepancy:
         known = Discrepancy.objects.select_related(
-            "payout__client", "attempt", "closed_by", "proposed_by"
+            "payout__client", "attempt", "closed_by", "proposed_by", "owner"
         )
         return get_object_or_404(known, pk=object_id)
 
@@ -252,23 +334,51 @@ class DiscrepancyAdmin(DeskAdmin):
 
     @display(description=gettext_lazy("payout"))
     def of_payout(self, found: Discrepancy) -> str:
-        return str(found.payout or "—")
+        if found.payout is None:
+            return format_html('<span class="mono" title="{}">{}…</span>', found.key, found.key[:8])
+        return str(found.payout)
 
     @display(description=gettext_lazy("client"))
     def who(self, found: Discrepancy) -> str:
-        return found.payout.client.name if found.payout else "—"
+        return found.payout.client.name if found.payout else _("not of this desk")
 
     @display(description=gettext_lazy("what differs"))
     def what(self, found: Discrepancy) -> str:
+        if found.kind == Kind.FOREIGN:
+            return what_heleket_has(found)
         differ = [each for each in lines(found) if each.differs]
         return (
             format_html_join("; ", "{}: {} ≠ {}", ((d.name, d.ours, d.theirs) for d in differ))
             or "—"
         )
 
-    @display(description=gettext_lazy("age"))
-    def age(self, found: Discrepancy) -> str:
-        return ago(found.first_seen_at)
+    @display(
+        description=gettext_lazy("age"), label={"today": None, "week": "warning", "older": "danger"}
+    )
+    def age(self, found: Discrepancy) -> tuple[str, str]:
+        group = "" if found.closed_at else age_of(found.first_seen_at)
+        return group, ago(found.first_seen_at)
+
+    @display(description=gettext_lazy("owner"))
+    def seen_to_by(self, found: Discrepancy) -> str:
+        return found.owner.get_username() if found.owner else "—"
+
+
+def owner_words(owner: User | None, person: User) -> str:
+    if owner is None:
+        return _("Nobody sees to it now.")
+    if owner == person:
+        return _("You see to it now.")
+    return _("%(who)s sees to it now.") % {"who": owner.get_username()}
+
+
+def what_heleket_has(found: Discrepancy) -> str:
+    """Say of a payout that is none of ours how much went where."""
+    fact = found.theirs.get
+    words = {"amount": in_threes(fact("amount") or "?"), "coin": fact("currency") or "?"}
+    return format_html(
+        _("{amount} {coin} to {address}"), **words, address=fact("address") or _("an unknown place")
+    )
 
 
 def what_it_does(found: Discrepancy, outcome: Outcome, until: datetime | None) -> str:
@@ -305,7 +415,7 @@ def line(found: Discrepancy, name: str) -> Line:
     buttons = buttons_of(found, name)
     both = ours is not None and theirs is not None
     differs = both and str(ours).lower() != str(theirs).lower()
-    if name == "status":
+    if name == "status" and found.kind != Kind.FOREIGN:
         differs = found.kind not in (Kind.DIFFERENT, Kind.UUID_TAKEN)
         ours = status_name(ours)
     if name == "amount":

@@ -6,7 +6,7 @@ are read some at a time, in an order that never changes.
 
 import csv
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
@@ -20,8 +20,7 @@ from django.utils.timezone import localdate, localtime
 from django.utils.translation import gettext as _
 
 from audit import clock
-from audit.events import log_event
-from audit.models import DeskEvent
+from payouts.admin import taken
 from payouts.admin.export_cells import (
     APPROVAL_HEAD,
     PAYOUT_HEAD,
@@ -71,10 +70,9 @@ class ExportPages(DeskPages):
         if refusal := refusal_of(changes):
             messages.error(request, refusal)
             return redirect(self.url("changelist") + changes.get_query_string())
-        log_export(request, "payouts", filters=request.GET.urlencode())
         payouts = changes.whole.select_related("client", "requested_by")
         content = map(payouts_in_cells, batches(payouts, changes.lasting_order))
-        return csv_file("payouts", lines(PAYOUT_HEAD, content))
+        return take_home(request, "payouts", PAYOUT_HEAD, content, filters=request.GET.urlencode())
 
     def approvals(self, request: StaffRequest) -> Any:
         """Ask for a period, and hand out every decision made in it."""
@@ -82,8 +80,8 @@ class ExportPages(DeskPages):
         form = DecisionsForm(request.POST if request.method == "POST" else None)
         if request.method == "POST" and form.is_valid():
             first, last = form.cleaned_data["from_day"], form.cleaned_data["to_day"]
-            log_export(request, "approvals", first=first, last=last)
-            return csv_file("approvals", lines(APPROVAL_HEAD, decisions(first, last)))
+            content = decisions(first, last)
+            return take_home(request, "approvals", APPROVAL_HEAD, content, first=first, last=last)
         title = _("Who approved what")
         return self.page(request, "payouts/approvals.html", title, form=form)
 
@@ -116,15 +114,51 @@ def decisions(first: Any, last: Any) -> Iterator[Cells]:
     return map(approvals_in_cells, batches(people, ["decided_at", "pk"]))
 
 
-def log_export(request: StaffRequest, what: str, **facts: object) -> None:
-    log_event(DeskEvent.Type.EXPORT, actor=actor_of(request), what=what, **facts)
+def take_home(
+    request: StaffRequest,
+    what: str,
+    head: Sequence[object],
+    content: Iterable[Cells],
+    **asked: object,
+) -> StreamingHttpResponse:
+    """Hand out rows as CSV."""
+    tally = taken.Tally()
+    return send_file(request, what, lines(head, tally.watch(head, content)), tally, asked)
 
 
-def csv_file(what: str, content: Iterator[str]) -> StreamingHttpResponse:
-    name = f"{what}-{localtime(clock.now()):%Y-%m-%d-%H%M}.csv"
+def send_file(
+    request: StaffRequest,
+    what: str,
+    text: Iterable[str],
+    tally: taken.Tally,
+    asked: Mapping[str, object],
+    *,
+    ending: str = "csv",
+    kind: str = "text/csv",
+) -> StreamingHttpResponse:
+    """Hand out a text, or a zip of that with what is said of it: count, control sums and all, which
+    the tally has once the text is written. That it was asked for is sealed first, and what it was
+    once it has gone out whole."""
+    actor = actor_of(request)
+    taken.log_export(what, actor, **asked)
+    whole = taken.watched(what, text, tally, actor, **asked)
+    name = f"{what}-{localtime(clock.now()):%Y-%m-%d-%H%M}"
+    if request.POST.get("as") != "zip":
+        return as_file(whole, f"{name}.{ending}", f"{kind}; charset=utf-8")
+
+    def said() -> dict[str, object]:
+        asked_for = {key: str(value) for key, value in asked.items()}
+        facts = {"file": f"{name}.{ending}", "filter": asked_for, "count": tally.count}
+        sealed = {"sums": tally.sums, "sha256": tally.digest.hexdigest()}
+        return taken.about(what, actor, **facts, **sealed)
+
+    return as_file(taken.zipped(f"{name}.{ending}", whole, said), f"{name}.zip", "application/zip")
+
+
+def as_file(content: Iterable[str | bytes], name: str, kind: str) -> StreamingHttpResponse:
     return StreamingHttpResponse(
         content,
-        content_type="text/csv; charset=utf-8",
+        content_type=kind,
         headers={
             "Content-Disposition": f'attachment; filename="{name}"',
             "X-Content-Type-Options": "nosniff",

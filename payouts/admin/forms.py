@@ -11,7 +11,11 @@ from django.utils.safestring import SafeString
 from django.utils.timezone import get_current_timezone_name, localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextInputWidget
+from unfold.widgets import (
+    UnfoldAdminSelectWidget,
+    UnfoldAdminTextInputWidget,
+    UnfoldBooleanWidget,
+)
 
 from audit import clock
 from audit.texts import LONGEST_REASON
@@ -216,7 +220,18 @@ class SwitchForm(forms.Form):
 
     seen = forms.CharField(widget=forms.HiddenInput, required=False)
     to = forms.ChoiceField(choices=[("paused", "paused"), ("on", "on")], widget=forms.HiddenInput)
+    is_same_database = forms.BooleanField(
+        label=gettext_lazy("No backup was put back and nothing copied: it is the same database"),
+        required=False,
+        widget=UnfoldBooleanWidget,
+    )
     reason = reason_field(gettext_lazy("Say why."))
+
+    def __init__(self, *args: Any, asks: bool = False, **kwargs: Any) -> None:
+        """`asks` whether it is the same database, as that is in doubt."""
+        super().__init__(*args, **kwargs)
+        if not asks:
+            del self.fields["is_same_database"]
 
 
 class StopForm(forms.Form):

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy
 
 from payouts.admin.export_cells import Cells
 from payouts.admin.exports import batches, lines
+from payouts.admin.taken import Tally
 from payouts.models import Entry, Posting, Side
 from wallets.amounts import format_amount
 
@@ -55,19 +56,24 @@ class Span:
     def order(self) -> list[str]:
         return ["pk"] if self.month else ["effective_on", "pk"]
 
-    def batches(self) -> Iterator[list[Entry]]:
+    def batches(self, tally: Tally) -> Iterator[list[Entry]]:
+        """Yield entries with their postings; the tally counts the debits, which credits equal."""
         related = self.entries.select_related("payout__client")
-        return batches(related.prefetch_related("postings"), self.order)
+        for batch in batches(related.prefetch_related("postings"), self.order):
+            for posting in (each for entry in batch for each in entry.postings.all()):
+                if posting.side == Side.DEBIT:
+                    tally.add(posting.currency, posting.amount)
+            yield batch
 
 
-def written(span: Span, file_format: str) -> Iterator[str]:
-    return as_csv(span) if file_format == Format.CSV else as_hledger(span)
+def written(span: Span, file_format: str, tally: Tally) -> Iterator[str]:
+    return as_csv(span, tally) if file_format == Format.CSV else as_hledger(span, tally)
 
 
 # hledger
 
 
-def as_hledger(span: Span) -> Iterator[str]:
+def as_hledger(span: Span, tally: Tally) -> Iterator[str]:
     """Yield a journal that `hledger check --strict` reads: what it names is declared before."""
     yield "decimal-mark .\n"
     named = Posting.objects.filter(entry__in=span.entries).order_by()
@@ -75,7 +81,7 @@ def as_hledger(span: Span) -> Iterator[str]:
         yield f'commodity 1000.00000000 "{currency}"\n'
     for account in sorted(set(named.values_list("account", flat=True).distinct())):
         yield f"account {account}\n"
-    for batch in span.batches():
+    for batch in span.batches(tally):
         yield "".join(map(transaction, batch))
 
 
@@ -109,8 +115,8 @@ def in_order(entry: Entry) -> Sequence[Posting]:
 # CSV
 
 
-def as_csv(span: Span) -> Iterator[str]:
-    return lines(HEAD, map(in_cells, span.batches()))
+def as_csv(span: Span, tally: Tally) -> Iterator[str]:
+    return lines(HEAD, map(in_cells, span.batches(tally)))
 
 
 def in_cells(entries: Sequence[Entry]) -> Cells:

@@ -18,10 +18,11 @@ from unfold.contrib.filters.admin import DropdownFilter
 from unfold.decorators import display
 from unfold.widgets import UnfoldAdminSelectWidget
 
-from payouts.admin.exports import RIGHT, csv_file, log_export
+from payouts.admin.exports import RIGHT, send_file
 from payouts.admin.filters import PeriodForm, currencies
 from payouts.admin.records import RecordAdmin
 from payouts.admin.search import of_number
+from payouts.admin.taken import Tally
 from payouts.admin.templatetags.payouts import money
 from payouts.books.journal_export import Format, Span, written
 from payouts.journal import next_month
@@ -161,13 +162,12 @@ class JournalAdmin(RecordAdmin):
         return self.page(request, "books/take_journal.html", _("The journal as a file"), form=form)
 
     def file(self, request: StaffRequest, span: Span, file_format: str) -> StreamingHttpResponse:
-        log_export(request, "journal", file_format=file_format, **span.named)
-        answer = csv_file("journal", written(span, file_format))
-        if file_format == Format.HLEDGER:
-            answer["Content-Type"] = "text/plain; charset=utf-8"
-            named_csv = answer["Content-Disposition"]
-            answer["Content-Disposition"] = named_csv.replace(".csv", ".journal")
-        return answer
+        tally, asked = Tally(), {"file_format": file_format, **span.named}
+        text = written(span, file_format, tally)
+        if file_format == Format.CSV:
+            return send_file(request, "journal", text, tally, asked)
+        kind = "text/plain"
+        return send_file(request, "journal", text, tally, asked, ending="journal", kind=kind)
 
     @display(description=gettext_lazy("number"))
     def number(self, entry: Entry) -> str:

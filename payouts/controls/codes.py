@@ -120,3 +120,40 @@ class ControlsCode(Code):
         "guard_foreign",
         _("The guard paused it: Heleket has a payout that is none of ours, %(words)s."),
     )
+    RESTART_GAP = (
+        "restart_gap",
+        _(
+            "No worker was at work for %(words)s, so this may be a backup that was put back. "
+            "Somebody has to say whether it is the same database."
+        ),
+    )
+    OTHER_SERVER = (
+        "other_server",
+        _(
+            "The database is on another server, or another database of it (%(words)s), so this may "
+            "be a copy. Somebody has to say whether it is the same database."
+        ),
+    )
+    NEWER_THERE = (
+        "newer_there",
+        _(
+            "Heleket has a payout that is newer than all that this database knows (%(words)s): a "
+            "backup was put back, or another desk pays from this account."
+        ),
+    )
+    RESTORE_BEGUN = "restore_begun", _("A restore is put right: %(words)s")
+    SAY_SAME = (
+        "say_same_database",
+        _(
+            "%(why)s If nothing was put back or copied, resume and say that it is the same. Else "
+            "begin on the page “Restore”, or with after_restore."
+        ),
+    )
+    RUN_AFTER_RESTORE = (
+        "run_after_restore",
+        _("%(why)s Begin on the page “Restore”, or with after_restore."),
+    )
+    RESTORE_OPEN = (
+        "restore_open",
+        _("The restore is not put right yet. What is left: %(left)s."),
+    )

@@ -11,31 +11,83 @@ from audit.refusals import Refused
 from audit.texts import needed
 from payouts import wakeups
 from payouts.controls.codes import ControlsCode
-from payouts.controls.models import ALL, Scope, Switch
-from payouts.gateway import breaker
+from payouts.controls.models import ALL, OF_ALL, Scope, Switch
+from payouts.gateway import breaker, continuity
+from payouts.gateway.continuity import Continuity
 from wallets import stops
 from wallets.models import PayoutMethod
 
 SET_SENDING = "payouts_controls.set_sending"
 GUARD = Actor.system(Channel.WORKER)
+Question = Continuity.Question
 
 
 def set_sending(
-    is_on: bool, *, reason: str, actor: Actor, scope: Scope = ALL, seen: str | None = None
+    is_on: bool,
+    *,
+    reason: str,
+    actor: Actor,
+    scope: Scope = ALL,
+    seen: str | None = None,
+    is_same_database: bool = False,
 ) -> bool:
     """Let calls start, or no new one, and return whether that is new.
 
     Calls under way go on, see `submission.calls_out`. Raises NotAllowed, and Refused without a
     reason, for a coin or network that there is not, or if sending was paused again since somebody
-    saw it paused at `seen`.
+    saw it paused at `seen`. After a gap sending is resumed only by who says that this
+    `is_same_database`, and after a restore only once all of that is done.
     """
     actor.require(SET_SENDING)
-    return set_switch(is_on, Reason(words=needed(reason)), scope=scope, actor=actor, seen=seen)
+    why = Reason(words=needed(reason))
+    with transaction.atomic():
+        if is_on and scope == ALL:
+            settle_question(why, actor, is_same_database=is_same_database)
+        return set_switch(is_on, why, scope=scope, actor=actor, seen=seen)
 
 
 def pull(scope: Scope, reason: Reason) -> bool:
     """Pause by the guard, and return whether that is new."""
     return set_switch(False, reason, scope=scope, actor=GUARD)
+
+
+def settle_question(reason: Reason, actor: Actor, *, is_same_database: bool) -> None:
+    """Take an answer to what keeps the desk from sending, or raise Refused for want of one."""
+    stops.overtake_claims()
+    question = continuity.locked().question
+    if question in (Question.GAP, Question.SERVER):
+        if not is_same_database:
+            raise Refused(ControlsCode.SAY_SAME, why=why_paused())
+        log_event(DeskEvent.Type.SAME_DATABASE, reason, actor=actor, asked=question)
+        continuity.answer()
+    elif question == Question.RESTORE:
+        raise Refused(ControlsCode.RESTORE_OPEN, left="; ".join(continuity.left()))
+    elif question:
+        raise Refused(ControlsCode.RUN_AFTER_RESTORE, why=why_paused())
+
+
+def why_paused() -> str:
+    return Switch.objects.get(pk=OF_ALL).words
+
+
+def ask(question: Question, reason: Reason, *, actor: Actor = GUARD) -> None:
+    """Pause until a person has answered this: also what is paused already is not resumed before."""
+    with transaction.atomic():
+        stops.overtake_claims()
+        now = continuity.locked()
+        now.question, now.checked_at = question, None
+        now.save(update_fields=["question", "checked_at"])
+        if not set_switch(False, reason, scope=ALL, actor=actor):
+            say_why(reason, actor)
+
+
+def say_why(reason: Reason, actor: Actor) -> None:
+    """Give another reason for what is paused already."""
+    row = Switch.objects.select_for_update().get(pk=OF_ALL)
+    row.reason_code, row.reason = reason
+    row.changed_at, row.changed_by = clock.now(), actor.person
+    row.save()
+    log_event(DeskEvent.Type.PAUSE, reason, actor=actor)
 
 
 def set_switch(

@@ -14,7 +14,9 @@ from django.db.models import Exists, OuterRef
 
 from audit import clock
 from payouts import wakeups
+from payouts.gateway import continuity
 from payouts.models import Attempt, Payout, PayoutQuerySet, PayoutStatus
+from payouts.reconciliation import starting
 
 logger = logging.getLogger(__name__)
 
@@ -28,11 +30,13 @@ class FirstQuestions:
         self.are_over = False
 
     def are_put(self) -> bool:
-        """Make them due, at first; then tell whether somebody has taken up each of them."""
+        """Make them due, at first; then tell whether somebody has taken up each of them, and has
+        read Heleket's list."""
         if self.since is None:
+            starting.begin()
             self.since = make_due()
         self.are_over = self.are_over or not lost().due(self.since).exists()
-        return self.are_over
+        return self.are_over and continuity.state().is_checked
 
 
 def lost() -> PayoutQuerySet:

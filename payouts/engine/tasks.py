@@ -15,7 +15,7 @@ from audit import database, jobs
 from payouts import wakeups
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, outage
-from payouts.gateway import accounts
+from payouts.gateway import accounts, continuity
 from payouts.gateway.accounts import GatewayAccount, WrongAccount
 from payouts.heartbeats import Heartbeat, Pulse
 
@@ -29,7 +29,9 @@ ROUND_SECONDS = 5.0
 stopping = mmap.mmap(-1, 1)
 begun_at = mmap.mmap(-1, 8)  # when the first of them asked about lost calls, or 0
 
-pulse = Pulse(Heartbeat.Kind.CELERY)  # of each process that is forked from this one
+pulse = Pulse(
+    Heartbeat.Kind.CELERY, continuity.keep
+)  # of each process that is forked from this one
 
 
 @worker_shutting_down.connect

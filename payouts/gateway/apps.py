@@ -8,10 +8,6 @@ class GatewayConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
-        from payouts.gateway.jobs import (
-            FetchBalances,
-            ReadHistory,
-            SyncServices,
-        )  # models are there from here on
+        from payouts.gateway.jobs import ReadHistory, SyncServices  # models are there from here on
 
-        register(SyncServices, FetchBalances, ReadHistory)
+        register(SyncServices, ReadHistory)  # the books register who fetches balances

@@ -1,6 +1,8 @@
-"""Where this account had paid before the desk was installed: read once, page by page.
+"""What this account had paid before the desk was installed: read once, page by page.
 
 Nobody knows which client such a payout was for, so it says of an address alone that it is known.
+What Heleket had by then is the baseline: no later look at its list takes it for a payout that
+nobody here knows.
 """
 
 from collections.abc import Iterable
@@ -9,7 +11,7 @@ from datetime import datetime
 from django.db import transaction
 
 import heleket
-from payouts.gateway.models import Binding, KnownAddress
+from payouts.gateway.models import BaselineRow, Binding, KnownAddress
 from wallets.addresses import canonical
 
 PAID = "paid"  # Heleket's word
@@ -30,6 +32,7 @@ def take_over(payouts: Iterable[heleket.RemotePayout], *, before: datetime, is_a
     oldest = min((each.created_at for each in payouts if each.created_at), default=before)
     with transaction.atomic():
         keep(payouts)
+        keep_baseline(payouts)
         left = None if is_all or oldest >= before else oldest
         Binding.objects.filter(history_before=before).update(history_before=left)
 
@@ -53,3 +56,15 @@ def keep(payouts: Iterable[heleket.RemotePayout]) -> None:
         unique_fields=["address", "network"],
         update_fields=["first_paid_at"],
     )
+
+
+def keep_baseline(payouts: Iterable[heleket.RemotePayout]) -> None:
+    BaselineRow.objects.bulk_create(
+        [BaselineRow(uuid=each.uuid, created_at=each.created_at) for each in payouts],
+        ignore_conflicts=True,
+    )
+
+
+def in_baseline(uuids: Iterable[str]) -> set[str]:
+    """Return those that Heleket had before the desk, as far as they have been read."""
+    return set(BaselineRow.objects.filter(uuid__in=uuids).values_list("uuid", flat=True))

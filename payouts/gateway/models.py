@@ -8,8 +8,18 @@ from django.utils.translation import gettext_lazy as _
 
 from audit import clock
 from payouts.gateway.balance import Balance
+from payouts.gateway.continuity import Continuity
 
-__all__ = ["Balance", "Binding", "KnownAddress", "Pause", "RateLimit", "StandingPauses"]
+__all__ = [
+    "Balance",
+    "BaselineRow",
+    "Binding",
+    "Continuity",
+    "KnownAddress",
+    "Pause",
+    "RateLimit",
+    "StandingPauses",
+]
 
 # A backoff and the wait for a probe are so long at most: days would stop the desk. Whatever is
 # further away was written by a clock that was wrong.
@@ -50,6 +60,20 @@ class KnownAddress(models.Model):
 
     def __str__(self) -> str:
         return f"{self.address} ({self.network})"
+
+
+class BaselineRow(models.Model):
+    """A payout that Heleket had before the database was bound, by Heleket's id. Written while that
+    history is read for the first time, and never after."""
+
+    uuid = models.CharField(max_length=64, unique=True)
+    created_at = models.DateTimeField(null=True)  # by Heleket
+
+    class Meta:
+        default_permissions = ()
+
+    def __str__(self) -> str:
+        return self.uuid
 
 
 class StandingPauses(models.Manager["Pause"]):

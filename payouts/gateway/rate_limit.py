@@ -63,6 +63,14 @@ def consume(calls: int, rate: float | None) -> None:
         row.save(update_fields=["free_at"])
 
 
+def consume_more(calls: int, rate: float | None) -> None:
+    """Count calls that were made beyond those counted before."""
+    if rate and calls:
+        with transaction.atomic():
+            RateLimit.objects.select_for_update().get(pk=1)
+            consume(calls, rate)
+
+
 def look_again(rate: float | None, is_due: Callable[[], bool] = lambda: True) -> float | None:
     """Tell a claim to which no call was available in how many seconds one more is.
 

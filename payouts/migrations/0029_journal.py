@@ -10,7 +10,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("payouts", "0026_days_there"),
+        ("payouts", "0028_links"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

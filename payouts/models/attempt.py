@@ -1,12 +1,16 @@
 """One create call and its repeats, with what Heleket says of it."""
 
+from datetime import timedelta
+
 from django.db import models
+from django.db.models import Q
 
 from audit import clock
 from payouts.models.payout import Payout
 from wallets.amounts import AmountField
 
 FINAL_FAILURES = frozenset({"fail", "system_fail", "cancel"})  # Heleket's words
+MAY_TURN_UP = timedelta(days=30)  # what was lost and released is asked about for so long
 
 
 class AttemptQuerySet(models.QuerySet["Attempt"]):
@@ -14,6 +18,12 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         """Those with a call that may still be made or answered: claimed, no answer, within the
         lease."""
         return self.filter(lease_until__gt=clock.now()).exclude(unanswered=[])
+
+    def unknown(self) -> "AttemptQuerySet":
+        """Those that Heleket may have under an id which we do not know: a call went without an
+        answer of its own, of late."""
+        lately = clock.now() - MAY_TURN_UP
+        return self.filter(uuid=None, lease_until__gt=lately).exclude(unanswered=[])
 
 
 class Attempt(models.Model):
@@ -26,6 +36,9 @@ class Attempt(models.Model):
     merchant_id = models.CharField(max_length=64)
     body = models.TextField()  # the exact bytes of every call; they are ASCII
     created_at = models.DateTimeField()
+    # Made by hand at Heleket, and found by people to be this payout. It was never called from here,
+    # and Heleket is asked about it by its own id, as it does not know our order id.
+    is_linked = models.BooleanField(default=False)
 
     calls = models.PositiveIntegerField(default=0)
     unsent = models.PositiveIntegerField(default=0)  # calls of which nothing can have left us
@@ -68,6 +81,10 @@ class Attempt(models.Model):
         default_permissions = ()
         constraints = [
             models.UniqueConstraint("payout", "generation", name="one_attempt_per_generation"),
+            models.CheckConstraint(
+                name="linked_attempt_is_never_called",
+                condition=Q(is_linked=False) | Q(calls=0, lease_until=None, uuid__isnull=False),
+            ),
         ]
         indexes = [
             models.Index(fields=["watch_at"], name="attempt_watch"),
@@ -85,8 +102,20 @@ class Attempt(models.Model):
 
     @property
     def was_called(self) -> bool:
-        """Whether anything of it can have reached Heleket."""
-        return self.calls > self.unsent
+        """Whether anything of it can have reached Heleket, by a call or by hand."""
+        return self.is_linked or self.calls > self.unsent
+
+    @property
+    def linked_uuid(self) -> str:
+        """By what Heleket is asked about it, if not by our order id."""
+        return (self.uuid or "") if self.is_linked else ""
+
+    @property
+    def is_awaited(self) -> bool:
+        """Whether Heleket's final word on a linked one is still to come: beside a final status it
+        is waited for all the same."""
+        is_open = not self.is_final and self.released_at is None and self.taken_for is None
+        return self.is_linked and is_open
 
     @property
     def has_failed(self) -> bool:

@@ -38,12 +38,14 @@ class Discrepancy(models.Model):
         UNKNOWN_WORD = "unknown_word", _("Heleket ended it with a word that we do not know")
         UNCLEAR = "unclear", _("Heleket's answers say nothing of this payout")
         FOREIGN = "foreign", _("Heleket has a payout that is none of ours")
+        LISTED = "listed", _("Heleket's list says otherwise than its own answer")
 
     class Outcome(models.TextChoices):
         EXPLAINED = "explained", _("Explained")
         AS_HELEKET = "as_heleket", _("As Heleket has it")
         NOT_PAID = "not_paid", _("Not paid")
         LEFT = "left", _("Left stopped")
+        LINKED = "linked", _("Linked")
 
     kind = models.CharField(_("kind"), max_length=16, choices=Kind)
     key = models.CharField(max_length=200)

@@ -150,4 +150,5 @@ class PortalCode(Code):
         _("This key was issued a moment ago, and its text was shown then. Open the page anew."),
     )
     KEY_OVER = "key_over", _("This API key is revoked already.")
+    KEY_RESTORED = "key_restored", _("The database was restored from a backup.")
     UNKNOWN_KEY = "unknown_api_key", _("There is no such API key.")

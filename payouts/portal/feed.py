@@ -20,6 +20,7 @@ from django.db.models import Prefetch
 from django.utils.translation import gettext_lazy as _
 
 from audit import clock
+from audit.actor import Actor
 from audit.jobs import Claimed, Job
 from audit.refusals import Refused
 from payouts import wakeups
@@ -38,6 +39,7 @@ from payouts.portal.models import Feed, FeedEvent, UnfedEvent
 from payouts.portal.planning import plan
 from payouts.portal.statuses import with_differs
 from payouts.portal.values import AmountText, IdText, Instant, Says, known, stamp
+from payouts.staff.restored import Ending
 from wallets.amounts import format_amount
 from wallets.models import Client
 
@@ -101,6 +103,14 @@ def renew_epoch() -> None:
     with transaction.atomic():
         locked_feed()
         Feed.objects.filter(pk=1).update(epoch=uuid4())
+
+
+def end_epoch(_actor: Actor) -> int:
+    renew_epoch()
+    return 1
+
+
+AFTER_RESTORE = Ending("epoch", _("Renew the epoch of the clients' feed"), end_epoch)
 
 
 def locked_feed() -> Feed:

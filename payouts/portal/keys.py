@@ -11,6 +11,7 @@ from uuid import UUID
 from django.db import transaction
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from audit import clock
 from audit.actor import Actor
@@ -24,6 +25,7 @@ from payouts.portal.models import BY_TWO, OF_PORTAL, ApiKey, Scope
 from payouts.staff import two_people
 from payouts.staff.drafts import Draft, digest_of_facts, draft, register
 from payouts.staff.models import JointAct
+from payouts.staff.restored import Ending
 from wallets.models import Client
 
 RIGHT = "payouts_portal.issue_apikey"
@@ -213,3 +215,21 @@ def note_use(key: ApiKey) -> None:
     now = clock.now()
     if key.last_used_at is None or now - key.last_used_at >= USED_EVERY:
         ApiKey.objects.filter(pk=key.pk).update(last_used_at=now)
+
+
+def revoke_all(actor: Actor) -> int:
+    """Revoke every key after a restore: one that was revoked since the backup would work again."""
+    now, count = clock.now(), 0
+    locked = ApiKey.objects.select_for_update().filter(revoked_at=None).order_by("pk")
+    for key in locked:
+        if waiting := two_people.proposed(IssueKey.act, IssueKey.subject_of(key)):
+            two_people.end(waiting, JointAct.Ending.OUTDATED, actor)
+        key.revoked_at = now
+        key.save(update_fields=["revoked_at"])
+        reason = Reason(PortalCode.KEY_RESTORED)
+        log_event(DeskEvent.Type.REVOKE_KEY, reason, actor=actor, key=key.prefix)
+        count += 1
+    return count
+
+
+AFTER_RESTORE = Ending("keys", gettext_lazy("Revoke all API keys"), revoke_all)

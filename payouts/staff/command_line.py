@@ -67,8 +67,9 @@ def write_json(out: OutputWrapper, report: Any) -> None:
 
 
 @contextmanager
-def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
-    """Yield a function that shows how many are done: a bar on a terminal, else nothing."""
+def progress_bar(what: str, total: int | None = None) -> Iterator[Callable[..., None]]:
+    """Yield a function that shows how many are done, and of how many if that is known only then: a
+    bar on a terminal, else nothing."""
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -78,4 +79,4 @@ def progress_bar(what: str, total: int) -> Iterator[Callable[[int], None]]:
     console = Console(stderr=True)
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         task = progress.add_task(what, total=total)
-        yield lambda done: progress.update(task, completed=done)
+        yield lambda done, total=None: progress.update(task, completed=done, total=total)

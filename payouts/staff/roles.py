@@ -129,6 +129,9 @@ ROLES: dict[str, list[str]] = {
         "wallets.view_payoutmethod",
         "payouts_gateway.view_balance",
         "payouts_controls.view_exchangerate",
+        "payouts_books.view_movement",
+        "payouts_books.add_movement",
+        "payouts_books.close_month",
     ],
     "Auditor": [
         "payouts.view_payout",
@@ -155,6 +158,7 @@ ROLES: dict[str, list[str]] = {
         "payouts_portal.view_apikey",
         "payouts_portal.view_webhookendpoint",
         "payouts_controls.view_policyversion",
+        "payouts_books.view_movement",
     ],
 }
 

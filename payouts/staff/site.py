@@ -1,10 +1,12 @@
 """The Admin of the desk, in which every package registers its pages."""
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from django.contrib.auth.models import User
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import URLPattern
 from django.utils.translation import gettext as _
 from unfold.forms import AuthenticationForm
 from unfold.sites import UnfoldAdminSite
@@ -16,7 +18,17 @@ from payouts.staff.pages import StaffRequest, actor_of
 STARTS = [
     ("payouts.view_payout", "payouts_payout_start"),
     ("auth.view_user", "auth_user_changelist"),
+    ("payouts_books.view_movement", "payouts_books_movement_books"),
 ]
+
+Urls = Callable[["DeskSite"], Sequence[URLPattern]]
+added: list[Urls] = []
+
+
+def register_pages(urls: Urls) -> Urls:
+    """Have the Admin serve pages that are about no one kind of row."""
+    added.append(urls)
+    return urls
 
 
 class LoginForm(AuthenticationForm):
@@ -32,7 +44,9 @@ class DeskSite(UnfoldAdminSite):
         """Leave out the way to a row's page outside the Admin: none has one, and ids of another
         kind make it fail."""
         urls = super().get_urls()
-        return [each for each in urls if getattr(each, "name", "") != "view_on_site"]
+        known = [each for each in urls if getattr(each, "name", "") != "view_on_site"]
+        # Before Django's own, the last of which takes every address.
+        return [*(each for some in added for each in some(self)), *known]
 
     def index(self, request: StaffRequest, extra_context: Any = None) -> HttpResponse:
         """Open where a person's work is: at the queue of payouts that needs them."""

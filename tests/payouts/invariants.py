@@ -71,6 +71,18 @@ def is_alive(remote):
     return remote is not None and not (remote.is_final and remote.status in FAILURES)
 
 
+def there(sandbox, attempt):
+    """What Heleket has of an attempt: it knows one that was made there by hand by its own id."""
+    if attempt.is_linked:
+        return sandbox.find_uuid(attempt.uuid)
+    return sandbox.find(attempt.order_id)
+
+
+def counts_beside(payout, attempt):
+    """Whether a linked one may live beside a final status: it counts as paid, or is awaited."""
+    return attempt.is_linked and (attempt.is_awaited or payout.effective == "paid")
+
+
 def shown_to_people(payout):
     return payout.discrepancies.exists()
 
@@ -82,7 +94,7 @@ def paid_once(sandbox, *, clock_jumped):
     """
     attempts = attempts_by_payout()
     for payout in Payout.objects.all():
-        alive = [each for each in attempts[payout.pk] if is_alive(sandbox.find(each.order_id))]
+        alive = [each for each in attempts[payout.pk] if is_alive(there(sandbox, each))]
         hidden = getattr(sandbox, "hidden", ())  # executed although the call was refused
         alive = [
             each
@@ -93,6 +105,7 @@ def paid_once(sandbox, *, clock_jumped):
         if len(alive) > 1:
             yield f"I1 {payout} is paid by {alive}"
         may_live = payout.status in {*UNDER_WAY, PayoutStatus.CONFIRMED}
+        may_live |= any(counts_beside(payout, each) for each in alive)
         if not alive or (clock_jumped and all(each.watch_at for each in alive)):
             continue
         if not (current and may_live) and not shown_to_people(payout):
@@ -116,7 +129,7 @@ def same_bytes(sandbox):
 
 def approved_by_others(_sandbox):
     """I2: each attempt stands on as many approvals as the policy asked for, by people who are none
-    of its makers."""
+    of its makers; one that was linked, on the word of two people."""
     makers, approvals, events = defaultdict(set), defaultdict(list), events_by_payout()
     for maker in PayoutMaker.objects.all():
         makers[maker.payout_id].add(maker.person_id)
@@ -125,6 +138,10 @@ def approved_by_others(_sandbox):
     for attempt in Attempt.objects.select_related("payout"):
         payout = attempt.payout
         past = events[payout.pk]
+        if attempt.is_linked:
+            if not is_linked_by_two(attempt, past, makers[payout.pk]):
+                yield f"I2 {attempt} was not linked by two people who are no makers"
+            continue
         claims = [e.number for e in past if e.event_type == "claim" and attempt.order_id in e.data]
         if not claims:
             yield f"I4 no event tells of the claim of {attempt}"
@@ -148,6 +165,17 @@ def approved_by_others(_sandbox):
         people = {each.person_id for each in carrying}
         if len(people) < needed_people(past, claim):
             yield f"I2 {attempt} was sent without the approvals that carry it"
+
+
+def is_linked_by_two(attempt, events, makers):
+    links = [each for each in events if each.facts.get("uuid") == attempt.uuid]
+    people = {
+        person
+        for each in links
+        if each.event_type == "link"
+        for person in (each.person_id, int(each.facts["proposed_by"]))
+    }
+    return len(people) == 2 and not people & makers
 
 
 def needed_people(events, claim):
@@ -207,7 +235,7 @@ def final_words_are_theirs(sandbox):
         if (attempt.remote_status, attempt.is_final) != ("paid", True) or remote is None:
             yield f"I5 {payout} is confirmed without Heleket's final word"
         elif (remote.order_id, remote.amount, remote.address, remote.currency) != (
-            attempt.order_id,
+            remote.order_id if attempt.is_linked else attempt.order_id,
             payout.amount,
             payout.address,
             payout.currency,

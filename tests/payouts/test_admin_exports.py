@@ -1,9 +1,12 @@
 """What people take home: the list as filtered, and who approved what."""
 
 import csv
+import hashlib
+import json
 from datetime import timedelta
 from decimal import Decimal
-from io import StringIO
+from io import BytesIO, StringIO
+from zipfile import ZipFile
 
 import pytest
 from django.db import connection
@@ -13,6 +16,7 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
+from audit.version import VERSION
 from payouts import operations
 from payouts.admin import exports
 from payouts.models import Attempt, Payout, PayoutStatus
@@ -275,3 +279,81 @@ def test_a_period_is_two_days_in_order(client, log_in):
     for days in [{}, {"from_day": "2026-02-02", "to_day": "2026-02-01"}, {"from_day": "x"}]:
         assert client.post(APPROVALS, days).context["form"].errors
     assert not DeskEvent.objects.filter(event_type="export").exists()
+
+
+# What is said of a file
+
+
+def zip_of(response):
+    return ZipFile(BytesIO(b"".join(response.streaming_content)))
+
+
+def test_a_list_is_taken_home_with_what_is_said_of_it_beside_the_rows(client, log_in, clock):
+    log_in("Auditor", username="aiko")
+    for number in (1, 2):
+        PayoutFactory(amount=Decimal(f"{number}.5"))
+    PayoutFactory(amount=Decimal(9), status=PayoutStatus.CONFIRMED)
+
+    archive = zip_of(client.post(f"{EXPORT}?amount_to=5", {"as": "zip"}))
+
+    [name] = set(archive.namelist()) - {"about.json"}
+    content, about = archive.read(name), json.loads(archive.read("about.json"))
+    assert len(list(csv.DictReader(StringIO(content.decode("utf-8-sig"))))) == 2
+    assert about == {
+        "what": "payouts",
+        "file": name,
+        "filter": {"filters": "amount_to=5"},
+        "count": 2,
+        "sums": {"USDT": {"count": 2, "sum": "4"}},
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "person": "aiko",
+        "time": clock().isoformat(timespec="seconds"),
+        "version": VERSION,
+    }
+
+
+@pytest.mark.parametrize("way", ["", "zip"])
+def test_what_went_out_whole_is_sealed_with_its_control_sums(client, log_in, way):
+    person = log_in("Auditor")
+    PayoutFactory(amount=Decimal("1.5"), status=PayoutStatus.APPROVED)
+
+    response = client.post(f"{EXPORT}?queue=waiting", {"as": way})
+    asked = DeskEvent.objects.get()
+    content = b"".join(response.streaming_content)
+    whole = DeskEvent.objects.get(event_type="exported")
+
+    assert (asked.event_type, asked.facts["filters"]) == ("export", "queue=waiting")
+    assert (whole.person, whole.facts["count"], whole.facts["desk_version"]) == (
+        person,
+        "1",
+        VERSION,
+    )
+    assert (whole.facts["filters"], whole.facts["sums"]) == ("queue=waiting", "USDT: 1 × 1.5")
+    if way:
+        [name, _about] = ZipFile(BytesIO(content)).namelist()
+        content = ZipFile(BytesIO(content)).read(name)
+    assert whole.facts["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_a_file_that_broke_off_is_not_said_to_have_gone_out_whole(client, log_in, monkeypatch):
+    monkeypatch.setattr(exports, "AT_ONCE", 1)
+    log_in("Auditor")
+    for _ in range(3):
+        PayoutFactory()
+
+    response = client.post(EXPORT)
+    next(response.streaming_content)
+
+    assert [each.event_type for each in DeskEvent.objects.all()] == ["export"]
+
+
+def test_who_approved_what_has_its_control_sums_too(client, log_in, clock):
+    log_in("Auditor", username="aiko")
+    PayoutFactory(amount=Decimal("2.5"), status=PayoutStatus.APPROVED)
+    today = clock().date().isoformat()
+
+    archive = zip_of(client.post(APPROVALS, {"from_day": today, "to_day": today, "as": "zip"}))
+
+    about = json.loads(archive.read("about.json"))
+    assert (about["count"], about["sums"]) == (1, {"USDT": {"count": 1, "sum": "2.5"}})
+    assert about["filter"] == {"first": today, "last": today}

@@ -5,13 +5,19 @@ from typing import Any
 
 from django.core.management.base import CommandParser, OutputWrapper
 
+import heleket
 from audit import clock
 from audit.jobs import Job
 from audit.operations import Outcome
 from payouts import explain
+from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
+from payouts.gateway import continuity
+from payouts.gateway.accounts import GatewayAccount
+from payouts.jobs import Check
 from payouts.management import base
 from payouts.models import Payout, PayoutQuerySet
+from payouts.reconciliation.starting import ReadBack
 from payouts.staff import command_line
 from payouts.states import States
 from wallets.coins import network_name
@@ -39,15 +45,29 @@ def run_due(
     with base.signed_in() as (client, account):
         chosen = list(due.due(clock.now()).order_by("due_at", "number")[:limit])
         if chosen and not dry_run:
+            if make_job.moves_money and not continuity.lets_send():
+                start(client, account, threads)
             run(make_job(client, account, threads), len(chosen))
     outcomes = [waits(each) for each in chosen] if dry_run else stand(chosen, is_well)
     base.report(out, outcomes, dry_run=dry_run, as_json=options["format"] == "json")
 
 
+def start(client: heleket.HeleketClient, account: GatewayAccount, threads: int) -> None:
+    """Make the checks of a start, as a worker does, unless a question stands."""
+    FirstQuestions().are_put()
+    jobs: list[Job] = [make(client, account, threads) for make in (Check, ReadBack)]
+    Worker(jobs).run(once=True)
+
+
 def run(job: Job, count: int) -> None:
     worker = Worker([job], limit=count)
     with stopped_by_signals(worker), command_line.progress_bar(job.name, count) as show:
-        worker.run(once=True, on_round=lambda done: show(done[job.name]))
+        worker.run(once=True, on_round=lambda done: show_on(done[job.name], show))
+
+
+def show_on(done: int, show: Callable[[int], None]) -> None:
+    continuity.keep(clock.now())
+    show(done)
 
 
 def waits(payout: Payout) -> Outcome:

@@ -19,6 +19,11 @@ class Command(BaseCommand):
         parser.add_argument("--reason", required=True, help="kept in the history")
         add_scope(parser)
         command_line.add_person(parser)
+        parser.add_argument(
+            "--same-database",
+            action="store_true",
+            help="say that no backup was put back and nothing copied, where that is asked",
+        )
         parser.add_argument("--dry-run", action="store_true", help="say what would be resumed")
         command_line.add_report_options(parser)
 
@@ -30,6 +35,7 @@ class Command(BaseCommand):
         network: str,
         currency: str,
         client: str,
+        same_database: bool,
         dry_run: bool,
         **options: Any,
     ) -> None:
@@ -38,7 +44,13 @@ class Command(BaseCommand):
         actor, is_new = command_line.actor(by), False
         if not dry_run:
             with command_line.refusals_as_errors():
-                is_new = switch.set_sending(True, reason=reason, actor=actor, scope=scope)
+                is_new = switch.set_sending(
+                    True,
+                    reason=reason,
+                    actor=actor,
+                    scope=scope,
+                    is_same_database=same_database,
+                )
         if options["format"] == "json":
             report = {"paused": dry_run and was_off, "is_new": is_new}
             command_line.write_json(self.stdout, report | what)

@@ -25,12 +25,13 @@ BLOCKED_AT_MOST = "1s"
 FIRST_RELEASE = {
     "audit": "0002_events_stay",
     "wallets": "0008_of_the_api",
-    "payouts_gateway": "0005_refused",
+    "payouts_gateway": "0007_continuity",
     "payouts_controls": "0010_earlier_drafts_stay",
     "payouts": "0031_open_journal",
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
-    "payouts_books": "0001_accounts",
+    "payouts_books": "0012_readings_and_movements_stay",
+    "payouts_reconciliation": "0003_restore",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}
 LARGE = ["payout", "attempt", "payoutevent", "payoutmaker", "approval", "webhookdelivery"]

@@ -6,8 +6,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from audit.events import log_event
-from audit.models import DeskEvent
+from payouts.admin import taken
 from payouts.admin.exports import RIGHT
 from payouts.books.journal_export import Format, Span, written
 from payouts.staff import command_line
@@ -66,14 +65,15 @@ class Command(BaseCommand):
             actor = command_line.actor(by)
             actor.require(RIGHT)
             actor.require("payouts.view_entry")
-        log_event(
-            DeskEvent.Type.EXPORT, actor=actor, what=what, file_format=file_format, **span.named
-        )
-        content = written(span, file_format)
+        tally, asked = taken.Tally(), {"file_format": file_format, **span.named}
+        taken.log_export(what, actor, **asked)
+        content = taken.watched(what, written(span, file_format, tally), tally, actor, **asked)
         if output is None:
             self.stdout.writelines(content)
         else:
             write_new(output, content)
+            sums, sha256 = taken.in_line(tally.sums), tally.digest.hexdigest()
+            self.stdout.write(f"Debits: {sums or 'none'}. SHA-256: {sha256}")
 
 
 def span_of(month: date | None, first: date | None, last: date | None) -> Span:

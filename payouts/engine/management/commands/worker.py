@@ -10,7 +10,7 @@ import heleket
 from audit import jobs
 from payouts.engine.start import FirstQuestions
 from payouts.engine.worker import Worker, stopped_by_signals
-from payouts.gateway import accounts
+from payouts.gateway import accounts, continuity
 from payouts.gateway.accounts import GatewayAccount, NotBound
 from payouts.heartbeats import Heartbeat, Pulse
 from payouts.staff import command_line
@@ -49,7 +49,8 @@ class Command(BaseCommand):
         with command_line.refusals_as_errors(), accounts.heleket_client() as client:
             account = accounts.open_account(client) if stops else sign_in(client)
             every = jobs.make_all(client, account, threads)
-            may_send, pulse = FirstQuestions().are_put, Pulse(Heartbeat.Kind.WORKER)
+            may_send = FirstQuestions().are_put
+            pulse = Pulse(Heartbeat.Kind.WORKER, continuity.keep)
             worker = Worker(every, limit=limit, may_send=may_send, pulse=pulse)
             logger.info("works for merchant %s at %s", account.merchant_id, account.host)
             with stopped_by_signals(worker):

@@ -1,0 +1,6 @@
+from django import template
+
+from payouts.auditing import story
+
+register = template.Library()
+register.filter(story.zoned)

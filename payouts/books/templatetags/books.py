@@ -1,0 +1,50 @@
+"""How the books write days, months and sums."""
+
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from payouts.admin.templatetags.payouts import money
+from payouts.books.models import Movement
+from payouts.books.overview import with_sign
+from wallets.amounts import format_amount
+
+register = template.Library()
+
+
+@register.filter
+def iso(day: date) -> str:
+    return day.isoformat()
+
+
+@register.filter
+def iso_month(month: date) -> str:
+    return f"{month:%Y-%m}"
+
+
+@register.filter
+def plain(amount: Decimal) -> str:
+    return format_amount(abs(amount))
+
+
+@register.simple_tag
+def signed(amount: Decimal, currency: str) -> SafeString:
+    """Write an amount with its sign, and nothing as zero."""
+    if not amount:
+        return money(amount, currency)
+    sign = with_sign(amount)[0]
+    return format_html("{}{}", sign, money(abs(amount), currency))
+
+
+@register.filter
+def among(found: dict[Any, Any], key: Any) -> Any:
+    return found.get(key)
+
+
+@register.filter
+def category_name(category: str) -> str:
+    return str(dict(Movement.Category.choices).get(category, category))
