@@ -7,10 +7,12 @@ demonstration and no test can ever meet the live keys of a machine it runs on.
 A refusal names the variable and never its value, which may be a secret that slipped.
 """
 
+import base64
 import math
 import os
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from email.utils import parseaddr
 from functools import partial
@@ -164,6 +166,16 @@ def folder(name: str, default: str) -> str:
     if not Path(value).is_absolute():
         raise refused(name, "must be a whole path, like /srv/desk/documents")
     return value
+
+
+def seed(name: str, default: str) -> str:
+    """Return 32 bytes, which may be written in hex or in base64, in hex."""
+    value = text(name, default)
+    for read in (bytes.fromhex, partial(base64.b64decode, validate=True)):
+        with suppress(ValueError):
+            if not value or len(read(value)) == 32:
+                return read(value).hex()
+    raise refused(name, "must be 32 random bytes, in hex or in base64")
 
 
 def currency(name: str, default: str) -> str:
@@ -344,6 +356,13 @@ VARIABLES = {
             folder,
             str(BASE_DIR / "documents"),
             "Where the files are kept that people add to payouts, clients and wallets.",
+        ),
+        Variable(
+            "MONTH_SIGNING_KEY",
+            seed,
+            "",
+            "Signs the file of each closed month.",
+            made_up=b"made-up-key-of-closed-months-012".hex(),
         ),
         Variable(
             "INSTALLATION",

@@ -114,6 +114,7 @@ DATABASES = {"default": database(env.value("DATABASE_URL"))}
 CACHES = {"default": env.value("CACHE_URL")}
 
 DOCUMENTS_FOLDER = env.value("DOCUMENTS_FOLDER")
+MONTH_SIGNING_KEY = env.value("MONTH_SIGNING_KEY")
 INSTALLATION = env.value("INSTALLATION")
 
 HELEKET_PROJECT_URL = env.value("HELEKET_PROJECT_URL")

@@ -7,6 +7,7 @@ class PayoutsConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
+        from payouts import verifying
         from payouts.jobs import (
             Check,
             Guard,
@@ -16,3 +17,4 @@ class PayoutsConfig(AppConfig):
         )  # models are there from here on
 
         register(Submit, Check, Watch, Reopen, Guard)
+        verifying.register()

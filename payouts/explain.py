@@ -3,7 +3,7 @@
 The page, the list and the command line all say the same, in plain words.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from uuid import UUID
 
@@ -11,6 +11,7 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Actor, Channel
 from audit.operations import Outcome
+from payouts import linked
 from payouts.codes import PayoutCode
 from payouts.gateway.models import Pause
 from payouts.models import (
@@ -44,6 +45,13 @@ class Explanation:
 def explain(payout: Payout, states: States | None = None) -> Explanation:
     """Explain one payout's state. Without `states` they are read: four queries."""
     states = states or States.now()
+    found = explained(payout, states)
+    if not payout.is_linked:
+        return found
+    return replace(found, sentence=f"{found.sentence} {linked.in_words(payout)}")
+
+
+def explained(payout: Payout, states: States) -> Explanation:
     if payout.is_ended:
         return ended(payout, states)
     waiting_for = what_it_waits_for(payout, states)

@@ -10,10 +10,11 @@ any other try, and what was missing of approvals stays with it for ever.
 import base64
 import binascii
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from django.db import IntegrityError, transaction
@@ -38,6 +39,7 @@ from payouts.eligibility import refusal_of_verdict
 from payouts.endings import ACT, RIGHT, ask_by_uuid, is_abandoned, subject, wish_of
 from payouts.gateway.accounts import GatewayAccount
 from payouts.known import Known
+from payouts.linked import AGAINST, GIVEN, NEEDED, lacks, without_approvals
 from payouts.models import (
     WITHOUT_CALL,
     Attempt,
@@ -45,15 +47,16 @@ from payouts.models import (
     Effective,
     EventType,
     Payout,
-    PayoutEvent,
     PayoutStatus,
     WaitingFor,
 )
 from payouts.operations import refusal_of_last_generation, refusal_of_stopped
 from payouts.outcomes import LINKED, Wish, is_maker, possible, refusal_of_unclear
 from payouts.polling import Answer, Question
+from payouts.question_answers import release
+from payouts.schedule import may_arrive_until
 from payouts.seen import stale
-from payouts.settling import Case
+from payouts.settling import Case, save_attempts
 from payouts.staff import two_people
 from payouts.staff.codes import StaffCode
 from payouts.staff.models import JointAct
@@ -61,7 +64,6 @@ from wallets.addresses import canonical
 from wallets.amounts import format_amount
 
 LINKABLE = sources(Payout.link) | {PayoutStatus.FAILED}  # there its final status stays
-GIVEN, NEEDED, AGAINST = "approvals_given", "approvals_needed", "policy_against"
 
 
 @dataclass(frozen=True)
@@ -72,6 +74,7 @@ class Heard:
     answer: Answer
     asked_at: datetime
     by_order_id: Answer | None = None
+    not_there: Collection[int] = ()  # tries of ours, by id, that Heleket says it does not have
 
     @property
     def remote(self) -> heleket.RemotePayout | None:
@@ -156,7 +159,7 @@ def confirm(
         two_people.confirm(joint.pk, right=RIGHT, facts=facts, actor=actor)
         close(ground, wish, joint, actor)
         if ground.change and heard.remote:
-            link(ground.change, ground.attempts, wish, heard.remote, heard.asked_at, account, joint)
+            link(ground.change, ground.attempts, wish, heard.remote, heard, account, joint)
     foreign.let_go_on()
     if wish.outcome == LINKED:
         return _("Linked. It shows for ever that it was paid outside the desk.")
@@ -184,7 +187,9 @@ def ask(wish: Wish, client: heleket.HeleketClient, account: GatewayAccount) -> H
     asked_at = clock.now()
     answer = ask_by_uuid(found.key, client, account)
     payout = Payout.objects.filter(pk=wish.payout.id).first() if wish.payout else None
-    heard = Heard(answer, asked_at, ask_about(payout, client, account) if payout else None)
+    heard = Heard(answer, asked_at)
+    if payout:
+        heard = replace(heard, **ask_about(payout, client, account))
     theirs = describe(heard.remote) if heard.remote else {}
     if isinstance(heard.answer, heleket.PayoutNotFound):
         theirs = NOT_FOUND
@@ -196,18 +201,23 @@ def ask(wish: Wish, client: heleket.HeleketClient, account: GatewayAccount) -> H
     return heard
 
 
-def ask_about(payout: Payout, client: heleket.HeleketClient, account: GatewayAccount) -> Answer:
+def ask_about(
+    payout: Payout, client: heleket.HeleketClient, account: GatewayAccount
+) -> dict[str, Any]:
     """Ask about its tries that Heleket has never known, and record that as after any question; and
-    return what it says of the next order id."""
-    attempts = list(payout.attempts.order_by("generation"))
+    about the order id that it would have next."""
+    attempts, not_there = list(payout.attempts.order_by("generation")), set()
     for each in attempts:
         if each.uuid is None and each.was_called:
             question = polling.question(each, clock.now())
             reply = polling.ask(question, client, timeout=account.timeout)
             polling.record([reply], account)
+            if isinstance(reply.answer, heleket.PayoutNotFound):
+                not_there.add(each.pk)
     order_id = payout.order_id(account.installation, next_generation(payout, attempts))
     question = Question(0, order_id, clock.now(), wants_cancel=False)
-    return polling.ask(question, client, timeout=account.timeout).answer
+    answer = polling.ask(question, client, timeout=account.timeout).answer
+    return {"by_order_id": answer, "not_there": not_there}
 
 
 # Judge
@@ -262,16 +272,21 @@ def refusal_of(
         return Refusal(PayoutCode.GONE_THERE)
     if heard.other and not recording.is_final_failure(heard.other):
         return Refusal(PayoutCode.MAY_BE_PAID, status=heard.other.status)
-    return refusal_of_link(ground, ground.payout, heard.remote, account)
+    return refusal_of_link(ground, ground.payout, heard, heard.remote, account)
 
 
 def refusal_of_link(
-    ground: Ground, payout: Payout, remote: heleket.RemotePayout, account: GatewayAccount
+    ground: Ground,
+    payout: Payout,
+    heard: Heard,
+    remote: heleket.RemotePayout,
+    account: GatewayAccount,
 ) -> Refusal | None:
     """Return why Heleket's payout cannot be this one."""
     named = remote.order_id or str(ground.found.theirs.get("order_id") or "")
     return (
         refusal_of_standing(payout, ground.attempts)
+        or refusal_of_tries(ground.attempts, heard, account)
         or refusal_of_other(payout, remote)
         or refusal_of_owner(payout, remote, named, account)
     )
@@ -288,11 +303,21 @@ def refusal_of_standing(payout: Payout, attempts: Sequence[Attempt]) -> Refusal 
         return refusal
     if stands(payout):
         return Refusal(PayoutCode.OPEN_DISCREPANCY)
-    for each in attempts:
-        if not each.is_over:
-            return Refusal(PayoutCode.OTHER_TRY_OPEN, order_id=each.order_id)
-    is_tried = any(each.generation == payout.generation for each in attempts)
+    is_tried = next_generation(payout, attempts) > payout.generation
     return refusal_of_last_generation(payout) if is_tried else None
+
+
+def refusal_of_tries(
+    attempts: Sequence[Attempt], heard: Heard, account: GatewayAccount
+) -> Refusal | None:
+    """Return which try of ours may still be paid: not one that is over, nor one that Heleket does
+    not have, as it said just now, when no call of it could be on its way any more."""
+    for each in attempts:
+        is_clear = each.pk in heard.not_there and each.uuid is None
+        is_late = heard.asked_at >= may_arrive_until(each, account)
+        if not (each.is_over or (is_clear and is_late)):
+            return Refusal(PayoutCode.OTHER_TRY_OPEN, order_id=each.order_id)
+    return None
 
 
 def refusal_of_other(payout: Payout, remote: heleket.RemotePayout) -> Refusal | None:
@@ -379,12 +404,16 @@ def link(
     attempts: Sequence[Attempt],
     wish: Wish,
     remote: heleket.RemotePayout,
-    asked_at: datetime,
+    heard: Heard,
     account: GatewayAccount,
     joint: JointAct,
 ) -> None:
-    """Store Heleket's payout as a try of ours, and take over what Heleket says of it."""
-    payout = change.row
+    """Store Heleket's payout as a try of ours, and take over what Heleket says of it. What was
+    called before counts as never executed from here on, and is watched for a month."""
+    payout, called = change.row, [each for each in attempts if not each.is_over]
+    for each in called:
+        release(each, heard.asked_at)
+    save_attempts(called)
     change.log_event(
         EventType.LINK,
         Reason(PayoutCode.PAID_OUTSIDE, wish.reason),
@@ -393,7 +422,7 @@ def link(
         **approvals_of(payout, attempts),
     )
     attempt = linked_try(payout, attempts, remote, account)
-    payout.generation = attempt.generation
+    payout.generation, payout.is_linked = attempt.generation, True
     store(attempt)
     if payout.status in WITHOUT_CALL:
         price_if_never(payout)
@@ -403,7 +432,7 @@ def link(
     else:
         attempt.watch_at = clock.now()
     case = Case(change, attempt, [*attempts, attempt])
-    recording.apply_remote(case, remote, {}, channel=Channel.POLL, asked_at=asked_at)
+    recording.apply_remote(case, remote, {}, channel=Channel.POLL, asked_at=heard.asked_at)
     if remote.is_final:
         attempt.watch_at = None
     attempt.save()
@@ -458,9 +487,10 @@ def price_if_never(payout: Payout) -> None:
 
 
 def approvals_of(payout: Payout, attempts: Sequence[Attempt]) -> dict[str, object]:
-    """Return how many approvals it has of those that the policy asks for. What was called before
-    had all of them."""
-    if any(each.generation == payout.generation and each.calls for each in attempts):
+    """Return how many approvals it has of those that the policy asks for. What was called and has
+    failed had all of them."""
+    was_called = any(each.generation == payout.generation and each.calls for each in attempts)
+    if payout.status == PayoutStatus.FAILED and was_called:
         return {}
     try:
         facts = approval_facts(Known([payout]), None)
@@ -476,41 +506,6 @@ def approvals_of(payout: Payout, attempts: Sequence[Attempt]) -> dict[str, objec
     refusal = refusal_of_verdict(verdict, is_released=is_released)
     against = {AGAINST: refusal.code} if refusal else {}
     return {GIVEN: given, NEEDED: needed_ones, **against}
-
-
-def is_lacking(event: PayoutEvent) -> bool:
-    """Whether what was linked by this event lacked something that the policy asks for."""
-    facts = event.facts
-    return AGAINST in facts or facts.get(GIVEN) != facts.get(NEEDED)
-
-
-def lacks(event: PayoutEvent) -> str:
-    facts = event.facts
-    if NEEDED in facts and facts[GIVEN] != facts[NEEDED]:
-        text = _("Linked without the approvals that the policy asks for: %(given)s of %(needed)s.")
-        return text % {"given": facts[GIVEN], "needed": facts[NEEDED]}
-    return _("Linked though the policy lets nobody pay it: %s") % Reason(facts[AGAINST]).sentence
-
-
-def links_of(payouts: Sequence[Payout]) -> dict[UUID, PayoutEvent]:
-    """Return the event by which each of these was linked, the last of each."""
-    events = PayoutEvent.objects.filter(
-        payout__in=[each.pk for each in payouts],
-        event_type=EventType.LINK,
-        reason_code=PayoutCode.PAID_OUTSIDE,
-    )
-    return {event.payout_id: event for event in events.order_by("number")}
-
-
-def without_approvals() -> Iterator[PayoutEvent]:
-    """Yield the events by which payouts were linked that lacked something the policy asks for:
-    for ever, whoever approved them afterwards."""
-    linked = Attempt.objects.filter(is_linked=True).values("payout")
-    events = PayoutEvent.objects.filter(
-        payout__in=linked, event_type=EventType.LINK, reason_code=PayoutCode.PAID_OUTSIDE
-    )
-    rows = events.select_related("payout").order_by("payout__number", "number")
-    return filter(is_lacking, rows.iterator())
 
 
 def findings() -> Iterator[tuple[str, str]]:

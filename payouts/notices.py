@@ -20,6 +20,7 @@ from django.utils.translation import gettext_lazy as _
 from audit import clock
 from audit.codes import Code, register
 from audit.refusals import Refusal, Refused
+from payouts import foreign
 from payouts.controls import rules
 from payouts.controls.documents import LimitOf
 from payouts.controls.flags import Flag
@@ -111,6 +112,13 @@ class NoticeCode(Code):
         _(
             "Heleket paid a payout of this sum after all, though its status says otherwise. "
             "It takes two approvals:"
+        ),
+    )
+    UNKNOWN_THERE = (
+        "unknown_payout_there",
+        _(
+            "Heleket has a payout like it that nobody asked for here: %(what)s. Is it this one, "
+            "made by hand? It is not sent until people have linked or explained that."
         ),
     )
     CLIENT_DIFFERS = (
@@ -223,6 +231,14 @@ def notices_for_wallets(wallets: Sequence[Wallet]) -> dict[int, list[Notice]]:
 
 
 # Duplicates
+
+
+def made_there(known: Known) -> Found:
+    """Find what somebody may have paid by hand at Heleket already."""
+    for payout in known.payouts:
+        if unknown := foreign.like(payout, known.doubtful):
+            what = foreign.in_short(unknown)
+            yield payout.pk, notice(Flag.HIGH, NoticeCode.UNKNOWN_THERE, what=what)
 
 
 def doubts(known: Known) -> Found:
@@ -452,6 +468,7 @@ def in_reference(amount: Decimal) -> str:
 
 FINDERS = (
     destinations,
+    made_there,
     doubts,
     duplicates,
     new_addresses,

@@ -15,6 +15,7 @@ VARIABLES = {
     "HELEKET_API_KEY": "canary-payout-key-5u4hXb",
     "HELEKET_API_KEY_PREVIOUS": "canary-previous-key-Lw07rk",
     "HELEKET_PAYMENT_API_KEY": "canary-payment-key-9TzQ",
+    "MONTH_SIGNING_KEY": b"canary-key-of-closed-months-0123".hex(),
     "EMAIL_URL": "smtp://desk:canary-mail-password@127.0.0.1:25",
     "SLACK_WEBHOOK_URL": "https://127.0.0.1/canary-slack-hook",
 }

@@ -10,11 +10,12 @@ from django.urls import reverse
 
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
+from payouts.accounts import USUAL
 from payouts.books.days import day_of
 from payouts.books.models import BalanceReading, Movement
 from payouts.controls import documents, policy, rates, switch
 from payouts.controls.models import ExchangeRate, Scope, Switch
-from payouts.models import Category, WebhookDelivery
+from payouts.models import AccountRule, Category, Entry, Posting, WebhookDelivery
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint
 from payouts.staff import recovery
@@ -27,7 +28,7 @@ from wallets.models import PayoutMethod
 NOT_LOOKED_AT = re.compile(
     r"index|search|log(in|out)|autocomplete|jsi18n|view_on_site|app_list|password_change_done"
     r"|.*_(delete|history|result|act|live|live_one|start|next|export|estimate|networks|document|statement)"
-    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again|set_owner)|(audit|.*(delivery|method|rate)).*_add"
+    r"|.*_(confirm|withdraw|answer|reopen|enable|resume|secret|again|set_owner)|(audit|.*(delivery|method|rate|entry)).*_add"
 )
 
 
@@ -60,6 +61,7 @@ def every_page(payout):
         url="https://portal.example/hooks", created_at=payout.requested_at
     )
     rate = jumped_rate(payout.requested_at)
+    entry, account = posted(payout), AccountRule.objects.create(kind="cost", account="4000")
     method, role = PayoutMethod.objects.first(), Group.objects.get(name="Approver")
     arguments = {
         "payouts_payout_add_for": [payout.client_id],
@@ -86,6 +88,7 @@ def every_page(payout):
     arguments["payouts_controls_exchangerate_propose"] = [rate.pk]
     arguments |= books_kept(payout.requested_at, uma.person)
     rows = [payout, found, category, delivery, event, key, endpoint, method, rate, role, person]
+    rows += [entry, account]
     for row in rows:
         arguments[f"{row._meta.app_label}_{row._meta.model_name}_change"] = [row.pk]
     arguments |= {
@@ -108,6 +111,29 @@ def books_kept(at, person):
     pages = {"day": of_day, "month": of_month, "propose": of_month, "coin": ["USDT"]}
     pages["take_back"] = [movement.pk]
     return {f"payouts_books_movement_{name}": found for name, found in pages.items()}
+
+
+def posted(payout):
+    """An entry of the journal, as the payout's approval would make it."""
+    for kind, side in (("cost", "debit"), ("owed", "credit")):
+        Posting.objects.create(
+            entry_id=1,
+            kind=kind,
+            side=side,
+            account=USUAL[kind],
+            currency=payout.currency,
+            amount=payout.amount,
+        )
+    day = payout.requested_at.date()
+    return Entry.objects.create(
+        id=1,
+        payout=payout,
+        event_number=1,
+        kind="approve",
+        at=payout.requested_at,
+        effective_on=day,
+        month=day.replace(day=1),
+    )
 
 
 def jumped_rate(at):

@@ -87,10 +87,10 @@ class PayoutMethodFactory(DjangoModelFactory):
 
 def put_off_price_list():
     """Have no worker of this test read Heleket's lists, balances and rates by itself, or write down
-    who holds which rights."""
+    who holds which rights, or the heads of the day."""
     due_at = clock.now() + timedelta(days=365)
     readers = ("sync_services", "fetch_balances", "fetch_rates", "read_history", "reconcile")
-    for name in (*readers, "write_rights"):
+    for name in (*readers, "write_rights", "seal_heads"):
         ScheduledJob.objects.update_or_create(name=name, defaults={"due_at": due_at})
 
 

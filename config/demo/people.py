@@ -30,6 +30,7 @@ STAFF = [
     ("pavel", "Pavel Dvořák", "Policy manager"),
     ("uma", "Uma Krishnan", "User manager"),
     ("sami", "Sami Rahal", "Support"),
+    ("alma", "Alma Berg", "Accountant"),
     ("aiko", "Aiko Mori", "Auditor"),
     ("admin", "Ada Minh", "superuser"),
 ]

@@ -72,6 +72,15 @@ LABELS = changes.LABELS | {
     "merchant_id": gettext_lazy("Merchant"),
     "installation": gettext_lazy("Installation"),
     "in_spite_of": gettext_lazy("In spite of"),
+    "what": gettext_lazy("What"),
+    "filters": gettext_lazy("Filter"),
+    "seed": gettext_lazy("Seed"),
+    "population": gettext_lazy("Drawn of"),
+    "fingerprint": gettext_lazy("Fingerprint of the population"),
+    "count": gettext_lazy("Rows"),
+    "sums": gettext_lazy("Control sums"),
+    "sha256": gettext_lazy("SHA-256"),
+    "desk_version": gettext_lazy("Version of the desk"),
 }
 
 

@@ -19,7 +19,7 @@ from unfold.decorators import display
 from audit.actor import Actor
 from audit.refusals import Refused
 from audit.texts import day_and_hour
-from payouts import operations
+from payouts import linked, operations
 from payouts.admin import (
     balances,
     costs,
@@ -144,7 +144,8 @@ class PayoutAdmin(LivePages, ExportPages, DecidingPages, DeskAdmin):
 
     @display(description=gettext_lazy("status"))
     def state(self, payout: Payout) -> SafeString:
-        return table.status_label(payout.status, payout.effective)
+        beside = linked.outside(payout) if payout.is_linked else ""
+        return table.status_label(payout.status, payout.effective, beside)
 
     @display(description=gettext_lazy("age"), ordering="-number")
     def age(self, payout: Payout) -> str:

@@ -99,9 +99,11 @@ def two_lines(first: str, second: str) -> SafeString:
     return format_html("<bdi>{}</bdi><small>{}</small>", first, second)
 
 
-def status_label(status: str, effective: str = "") -> SafeString:
-    """The status, and what became of the money after all where that is something else."""
-    return _label(status, effective, get_language())
+def status_label(status: str, effective: str = "", beside: str = "") -> SafeString:
+    """The status, what became of the money after all where that is something else, and what else
+    is said of it for ever."""
+    label = _label(status, effective, get_language())
+    return format_html("{}<small>{}</small>", label, beside) if beside else label
 
 
 @cache

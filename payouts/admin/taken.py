@@ -78,7 +78,7 @@ def about(what: str, actor: Actor, **facts: object) -> dict[str, object]:
 
 
 def log_export(what: str, actor: Actor, **facts: object) -> None:
-    log_event(DeskEvent.Type.EXPORT, actor=actor, what=what, version=VERSION, **facts)
+    log_event(DeskEvent.Type.EXPORT, actor=actor, what=what, desk_version=VERSION, **facts)
 
 
 def log_whole(what: str, tally: Tally, actor: Actor, **facts: object) -> None:
@@ -88,7 +88,7 @@ def log_whole(what: str, tally: Tally, actor: Actor, **facts: object) -> None:
         DeskEvent.Type.EXPORTED,
         actor=actor,
         what=what,
-        version=VERSION,
+        desk_version=VERSION,
         count=tally.count,
         sums=in_line(tally.sums),
         sha256=tally.digest.hexdigest(),

@@ -11,8 +11,9 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils.translation import gettext as _
 
+from audit.directions import isolated
 from audit.texts import folded
-from payouts.admin.search import of_attempts, of_names, of_number, spellings
+from payouts.admin.search import MOST_IDS, of_attempts, of_names, of_number, spellings
 from payouts.models import Attempt, Discrepancy, Payout, WebhookDelivery
 from payouts.staff.models import Login
 from wallets.amounts import money
@@ -92,8 +93,11 @@ def parts(condition: Q) -> Iterable[Q]:
 
 
 def wallets(text: str, clients: Sequence[Client]) -> Iterable[Wallet]:
-    named = Q(address__in=spellings(text)) | Q(client__in=[each.pk for each in clients])
-    return Wallet.objects.filter(named).select_related("client").order_by("pk")[: SHOWN + 1]
+    there = Wallet.objects.filter(address__in=spellings(text))
+    theirs = Wallet.objects.filter(client__in=[each.pk for each in clients])
+    found = {pk for rows in (there, theirs) for pk in rows.values_list("pk", flat=True)[:MOST_IDS]}
+    rows = Wallet.objects.filter(pk__in=found).select_related("client")
+    return rows.order_by("pk")[: SHOWN + 1]
 
 
 def discrepancies(text: str, payouts: Sequence[Payout]) -> Iterable[Discrepancy]:
@@ -116,6 +120,11 @@ def webhooks(text: str) -> Iterable[WebhookDelivery]:
 # How they are shown
 
 
+def joined(said: Iterable[object]) -> str:
+    """Each keeps the direction of its own writing."""
+    return " · ".join(isolated(str(each)) for each in said)
+
+
 def of_person(person: User) -> Hit:
     url = reverse("admin:auditing_person", args=[person.pk])
     return Hit(person.get_username(), url, _("everything that they did, in time"))
@@ -129,19 +138,19 @@ def of_client(client: Client) -> Hit:
 def of_wallet(wallet: Wallet) -> Hit:
     url = reverse("admin:wallets_wallet_change", args=[wallet.pk])
     said = [wallet.client.name, wallet.get_network_display(), wallet.get_status_display()]
-    return Hit(wallet.address, url, " · ".join(map(str, said)))
+    return Hit(wallet.address, url, joined(said))
 
 
 def of_payout(payout: Payout) -> Hit:
     url = reverse("admin:auditing_story", args=[payout.pk])
     said = [money(payout.amount, payout.currency), payout.client.name, payout.get_status_display()]
-    return Hit(str(payout), url, " · ".join(map(str, said)))
+    return Hit(str(payout), url, joined(said))
 
 
 def of_discrepancy(found: Discrepancy) -> Hit:
     url = reverse("admin:payouts_discrepancy_change", args=[found.pk])
     said = [str(found.payout or found.key), found.get_outcome_display() or _("open")]
-    return Hit(str(found), url, " · ".join(said))
+    return Hit(str(found), url, joined(said))
 
 
 def of_webhook(delivery: WebhookDelivery) -> Hit:

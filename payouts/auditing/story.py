@@ -85,13 +85,21 @@ class Chain:
 
 
 @dataclass(frozen=True)
+class Differing:
+    """A discrepancy, with what either side last had."""
+
+    kind: str
+    facts: Facts
+
+
+@dataclass(frozen=True)
 class Story:
     payout: Payout
     asked: Facts  # the terms as they were asked for, before any change
     lines: Sequence[Line]
     makers: Sequence[tuple[str, str]]
     attempts: Sequence[AttemptShown]
-    discrepancies: Sequence[Discrepancy]
+    discrepancies: Sequence[Differing]
     chain: Chain
     requester: str
 
@@ -103,14 +111,14 @@ def story_of(payout: Payout, may: May) -> Story:
     events = [each.event for each in reversed(entries)]
     approvals = with_statements(with_names(approvals_of(payout), entries), entries)
     attempts = list(payout.attempts.order_by("generation"))
-    found = list(discrepancies_of(payout))
+    sees_sides = may(DIFFERENCES)
     lines = [
         *(line_of(each.event, each.title, each.moved, each.data) for each in entries),
         *(of_effective(payout)),
-        *(line for each in found for line in of_discrepancy(each, may(DIFFERENCES))),
         *(of_webhooks(attempt.order_id for attempt in attempts) if may(WEBHOOKS) else ()),
     ]
     add_decisions(lines, approvals)
+    add_proposers(lines, events)
     add_notes(lines, payout.notes.select_related("author").order_by("pk"))
     latest = next((each for each in attempts if each.generation == payout.generation), None)
     tense = tense_of(payout, latest)
@@ -123,7 +131,7 @@ def story_of(payout: Payout, may: May) -> Story:
         attempts=[
             described(each, tense if each is latest else tense_of_try(each)) for each in attempts
         ],
-        discrepancies=found,
+        discrepancies=[differing(each, sees_sides) for each in discrepancies_of(payout)],
         chain=verified(payout, events),
         requester=known_as(payout.requested_by, first_logins(entries).get(payout.requested_by_id)),
     )
@@ -142,8 +150,7 @@ def asked(payout: Payout, events: Iterable[PayoutEvent]) -> Facts:
     for event in events:
         if event.event_type == EventType.EDIT:
             details.with_what_came_of_it(event.facts, terms)
-    client = f"{payout.client.name} ({payout.client.external_id})"
-    return [(_("Client"), client), *details.in_words(terms).items()]
+    return [(_("Client"), str(payout.client)), *details.in_words(terms).items()]
 
 
 # Lines
@@ -248,32 +255,43 @@ def after_all(payout: Payout) -> str:
 
 
 def discrepancies_of(payout: Payout) -> Any:
-    people = ("owner", "closed_by", "proposed_by")
+    people = ("closed_by", "proposed_by")
     return payout.discrepancies.select_related(*people).order_by("opened_at", "pk")
 
 
-def of_discrepancy(found: Discrepancy, sees_sides: bool) -> Iterable[Line]:
-    """Yield how it opened, and how two people ended it."""
+def differing(found: Discrepancy, sees_sides: bool) -> Differing:
     sides = [(_("The desk has"), found.ours), (_("Heleket has"), found.theirs)]
-    facts = [(name, in_line(side)) for name, side in sides if side] if sees_sides else []
-    title = _("Discrepancy: %s") % found.get_kind_display()
-    first_seen = (_("First seen"), zoned(found.first_seen_at))
-    yield Line(found.opened_at, title, "", "", place=9_996, facts=[first_seen, *facts])
+    facts = [
+        (_("First seen"), zoned(found.first_seen_at)),
+        (_("Opened"), zoned(found.opened_at)),
+        *((name, in_line(side)) for name, side in sides if side and sees_sides),
+    ]
     if found.closed_at:
         names = [each.get_username() for each in (found.proposed_by, found.closed_by) if each]
-        outcome = found.get_outcome_display()
-        yield Line(
-            found.closed_at,
-            _("Discrepancy ended: %s") % outcome,
-            _(" and ").join(names),
-            "",
-            place=9_997,
-            why=found.close_reason,
-        )
+        facts += [
+            (_("Ended"), zoned(found.closed_at)),
+            (_("Outcome"), str(found.get_outcome_display())),
+            (_("By"), _(" and ").join(names)),
+            (_("Why"), found.close_reason),
+        ]
+    else:
+        facts.append((_("Outcome"), _("none yet: it is open")))
+    return Differing(str(found.get_kind_display()), facts)
 
 
 def in_line(facts: Mapping[str, Any]) -> str:
     return "; ".join(f"{name}: {value}" for name, value in facts.items())
+
+
+def add_proposers(lines: Iterable[Line], events: Iterable[PayoutEvent]) -> None:
+    """Name who proposed the end that another person confirmed."""
+    proposers: dict[str, str] = {}
+    closings = {each.number: each for each in lines if each.number}
+    for event in events:
+        if event.event_type == EventType.PROPOSE_END:
+            proposers[str(event.person_id)] = who_of(event)
+        if who := proposers.get(event.facts.get("proposed_by", "")):
+            closings[event.number].facts.append((_("Proposed by"), who))
 
 
 def of_webhooks(order_ids: Iterable[str]) -> Iterable[Line]:
@@ -326,6 +344,10 @@ def as_data(story: Story) -> dict[str, Any]:
         "chain": {"events": story.chain.count, "holds": story.chain.holds},
         "makers": [{"who": who, "what": what} for who, what in story.makers],
         "tries": [as_try(each) for each in story.attempts],
+        "discrepancies": [
+            {"kind": each.kind, "facts": [list(fact) for fact in each.facts]}
+            for each in story.discrepancies
+        ],
         "story": [as_line(each) for each in story.lines],
     }
 

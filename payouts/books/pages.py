@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import IO, Any
 
 from django.contrib import admin, messages
 from django.db.models import QuerySet
@@ -73,8 +73,9 @@ class BooksAdmin(DeskAdmin):
 
     def get_urls(self) -> list[URLPattern]:
         def page(route: str, view: Callable[..., HttpResponseBase], name: str) -> URLPattern:
-            view = self.admin_site.admin_view(view)
-            return path(route, view, name=f"payouts_books_movement_{name}")
+            of_staff: Any = self.admin_site.admin_view(view)
+            url: URLPattern = path(route, of_staff, name=f"payouts_books_movement_{name}")
+            return url
 
         return [
             page("", self.changelist_view, "changelist"),
@@ -237,7 +238,7 @@ class BooksAdmin(DeskAdmin):
             row=row,
         )
 
-    def fetch(self, request: StaffRequest, pk: int) -> HttpResponse:
+    def fetch(self, request: StaffRequest, pk: int) -> HttpResponseBase:
         """Hand out a document as it was added. No browser shows it: it may say anything."""
         require(request, SEES)
         row = get_object_or_404(Movement.objects.exclude(sha256=""), pk=pk)
@@ -409,11 +410,12 @@ def propose(month: date, actor: Actor, seen: str, reason: str) -> str:
     return closing.propose(month, seen, reason, actor=actor)
 
 
-def download(content: bytes, name: str) -> HttpResponse:
-    named = {"Content-Disposition": content_disposition_header(True, name) or ""}
-    return HttpResponse(
-        content, content_type="application/octet-stream", headers=FOR_ONE_ALONE | named
-    )
+def download(content: bytes | IO[bytes], name: str) -> HttpResponseBase:
+    kind = "application/octet-stream"
+    headers = FOR_ONE_ALONE | {"Content-Disposition": content_disposition_header(True, name) or ""}
+    if isinstance(content, bytes):
+        return HttpResponse(content, content_type=kind, headers=headers)
+    return FileResponse(content, content_type=kind, headers=headers)  # large: sent as it is read
 
 
 def open_months(first: date | None) -> list[date]:

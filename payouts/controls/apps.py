@@ -8,6 +8,7 @@ class ControlsConfig(AppConfig):
 
     def ready(self) -> None:
         from audit.jobs import register
+        from payouts.controls import verifying
         from payouts.controls.jobs import FetchRates  # models are there from here on
         from payouts.controls.policy import named_groups
         from payouts.controls.shortcomings import lacks_for_policy
@@ -17,3 +18,4 @@ class ControlsConfig(AppConfig):
         register(FetchRates)
         register_named_groups(named_groups)
         register_need(lacks_for_policy)
+        verifying.register()

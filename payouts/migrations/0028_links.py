@@ -17,6 +17,7 @@ class Migration(KeepingMigration):
                 condition=Q(is_linked=False) | Q(calls=0, lease_until=None, uuid__isnull=False),
             ),
         ),
+        migrations.AddField("payout", "is_linked", models.BooleanField(default=False)),
         migrations.AlterField(
             "discrepancy",
             "outcome",

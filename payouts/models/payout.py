@@ -162,6 +162,7 @@ class Payout(ReadAgain):
     poll_count = models.PositiveIntegerField(default=0)
     may_repeat = models.BooleanField(default=False)
     cancel_asked_at = models.DateTimeField(null=True)
+    is_linked = models.BooleanField(default=False)  # to one made by hand at Heleket: for ever
     last_event = models.PositiveIntegerField(default=0)
 
     requested_at = models.DateTimeField(_("requested"))

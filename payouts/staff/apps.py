@@ -9,13 +9,14 @@ class StaffConfig(AppConfig):
     verbose_name = "Staff"
 
     def ready(self) -> None:
-        from payouts.staff import restored  # models are there from here on
+        from payouts.staff import restored, verifying  # models are there from here on
         from payouts.staff.needs import check_staff
         from payouts.staff.roles import check_apart
 
         checks.register(check_apart, checks.Tags.database)
         checks.register(check_staff, checks.Tags.database)
         restored.register_endings(restored.LINKS, restored.RECOVERIES, restored.SESSIONS)
+        verifying.register()
 
 
 class SiteConfig(admin_apps.AdminConfig):

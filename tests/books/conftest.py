@@ -20,6 +20,11 @@ __all__ = ["books", "office", "unchecked_office"]
 MINUTE = timedelta(minutes=1)
 
 
+@pytest.fixture(autouse=True)
+def _documents_of_this_test(settings, tmp_path):
+    settings.DOCUMENTS_FOLDER = str(tmp_path / "documents")
+
+
 @dataclass
 class Books:
     """A desk with its books: a worker that pays and reads balances, and accountants."""

@@ -103,8 +103,9 @@ def test_two_accountants_close_a_month_and_the_worker_writes_it(october, client)
     assert event.facts["root"] == closed.root
     page = unmarked(client.get(url("month", "2026-10")))
     assert "Proposed by anna, confirmed by boris." in page
-    answer = client.get(url("month_document", "2026-10"))
-    assert hashlib.sha256(b"".join(answer.streaming_content)).hexdigest() == closed.sha256
+    file = client.get(url("month_document", "2026-10"))
+    content = b"".join(file.streaming_content)
+    assert hashlib.sha256(content).hexdigest() == closed.sha256
     with pytest.raises(Refused, match="closed already"):
         close(october)
     assert ClosedMonth.objects.count() == 1

@@ -288,6 +288,28 @@ def test_g67_a_day_of_a_closed_month_is_shown_and_counts_in_the_next_open_one():
     assert (entry.month, entry.names_month) == (APRIL, FEBRUARY)
 
 
+def test_g67_a_correction_of_a_closed_month_leaves_it_as_it_was(office):
+    payout = PayoutFactory()
+    office.approve(payout)
+    office.work(minutes=20)
+    close(MARCH)
+    kept = postings_of(MARCH)
+    office.clock.forward(days=40)
+    office.sandbox.force_status("fail", is_final=True, order_id=payout.order_id("test"))
+    Attempt.objects.update(watch_at=office.clock())
+    office.work(minutes=1)
+    found = now(payout).discrepancies.get()
+    look_again(office, found)
+    office.end(found, Outcome.AS_HELEKET)
+
+    entry = Entry.objects.order_by("pk").last()
+    assert (entry.effective_on, entry.month) == (date(2026, 3, 2), APRIL)
+    assert entry.names_month == MARCH
+    assert lines(entry.postings.all()) == {"cost": -5, "fees": -1, "sent": 6}
+    assert postings_of(MARCH) == kept
+    assert lines(of(payout)) == {}
+
+
 def test_the_day_is_helekets():
     payout = payout_in("broadcast")
     AttemptFactory(payout=payout, created_there_at=datetime(2026, 2, 28, 21, 0, tzinfo=UTC))

@@ -323,7 +323,11 @@ def test_what_went_out_whole_is_sealed_with_its_control_sums(client, log_in, way
     whole = DeskEvent.objects.get(event_type="exported")
 
     assert (asked.event_type, asked.facts["filters"]) == ("export", "queue=waiting")
-    assert (whole.person, whole.facts["count"], whole.facts["version"]) == (person, "1", VERSION)
+    assert (whole.person, whole.facts["count"], whole.facts["desk_version"]) == (
+        person,
+        "1",
+        VERSION,
+    )
     assert (whole.facts["filters"], whole.facts["sums"]) == ("queue=waiting", "USDT: 1 × 1.5")
     if way:
         [name, _about] = ZipFile(BytesIO(content)).namelist()

@@ -309,6 +309,27 @@ def test_g53_nothing_is_linked_to_what_a_call_of_ours_may_pay(office, approved, 
     unchanged(approved, before, found)
 
 
+def test_g53_what_heleket_refused_is_linked_once_it_says_that_it_does_not_have_that(
+    office, approved
+):
+    """Not enough funds, so that somebody paid it by hand."""
+    with_a_try_that_may_be_paid(office, approved)
+    office.clock.forward(minutes=5)
+    found = made_there(office, approved)
+
+    link(office, found, approved)
+
+    assert now(approved).status == PayoutStatus.BROADCAST
+    refused, linked = approved.attempts.order_by("generation")
+    assert (refused.is_over, refused.watch_at is not None) == (True, True)
+    assert (linked.generation, linked.uuid) == (2, found.key)
+    finish(office, found, "paid")
+    office.work(days=2)
+    assert now(approved).status == PayoutStatus.CONFIRMED
+    assert len(office.creates()) == 1
+    assert not Discrepancy.objects.open().exists()
+
+
 def test_g53_one_of_heleket_s_payouts_is_linked_once(office, payout):
     other = PayoutFactory(wallet=payout.wallet)
     found = made_there(office, payout)

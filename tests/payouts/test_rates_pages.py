@@ -19,7 +19,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("real_rates")]
 
 LIST = reverse("admin:payouts_controls_exchangerate_changelist")
 DESK = reverse("admin:payouts_controls_switch_changelist")
-SEES = {"Approver", "Operator", "Policy manager", "Auditor"}
+SEES = {"Approver", "Operator", "Policy manager", "Accountant", "Auditor"}
 
 
 @pytest.fixture

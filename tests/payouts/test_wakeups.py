@@ -59,7 +59,15 @@ def test_each_job_has_a_wakeup_and_a_task(account, heleket_client):
     names = [each.name for each in jobs.make_all(heleket_client, account, 1)]
     core = ["submit", "check", "watch", "reopen", "guard"]
     reading = ["read_back", "reconcile", "fetch_rates", "sync_services", "fetch_balances"]
-    above = ["feed", "deliver", "forget", "write_rights", "close_month", "read_history"]
+    above = [
+        "feed",
+        "deliver",
+        "forget",
+        "write_rights",
+        "close_month",
+        "read_history",
+        "seal_heads",
+    ]
     assert sorted(names) == sorted([*core, *reading, *above])
     assert [tasks.TASKS[name].name for name in names] == list(map(wakeups.task_name, names))
     config.celery.app.finalize()

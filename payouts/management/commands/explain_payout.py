@@ -14,7 +14,7 @@ from wallets.coins import network_name
 
 ABOUT = (
     *("number", "status", "effective", "reason_code", "reason"),
-    *("amount", "currency", "network", "generation"),
+    *("amount", "currency", "network", "generation", "is_linked"),
 )
 
 
