@@ -117,6 +117,7 @@ class Restore(models.Model):
     voided_to = models.PositiveBigIntegerField(default=0)
     last_number = models.PositiveBigIntegerField(default=0)
     voided = models.PositiveIntegerField(default=0)
+    compared_to = models.DateField(null=True)  # Heleket's days, one after the other
     is_open = models.BooleanField(default=True)
     ended_at = models.DateTimeField(_("ended"), null=True)
 

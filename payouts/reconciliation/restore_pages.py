@@ -120,8 +120,10 @@ class RestoreAdmin(DeskAdmin):
         actor, ends = actor_of(request), time.monotonic() + AT_A_TIME
         try:
             first()
-            with accounts.at_heleket(actor) as (client, _account):
-                restores.go_on(client, actor=actor, has_time=lambda: time.monotonic() < ends)
+            with accounts.at_heleket(actor) as (client, account):
+                restores.go_on(
+                    client, account, actor=actor, has_time=lambda: time.monotonic() < ends
+                )
         except Refused as exc:
             messages.error(request, str(exc))
         return redirect(self.url("changelist"))

@@ -32,13 +32,23 @@ from payouts.controls.codes import ControlsCode
 from payouts.controls.models import OF_ALL, Switch
 from payouts.controls.switch import SET_SENDING
 from payouts.gateway import continuity
+from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.codes import GatewayCode
 from payouts.gateway.continuity import Continuity
 from payouts.gateway.models import Binding
-from payouts.models import Approval, Attempt, EventType, Payout, PayoutQuerySet, PayoutStatus
-from payouts.reconciliation import lost
+from payouts.models import (
+    Approval,
+    Attempt,
+    Discrepancy,
+    EventType,
+    Payout,
+    PayoutQuerySet,
+    PayoutStatus,
+)
+from payouts.reconciliation import runs
 from payouts.reconciliation.codes import RestoreCode
 from payouts.reconciliation.confirmations import CONFIRMATIONS, Standing
+from payouts.reconciliation.listing import DAY, day_of
 from payouts.reconciliation.models import Restore, RestoreStep
 from payouts.staff import restored, two_people
 from payouts.staff.models import JointAct
@@ -177,6 +187,7 @@ def left() -> list[str]:
 
 def go_on(
     client: heleket.HeleketClient,
+    account: GatewayAccount,
     *,
     actor: Actor,
     has_time: Callable[[], bool] = lambda: True,
@@ -194,7 +205,7 @@ def go_on(
     for item in items(restore):
         if item.done or item.by_person:
             continue
-        if not has_time() or not do(restore, item.name, client, actor, has_time, show):
+        if not has_time() or not do(restore, item.name, client, account, actor, has_time, show):
             break
     return finish(restore, actor)
 
@@ -203,6 +214,7 @@ def do(
     restore: Restore,
     name: str,
     client: heleket.HeleketClient,
+    account: GatewayAccount,
     actor: Actor,
     has_time: Callable[[], bool],
     show: Callable[[int], None],
@@ -215,19 +227,45 @@ def do(
                 return False
         note(restore, name, actor, restore.voided)
     elif name == RECONCILE:
-        try:
-            count, newest = lost.reconcile(client, restore.since)
-        except heleket.HeleketError as exc:
-            raise Refused(GatewayCode.GATEWAY, words=exc) from exc
-        with transaction.atomic():
-            Continuity.objects.filter(pk=1).update(known_uuid=newest)
-            note(restore, name, actor, count)
+        return compare(restore, client, account, actor, has_time)
     else:
         ending = next(each for each in restored.endings() if each.name == name)
         with transaction.atomic():
             locked(restore)
             if not is_done(restore, name):
                 note(restore, name, actor, ending.end(actor))
+    return True
+
+
+def compare(
+    restore: Restore,
+    client: heleket.HeleketClient,
+    account: GatewayAccount,
+    actor: Actor,
+    has_time: Callable[[], bool],
+) -> bool:
+    """Compare Heleket's list of the time that is lost with the desk, a day after the other, and
+    tell whether that is done."""
+    try:
+        newest = next(
+            client.list_payouts(), None
+        )  # what comes later is looked at by the next start
+    except heleket.HeleketError as exc:
+        raise Refused(GatewayCode.GATEWAY, words=exc) from exc
+    day = restore.compared_to + DAY if restore.compared_to else day_of(restore.since)
+    while day <= day_of(clock.now()):
+        found = runs.reconcile(day, day, client, account, actor=actor)
+        if found.all_troubles:
+            raise Refused(GatewayCode.GATEWAY, words=found.all_troubles[0])
+        restore.compared_to = day
+        restore.save(update_fields=["compared_to"])
+        day += DAY
+        if not has_time():
+            return False
+    foreign = Discrepancy.objects.open().filter(kind=Discrepancy.Kind.FOREIGN)
+    with transaction.atomic():
+        Continuity.objects.filter(pk=1).update(known_uuid=newest.uuid if newest else "")
+        note(restore, RECONCILE, actor, foreign.count())
     return True
 
 

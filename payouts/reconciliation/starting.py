@@ -9,7 +9,7 @@ asked, and nothing is sent meanwhile.
 import json
 import logging
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -25,7 +25,7 @@ from audit.jobs import Claimed
 from payouts import wakeups
 from payouts.controls import switch
 from payouts.controls.codes import ControlsCode
-from payouts.gateway import continuity, rate_limit
+from payouts.gateway import continuity, history, rate_limit
 from payouts.gateway.continuity import Continuity
 from payouts.gateway.jobs import GatewayJob
 from payouts.gateway.models import Binding
@@ -39,15 +39,6 @@ logger = logging.getLogger("payouts.worker")
 Question = Continuity.Question
 ANCHORS = 200  # our newest payouts: the newest of them at Heleket is met at once
 MOST_READ = 300  # of Heleket's list; so many that are newer than all of ours are enough to see
-
-# Which of these uuids are no news: each package that keeps some says so.
-Knows = Callable[[Collection[str]], Collection[str]]
-_known: list[Knows] = []
-
-
-def register_known(knows: Knows) -> None:
-    """Take what this knows for no sign of a restore. For `AppConfig.ready`."""
-    _known.append(knows)
 
 
 # A start
@@ -143,8 +134,7 @@ def unknown(payouts: Sequence[heleket.RemotePayout]) -> list[heleket.RemotePayou
     ended = Discrepancy.objects.filter(
         kind=Discrepancy.Kind.FOREIGN, key__in=uuids, closed_at__isnull=False
     )
-    known = {*ours, *ended.values_list("key", flat=True)}
-    known.update(*(knows(uuids) for knows in _known))
+    known = {*ours, *ended.values_list("key", flat=True), *history.in_baseline(uuids)}
     return without_lost(each for each in payouts if each.uuid not in known)
 
 

@@ -188,7 +188,9 @@ def test_worker_once_does_all_that_is_due(run, sandbox, clock, caplog):
 
     assert code == 0
     assert status_of(payout) == PayoutStatus.BROADCAST
-    reading = "1 fetch_balances, 1 read_back, 2 reconcile, 1 fetch_rates, 1 sync_services"
+    reading = (
+        "1 fetch_balances, 1 seal_heads, 1 read_back, 2 reconcile, 1 fetch_rates, 1 sync_services"
+    )
     done = f"1 submit, 1 feed, 1 write_rights, {reading}, 1 read_history"
     assert f"stopped; recorded {done} in all" in caplog.text
 
@@ -328,7 +330,7 @@ def test_explain_says_what_a_payout_waits_for(run, run_json):
     code, report = run_json("explain_payout", str(payout.pk))
     assert code == 0
     assert set(report) == {
-        *("number", "id", "status", "amount", "currency", "network", "generation"),
+        *("number", "id", "status", "amount", "currency", "network", "generation", "is_linked"),
         *("reason_code", "reason"),
         *("effective", "waiting_for", "sentence", "since", "who", "next"),
     }

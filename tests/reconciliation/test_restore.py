@@ -329,7 +329,7 @@ def restore(office, olga, omar):
 
 
 def go_on(office, actor):
-    return restores.go_on(office.client, actor=actor)
+    return restores.go_on(office.client, office.account, actor=actor)
 
 
 def confirm_all(actor):
@@ -455,7 +455,7 @@ def test_g52_a_restore_that_was_killed_in_the_middle_goes_on(office, restore, om
     Restore.objects.update(last_number=payouts[-1].number)
     monkeypatch.setattr(restores, "CHUNK", 1)
     times = iter([True, True, False])
-    restores.go_on(office.client, actor=omar, has_time=lambda: next(times))
+    restores.go_on(office.client, office.account, actor=omar, has_time=lambda: next(times))
     assert [now(each).status for each in payouts].count("pending") == 2
     assert not restore.steps.exists()
 

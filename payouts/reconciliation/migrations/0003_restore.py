@@ -21,6 +21,7 @@ class Migration(migrations.Migration):
                 ('voided_to', models.PositiveBigIntegerField(default=0)),
                 ('last_number', models.PositiveBigIntegerField(default=0)),
                 ('voided', models.PositiveIntegerField(default=0)),
+                ('compared_to', models.DateField(null=True)),
                 ('is_open', models.BooleanField(default=True)),
                 ('ended_at', models.DateTimeField(null=True, verbose_name='ended')),
                 ('confirmed_by', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to=settings.AUTH_USER_MODEL)),

@@ -75,10 +75,10 @@ class Command(BaseCommand):
         total = restore.last_number if restore else 0
         try:
             with (
-                accounts.heleket_client() as client,
+                accounts.at_heleket(actor) as (client, account),
                 command_line.progress_bar("approvals", total) as show,
             ):
-                restores.go_on(client, actor=actor, show=show)
+                restores.go_on(client, account, actor=actor, show=show)
         except Refused as exc:
             self.stderr.write(str(exc))  # what was done stays, and the report says what is left
 
