@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 from audit import chain
 from audit.models import DeskEvent, Event
 
-CHUNK = 2000  # rows that are fetched at once
+CHUNK = 500  # rows that are fetched at once: several tables are read side by side
 EVERY = 500  # rows after which progress is shown
 
 Row = TypeVar("Row")

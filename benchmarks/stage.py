@@ -198,7 +198,7 @@ def running(*command: str, **variables: str) -> Iterator[Process]:
 def finish(*command: str) -> str:
     """Run a module to its end, and return what it wrote."""
     process = Process(*command)
-    output, _none = process.popen.communicate(timeout=120)
+    output, _none = process.popen.communicate(timeout=1800)
     if process.popen.returncode:
         raise RuntimeError(f"{command} failed:\n{output}")
     return output

@@ -208,7 +208,7 @@ def statements(show: Show) -> Iterator[Finding]:
     approvals_of = Groups[int, Approval](
         approvals.iterator(chunk_size=CHUNK), lambda each: each.statement_id or 0
     )
-    rows = Statement.objects.order_by("pk").iterator(chunk_size=50)  # large ones
+    rows = Statement.objects.order_by("pk").iterator(chunk_size=2)  # each may be of 1,000 payouts
     for statement in shown(rows, show):
         given = approvals_of.take(statement.pk)
         where = f"{Statement._meta.label} {statement.pk}"

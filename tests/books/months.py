@@ -74,7 +74,7 @@ def reconcile(office):
             each.currency, each.status, is_final=each.is_final, amount=each.amount
         )
     for day, sums in by_day.items():
-        keep(day, sums, is_whole=True)
+        keep(day, sums)
 
 
 def write(office, month, path, show=lambda _text: None):

@@ -3,8 +3,9 @@
 from threading import Event
 
 import pytest
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 
+from audit import verifying
 from audit.actor import Actor, Channel
 from audit.events import log_event
 from audit.models import DeskEvent
@@ -74,3 +75,35 @@ def test_g66_a_cut_of_the_journal_waits_for_whoever_has_drawn_a_number(racers):
 
     _none, seen = racers(2).run(post, second)
     assert seen == ["posted"]
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_checks_see_one_state_of_the_database_while_the_desk_goes_on(racers):
+    """And they change nothing: the database itself refuses."""
+    begun, written = Event(), Event()
+
+    def check():
+        with verifying.snapshot():
+            before = DeskEvent.objects.count()
+            begun.set()
+            assert written.wait(60)
+            return DeskEvent.objects.count() - before, refuses_to_write()
+
+    def go_on():
+        assert begun.wait(60)
+        log_event("test", actor=Actor.system(Channel.COMMAND))
+        written.set()
+
+    seen, _none = racers(2).run(check, go_on)
+    assert seen == (0, True)
+    assert DeskEvent.objects.exists()
+
+
+def refuses_to_write():
+    try:
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("DELETE FROM payouts_portal_unfedevent")
+    except DatabaseError:
+        return True
+    return False
