@@ -6,7 +6,7 @@ in whole seconds, so a coin must have been quiet for a few seconds.
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from payouts.books.days import day_of
 from payouts.books.models import BalanceReading
 from payouts.books.ours import made_within
 from payouts.gateway.balance import is_usable, payable
-from payouts.models import Attempt
+from payouts.models import Attempt, Payout, PayoutStatus
 from wallets.amounts import MAX_AMOUNT, exact
 
 QUIET = timedelta(seconds=5)
@@ -48,7 +48,8 @@ def keep(balances: Iterable[heleket.Balance], *, asked_at: datetime) -> list[Bal
         )
         for currency, amount in sorted(said.items())
     ]
-    news = [each for each in rows if is_news(each, last.get(each.currency))]
+    heard = refunds_heard(asked_at)
+    news = [each for each in rows if is_news(each, last.get(each.currency), heard)]
     kept = BalanceReading.objects.bulk_create(news)
     keep_what_answers_say(asked_at)
     return kept
@@ -63,8 +64,20 @@ def last_of_each(asked_at: datetime) -> dict[str, BalanceReading]:
     return {each.currency: each for each in rows if each.at == moments[each.currency]}
 
 
-def is_news(now: BalanceReading, last: BalanceReading | None) -> bool:
+def refunds_heard(asked_at: datetime) -> dict[str, datetime]:
+    """Return when we last heard of each coin that a payout had failed: a balance of before that is
+    in doubt, so the same one counts anew."""
+    failed = Payout.objects.filter(status=PayoutStatus.FAILED, finished_at__gt=asked_at - LATELY)
+    rows = failed.order_by().values_list("currency").annotate(last=Max("finished_at"))
+    return {currency: at for currency, at in rows if at}
+
+
+def is_news(
+    now: BalanceReading, last: BalanceReading | None, heard: Mapping[str, datetime]
+) -> bool:
     if last is None or now.amount != last.amount or now.is_clear != last.is_clear:
+        return True
+    if now.currency in heard and heard[now.currency] > last.at:
         return True
     return day_of(now.at) != day_of(last.at)
 

@@ -180,6 +180,7 @@ def test_a_refund_that_was_there_before_we_heard_of_it_is_no_line(books):
     books.at("2026-10-31 00:00:20")
     books.read()  # it is back, and nobody here knows
     assert period().rest == Decimal("6")
+    books.at("2026-10-31 00:05:00")
     books.office.ask_now()
     books.read()
 

@@ -214,6 +214,20 @@ def test_what_changed_after_two_agreed_keeps_the_month_open(october, client):
     assert not ClosedMonth.objects.exists()
 
 
+def test_what_changes_while_the_file_is_written_keeps_the_month_open(october, client, monkeypatch):
+    agree(client, october)
+    write = month_file.write
+
+    def write_meanwhile(*args, **options):
+        october.enter(FRIDAY, "7")
+        return write(*args, **options)
+
+    monkeypatch.setattr(month_file, "write", write_meanwhile)
+    with pytest.raises(Refused, match="To be explained"):
+        close(october)
+    assert not ClosedMonth.objects.exists()
+
+
 def test_months_close_in_order_and_only_when_they_are_over(october, client):
     as_person(client, october, "anna")
     assert "2026-10 has to be closed first." in client.get(url("month", "2026-11")).content.decode()
