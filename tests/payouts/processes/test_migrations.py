@@ -30,7 +30,7 @@ FIRST_RELEASE = {
     "payouts": "0031_open_journal",
     "payouts_staff": "0022_add_roles",
     "payouts_portal": "0007_keys_by_two",
-    "payouts_books": "0012_readings_and_movements_stay",
+    "payouts_books": "0004_readings_and_movements_stay",
     "payouts_reconciliation": "0003_restore",
 }
 LATER = {"payouts": "tests.payouts.processes.later"}

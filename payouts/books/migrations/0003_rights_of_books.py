@@ -7,7 +7,7 @@ class Migration(migrations.Migration):
     """Accountants keep the books and close months; auditors look at them."""
 
     dependencies = [
-        ("payouts_books", "0010_readings_and_movements"),
+        ("payouts_books", "0002_readings_and_movements"),
         ("payouts_staff", "0022_add_roles"),
     ]
     operations = [

@@ -8,7 +8,7 @@ TABLES = ["payouts_books_balancereading", "payouts_books_movement", "payouts_boo
 class Migration(migrations.Migration):
     """What the books are made of is only added."""
 
-    dependencies = [("payouts_books", "0011_rights")]
+    dependencies = [("payouts_books", "0003_rights_of_books")]
     operations = [
         make(table)
         for table in TABLES
