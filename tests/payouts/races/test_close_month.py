@@ -12,7 +12,10 @@ from payouts.engine.worker import Worker
 from payouts.models import ClosedMonth
 from tests.books.conftest import books, office, unchecked_office  # noqa: F401
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [
+    pytest.mark.postgres,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+]
 
 OCTOBER, SATURDAY = date(2026, 10, 1), date(2026, 10, 31)
 
