@@ -219,13 +219,13 @@ def test_g76_its_pages_are_bounded_paged_and_searched(client, payee, django_asse
 
     WalletFactory(label="of another")
     url = page.context["wallets_url"]
-    with django_assert_max_num_queries(14):  # session, person, number of rows, rows; and as above
+    with django_assert_max_num_queries(16):  # session, person, number of rows, rows; and as above
         listed = client.get(url).context["cl"]
     assert (listed.result_count, len(listed.result_list)) == (MANY, 50)
     found = client.get(f"{url}&q=No.+1234").context["cl"].result_list
     assert [wallet.label for wallet in found] == ["No. 1234"]
     for name in ("close", "reopen"):
-        with django_assert_max_num_queries(15):
+        with django_assert_max_num_queries(17):
             assert "2000 wallets" in client.get(turn_url(payee, name)).content.decode()
 
 
