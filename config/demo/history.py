@@ -6,16 +6,18 @@ from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from random import Random
 
 from django.conf import settings
 
 import heleket
 from audit import clock
-from config.demo import crowd, incidents, oddities, people
+from config.demo import accounting, crowd, incidents, oddities, people
 from config.demo.clock import Clock
 from config.demo.story import Story
 from heleket.sandbox import Gateway
+from payouts.books.models import Movement
 from payouts.controls import documents, policy
 from payouts.controls.models import PolicyVersion
 from payouts.gateway.accounts import open_account
@@ -107,16 +109,19 @@ def live(story: Story, end: datetime, *, days: int = DAYS, times: float = 1) -> 
     midnight = end.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     for days_left in range(days, 0, -1):
         story.clock.wait_until(midnight - timedelta(days=days_left) + timedelta(hours=8))
+        accounting.begin_day(story, end)
         ordinary_day(story, times)
         for incident in incidents.of_day(days_left):
             story.wait(minutes=10)
             incident(story)
         yield days_left
-    for ago, incident in incidents.TODAY.items():
+    todays = {**incidents.TODAY, end - accounting.this_morning(end): accounting.yesterday_is_read}
+    for ago, incident in sorted(todays.items(), reverse=True, key=itemgetter(0)):
         story.clock.wait_until(end - ago)
         incident(story)
     story.clock.wait_until(end)
     story.fetch_rates()
+    story.fetch_balances()
     yield 0
 
 
@@ -132,4 +137,5 @@ def ordinary_day(story: Story, times: float) -> None:
     story.approve(*requested)
     story.work()
     story.watch()
-    story.top_up()
+    for coin, amount in story.top_up().items():
+        story.enter(coin, amount, Movement.Category.TOP_UP, "From the treasury", by="alma")

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import timedelta
 
-from config.demo import oddities, people
+from config.demo import accounting, oddities, people
 from config.demo.story import INFO, Story
 from payouts import operations, send_backs
 from payouts.models import Discrepancy, Payout
@@ -212,7 +212,8 @@ def of_day(days_left: int) -> list[Incident]:
     """What is over comes again each quarter; what is still open happened in the last week."""
     over = OVER.get(days_left % QUARTER)
     found = [over] if over else STILL_OPEN.get(days_left, [])
-    return [*found, *oddities.USUAL.get(days_left, [])]
+    moved = accounting.OVER.get(days_left % QUARTER) or accounting.STILL_OPEN.get(days_left, [])
+    return [*found, *moved, *oddities.USUAL.get(days_left, [])]
 
 
 # Today: what a newcomer finds
@@ -305,8 +306,11 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(minutes=57): oddities.is_far_too_much,
     timedelta(minutes=52): oddities.goes_to_a_shared_address,
     timedelta(minutes=48): oddities.is_edited_by_another,
+    timedelta(minutes=45): accounting.is_paid_by_hand,
+    timedelta(minutes=43): accounting.is_of_nobody,
     timedelta(minutes=41): is_requested("BTC", 2300, by="rosa"),
     timedelta(minutes=17): is_requested("USDT", 480, by="rosa"),
+    timedelta(minutes=16): accounting.is_read_again,
     timedelta(minutes=15): loses_its_request,
     timedelta(minutes=9): has_a_date,
     timedelta(minutes=8): is_requested("SOL", 260, by="rafael"),

@@ -130,4 +130,4 @@ def goes_to_a_young_wallet(story: Story) -> None:
     expect_done(perform(Approve(), see_wallets([wallet.pk]), actor=story.actor("arno")))
     story.wait(minutes=10)
     purpose = "Freight, pallets 119 to 140"
-    story.request("USDT", dollars=9500, purpose=purpose, wallet=wallet, by="rosa")
+    story.request("USDT", dollars=9200, purpose=purpose, wallet=wallet, by="rosa")

@@ -31,6 +31,7 @@ STAFF = [
     ("uma", "Uma Krishnan", "User manager"),
     ("sami", "Sami Rahal", "Support"),
     ("alma", "Alma Berg", "Accountant"),
+    ("axel", "Axel Brandt", "Accountant"),
     ("aiko", "Aiko Mori", "Auditor"),
     ("admin", "Ada Minh", "superuser"),
 ]

@@ -7,7 +7,7 @@ and their chains are what real days would have left.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from decimal import ROUND_HALF_UP, Decimal
 from random import Random
 from typing import Any
@@ -21,14 +21,21 @@ from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from config.demo.clock import Clock
 from heleket.sandbox import Gateway
+from heleket.sandbox.records import Entry
 from heleket.webhooks import verify
 from payouts import endings, idempotency, operations, polling, submission, webhooks
+from payouts.books import movements
+from payouts.books.days import day_of
+from payouts.books.heads import SealHeads
+from payouts.books.jobs import FetchBalances
+from payouts.books.models import Movement
 from payouts.controls.jobs import FetchRates
 from payouts.controls.policy import in_force
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation
 from payouts.outcomes import Wish
+from payouts.reconciliation import runs, sweeps
 from payouts.requests import request_payout
 from payouts.seen import see
 from wallets.models import PayoutMethod, Wallet
@@ -150,7 +157,28 @@ class Story:
         expect_done(perform(FREEZE, seen, actor=self.actor(by), reason=reason))
         self.wallets[wallet.preferred_currency].remove(wallet)
 
+    def enter(
+        self, coin: str, amount: Decimal | int, category: Movement.Category, evidence: str, by: str
+    ) -> None:
+        """Enter today what moved a balance; what leaves is negative."""
+        direction = Movement.Direction.IN if amount > 0 else Movement.Direction.OUT
+        today, size = day_of(self.clock.now), Decimal(abs(amount))
+        wish = movements.Wish(today, coin, direction, size, category, evidence)
+        movements.enter(wish, actor=self.actor(by))
+
     # What the worker and Heleket do
+
+    def fetch_balances(self) -> None:
+        job = FetchBalances(self.client, self.account, threads=1)
+        job.record([job.call(moment) for moment in job.claim(EVERYTHING).items])
+
+    def reconcile(self, first: date, last: date) -> None:
+        """Read these days of Heleket's list, and see what differs."""
+        runs.reconcile(first, last, self.client, self.account, actor=sweeps.WORKER)
+
+    def seal_heads(self) -> None:
+        job = SealHeads(self.client, self.account, 1)
+        job.record(job.claim(1).items)
 
     def fetch_rates(self) -> None:
         """Ask what coins are worth, as the worker did all the while."""
@@ -189,12 +217,23 @@ class Story:
         for delivery in self.gateway.take_webhooks():
             webhooks.take(delivery.body, verify(delivery.body, settings.HELEKET_API_KEY))
 
-    def top_up(self) -> None:
-        """See to it that no coin runs short, but for those of which there is little anyway."""
+    def top_up(self) -> dict[str, Decimal]:
+        """See to it that no coin runs short, but for those of which there is little anyway.
+
+        Return what was added.
+        """
+        added = {}
         for coin, balance in list(self.gateway.balances.items()):
             full = worth(SCARCE.get(coin, FULL), self.gateway.prices[coin])
             if not balance or (coin not in SCARCE and balance < full / 2):
                 self.gateway.top_up(coin, full)
+                added[coin] = full
+        return added
+
+    def move(self, coin: str, amount: int) -> None:
+        """Have a balance move beside payouts; what leaves is negative."""
+        entry = Entry(self.clock.now, None, None, coin, Decimal(amount), "transfer")
+        self.gateway.ledger.add(entry)
 
     def sent(self, payout: Payout, fate: str, *, rounds: int = 1) -> None:
         """Approve a payout that ends in this way at Heleket, and send it."""
