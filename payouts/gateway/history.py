@@ -32,7 +32,8 @@ def take_over(payouts: Iterable[heleket.RemotePayout], *, before: datetime, is_a
     oldest = min((each.created_at for each in payouts if each.created_at), default=before)
     with transaction.atomic():
         keep(payouts)
-        keep_baseline(payouts)
+        bound_at = Binding.objects.values_list("bound_at", flat=True).first()
+        keep_baseline(each for each in payouts if is_before(each.created_at, bound_at))
         left = None if is_all or oldest >= before else oldest
         Binding.objects.filter(history_before=before).update(history_before=left)
 
@@ -56,6 +57,12 @@ def keep(payouts: Iterable[heleket.RemotePayout]) -> None:
         unique_fields=["address", "network"],
         update_fields=["first_paid_at"],
     )
+
+
+def is_before(at: datetime | None, bound_at: datetime | None) -> bool:
+    """Whether Heleket made something before the desk was bound. Its times are whole seconds: what
+    it made in that very second may be of after that, so people look at it."""
+    return at is None or bound_at is None or at < bound_at.replace(microsecond=0)
 
 
 def keep_baseline(payouts: Iterable[heleket.RemotePayout]) -> None:

@@ -9,6 +9,7 @@ from django.db import connection
 
 import heleket
 from payouts.gateway import history
+from payouts.gateway.history import is_before
 from payouts.gateway.models import Binding
 from payouts.reconciliation.comparing import (
     Ours,
@@ -62,10 +63,11 @@ class Baseline:
 
     def of(self, found: dict[str, tuple[Any, datetime | None]]) -> set[str]:
         kept = history.in_baseline(list(found))
-        early = {
-            uuid for uuid, (_entry, at) in found.items() if self.before and at and at < self.before
+        if self.before is None:
+            return kept
+        return kept | {
+            uuid for uuid, (_entry, at) in found.items() if at and is_before(at, self.before)
         }
-        return kept | early
 
 
 @dataclass

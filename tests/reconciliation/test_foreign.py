@@ -146,6 +146,20 @@ def test_b19_what_heleket_had_before_the_desk_is_a_baseline_that_never_grows(des
     assert BaselineRow.objects.count() == 1
 
 
+def test_b19_what_was_made_in_the_second_of_the_binding_is_no_baseline(desk, run):
+    """Heleket's times are whole seconds, so it may be of after that."""
+    bound_at = desk.clock().replace(microsecond=0) + timedelta(milliseconds=500)
+    Binding.objects.update(bound_at=bound_at, history_before=bound_at)
+    made = desk.sandbox.add_foreign_payout(amount="7")
+    made.created_at = bound_at
+    [listed] = desk.client.list_payouts()
+    assert listed.created_at < bound_at
+
+    assert states(run()[1]) == [("opened", "foreign")]
+    history.take_over([listed], before=bound_at, is_all=True)
+    assert not BaselineRow.objects.exists()
+
+
 @pytest.fixture
 def announce(client):
     def announce(made, **members):
