@@ -195,7 +195,8 @@ class BooksAdmin(DeskAdmin):
     def enter(self, request: StaffRequest) -> HttpResponse:
         require(request, ENTERS)
         coins = sorted(movements.Open().coins)
-        asked = {name: request.GET.get(name, "") for name in ("currency", "direction", "amount")}
+        names = ("currency", "direction", "amount", "category")
+        asked = {name: request.GET.get(name, "") for name in names}
         asked["day"] = request.GET.get("day") or today().isoformat()
         form = MovementForm(*posted(request), coins=coins, initial=asked)
         day = read_day(asked["day"])

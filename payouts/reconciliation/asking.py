@@ -187,6 +187,10 @@ class Inquiry:
             about_ours = replace(heard.question, suspect=Suspect(ours.pk, suspect.entry))
             record_batch([Heard(about_ours, remote)], self.store)
             return
+        if one := named_for_ours(remote):
+            if one.is_standing:
+                self.findings.append(finding(one, OPEN))
+            return
         if listed := suspect.listed:  # it alone says when: the day of the books hangs on that
             remote = replace(remote, created_at=remote.created_at or listed.created_at)
         with self.undone_if_dry():
@@ -194,6 +198,15 @@ class Inquiry:
             standing = Discrepancy.objects.open().filter(kind=Kind.FOREIGN, key=remote.uuid)
             if one := found or standing.first():
                 self.findings.append(finding(one, OPENED if found else OPEN))
+
+
+def named_for_ours(remote: heleket.RemotePayout) -> Discrepancy | None:
+    """Return what was found of a try of ours, if that names this payout of Heleket's: it stands
+    under our order id, which neither its list nor its answers say. Once people have found it to be
+    another one, it is of nobody."""
+    of_ours = Discrepancy.objects.exclude(kind=Kind.FOREIGN).filter(theirs__uuid=remote.uuid)
+    last = of_ours.order_by("-pk").first()
+    return None if last and last.outcome == Discrepancy.Outcome.NOT_PAID else last
 
 
 def ids_of(attempt: Attempt) -> tuple[str, str]:
