@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -211,7 +211,7 @@ OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "end": ("omar", end_discrepancy),
     "discrepancies": ("omar", list_of("payouts/discrepancy/?state=open")),
     "coin": ("alma", list_of("payouts_books/movement/coins/USDT/")),
-    "month": ("alma", list_of(f"payouts_books/movement/months/{date.today():%Y-%m}/")),
+    "month": ("alma", list_of(f"payouts_books/movement/months/{datetime.now(UTC):%Y-%m}/")),
     "journal": ("alma", list_of("payouts/entry/")),
     "reconciliation": ("omar", list_of("payouts_reconciliation/run/")),
     "restore": ("omar", list_of("payouts_reconciliation/restore/")),
