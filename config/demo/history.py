@@ -17,10 +17,12 @@ from config.demo import accounting, crowd, incidents, oddities, people
 from config.demo.clock import Clock
 from config.demo.story import Story
 from heleket.sandbox import Gateway
+from payouts.auditing import rights_then
 from payouts.books.models import Movement
 from payouts.controls import documents, policy
 from payouts.controls.models import PolicyVersion
 from payouts.gateway.accounts import open_account
+from payouts.reconciliation.sweeps import WORKER
 from wallets.models import PayoutMethod, Wallet
 from wallets.services import sync_services
 
@@ -46,6 +48,7 @@ def opened(start: datetime, chance: Random, *, clients: int = 0) -> Iterator[Sto
     with without_logging(), clock.replaced(made_up_clock), client_of(gateway) as client:
         sync_services(client.list_services(), now=start)
         staff = people.hire()
+        rights_then.write_down(WORKER)
         people.register(staff, made_up_clock)
         crowd.register(clients, staff, chance, made_up_clock)
         story = Story(

@@ -8,6 +8,7 @@ from config import environment
 FOLDER = environment.BASE_DIR / ".demo"
 DATABASE = FOLDER / "desk.sqlite3"
 SEEDED = FOLDER / "seeded.sqlite3"  # of `manage.py seed`, if it is given no other database
+SEEDED_DOCUMENTS, SEEDED_MAIL = FOLDER / "seeded-documents", FOLDER / "seeded-mail"
 DOCUMENTS = FOLDER / "documents"
 MAIL = FOLDER / "mail"  # what the desk would have sent
 STATE = FOLDER / "sandbox.json"  # written last: with it the example data is complete
@@ -41,6 +42,8 @@ def use_seed_values() -> None:
     FOLDER.mkdir(exist_ok=True)
     environment.use_made_up_values(
         DATABASE_URL=os.environ.get("DATABASE_URL") or f"sqlite:///{SEEDED}",
+        DOCUMENTS_FOLDER=str(SEEDED_DOCUMENTS),
+        EMAIL_URL=f"filemail://{SEEDED_MAIL}",
         DJANGO_SETTINGS_MODULE="config.settings",
     )
 
