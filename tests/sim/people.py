@@ -117,6 +117,8 @@ def request(world: "World", name: str) -> None:
             content |= {"wallet": world.chance.choice(list(again.client.wallets.order_by("pk")))}
         content |= {"purpose": world.chance.choice(["Prize", "Prize", "Refund"])}
         content |= {"pay_from": again.pay_from}
+    elif world.forgotten and world.swarm.luck["books"].random() < 0.5:
+        content |= take_forgotten(world)
     elif talks(world, 0.3):
         hours = world.swarm.luck["talks"].uniform(0, 12)
         content |= {"pay_from": clock.now() + timedelta(hours=hours)}
@@ -135,6 +137,13 @@ def request(world: "World", name: str) -> None:
         world.note(f"{payout} waits for its wallet")
     if payout.pay_from:
         world.note(f"{payout} has a date: {payout.pay_from:%d %H:%M:%S}")
+
+
+def take_forgotten(world: "World") -> dict[str, object]:
+    """What was asked for in the days that are gone is asked for again, under its old key."""
+    key = world.swarm.luck["books"].choice(sorted(world.forgotten, key=str))
+    world.note("what is gone is asked for again")
+    return world.forgotten.pop(key)
 
 
 def talks(world: "World", rate: float) -> bool:

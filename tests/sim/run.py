@@ -26,7 +26,7 @@ from payouts.models import Attempt, Discrepancy, EventType, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from payouts.portal import feed
 from tests import policies
-from tests.sim import governors, machines, people, portals
+from tests.sim import governors, machines, people, portals, restores, treasury
 from tests.sim.stored import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
@@ -170,11 +170,12 @@ def cast(world: World) -> list[Player]:
     guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
     is_short = bool(world.swarm.funds_order)
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
+    books = [Player("by hand", treasury.script)] if world.swarm.has_books else []
     governing = [
         Player(name, people.person(name, *acts), governors.WEIGHTS[name])
         for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())
     ]
-    return [*workers, *staff, *governing, *others, *clients, *feeders, *guards, *treasuries]
+    return [*workers, *staff, *governing, *others, *clients, *feeders, *guards, *treasuries, *books]
 
 
 def storm(world: World, steps: int) -> None:
@@ -184,6 +185,8 @@ def storm(world: World, steps: int) -> None:
     for number in range(1, steps + 1):
         world.take_step()
         world.oracle.check()
+        if world.swarm.is_restored:
+            restores.pass_step(world, number)
         if number % LOOK_AT_ALL_EVERY == 0:
             world.oracle.check_all()
 

@@ -55,6 +55,7 @@ class Try(NamedTuple):
     is_watched: bool
     calls: int
     lease_until: datetime | None
+    is_linked: bool  # a payout made by hand, taken over
 
 
 class Event(NamedTuple):

@@ -22,7 +22,7 @@ from audit import clock as money_clock
 from payouts import guard
 from payouts.gateway import accounts
 from payouts.guard import GuardBounds
-from tests.sim import database, governors, machines
+from tests.sim import database, governors, machines, treasury
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
 from tests.sim.oracle import Oracle
@@ -95,6 +95,9 @@ class World:
         for coin, little in (("USDT", "60"), ("SHIB", "500000")):
             poor = "120" if self.swarm.is_on("poor") else "10000000000"
             self.gateway.top_up(coin, little if self.swarm.funds_order else poor)
+        self.paid_by_hand: list[str] = []  # Heleket's ids
+        if self.swarm.has_books:
+            treasury.begin(self)
         self.oracle = Oracle(self)
         self.client = Phone(self, **account, base_url=settings.HELEKET_PROJECT_URL)
         self.browser = Browser(raise_request_exception=False)
@@ -104,6 +107,8 @@ class World:
         self.acting: Player | None = None
         self.trace: list[str] = []
         self.asked: dict[object, dict[str, object]] = {}  # what each payout was requested as
+        self.forgotten: dict[object, dict[str, object]] = {}  # the same, of what is gone
+        self.lost_there: set[str] = set()  # Heleket's ids of what it made in the days that are gone
         self.refusals: Counter[str] = Counter()  # by code
         self.step = 0
         self.has_slept = False  # until the windows of limits were over, in the calm
@@ -114,6 +119,7 @@ class World:
         """Let this world be the one that the code lives in."""
         with ExitStack() as stack:
             stack.enter_context(database.fresh())
+            self.backups = stack.enter_context(database.backups())
             stack.enter_context(override_settings(SESSION_ENGINE=COOKIES))
             stack.enter_context(money_clock.replaced(self.clock.now))
             stack.enter_context(patch.object(money_clock, "monotonic", self.clock.monotonic))
