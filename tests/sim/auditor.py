@@ -40,6 +40,14 @@ KEPT: dict[str, list[str]] = {
     "payouts_entry": [],
     "payouts_posting": [],
 }
+# What stands in the journal while a payout is so, each time its amount.
+BY_STATUS = {
+    "approved": "owed",
+    "submitting": "reserved",
+    "broadcast": "reserved",
+    "confirmed": "sent",
+}
+AFTER_ALL = {"paid": "sent", "elsewhere": "sent", "not_paid": ""}
 ENDED = ["closed_at", "closed_by_id", "proposed_by_id", "outcome", "close_reason"]
 FOREIGN = "foreign"
 
@@ -63,6 +71,32 @@ class Difference(NamedTuple):
         return found
 
 
+class Standing(NamedTuple):
+    """What a payout is, as the journal has to have it."""
+
+    id: object
+    number: int
+    status: str
+    currency: str
+    amount: object
+    effective: str
+    effective_amount: object
+    effective_currency: str
+
+    @property
+    def kind(self) -> str:
+        by_status = BY_STATUS.get(self.status, "")
+        return AFTER_ALL[self.effective] if self.effective else by_status
+
+    @property
+    def position(self) -> dict[tuple[str, str], Decimal]:
+        """What clients are owed, what is on its way, and what was sent, fees apart."""
+        coin, amount = self.currency, self.amount
+        if self.effective:
+            coin, amount = self.effective_currency or coin, self.effective_amount
+        return {(self.kind, coin): Decimal(str(amount))} if self.kind and amount else {}
+
+
 class Owned(NamedTuple):
     """A try that has an id of Heleket's."""
 
@@ -72,6 +106,7 @@ class Owned(NamedTuple):
     status: str
     is_final: bool
     cost: object
+    payout: object
 
     @property
     def has_failed(self) -> bool:
@@ -82,7 +117,8 @@ class Auditor:
     def __init__(self, world: "World") -> None:
         self.world, self.gateway = world, world.gateway
         self.kept: dict[str, dict[object, tuple]] = {}
-        self.last_foreign = 0
+        self.last_foreign = self.last_posting = 0
+        self.posted: dict[object, Counter[tuple[str, str]]] = defaultdict(Counter)
 
     # What is written stays
 
@@ -108,6 +144,46 @@ class Auditor:
         there = set(connection.introspection.table_names())
         return {table: columns for table, columns in KEPT.items() if table in there}
 
+    # The journal
+
+    def judge_journal(self) -> None:
+        """G67: what is owed, on its way and sent stands there as status and `effective` say, and
+        what Heleket took for its fee was sent as well."""
+        for number, payout, kind, side, coin, amount in rows(
+            "SELECT payouts_posting.id, payout_id, payouts_posting.kind, side, currency, amount "
+            "FROM payouts_posting JOIN payouts_entry ON entry_id = payouts_entry.id "
+            "WHERE payouts_posting.id > %s ORDER BY payouts_posting.id",
+            self.last_posting,
+        ):
+            self.last_posting = number
+            sign = 1 if side == "credit" else -1
+            self.posted[payout][kind, coin] += sign * Decimal(str(amount))
+        for each in standing():
+            found = self.posted[each.id]
+            if sum(found.values()):
+                raise Broken(f"G67 the postings of P-{each.number} do not balance: {found}")
+            stands = {key: found[key] for key in found if key[0] in ("owed", "reserved", "sent")}
+            for kind, coin in [key for key in stands if key[0] == "sent"]:
+                stands[kind, coin] += found["fees", coin]
+            stands = {key: amount for key, amount in stands.items() if amount}
+            if stands != each.position:
+                raise Broken(f"G67 P-{each.number} is {each.kind}, the journal has {dict(found)}")
+
+    def judge_sent(self, owned: dict[str, Owned], by_try: dict[str, list[Difference]]) -> None:
+        """I10: what the journal has as sent is what Heleket took for what nobody differs about."""
+        sent, cost = Counter[tuple[object, str]](), Counter[tuple[object, str]]()
+        for payout, found in self.posted.items():
+            sent.update({(payout, coin): found[kind, coin] for kind, coin in found if kind == "sent"})
+        doubtful = {each.payout for each in self.differences() if each.kind != FOREIGN}
+        for each in owned.values():
+            remote = self.gateway.find_uuid(each.uuid)
+            if remote and is_alive(remote):
+                known = remote.amount if each.cost is None else remote.merchant_amount
+                cost[each.payout, remote.debit_currency] += known
+        for key in sent.keys() | cost.keys():
+            if sent[key] != cost[key] and key[0] not in doubtful:
+                raise Broken(f"I10 the journal has {sent[key]} sent of {key}, Heleket {cost[key]}")
+
     # Differences
 
     def look(self) -> None:
@@ -127,7 +203,7 @@ class Auditor:
         """I10, I19: all that Heleket has paid for is ours, or was there before us, or is a
         difference that people were shown once and ended by name."""
         self.find_twice()
-        if "payouts_reconciliation_baselinerow" not in connection.introspection.table_names():
+        if "payouts_gateway_baselinerow" not in connection.introspection.table_names():
             return
         owned = {each.uuid: each for each in self.owned()}
         shown = {each.key: each for each in self.differences() if each.kind == FOREIGN}
@@ -142,6 +218,7 @@ class Auditor:
                 explained[remote.debit_currency] += self.cost_of(remote, owned, by_try)
         if strip(taken) != strip(explained):
             raise Broken(f"I10 Heleket took {strip(taken)}, and we know of {strip(explained)}")
+        self.judge_sent(owned, by_try)
 
     def place_of(
         self,
@@ -226,14 +303,24 @@ class Auditor:
         return [
             Owned(*each)
             for each in rows(
-                "SELECT id, order_id, uuid, remote_status, is_final, merchant_amount "
+                "SELECT id, order_id, uuid, remote_status, is_final, merchant_amount, payout_id "
                 "FROM payouts_attempt WHERE uuid IS NOT NULL ORDER BY id"
             )
         ]
 
     @cached_property
     def baseline(self) -> set[str]:
-        return {uuid for (uuid,) in rows("SELECT uuid FROM payouts_reconciliation_baselinerow")}
+        return {uuid for (uuid,) in rows("SELECT uuid FROM payouts_gateway_baselinerow")}
+
+
+def standing() -> list[Standing]:
+    return [
+        Standing(*each)
+        for each in rows(
+            "SELECT id, number, status, currency, amount, effective, effective_amount, "
+            "effective_currency FROM payouts_payout ORDER BY number"
+        )
+    ]
 
 
 def is_alive(remote: Payout) -> bool:

@@ -162,7 +162,7 @@ class Heleket(Gateway):
 
     # What the merchant's people do there by hand
 
-    def pay_by_hand(self, **terms: Any) -> Payout | None:
+    def pay_there(self, **terms: Any) -> Payout | None:
         """None if the terms are none that Heleket pays, or the order id is taken."""
         try:
             return self.add_foreign_payout(**terms)
@@ -238,6 +238,6 @@ class Phone(heleket.HeleketClient):
 
     def _payout(self, path: str, body: bytes, deadline: float | None) -> heleket.RemotePayout:
         remote = super()._payout(path, body, deadline)
-        if order_id := json.loads(body).get("order_id"):
-            self.world.oracle.hears(order_id, remote)
+        asked = json.loads(body)
+        self.world.oracle.hears(asked.get("order_id") or asked["uuid"], remote)
         return remote

@@ -464,15 +464,15 @@ class Oracle:
 
     def judge_final_word(self, payout: Row) -> None:
         """I5: Heleket said so to our own call, and it is true of this payout."""
-        [order_id] = [
-            each.order_id
+        [attempt] = [
+            each
             for each in self.tries.values()
             if (each.payout, each.generation) == (payout.id, payout.generation)
         ]
-        remote = self.gateway.find(order_id)
+        remote = self.remote_of(attempt)
         if remote is None or (remote.status, remote.is_final) != ("paid", True):
             raise Broken(f"I5 P-{payout.number} is confirmed, but Heleket has {remote}")
-        if ("paid", True) not in self.heard[order_id]:
+        if ("paid", True) not in self.heard[attempt.asked_by]:
             raise Broken(f"I5 P-{payout.number} is confirmed without an answer that says so")
         ours = (Decimal(payout.amount), payout.currency, payout.network, payout.address)
         if ours != (remote.amount, remote.currency, remote.network, remote.address):
@@ -482,6 +482,10 @@ class Oracle:
         """I1, I6, I7: Heleket has one living payout at most, none for what is not under way."""
         alive = defaultdict(list)
         for attempt in self.tries.values():
+            # What was linked to one that had failed stands beside its final word.
+            is_beside = attempt.is_linked and self.payouts[attempt.payout].status == "failed"
+            if is_beside:
+                continue
             if is_alive(self.remote_of(attempt)) and attempt.order_id not in self.gateway.forgotten:
                 alive[attempt.payout].append(attempt)
         for payout_id, some in alive.items():
@@ -530,10 +534,10 @@ class Oracle:
         return remote.order_id in self.gateway.hidden
 
     def remote_of(self, attempt: Try) -> Payout | None:
-        """What Heleket has of it: one made by hand has no order id of ours."""
-        return self.gateway.find(attempt.order_id) or (
-            self.gateway.find_uuid(attempt.uuid) if attempt.is_linked else None
-        )
+        """What Heleket has of it."""
+        if attempt.is_linked:
+            return self.gateway.find_uuid(attempt.uuid)
+        return self.gateway.find(attempt.order_id)
 
     def is_hidden(self, attempt: Try, payout: Row) -> bool:
         """Whether Heleket refused it and executed it all the same, and is still asked about it or
@@ -574,7 +578,7 @@ class Oracle:
 
     def judge_end_of(self, attempt: Try) -> None:
         """I9, I10: what Heleket has is known or shown, and its last facts are ours."""
-        payout, remote = self.payouts[attempt.payout], self.gateway.find(attempt.order_id)
+        payout, remote = self.payouts[attempt.payout], self.remote_of(attempt)
         is_lie = attempt.order_id in self.gateway.hidden
         is_released = attempt.was_released and not is_lie
         is_known = remote and (attempt.uuid == remote.uuid or is_released)

@@ -170,7 +170,7 @@ def cast(world: World) -> list[Player]:
     guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
     is_short = bool(world.swarm.funds_order)
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
-    books = [Player("by hand", treasury.script)] if world.swarm.has_books else []
+    books = [Player("by hand", treasury.script, 2)] if world.swarm.has_books else []
     governing = [
         Player(name, people.person(name, *acts), governors.WEIGHTS[name])
         for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())

@@ -20,7 +20,7 @@ COINS = {"tron": "USDT", "eth": "SHIB"}
 AMOUNTS = {"USDT": ["5", "12.5", "300"], "SHIB": ["234567891.12345673", "250000"]}
 IN_AND_OUT = {"USDT": ["0.01", "250", "99000"], "SHIB": ["1000", "300000"]}
 LINKABLE = ("pending", "held", "approved", "failed")
-MOST_BY_HAND = 5
+MOST_THERE = 5
 BEFORE = timedelta(days=40)  # the desk was installed, and Heleket had paid
 
 
@@ -28,7 +28,7 @@ def begin(world: "World") -> None:
     """Have Heleket's account be older than the desk."""
     for number, network in enumerate(["tron", "eth"], 1):
         coin = COINS[network]
-        made = world.gateway.pay_by_hand(
+        made = world.gateway.pay_there(
             network=network, currency=coin, amount=AMOUNTS[coin][0], order_id=f"old-{number}"
         )
         if made:
@@ -47,7 +47,7 @@ def pay_what_waits(world: "World") -> None:
     """Pay by hand what somebody has asked the desk for, and leave the desk to find out."""
     luck = world.swarm.luck["books"]
     found = list(Payout.objects.filter(status__in=LINKABLE).order_by("number"))
-    if found and by_hand(world) < MOST_BY_HAND:
+    if found and count_of(world) < MOST_THERE:
         payout = luck.choice(found)
         reach("has looked")
         pay(world, payout.network, payout.currency, payout.amount, payout.address)
@@ -55,22 +55,22 @@ def pay_what_waits(world: "World") -> None:
 
 def pay_a_stranger(world: "World") -> None:
     luck = world.swarm.luck["books"]
-    if by_hand(world) < MOST_BY_HAND:
+    if count_of(world) < MOST_THERE:
         network = luck.choice(sorted(STRANGERS))
         coin = COINS[network]
         amount = Decimal(luck.choice(AMOUNTS[coin]))
         pay(world, network, coin, amount, luck.choice(STRANGERS[network]))
 
 
-def by_hand(world: "World") -> int:
-    return len(world.paid_by_hand)
+def count_of(world: "World") -> int:
+    return len(world.paid_there)
 
 
 def pay(world: "World", network: str, currency: str, amount: Decimal, address: str) -> None:
     """With no order id, or one of a numbering that is not ours."""
     luck = world.swarm.luck["books"]
-    order_id = f"inv-{by_hand(world) + 1}" if luck.random() < 0.3 else None
-    paid = world.gateway.pay_by_hand(
+    order_id = f"inv-{count_of(world) + 1}" if luck.random() < 0.3 else None
+    paid = world.gateway.pay_there(
         network=network,
         currency=currency,
         amount=f"{amount:f}",
@@ -78,7 +78,7 @@ def pay(world: "World", network: str, currency: str, amount: Decimal, address: s
         order_id=order_id,
     )
     if paid:
-        world.paid_by_hand.append(paid.uuid)
+        world.paid_there.append(paid.uuid)
         world.note(f"by hand at Heleket: {paid.amount} {currency} to {address}, {order_id}")
 
 

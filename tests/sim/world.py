@@ -95,7 +95,7 @@ class World:
         for coin, little in (("USDT", "60"), ("SHIB", "500000")):
             poor = "120" if self.swarm.is_on("poor") else "10000000000"
             self.gateway.top_up(coin, little if self.swarm.funds_order else poor)
-        self.paid_by_hand: list[str] = []  # Heleket's ids
+        self.paid_there: list[str] = []  # Heleket's ids
         if self.swarm.has_books:
             treasury.begin(self)
         self.oracle = Oracle(self)
