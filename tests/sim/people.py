@@ -220,7 +220,9 @@ def set_sending(world: "World", name: str) -> None:
     is_on = Switch.objects.get(pk=1).is_on
     pauses = is_on and world.chance.random() < 0.3
     actor = Actor.staff(world.person(name), Channel.ADMIN)
-    turned = switch.set_sending(not pauses, reason="Audit", actor=actor)
+    turned = switch.set_sending(
+        not pauses, reason="Audit", actor=actor, is_same_database=not pauses
+    )
     world.note(f"{name}: {'pauses' if pauses else 'resumes'} sending")
     if turned and pauses:
         world.oracle.sending_is_paused(submission.calls_out())
@@ -255,7 +257,9 @@ def resume_some(world: "World", name: str) -> None:
         each = luck.choice(off)
         actor, seen = Actor.staff(world.person(name), Channel.ADMIN), str(each.changed_at)
         reach("has looked")
-        switch.set_sending(True, reason="Fine", actor=actor, scope=each.scope, seen=seen)
+        switch.set_sending(
+            True, reason="Fine", actor=actor, scope=each.scope, seen=seen, is_same_database=True
+        )
         world.note(f"{name}: resumes {each.scope.columns or 'all'}")
 
 

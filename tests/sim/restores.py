@@ -4,7 +4,10 @@ it all the same.
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from payouts.engine.start import FirstQuestions
+from payouts.gateway import continuity
 from payouts.models import Payout
+from tests.sim import machines
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -49,3 +52,12 @@ def put_back(world: "World") -> None:
     world.asked = {pk: each for pk, each in world.asked.items() if pk in known}
     world.note(f"the copy is put back: {len(made)} payouts at Heleket are forgotten")
     world.oracle.check()
+
+
+def finish(world: "World") -> None:
+    """A worker makes the checks of a start, and people do what is left to be done."""
+    first = FirstQuestions()
+    while not first.are_put() and not continuity.state().question:
+        machines.check(world, 20)
+        machines.read_back(world)
+        world.go_by(1)

@@ -226,9 +226,12 @@ def calm(world: World) -> None:
     for actor in world.actors:
         actor.kill()
     world.clock.jump(timedelta())
+    world.is_calm = True
     world.note("calm")
     for portal in world.portals:
         portal.hear_the_rest()
+    if world.swarm.is_restored:
+        restores.finish(world)
     put_right(world)
     courier = machines.Courier(world)
     end = world.clock.now() + CALM
@@ -244,7 +247,7 @@ def calm(world: World) -> None:
         is_over = is_settled(world) and not (end_discrepancies(world) or sleep_a_day(world))
         if is_over or world.clock.now() > end:
             break
-        world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
+        world.go_by(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
     for portal in world.portals:
         feed.take_up()
         while portal.read_on():
@@ -284,7 +287,9 @@ def put_switches_right(world: World) -> None:
     """In the calm too the guard may pause, and somebody looks at it."""
     for each in Switch.objects.filter(is_on=False).order_by("pk"):
         actor = Actor.staff(world.person("omar"), Channel.ADMIN)
-        switch.set_sending(True, reason="Over", actor=actor, scope=each.scope)
+        switch.set_sending(
+            True, reason="Over", actor=actor, scope=each.scope, is_same_database=True
+        )
 
 
 def put_wallets_right(world: World) -> None:
@@ -320,7 +325,7 @@ def sleep_a_day(world: World) -> bool:
     if world.has_slept or not Payout.objects.filter(MOVING, waiting_for="limit").exists():
         return False
     world.has_slept = True
-    world.clock.forward(timedelta(hours=26).total_seconds())
+    world.go_by(timedelta(hours=26).total_seconds())
     world.note("a day goes by")
     return True
 
