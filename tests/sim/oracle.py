@@ -233,6 +233,7 @@ class Oracle:
             "FROM payouts_payout ORDER BY number"
         )
         before, self.payouts = self.payouts, {each[0]: Row(*each) for each in stored}
+        self.auditor.judge_journal()
         if before == self.payouts:
             return False
         self.read_tries()
@@ -350,7 +351,7 @@ class Oracle:
         for each in rows(
             "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL, "
             "watch_at IS NOT NULL, calls, "
-            "lease_until, FALSE FROM payouts_attempt ORDER BY id"
+            "lease_until, is_linked FROM payouts_attempt ORDER BY id"
         ):
             attempt = Try(*each)
             known = self.tries.get(attempt.order_id)
