@@ -3,7 +3,7 @@
 import json
 import random
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -122,6 +122,11 @@ class Heleket(Gateway):
         members = json.loads(answer.body)
         members["result"][luck.choice(SIDE_MEMBERS)] = luck.choice(ODD)
         return Answer.json(200, members)
+
+    @property
+    def next_step_at(self) -> datetime | None:
+        """When the next of its payouts moves on."""
+        return min((each.next_step_at for each in self._moving.values()), default=None)
 
     # The list
 

@@ -13,7 +13,7 @@ from itertools import permutations, product
 from typing import TYPE_CHECKING
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from audit import clock
@@ -263,9 +263,14 @@ def resume_some(world: "World", name: str) -> None:
         world.note(f"{name}: resumes {each.scope.columns or 'all'}")
 
 
+def of_ours() -> QuerySet[Discrepancy]:
+    """What Heleket has of our payouts and differs; `reconcilers` have the foreign ones."""
+    return Discrepancy.objects.open().exclude(kind=Discrepancy.Kind.FOREIGN)
+
+
 def end_discrepancy(world: "World", name: str) -> None:
     """Propose an end, or confirm one that somebody else has proposed. Heleket may refuse both."""
-    found = Discrepancy.objects.open().order_by("pk").first()
+    found = of_ours().order_by("pk").first()
     if found is None:
         return
     by, joint = Actor.staff(world.person(name), Channel.ADMIN), endings.proposed(found)

@@ -26,7 +26,7 @@ from payouts.models import Attempt, Discrepancy, EventType, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from payouts.portal import feed
 from tests import policies
-from tests.sim import governors, machines, people, portals, restores, treasury
+from tests.sim import governors, machines, people, portals, reconcilers, restores, treasury
 from tests.sim.stored import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
@@ -163,6 +163,9 @@ def cast(world: World) -> list[Player]:
         scripts |= {"ada": [people.approve], "nina": [people.approve]}
     if world.swarm.funds_order:
         scripts["omar"] += [people.top_up, people.top_up]
+    if world.swarm.has_books:
+        scripts["omar"] += [reconcilers.end_foreign] * 2
+        scripts["olga"] += [reconcilers.end_foreign] * 2
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
@@ -171,6 +174,8 @@ def cast(world: World) -> list[Player]:
     is_short = bool(world.swarm.funds_order)
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
     books = [Player("by hand", treasury.script, 2)] if world.swarm.has_books else []
+    readers = range(1, 3 if world.swarm.has_books else 1)
+    books += [Player(f"reconciler {number}", reconcilers.script, 4) for number in readers]
     governing = [
         Player(name, people.person(name, *acts), governors.WEIGHTS[name])
         for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())
@@ -244,7 +249,9 @@ def calm(world: World) -> None:
                     break
         world.oracle.check()
         put_switches_right(world)
-        is_over = is_settled(world) and not (end_discrepancies(world) or sleep_a_day(world))
+        is_over = is_settled(world) and not (
+            reconcilers.compare_once_more(world) or end_discrepancies(world) or sleep_a_day(world)
+        )
         if is_over or world.clock.now() > end:
             break
         world.go_by(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
@@ -252,6 +259,7 @@ def calm(world: World) -> None:
         feed.take_up()
         while portal.read_on():
             pass
+    reconcilers.compare_again(world)
     world.oracle.check_end()
     for entry in world.gateway.ledger:
         if entry.order_id:
@@ -305,7 +313,10 @@ def end_discrepancies(world: World) -> bool:
         return False
     world.has_looked, found = True, list(Discrepancy.objects.open().order_by("pk"))
     for each in found:
-        people.end_somehow(world, each)
+        if each.kind == Discrepancy.Kind.FOREIGN:
+            reconcilers.end_somehow(world, each)
+        else:
+            people.end_somehow(world, each)
     return bool(found)
 
 
@@ -314,7 +325,7 @@ def is_settled(world: World) -> bool:
     a refusal hid and Heleket is still to be asked about."""
     hidden = Attempt.objects.filter(order_id__in=world.gateway.hidden, uuid=None)
     is_watched = hidden.exclude(watch_at=None).filter(payout__discrepancies=None).exists()
-    if world.gateway.held_requests or is_watched:
+    if world.gateway.held_requests or is_watched or world.gateway.next_step_at:
         return False
     moving = Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy")
     return not moving.exclude(waiting_for="limit", due_at__gt=world.clock.now()).exists()
@@ -342,6 +353,8 @@ def moments(world: World) -> Iterator[datetime | None]:
     yield from moving.values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
+    if there := world.gateway.next_step_at:
+        yield there + world.clock.ahead
     limit = RateLimit.objects.get()
     yield from (limit.backoff_until, limit.free_at)
     for held in world.gateway.held_requests:

@@ -22,7 +22,7 @@ from audit import clock as money_clock
 from payouts import guard
 from payouts.gateway import accounts, continuity
 from payouts.guard import GuardBounds
-from tests.sim import database, governors, machines, treasury
+from tests.sim import database, governors, machines, reconcilers, treasury
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
 from tests.sim.oracle import Oracle
@@ -115,6 +115,7 @@ class World:
         self.step = 0
         self.is_calm = False
         self.has_slept = False  # until the windows of limits were over, in the calm
+        self.has_compared = False  # Heleket's list with the desk, in the calm
         self.has_looked = False  # people, at the discrepancies that were left in the calm
 
     @contextmanager
@@ -144,6 +145,9 @@ class World:
                 calls_per_second=self.chance.choice([None, None, None, 0.2]),
             )
             stack.enter_context(patch.object(accounts, "heleket_client", self.lend_client))
+            stack.enter_context(reconcilers.in_one_thread(self))
+            if self.swarm.has_books:
+                reconcilers.read_history(self)
             let_faults_strike(self.gateway)
             if self.swarm.has_rules:
                 stack.enter_context(governors.known_worth())
