@@ -363,6 +363,8 @@ class Oracle:
 
     def begin_lease(self, attempt: Try) -> None:
         clock = self.world.clock
+        if attempt.lease_until is None:  # it was linked, and is never called
+            return
         lasts = as_time(attempt.lease_until) - clock.now()
         self.lease_ends[attempt.order_id] = clock.monotonic() + lasts.total_seconds()
 

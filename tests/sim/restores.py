@@ -2,15 +2,25 @@
 it all the same.
 """
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from audit.actor import Actor, Channel
+from payouts.controls import switch
 from payouts.engine.start import FirstQuestions
 from payouts.gateway import continuity
+from payouts.gateway.continuity import Continuity
 from payouts.models import Payout
+from payouts.reconciliation import restores
+from payouts.reconciliation.models import Restore
 from tests.sim import machines
+from tests.sim.seams import reach
 
 if TYPE_CHECKING:
     from tests.sim.world import World
+
+
+Question = Continuity.Question
 
 
 class Past(NamedTuple):
@@ -54,10 +64,50 @@ def put_back(world: "World") -> None:
     world.oracle.check()
 
 
+def work_off(world: "World", name: str) -> None:
+    """Begin what is to be done after a restore where the desk asks for it, confirm what another has
+    begun, or do the next thing of the list."""
+    actor = Actor.staff(world.person(name), Channel.ADMIN)
+    if restore := restores.under_way():
+        reach("has looked")
+        go_on(world, actor, restore)
+    elif joint := restores.proposed():
+        reach("has looked")
+        if joint.proposed_by_id != actor.person_id:
+            restores.confirm(joint.pk, seen=restores.facts(), actor=actor)
+            world.note(f"{name}: confirms that a copy was put back")
+    elif continuity.state().question == Question.UNKNOWN:
+        reach("has looked")
+        restores.propose(reason="It is an old copy", actor=actor)
+        world.note(f"{name}: begins to put a restore right")
+
+
+def go_on(world: "World", actor: Actor, restore: Restore) -> None:
+    """What a person has to look at, one thing after the other; before that what the desk does."""
+    left = [each for each in restores.items(restore) if not each.done]
+    looked_at = [each.name for each in left if each.by_person]
+    if len(left) > len(looked_at):
+        restore = restores.go_on(world.client, actor=actor)
+    elif looked_at:
+        seen = restores.standing(looked_at[0]).digest
+        restore = restores.confirm_step(looked_at[0], seen=seen, actor=actor)
+    if not restore.is_open:
+        world.note("what a restore asks for is done")
+
+
 def finish(world: "World") -> None:
     """A worker makes the checks of a start, and people do what is left to be done."""
-    first = FirstQuestions()
-    while not first.are_put() and not continuity.state().question:
+    first, people = FirstQuestions(), cycle(["omar", "olga"])
+    while not first.are_put():
+        if continuity.state().question in (Question.UNKNOWN, Question.RESTORE):
+            work_off(world, next(people))
+        elif continuity.state().question:
+            say_same(world)
         machines.check(world, 20)
         machines.read_back(world)
         world.go_by(1)
+
+
+def say_same(world: "World") -> None:
+    actor = Actor.staff(world.person("omar"), Channel.ADMIN)
+    switch.set_sending(True, reason="It is the same", actor=actor, is_same_database=True)

@@ -18,6 +18,7 @@ from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
 from payouts import polling
+from payouts.codes import PayoutCode
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.destinations import APPROVE
@@ -166,6 +167,9 @@ def cast(world: World) -> list[Player]:
     if world.swarm.has_books:
         scripts["omar"] += [reconcilers.end_foreign] * 2
         scripts["olga"] += [reconcilers.end_foreign] * 2
+    if world.swarm.is_restored:
+        scripts["omar"] += [restores.work_off] * 6
+        scripts["olga"] += [restores.work_off] * 6
     staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
@@ -321,13 +325,14 @@ def end_discrepancies(world: World) -> bool:
 
 
 def is_settled(world: World) -> bool:
-    """Whether nothing is under way any more, at the desk or on the wire, nor is anything left that
-    a refusal hid and Heleket is still to be asked about."""
+    """Whether nothing is under way any more, at the desk, on the wire or at Heleket, but what waits
+    for people, nor is anything left that a refusal hid and Heleket is still to be asked about."""
     hidden = Attempt.objects.filter(order_id__in=world.gateway.hidden, uuid=None)
     is_watched = hidden.exclude(watch_at=None).filter(payout__discrepancies=None).exists()
     if world.gateway.held_requests or is_watched or world.gateway.next_step_at:
         return False
     moving = Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy")
+    moving = moving.exclude(reason_code=PayoutCode.UNKNOWN_THERE)
     return not moving.exclude(waiting_for="limit", due_at__gt=world.clock.now()).exists()
 
 
