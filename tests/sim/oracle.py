@@ -24,6 +24,7 @@ from payouts.controls.models import Scope
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
 from tests.sim.auditor import Auditor
+from tests.sim import restores
 from tests.sim.governors import PASSED_OVER_HOURS
 from tests.sim.overseer import Overseer
 from tests.sim.stored import Broken, Event, Row, Try, as_time, rows
@@ -64,6 +65,7 @@ class Oracle:
         self.nothing_is_out = False
         self.quiet: set[Scope] = set()  # of these no call was out when they were stopped
         self.last_desk_event = 0
+        self.approved_before: set[object] = set()  # in a copy that was put back
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
     # Reported by the wire
@@ -94,6 +96,8 @@ class Oracle:
         if attempt is None or attempt.body.encode() != request.body:
             raise Broken(f"I1 bytes that are not stored leave: {request.body!r}")
         payout = self.payouts[attempt.payout]
+        if restores.has_to_wait(self.world):
+            raise Broken(f"G52 {attempt.order_id} leaves before the restore was put right")
         self.judge_later_try(attempt)
         if attempt.generation == payout.generation:
             terms = (sent["currency"], Decimal(sent["amount"]), sent["network"], sent["address"])
@@ -195,6 +199,7 @@ class Oracle:
         self.writes = self.version = -1
         self.nothing_is_out, self.quiet = False, set()
         self.heard.clear()
+        self.approved_before = set(self.approved)
 
     # After each step
 
@@ -386,6 +391,7 @@ class Oracle:
     def judge(self, payout: Row, event: Event) -> None:
         if event.event_type in APPROVAL_ENDS:
             self.approved.pop(payout.id, None)
+            self.approved_before.discard(payout.id)
         if event.event_type in ("request", "edit"):
             self.makers[payout.id] |= {event.person or self.world.issuer, self.adder(payout)}
         if event.event_type == "retry":
@@ -429,6 +435,8 @@ class Oracle:
         self.quiet -= {
             each for each in self.quiet if each.columns.items() <= has.items()
         }  # it was resumed
+        if payout.id in self.approved_before and restores.is_over(self.world):
+            raise Broken(f"G52 P-{payout.number}: {act} by the approvals of an old copy")
         if self.approved.get(payout.id) != payout.terms:
             raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
         makers = self.makers[payout.id]

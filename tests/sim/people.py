@@ -10,7 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
 from django.db.models import Q, QuerySet
@@ -118,17 +118,12 @@ def request(world: "World", name: str) -> None:
         content |= {"purpose": world.chance.choice(["Prize", "Prize", "Refund"])}
         content |= {"pay_from": again.pay_from}
     elif world.forgotten and world.swarm.luck["books"].random() < 0.5:
-        content |= take_forgotten(world)
+        content |= world.forgotten.pop(some_forgotten(world))
+        world.note("what is gone is asked for again")
     elif talks(world, 0.3):
         hours = world.swarm.luck["talks"].uniform(0, 12)
         content |= {"pay_from": clock.now() + timedelta(hours=hours)}
-    payout = request_payout(
-        **content,
-        origin=Origin.MANUAL,
-        actor=Actor.staff(world.person(name), Channel.ADMIN),
-        installation=world.account.installation,
-        reason="Another one",
-    )
+    payout = ask_for(world, name, content)
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
     if asked != content:
         raise Broken(f"I13 {content} was asked for, and {payout} came back, which was {asked}")
@@ -139,11 +134,29 @@ def request(world: "World", name: str) -> None:
         world.note(f"{payout} has a date: {payout.pay_from:%d %H:%M:%S}")
 
 
-def take_forgotten(world: "World") -> dict[str, object]:
+def ask_for(world: "World", name: str, content: dict[str, Any]) -> Payout:
+    return request_payout(
+        **content,
+        origin=Origin.MANUAL,
+        actor=Actor.staff(world.person(name), Channel.ADMIN),
+        installation=world.account.installation,
+        reason="Another one",
+    )
+
+
+def some_forgotten(world: "World") -> object:
     """What was asked for in the days that are gone is asked for again, under its old key."""
-    key = world.swarm.luck["books"].choice(sorted(world.forgotten, key=str))
-    world.note("what is gone is asked for again")
-    return world.forgotten.pop(key)
+    return world.swarm.luck["books"].choice(sorted(world.forgotten, key=str))
+
+
+def request_again(world: "World", name: str, key: object) -> None:
+    content = world.forgotten.pop(key)
+    try:
+        ask_for(world, name, content)
+    except Refused as exc:  # by what was asked for since
+        world.note(f"{name}: is refused what is gone: {exc}")
+    else:
+        world.note("what is gone is asked for again")
 
 
 def talks(world: "World", rate: float) -> bool:

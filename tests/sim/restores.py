@@ -2,10 +2,14 @@
 it all the same.
 """
 
+from contextlib import suppress
 from itertools import cycle
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from django.db.models import Max
+
 from audit.actor import Actor, Channel
+from audit.refusals import Refused
 from payouts.controls import switch
 from payouts.engine.start import FirstQuestions
 from payouts.gateway import continuity
@@ -13,14 +17,19 @@ from payouts.gateway.continuity import Continuity
 from payouts.models import Payout
 from payouts.reconciliation import restores
 from payouts.reconciliation.models import Restore
-from tests.sim import machines
+from tests.sim import machines, people
 from tests.sim.seams import reach
+from tests.sim.stored import Broken
 
 if TYPE_CHECKING:
     from tests.sim.world import World
 
 
 Question = Continuity.Question
+
+
+ROUNDS = 1000
+BUSY = {"omar": 10, "olga": 10, "rosa": 5}  # once a copy was put back
 
 
 class Past(NamedTuple):
@@ -52,16 +61,33 @@ def put_back(world: "World") -> None:
     world.oracle.check_all()
     for actor in world.actors:
         actor.kill()
+        if actor.name in BUSY:
+            actor.weight = BUSY[actor.name]
     world.backups.put_back()
     world.oracle.go_back(world.past.memory, world.past.at)
+    world.is_old = True
     made = world.gateway.payouts[world.past.made_there :]
     world.lost_there |= {each.uuid for each in made}
     world.gateway.calls.clear()
     known = set(Payout.objects.values_list("pk", flat=True))
     world.forgotten = {pk: each for pk, each in world.asked.items() if pk not in known}
     world.asked = {pk: each for pk, each in world.asked.items() if pk in known}
+    world.restores_before = Restore.objects.aggregate(last=Max("pk"))["last"] or 0
     world.note(f"the copy is put back: {len(made)} payouts at Heleket are forgotten")
     world.oracle.check()
+
+
+def has_to_wait(world: "World") -> bool:
+    """Whether what Heleket made in the days that are gone shows that a copy was put back, and two
+    people have not put that right yet. A list that lags need not show it."""
+    if not world.lost_there or "list_lags" in world.swarm.lists:
+        return False
+    return not is_over(world)
+
+
+def is_over(world: "World") -> bool:
+    """Whether what was put back has been put right."""
+    return Restore.objects.filter(is_open=False, pk__gt=world.restores_before).exists()
 
 
 def work_off(world: "World", name: str) -> None:
@@ -97,15 +123,29 @@ def go_on(world: "World", actor: Actor, restore: Restore) -> None:
 
 def finish(world: "World") -> None:
     """A worker makes the checks of a start, and people do what is left to be done."""
-    first, people = FirstQuestions(), cycle(["omar", "olga"])
-    while not first.are_put():
+    first, both = FirstQuestions(), cycle(["omar", "olga"])
+    for _ in range(ROUNDS):
+        if first.are_put():
+            return
         if continuity.state().question in (Question.UNKNOWN, Question.RESTORE):
-            work_off(world, next(people))
+            work_off(world, next(both))
         elif continuity.state().question:
             say_same(world)
         machines.check(world, 20)
         machines.read_back(world)
+        world.oracle.check()
         world.go_by(1)
+    raise Broken(f"G52 nothing is sent for ever: {continuity.state()}")
+
+
+def ask_again(world: "World") -> None:
+    """Whoever asked for what is gone asks again, and others approve it as they did before."""
+    for key in sorted(world.forgotten, key=str):
+        people.request_again(world, "rosa", key)
+    for name in ("amira", "anton", "ada") * 4:
+        with suppress(Refused):
+            people.approve(world, name)
+            world.oracle.check()
 
 
 def say_same(world: "World") -> None:

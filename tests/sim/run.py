@@ -165,12 +165,16 @@ def cast(world: World) -> list[Player]:
     if world.swarm.funds_order:
         scripts["omar"] += [people.top_up, people.top_up]
     if world.swarm.has_books:
-        scripts["omar"] += [reconcilers.end_foreign] * 2
-        scripts["olga"] += [reconcilers.end_foreign] * 2
+        scripts["omar"] += [reconcilers.end_foreign] * 6
+        scripts["olga"] += [reconcilers.end_foreign] * 3
     if world.swarm.is_restored:
         scripts["omar"] += [restores.work_off] * 6
         scripts["olga"] += [restores.work_off] * 6
-    staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
+    has_more = {"omar", "olga"} if world.swarm.has_books else set[str]()
+    staff = [
+        Player(name, people.person(name, *acts), 3 if name in has_more else 1)
+        for name, acts in scripts.items()
+    ]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
     feeders = [Player("feeder", portals.feeder)] if clients else []
@@ -179,7 +183,7 @@ def cast(world: World) -> list[Player]:
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
     books = [Player("by hand", treasury.script, 2)] if world.swarm.has_books else []
     readers = range(1, 3 if world.swarm.has_books else 1)
-    books += [Player(f"reconciler {number}", reconcilers.script, 4) for number in readers]
+    books += [Player(f"reconciler {number}", reconcilers.script, 5) for number in readers]
     governing = [
         Player(name, people.person(name, *acts), governors.WEIGHTS[name])
         for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())
@@ -242,6 +246,8 @@ def calm(world: World) -> None:
     if world.swarm.is_restored:
         restores.finish(world)
     put_right(world)
+    if world.forgotten:
+        restores.ask_again(world)
     courier = machines.Courier(world)
     end = world.clock.now() + CALM
     for _ in range(ROUNDS):

@@ -82,6 +82,7 @@ class Swarm:
     has_rules: bool = field(init=False)  # policy and rights change meanwhile
     funds_order: str = field(init=False)  # where the balances are known and mostly short, or ""
     has_books: bool = field(init=False)  # people pay by hand at Heleket; its list is read
+    lists: list[str] = field(default_factory=list)  # the faults of Heleket's list, also in the calm
     is_restored: bool = field(init=False)  # an old copy of the database is put back
     copied_at: int = field(init=False)  # the step at which it is made
     put_back_at: int = field(init=False)
@@ -118,7 +119,7 @@ class Swarm:
             self.turn_on_lists(books)
 
     def turn_on_lists(self, chance: random.Random) -> None:
-        chosen = chance.sample(OF_LISTS, len(OF_LISTS) // 2)
+        chosen = self.lists = chance.sample(OF_LISTS, len(OF_LISTS) // 2)
         rates = {name: chance.choice(rates_of(name)) for name in chosen}
         self.rates |= {name: rates[name] for name in OF_LISTS if name in rates.keys() - self.without}
         self.luck |= {name: random.Random(f"{name} {self.seed}") for name in OF_LISTS}

@@ -110,6 +110,8 @@ class World:
         self.trace: list[str] = []
         self.asked: dict[object, dict[str, object]] = {}  # what each payout was requested as
         self.forgotten: dict[object, dict[str, object]] = {}  # the same, of what is gone
+        self.is_old = False  # the database: a copy was put back
+        self.restores_before = 0  # the last one in the copy that was put back
         self.lost_there: set[str] = set()  # Heleket's ids of what it made in the days that are gone
         self.refusals: Counter[str] = Counter()  # by code
         self.step = 0
