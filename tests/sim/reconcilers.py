@@ -11,13 +11,15 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Self
 from unittest.mock import patch
 
+from django.db import transaction
+
 from audit.actor import Actor, Channel
 from audit.refusals import Refused
 from payouts import endings, links
 from payouts.gateway.jobs import ReadHistory
 from payouts.models import Discrepancy, Payout
 from payouts.outcomes import EXPLAINED, LINKED, Wish
-from payouts.reconciliation import asking, listing
+from payouts.reconciliation import jobs, listing, runs
 from payouts.reconciliation.asking import HEALED, OPENED
 from payouts.reconciliation.runs import Reconciliation, reconcile
 from payouts.seen import see
@@ -45,18 +47,19 @@ class OneAfterTheOther:
     def __exit__(self, *_exc: object) -> None:
         pass
 
-    def submit(self, act: Callable[..., Any], *args: Any) -> "Future[Any]":
+    def submit(self, act: Callable[..., Any], *args: Any, **options: Any) -> "Future[Any]":
         future: Future[Any] = Future()
-        future.set_result(act(*args))
+        future.set_result(act(*args, **options))
         return future
 
 
 @contextmanager
 def in_one_thread(world: "World") -> Iterator[None]:
     with ExitStack() as stack:
-        for module in (listing, asking):
+        for module in (listing, runs):
             stack.enter_context(patch.object(module, "ThreadPoolExecutor", OneAfterTheOther))
-        stack.enter_context(patch.object(listing, "time", SimpleNamespace(sleep=world.wait)))
+        for other in (listing, jobs):
+            stack.enter_context(patch.object(other, "time", SimpleNamespace(sleep=world.wait)))
         yield
 
 
@@ -76,6 +79,25 @@ def script(world: "World") -> None:
         found = world.try_once(lambda days=days: compare(world, days))
         if found:
             world.note(f"the list is compared: {in_words(found)}")
+
+
+def read_on(world: "World") -> None:
+    """Do what the worker does of it: take a turn, call, and record what came by then, in whatever
+    order."""
+    job, luck = jobs.Reconcile(world.client, world.account, 2), world.swarm.luck["books"]
+    while True:
+        reach("rests")
+        asked = world.try_once(lambda: take(job)) or []
+        heard = [result for each in asked if (result := job.call(each)) is not None]
+        luck.shuffle(heard)
+        while heard:
+            some = [heard.pop() for _ in range(luck.randint(1, len(heard)))]
+            world.try_once(lambda some=some: job.record(some))
+
+
+@transaction.atomic
+def take(job: jobs.Reconcile) -> list[Any]:
+    return job.take(1).items
 
 
 def compare(world: "World", days: int) -> Reconciliation:

@@ -182,8 +182,9 @@ def cast(world: World) -> list[Player]:
     is_short = bool(world.swarm.funds_order)
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
     books = [Player("by hand", treasury.script, 2)] if world.swarm.has_books else []
-    readers = range(1, 3 if world.swarm.has_books else 1)
-    books += [Player(f"reconciler {number}", reconcilers.script, 5) for number in readers]
+    if world.swarm.has_books:
+        books += [Player("reconciler", reconcilers.script, 12)]
+        books += [Player(f"reader {number}", reconcilers.read_on, 6) for number in (1, 2)]
     governing = [
         Player(name, people.person(name, *acts), governors.WEIGHTS[name])
         for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())
