@@ -17,7 +17,7 @@ from benchmarks.publish import publish
 RESULTS = Path(__file__).parent / "results"
 NAMES = (
     *("simulation", "approvals", "webhooks", "cpu"),
-    *("submissions", "controls", "scale_out", "recovery"),
+    *("submissions", "controls", "scale_out", "recovery", "reconciling", "books"),
     *("admin_list", "api"),  # last, as a million payouts take long to be made
 )
 

@@ -159,8 +159,21 @@ NAVIGATION: list[dict[str, Any]] = [
         "title": gettext_lazy("Books"),
         "items": [
             link(
-                gettext_lazy("Journal"),
+                gettext_lazy("Days and months"),
                 "menu_book",
+                "admin:payouts_books_movement_books",
+                "payouts_books.view_movement",
+                waits=books_to_explain,
+            ),
+            link(
+                gettext_lazy("Movements"),
+                "swap_vert",
+                "admin:payouts_books_movement_changelist",
+                "payouts_books.view_movement",
+            ),
+            link(
+                gettext_lazy("Journal"),
+                "receipt_long",
                 "admin:payouts_entry_changelist",
                 "payouts.view_entry",
             ),
@@ -199,24 +212,6 @@ NAVIGATION: list[dict[str, Any]] = [
                 "history",
                 "admin:audit_deskevent_changelist",
                 "audit.view_deskevent",
-            ),
-        ],
-    },
-    {
-        "title": gettext_lazy("Books"),
-        "items": [
-            link(
-                gettext_lazy("Books"),
-                "menu_book",
-                "admin:payouts_books_movement_books",
-                "payouts_books.view_movement",
-                waits=books_to_explain,
-            ),
-            link(
-                gettext_lazy("Movements"),
-                "swap_vert",
-                "admin:payouts_books_movement_changelist",
-                "payouts_books.view_movement",
             ),
         ],
     },

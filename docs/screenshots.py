@@ -136,6 +136,14 @@ def end_discrepancy(page: Page) -> None:
         page.get_by_role("link", name="End it").click()
 
 
+def story(page: Page) -> None:
+    """Open what happened to the last payout that was paid."""
+    page.goto("payouts/payout/?status__exact=confirmed")
+    open_first(page, "P-")
+    with page.expect_navigation():
+        page.get_by_role("link", name="Its story").click()
+
+
 def draft_policy(page: Page) -> None:
     """Draft one that asks for two from half the amount on, unless there is a draft already."""
     page.goto("payouts_controls/policyversion/draft/edit/")
@@ -170,6 +178,7 @@ def first_of(path: str) -> Callable[[Page], None]:
     return visit
 
 
+SAMPLE = "auditing/sample/?from_day=2026-01-01&to_day=2099-12-31&seed=Spring+2026&size=10"
 MAIN: dict[str, tuple[str, Callable[[Page], None]]] = {
     "list": ("amira", list_of("payouts/payout/")),
     "payout": ("amira", payout),
@@ -196,6 +205,10 @@ OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "policy-draft": ("petra", draft_policy),
     "replay": ("petra", replay_policy),
     "events": ("aiko", list_of("audit/deskevent/")),
+    "story": ("aiko", story),
+    "find": ("aiko", list_of("auditing/find/?q=rafael")),
+    "rights": ("aiko", list_of("auditing/rights/")),
+    "sample": ("aiko", list_of(SAMPLE)),
 }
 LOOKS: dict[str, dict[str, Any]] = {
     "": {"viewport": SIZE, "color_scheme": "light"},

@@ -12,11 +12,12 @@ import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
 
+from django.conf import settings
 from django.db import connection, transaction
 from django.db.models import Max
 from django.utils.translation import gettext as _
@@ -130,10 +131,15 @@ def fee_of(payout: Payout, attempts: Sequence[Attempt]) -> Fee:
     for each in counted:
         if taken := taken_for(each):
             sums[json.loads(each.body)["currency"]] += taken
-    days = [
-        heleket_day(each.created_there_at) for each in counted or attempts if each.created_there_at
-    ]
+    days = [heleket_day(made_at(each)) for each in counted or attempts]
     return Fee(days[-1] if days else None, tuple(sums.items()))
+
+
+def made_at(attempt: Attempt) -> datetime:
+    """Return when Heleket made a payout of it: until its list says so, when we last called."""
+    if attempt.created_there_at is None and attempt.lease_until is not None:
+        return attempt.lease_until - timedelta(seconds=settings.LEASE_SECONDS)
+    return attempt.created_there_at or attempt.created_at
 
 
 def taken_for(attempt: Attempt) -> Decimal:

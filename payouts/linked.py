@@ -1,7 +1,7 @@
 """Payouts that were linked to one made by hand at Heleket: what is said of them for ever, and what
 they lacked of what the policy asks for."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from django.utils.translation import gettext as _
 
@@ -21,9 +21,13 @@ def outside(payout: Payout) -> str:
 
 def in_words(payout: Payout) -> str:
     """Say so in a sentence, with what was missing. One statement."""
-    event = link_of(payout)
     text = _("It was linked to a payout made by hand at Heleket: %s.") % outside(payout)
-    return f"{text} {lacks(event)}" if event and is_lacking(event) else text
+    return f"{text} {lacks_of(payout)}".strip()
+
+
+def lacks_of(payout: Payout) -> str:
+    event = link_of(payout)
+    return lacks(event) if event and is_lacking(event) else ""
 
 
 def link_of(payout: Payout) -> PayoutEvent | None:
@@ -55,3 +59,17 @@ def lacks(event: PayoutEvent) -> str:
         text = _("Linked without the approvals that the policy asks for: %(given)s of %(needed)s.")
         return text % {"given": facts[GIVEN], "needed": facts[NEEDED]}
     return _("Linked though the policy lets nobody pay it: %s") % Reason(facts[AGAINST]).sentence
+
+
+def says_what_lacks(facts: Mapping[str, object]) -> str:
+    """Say beforehand what will be missing for ever."""
+    if NEEDED in facts and facts[GIVEN] != facts[NEEDED]:
+        text = _(
+            "It has %(given)s of the %(needed)s approvals that the policy asks for: that stays "
+            "with it for ever."
+        )
+        return text % {"given": facts[GIVEN], "needed": facts[NEEDED]}
+    if AGAINST not in facts:
+        return ""
+    text = _("The policy lets nobody pay it, which stays with it for ever: %s")
+    return text % Reason(str(facts[AGAINST])).sentence

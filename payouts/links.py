@@ -159,7 +159,7 @@ def confirm(
         two_people.confirm(joint.pk, right=RIGHT, facts=facts, actor=actor)
         close(ground, wish, joint, actor)
         if ground.change and heard.remote:
-            link(ground.change, ground.attempts, wish, heard.remote, heard, account, joint)
+            link(ground, ground.change, wish, heard.remote, heard, account, joint)
     foreign.let_go_on()
     if wish.outcome == LINKED:
         return _("Linked. It shows for ever that it was paid outside the desk.")
@@ -232,6 +232,8 @@ def locked(wish: Wish, actor: Actor) -> Iterator[Ground]:
         attempts = list(tries)
         for each in attempts:
             each.payout = changes[0].row
+        if not ids:  # its end is sealed in the desk's chain, which whoever opens one locks first
+            DeskEvent.objects.lock_chain()
         found = Discrepancy.objects.select_for_update().get(pk=wish.discrepancy_id)
         yield Ground(found, next(iter(changes), None), attempts)
         if any(map(guard.is_alarming, changes)):
@@ -400,8 +402,8 @@ def log(ground: Ground, actor: Actor, event_type: EventType, words: str, **field
 
 
 def link(
+    ground: Ground,
     change: Change[Payout],
-    attempts: Sequence[Attempt],
     wish: Wish,
     remote: heleket.RemotePayout,
     heard: Heard,
@@ -410,7 +412,8 @@ def link(
 ) -> None:
     """Store Heleket's payout as a try of ours, and take over what Heleket says of it. What was
     called before counts as never executed from here on, and is watched for a month."""
-    payout, called = change.row, [each for each in attempts if not each.is_over]
+    payout, attempts = change.row, ground.attempts
+    called = [each for each in attempts if not each.is_over]
     for each in called:
         release(each, heard.asked_at)
     save_attempts(called)
@@ -422,6 +425,7 @@ def link(
         **approvals_of(payout, attempts),
     )
     attempt = linked_try(payout, attempts, remote, account)
+    attempt.created_there_at = created_there(ground.found)
     payout.generation, payout.is_linked = attempt.generation, True
     store(attempt)
     if payout.status in WITHOUT_CALL:
@@ -458,6 +462,12 @@ def linked_try(
         is_linked=True,
         uuid=remote.uuid,
     )
+
+
+def created_there(found: Discrepancy) -> datetime | None:
+    """Return when Heleket made it, which its list alone says."""
+    at = str(found.theirs.get("created_at") or "")
+    return datetime.fromisoformat(at) if at else None
 
 
 def next_generation(payout: Payout, attempts: Sequence[Attempt]) -> int:

@@ -40,7 +40,7 @@ def standstills(states: States) -> list[Standstill]:
         found.append(Standstill(_("No worker."), no_worker(states), is_grave=True))
     is_at_work = states.switch.is_on and states.has_worker
     found += [of_pause(each, is_tried=is_at_work) for each in states.pauses]
-    if trouble := states.trouble_at_start:
+    if trouble := states.continuity.trouble:
         found.append(not_started(trouble))
     if states.rate_limit.is_backing_off:
         found.append(Standstill(_("Calls to Heleket wait."), calls_go_on(states.rate_limit)))

@@ -11,7 +11,7 @@ from django.db.models import F
 from payouts import heartbeats
 from payouts.controls.models import Switch
 from payouts.gateway import continuity
-from payouts.gateway.models import Pause, RateLimit
+from payouts.gateway.models import Continuity, Pause, RateLimit
 from payouts.models import Discrepancy, Payout
 
 
@@ -44,9 +44,8 @@ class States:
         return {each.payout_id: each for each in worst_last}
 
     @cached_property
-    def trouble_at_start(self) -> str:
-        """Why the checks of a start are not over yet, where they cannot be made."""
-        return continuity.state().trouble
+    def continuity(self) -> Continuity:
+        return continuity.state()
 
     @cached_property
     def worker_seen_at(self) -> datetime | None:

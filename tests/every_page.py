@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from django.contrib import admin
 from django.contrib.auth.models import Group
+from django.db import transaction
 from django.urls import reverse
 
 from audit.actor import Actor, Channel
@@ -113,6 +114,7 @@ def books_kept(at, person):
     return {f"payouts_books_movement_{name}": found for name, found in pages.items()}
 
 
+@transaction.atomic
 def posted(payout):
     """An entry of the journal, as the payout's approval would make it."""
     for kind, side in (("cost", "debit"), ("owed", "credit")):

@@ -53,7 +53,7 @@ class SwitchAdmin(DeskAdmin):
             "stopped": with_calls_out(off[: STOPS_SHOWN + 1]),
             "more_stopped": max(len(off) - STOPS_SHOWN - 1, 0),
             "may_set": may("payouts_controls.set_sending"),
-            "continuity": continuity.state(),
+            "continuity": states.continuity,
             "gateway": Binding.objects.first() if may("payouts_gateway.view_binding") else None,
             "sees_gateway": may("payouts_gateway.view_binding"),
             "waits": what_waits(states),

@@ -1,6 +1,6 @@
 """Discrepancies in the Admin: both sides beside each other, and how each is ended."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from typing import Any
@@ -23,7 +23,8 @@ from unfold.widgets import UnfoldAdminSingleDateWidget
 
 from audit import clock
 from audit.refusals import Refusal, Refused
-from payouts import endings, outcomes, owners
+from payouts import endings, links, outcomes, owners
+from payouts.admin import foreign
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.templatetags.destinations import address_buttons, transaction_buttons
 from payouts.admin.templatetags.payouts import ago, in_threes
@@ -210,14 +211,20 @@ class DiscrepancyAdmin(DeskAdmin):
         waiting = endings.proposed(found)
         outcome = Outcome(waiting.data["outcome"]) if waiting else None
         is_outdated = waiting and waiting.facts != found.facts
+        meanings = meanings_of(found)
+        is_foreign = found.kind == Kind.FOREIGN
         context = {
             "discrepancy": found,
             "lines": lines(found),
-            "outcomes": [(each.label, MEANINGS[each]) for each in outcomes.possible(found)],
+            "outcomes": [(each.label, meanings[each]) for each in outcomes.possible(found)],
             "proposed": waiting,
             "proposed_outcome": outcome.label if outcome else "",
-            "does": what_it_does(found, outcome, reopens_at(waiting)) if outcome else "",
-            "meaning": MEANINGS[outcome] if outcome else "",
+            "does": what_it_does(found, outcome, waiting) if outcome and waiting else "",
+            "meaning": meanings[outcome] if outcome else "",
+            "proposed_payout": foreign.proposed_payout(waiting),
+            "candidates": foreign.candidates(found, actor_of(request))
+            if is_foreign and not found.closed_at
+            else [],
             "reopens_at": reopens_at(waiting),
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
             "is_outdated": is_outdated,
@@ -226,7 +233,7 @@ class DiscrepancyAdmin(DeskAdmin):
             and (waiting is None or is_outdated),
             "is_abandoned": waiting and endings.is_abandoned(waiting, found.payout),
             "owners": self.others(request, found),
-            "is_foreign": found.kind == Kind.FOREIGN,
+            "is_foreign": is_foreign,
         }
         return self.page(request, "payouts/discrepancy.html", str(found), **context)
 
@@ -236,6 +243,9 @@ class DiscrepancyAdmin(DeskAdmin):
         if found.closed_at:
             messages.error(request, Refusal(PayoutCode.CLOSED_DISCREPANCY).sentence)
             return redirect(self.url("change", object_id))
+
+        if found.kind == Kind.FOREIGN:
+            return self.end_foreign(request, found)
 
         def end(outcome: str, reason: str, seen: str, again_on: date | None) -> str:
             wish = Wish(found.pk, seen, Outcome(outcome), reason, at_start_of(again_on))
@@ -255,12 +265,34 @@ class DiscrepancyAdmin(DeskAdmin):
             left=Outcome.LEFT.label,
         )
 
+    def end_foreign(self, request: StaffRequest, found: Discrepancy) -> HttpResponse:
+        actor = actor_of(request)
+
+        def end(what: str, reason: str, seen: str) -> str:
+            wish = foreign.wish_of(found, what, reason, seen)
+            with accounts.at_heleket(actor) as (client, account):
+                return links.end_or_propose(wish, client, account, actor=actor)
+
+        some = foreign.candidates(found, actor)
+        return self.ask(
+            request,
+            foreign.LinkForm(request.POST or None, found=found, some=some),
+            end,
+            template="payouts/end_foreign.html",
+            title=_("What is this payout at Heleket?"),
+            back=self.url("change", found.pk),
+            discrepancy=found,
+            lines=lines(found),
+            candidates=some,
+        )
+
     def confirm(self, request: StaffRequest, object_id: int) -> HttpResponse:
         actor, facts = actor_of(request), request.POST.get("seen", "")
 
         def confirm(joint: JointAct) -> str:
             with accounts.at_heleket(actor) as (client, account):
-                return endings.confirm(joint, facts, client, account, actor=actor)
+                how = links.confirm if is_foreign(joint) else endings.confirm
+                return how(joint, facts, client, account, actor=actor)
 
         return self.act_on_proposed(request, object_id, confirm)
 
@@ -268,7 +300,8 @@ class DiscrepancyAdmin(DeskAdmin):
         actor = actor_of(request)
 
         def withdraw(joint: JointAct) -> str:
-            text = endings.withdraw(joint, actor=actor)
+            how = links.withdraw if is_foreign(joint) else endings.withdraw
+            text = how(joint, actor=actor)
             is_own = joint.proposed_by_id == actor.person_id
             return text if is_own else _("The proposal is declined.")
 
@@ -381,11 +414,20 @@ def what_heleket_has(found: Discrepancy) -> str:
     )
 
 
-def what_it_does(found: Discrepancy, outcome: Outcome, until: datetime | None) -> str:
+def meanings_of(found: Discrepancy) -> Mapping[Outcome, Any]:
+    return foreign.MEANINGS if found.kind == Kind.FOREIGN else MEANINGS
+
+
+def is_foreign(joint: JointAct) -> bool:
+    pk = endings.wish_of(joint, "").discrepancy_id
+    return Discrepancy.objects.filter(pk=pk, kind=Kind.FOREIGN).exists()
+
+
+def what_it_does(found: Discrepancy, outcome: Outcome, waiting: JointAct) -> str:
     """Say what becomes of the payout if its discrepancy ends like this."""
-    payout = found.payout
+    payout, until = found.payout, reopens_at(waiting)
     if payout is None:
-        return ""
+        return foreign.what_it_does(waiting)
     words = {
         "payout": payout,
         "status": payout.get_status_display(),

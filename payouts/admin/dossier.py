@@ -12,8 +12,8 @@ from django.utils.translation import gettext as _
 
 from audit.actor import Channel
 from audit.models import known_as
-from payouts import statements
-from payouts.admin import costs, details
+from payouts import linked, statements
+from payouts.admin import costs, details, foreign
 from payouts.admin.tenses import Tense, mark_of, tense_of, tense_of_try
 from payouts.explain import explain
 from payouts.models import Approval, Attempt, EventType, Payout, PayoutEvent, PayoutStatus
@@ -72,6 +72,9 @@ def dossier(payout: Payout, states: States) -> dict[str, Any]:
         "latest": latest,
         "tense": tense,
         "mark": mark_of(payout, latest),
+        "outside": linked.outside(payout) if payout.is_linked else "",
+        "lacks": linked.lacks_of(payout) if payout.is_linked else "",
+        "same_there": foreign.same_there(payout),
         "requester": known_as(
             payout.requested_by, first_logins(entries).get(payout.requested_by_id)
         ),

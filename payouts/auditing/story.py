@@ -27,10 +27,12 @@ from payouts.admin.tenses import tense_of, tense_of_try
 from payouts.models import (
     Approval,
     Discrepancy,
+    Entry,
     EventType,
     Note,
     Payout,
     PayoutEvent,
+    Posting,
     WebhookDelivery,
 )
 from payouts.statements import Stated
@@ -39,6 +41,7 @@ from wallets.amounts import format_amount
 FLAGS = "payouts.view_flags"
 DIFFERENCES = "payouts.view_discrepancy"
 WEBHOOKS = "payouts.view_webhookdelivery"
+JOURNAL = "payouts.view_entry"
 
 Facts = Sequence[tuple[str, str]]
 May = Callable[[str], bool]
@@ -119,6 +122,8 @@ def story_of(payout: Payout, may: May) -> Story:
     ]
     add_decisions(lines, approvals)
     add_proposers(lines, events)
+    if may(JOURNAL):
+        add_postings(lines, payout.entries.prefetch_related("postings").order_by("pk"))
     add_notes(lines, payout.notes.select_related("author").order_by("pk"))
     latest = next((each for each in attempts if each.generation == payout.generation), None)
     tense = tense_of(payout, latest)
@@ -255,13 +260,15 @@ def after_all(payout: Payout) -> str:
 
 
 def discrepancies_of(payout: Payout) -> Any:
-    people = ("closed_by", "proposed_by")
+    people = ("owner", "closed_by", "proposed_by")
     return payout.discrepancies.select_related(*people).order_by("opened_at", "pk")
 
 
 def differing(found: Discrepancy, sees_sides: bool) -> Differing:
     sides = [(_("The desk has"), found.ours), (_("Heleket has"), found.theirs)]
+    owner = found.owner.get_username() if found.owner else _("nobody")
     facts = [
+        (_("Owner"), owner),
         (_("First seen"), zoned(found.first_seen_at)),
         (_("Opened"), zoned(found.opened_at)),
         *((name, in_line(side)) for name, side in sides if side and sees_sides),
@@ -292,6 +299,25 @@ def add_proposers(lines: Iterable[Line], events: Iterable[PayoutEvent]) -> None:
             proposers[str(event.person_id)] = who_of(event)
         if who := proposers.get(event.facts.get("proposed_by", "")):
             closings[event.number].facts.append((_("Proposed by"), who))
+
+
+def add_postings(lines: Iterable[Line], entries: Iterable[Entry]) -> None:
+    """Say what each event moved in the journal, for which day and in which month."""
+    by_number = {each.number: each for each in lines if each.number}
+    for entry in entries:
+        if line := by_number.get(entry.event_number):
+            words = {
+                "postings": "; ".join(map(posting_in_words, entry.postings.all())),
+                "day": date_format(entry.effective_on, "j M Y"),
+                "month": f"{entry.month:%Y-%m}",
+            }
+            said = _("%(postings)s (day %(day)s, month %(month)s)") % words
+            line.facts.append((_("In the journal"), said))
+
+
+def posting_in_words(posting: Posting) -> str:
+    amount = f"{format_amount(posting.amount)} {posting.currency}"
+    return f"{posting.get_side_display()} {posting.account} {amount}"
 
 
 def of_webhooks(order_ids: Iterable[str]) -> Iterable[Line]:

@@ -46,7 +46,6 @@ class BooksCode(Code):
     )
     TO_BE_EXPLAINED = "to_be_explained", _("To be explained: %(words)s.")
     # Closing a month
-    MONTH_UNFIT = "month_unfit", _("“%(text)s” is no month. Write one like 2026-10.")
     MONTH_NOT_OVER = "month_not_over", _("%(month)s is not over by Heleket's clock.")
     MONTH_CLOSED_ALREADY = "month_closed_already", _("%(month)s is closed already.")
     EARLIER_MONTH_OPEN = "earlier_month_open", _("%(earlier)s has to be closed first.")

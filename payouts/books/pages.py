@@ -26,7 +26,14 @@ from payouts import documents
 from payouts.admin.lists import DeskAdmin
 from payouts.admin.notes import posted
 from payouts.admin.templatetags.payouts import money
-from payouts.books import closing, falls, month_file, movements, overview, payout_proof
+from payouts.books import (
+    closing,
+    falls,
+    month_file,
+    movements,
+    overview,
+    payout_proof,
+)
 from payouts.books.days import (
     DAY,
     begins_at,
@@ -41,6 +48,7 @@ from payouts.books.forms import FileForm, MovementForm, ProposeForm, TakeBackFor
 from payouts.books.models import BalanceReading, Closing, Fall, Movement
 from payouts.books.movements import Wish
 from payouts.books.pictures import picture_of
+from payouts.gateway import balance
 from payouts.models.journal import ClosedMonth
 from payouts.notes import File
 from payouts.staff import two_people
@@ -102,6 +110,7 @@ class BooksAdmin(DeskAdmin):
         first, begin = overview.first_open_month(), overview.begins_on()
         month = read_month(request.GET.get("month", "")) or month_of(today())
         closed = ClosedMonth.objects.select_related("closed_by", "proposed_by").order_by("-month")
+        known = list(balance.known().values())
         context = {
             "month": month,
             "before": month_of(month - DAY),
@@ -111,7 +120,8 @@ class BooksAdmin(DeskAdmin):
             "open_months": open_months(first),
             "closed": closed,
             "falls": falls.standing(),
-            "coins": coins_read(),
+            "balances": [each for each in known if each.amount],
+            "empty_ones": [each for each in known if not each.amount],
             "may_enter": request.user.has_perm(ENTERS),
         }
         return self.page(request, "payouts_books/books.html", _("Books"), **context)
@@ -146,14 +156,14 @@ class BooksAdmin(DeskAdmin):
         """What a coin's balance did lately, as a picture and as a list."""
         require(request, SEES)
         until = today()
-        readings = list(
+        said = list(
             BalanceReading.objects.filter(
                 currency=coin, at__gte=begins_at(until - DAYS_DRAWN * DAY)
             ).order_by("at", "pk")
         )
-        if not readings:
+        if not said:
             raise Http404
-        clear = [each for each in readings if each.is_clear]
+        clear = [each for each in said if each.is_clear]
         moved = Movement.objects.filter(currency=coin, day__gte=until - DAYS_DRAWN * DAY)
         fell = Fall.objects.filter(currency=coin, day__gte=until - DAYS_DRAWN * DAY)
         periods = [
@@ -165,7 +175,7 @@ class BooksAdmin(DeskAdmin):
         context = {
             "coin": coin,
             "picture": picture_of(clear, list(moved), list(fell.select_related("reading"))),
-            "readings": readings[::-1][:ROWS_SHOWN],
+            "readings": said[::-1][:ROWS_SHOWN],
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
@@ -425,11 +435,6 @@ def open_months(first: date | None) -> list[date]:
         found.append(first)
         first = next_month(first)
     return found
-
-
-def coins_read() -> list[str]:
-    found = BalanceReading.objects.order_by().values_list("currency", flat=True).distinct()
-    return sorted(found)
 
 
 def side_by_side(of_day: overview.Day) -> list[dict[str, Any]]:

@@ -56,7 +56,7 @@ def lines_of(payout, attempts):
 
 def day_of(payout, attempts):
     """Heleket's day of what was paid, or else the day from which it has stood so."""
-    days = [each.created_there_at for each in attempts if each.created_there_at]
+    days = [each.created_there_at or each.created_at for each in attempts]
     since = payout.effective_at or payout.finished_at or payout.submitted_at or payout.approved_at
     at = days[-1] if days else since or payout.requested_at
     return at.astimezone(HELEKET_TIME).date()

@@ -3,11 +3,15 @@
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, NamedTuple
+
+from django.db.models import CharField, OuterRef, QuerySet, Subquery, Value
+from django.db.models.functions import Cast, Concat
 
 import heleket
 from heleket.answers import read_payout
-from payouts.models import FINAL_FAILURES, Attempt, Effective, PayoutStatus
+from payouts.models import FINAL_FAILURES, Attempt, Effective, Payout, PayoutStatus
 from payouts.reconciliation.listing import Span
 from wallets.addresses import canonical
 
@@ -15,9 +19,10 @@ CHUNK = 500  # ids in one statement
 UNDER_WAY = (PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST)
 COLUMNS = (
     *("uuid", "pk", "remote_status", "is_final", "txid", "created_there_at"),
-    *("generation", "payout__generation", "payout__status", "payout__effective"),
-    *("payout__currency", "payout__network", "payout__address", "payout__amount"),
+    *("generation", "of_payout"),
 )
+OF_PAYOUT = ("generation", "status", "effective", "currency", "network", "address", "amount")
+BETWEEN = "|"  # none of these has it
 
 
 class Ours(NamedTuple):
@@ -30,17 +35,21 @@ class Ours(NamedTuple):
     txid: str
     created_there_at: datetime | None
     generation: int
-    present_generation: int
+    present_generation: str
     status: str
     effective: str
     currency: str
     network: str
     address: str
-    amount: Decimal
+    amount_text: str  # as the database writes it, which on PostgreSQL is Heleket's way
+
+    @property
+    def amount(self) -> Decimal:
+        return Decimal(self.amount_text)
 
     @property
     def is_present(self) -> bool:
-        return self.generation == self.present_generation
+        return str(self.generation) == self.present_generation
 
     @property
     def counts_as_paid(self) -> bool:
@@ -51,21 +60,31 @@ class Ours(NamedTuple):
 
 def known_within(span: Span, merchant_id: str) -> dict[str, Ours]:
     """Return our tries that Heleket made within a span of its time, by its ids."""
-    made = Attempt.objects.filter(
+    made = comparable().filter(
         created_there_at__gte=span.first,
         created_there_at__lt=span.end,
         merchant_id=merchant_id,
         uuid__isnull=False,
     )
-    return by_uuid(made.values_list(*COLUMNS).iterator(chunk_size=2000))
+    return by_uuid(made)
 
 
 def known_by(uuids: Sequence[str]) -> dict[str, Ours]:
     found: dict[str, Ours] = {}
     for start in range(0, len(uuids), CHUNK):
-        some = Attempt.objects.filter(uuid__in=uuids[start : start + CHUNK])
-        found |= by_uuid(some.values_list(*COLUMNS))
+        found |= by_uuid(comparable().filter(uuid__in=uuids[start : start + CHUNK]))
     return found
+
+
+@cache
+def comparable() -> QuerySet[Attempt, tuple[Any, ...]]:
+    """Read what is compared. What is the payout's comes as one text from a subquery: for a join a
+    database may read all payouts, and to make a number of each amount costs more than all else."""
+    facts = (Cast(name, CharField()) for name in OF_PAYOUT)
+    joined = [each for fact in facts for each in (fact, Value(BETWEEN))]
+    payout = Payout.objects.filter(pk=OuterRef("payout_id"))
+    text = payout.annotate(text=Concat(*joined[:-1], output_field=CharField())).values("text")
+    return Attempt.objects.annotate(of_payout=Subquery(text)).values_list(*COLUMNS)
 
 
 def not_placed(span: Span, merchant_id: str) -> Iterator[int]:
@@ -82,7 +101,7 @@ def not_placed(span: Span, merchant_id: str) -> Iterator[int]:
 
 
 def by_uuid(rows: Iterable[tuple[Any, ...]]) -> dict[str, Ours]:
-    return {row[0]: Ours._make(row) for row in rows}
+    return {row[0]: Ours(*row[:-1], *row[-1].split(BETWEEN)) for row in rows}
 
 
 def agrees(entry: dict[str, Any], ours: Ours) -> bool:
@@ -96,9 +115,9 @@ def agrees(entry: dict[str, Any], ours: Ours) -> bool:
         and entry.get("address") == ours.address
         and entry.get("currency") == ours.currency
         and str(entry.get("network")).lower() == ours.network
-        and entry.get("amount") == str(ours.amount)
+        and entry.get("amount") == ours.amount_text
         and (entry.get("txid") or "") == ours.txid
-        and ours.generation == ours.present_generation
+        and ours.is_present
         and is_consistent(ours)
     ) or means_the_same(entry, ours)
 

@@ -4,6 +4,7 @@ A window ends whatever the list does, and says whether it was read to its end. O
 thread asks the database how many calls may be made.
 """
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -160,11 +161,16 @@ def open_window(span: Span, client: heleket.HeleketClient) -> WindowRead:
 
 
 def calls_within_rate(account: GatewayAccount) -> Callable[[int, bool], int]:
-    """Return what `read` asks: all processes together keep to the desk's rate."""
-    rate = account.calls_per_second
+    """Return what `read` asks: all processes together keep to the desk's rate. Without a rate it
+    looks now and then whether Heleket wants no calls."""
+    rate, looked_at = account.calls_per_second, -math.inf
 
     def may_call(wanted: int, must_wait: bool) -> int:
+        nonlocal looked_at
+        if not rate and time.monotonic() < looked_at + LOOK_AGAIN:
+            return wanted
         while True:
+            looked_at = time.monotonic()
             with transaction.atomic():
                 if count := rate_limit.available(wanted, rate):
                     rate_limit.consume(count, rate)

@@ -70,6 +70,7 @@ def begin() -> None:
             tries=0,
             due_at=None,
         )
+    wakeups.wake("read_back")
 
 
 def ask(now: Continuity, here: str, at: datetime) -> None:
@@ -196,9 +197,10 @@ class ReadBack(GatewayJob):
         if is_over or is_early or not now.seen_at:
             return Claimed()
         rate = self.account.calls_per_second
-        if not rate_limit.available(1, rate):
-            return Claimed(look_again=rate_limit.look_again(rate))
-        rate_limit.consume(1, rate)
+        with transaction.atomic():
+            if not rate_limit.available(1, rate):
+                return Claimed(look_again=rate_limit.look_again(rate))
+            rate_limit.consume(1, rate)
         return Claimed([place_to_read_to()])
 
     def call(self, place: Place) -> Newer | heleket.HeleketError:

@@ -137,6 +137,8 @@ def test_a_payout_s_story_says_all_that_happened_in_order(read, paid):
         *("Sent to Heleket", attempt.order_id, "Heleket has it", "Webhook", "Paid"),
     )
     assert f"{paid.last_event} events, the chain closes." in page
+    posted = "In the journal debit"
+    in_order(page, "Sent to Heleket", posted, "5 USDT", "(day 2 Mar 2026, month 2026-03)")
     assert "rosa requested it" in page
     assert f"Heleket's id {attempt.uuid}" in page
     assert f"Transaction {attempt.txid} (source: question to Heleket)" in page
@@ -201,9 +203,9 @@ def test_the_story_says_how_a_discrepancy_ended_and_by_whom(read, paid, clock):
 
     page = read("auditing_story", paid.pk)
 
-    part, line = page.split("What happened, in order")
+    above, line = page.split("What happened, in order")
     in_order(
-        part,
+        above,
         *("Discrepancy: Heleket has another payout under our order id", "amount: 50"),
         *("Outcome Explained", "By omar and olga", "Why Rounded in a list"),
     )
@@ -331,18 +333,17 @@ def plans_of(queries):
             yield query["sql"], "; ".join(str(row[-1]) for row in cursor.fetchall())
 
 
-@pytest.mark.parametrize("text", ["number", "id", "address", "order_id", "txid", "uuid", "nobody"])
-def test_no_search_reads_a_whole_large_table(client, auditor, paid, text):
+def test_no_search_reads_a_whole_large_table(client, auditor, paid):
     attempt = paid.attempts.get()
-    known = {"number": str(paid), "id": paid.pk, "address": paid.address}
-    known |= {name: getattr(attempt, name) for name in ("order_id", "txid", "uuid")}
+    known = [str(paid), paid.pk, paid.address, attempt.order_id, attempt.txid, attempt.uuid]
 
     with CaptureQueriesContext(connection) as captured:
-        client.get(reverse("admin:auditing_find"), {"q": known.get(text, text)})
+        for text in [*known, paid.client.external_id, "nobody"]:
+            client.get(reverse("admin:auditing_find"), {"q": text})
         client.get(reverse("admin:auditing_person", args=[paid.requested_by_id]))
 
     plans = list(plans_of(captured.captured_queries))
-    assert len(plans) > 5
+    assert len(plans) > 40
     for sql, plan in plans:
         assert not re.search(rf"Seq Scan on ({LARGE})\b|SCAN ({LARGE})\b", plan), (sql, plan)
 
@@ -582,14 +583,14 @@ MAY = {
 }
 
 
-@pytest.mark.parametrize("role", list(ROLES))
-def test_each_page_is_for_those_whose_role_it_is(client, role):
-    reader = StaffFactory(roles=[role])
-    client.force_login(reader)
-    for page, roles in MAY.items():
-        args = [reader.pk] if page == "auditing_person" else []
-        code = client.get(reverse(f"admin:{page}", args=args)).status_code
-        assert code == (200 if role in roles else 403), page
+def test_each_page_is_for_those_whose_role_it_is(client):
+    for role in ROLES:
+        reader = StaffFactory(roles=[role])
+        client.force_login(reader)
+        for page, roles in MAY.items():
+            args = [reader.pk] if page == "auditing_person" else []
+            code = client.get(reverse(f"admin:{page}", args=args)).status_code
+            assert code == (200 if role in roles else 403), (page, role)
 
 
 def test_reading_changes_nothing(client, auditor, paid):

@@ -141,9 +141,9 @@ def test_g64_what_nobody_entered_keeps_the_month_open_until_it_is_entered(books,
     books.list_days(FRIDAY, SATURDAY)
     as_person(client, books, "anna")
 
-    page = client.get(url("month", "2026-10")).content.decode()
+    page = unmarked(client.get(url("month", "2026-10")))
     assert "To be explained: +250.5 USDT." in page
-    assert "To be explained: +250.5 USDT." in propose(client).content.decode()
+    assert "To be explained: +250.5 USDT." in unmarked(propose(client))
     assert not JointAct.objects.filter(act="close_month").exists()
     books.enter(FRIDAY, "250.5", "customer")
 

@@ -1,5 +1,6 @@
 """What the settings make of variables and of `.env`: trimmed, or refused by the name alone."""
 
+import base64
 import importlib.util
 import os
 from types import SimpleNamespace
@@ -73,6 +74,8 @@ def url(password, rest="127.0.0.1:5432/desk", scheme="postgres"):
         ("SECRET_KEY", " "),
         ("AUDIT_KEY", ""),
         ("AUDIT_KEY", f"{SECRET}\nmore"),
+        ("MONTH_SIGNING_KEY", f"{SECRET}"),
+        ("MONTH_SIGNING_KEY", "ab" * 31),
         ("HELEKET_API_KEY", ""),  # while a merchant is set
         ("HELEKET_API_KEY", f"{SECRET} # note"),
         ("HELEKET_API_KEY_PREVIOUS", f"{SECRET}\u0430"),
@@ -295,3 +298,9 @@ def test_g77_what_the_environment_says_wins_over_the_file(monkeypatch, tmp_path)
     (tmp_path / ".env").write_text("DEBUG=false\nTIME_ZONE=UTC\n")
     environment.read_env_file(tmp_path / ".env")
     assert os.environ == {"DEBUG": "true", "TIME_ZONE": "UTC"}
+
+
+def test_a_key_of_32_bytes_is_read_in_hex_and_in_base64(read):
+    key = bytes(range(32))
+    for written in (key.hex(), key.hex().upper(), base64.b64encode(key).decode(), ""):
+        assert (key.hex() if written else "") == read(MONTH_SIGNING_KEY=written).MONTH_SIGNING_KEY

@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
@@ -483,11 +484,12 @@ def test_who_opens_the_login_page_itself_lands_in_the_admin(client):
 # Discrepancies and the desk
 
 
-def test_open_discrepancies_come_first_and_critical_ones_before_others(client, log_in, clock):
+def test_open_discrepancies_come_first_and_the_oldest_of_them(client, log_in, clock):
     log_in("Operator")
     payout = PayoutFactory()
     other = discrepancy(payout, key="other")
     critical = discrepancy(payout, key="critical", is_critical=True)
+    Discrepancy.objects.filter(pk=critical.pk).update(first_seen_at=clock() - timedelta(days=1))
     ended = {"closed_at": clock(), "closed_by": StaffFactory(), "outcome": "explained"}
     closed = discrepancy(payout, key="closed", is_critical=True, **ended)
 

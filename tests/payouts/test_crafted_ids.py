@@ -133,8 +133,13 @@ def test_g36_addresses_of_lists(client, name):
             assert is_answered(answer), (field, odd, answer)
 
 
-PAGES = {f"payouts_controls_{name}_changelist" for name in ("switch", "policyversion")}
-PAGES.add("payouts_reconciliation_restore_changelist")  # no lists, these
+NO_LISTS = (
+    "payouts_controls_switch",
+    "payouts_controls_policyversion",
+    "payouts_reconciliation_run",
+    "payouts_reconciliation_restore",
+)
+PAGES = {f"{name}_changelist" for name in NO_LISTS}
 LISTS = {name for name in names_of(admin.site.urls[0]) if str(name).endswith("_changelist")}
 
 

@@ -1,6 +1,7 @@
 """Payouts made by hand at Heleket: linked to ours or explained, and what waits meanwhile."""
 
 import json
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -11,7 +12,7 @@ from audit.refusals import NotAllowed, Refused
 from heleket.sandbox.records import Answer
 from heleket.webhooks import sign_webhook
 from payouts import endings, explain, links, makers
-from payouts.discrepancies import describe
+from payouts.discrepancies import describe, open_foreign
 from payouts.models import Attempt, Discrepancy, MakerRole, Payout, PayoutStatus
 from payouts.outcomes import Wish
 from payouts.seen import see
@@ -45,15 +46,9 @@ def made_there(office, payout, *, fate="stuck", **other):
 
 def found_there(office, remote):
     """The discrepancy that a reading of Heleket's list opens."""
-    theirs = describe(office.client.get_payout(uuid=remote.uuid))
-    return Discrepancy.objects.create(
-        kind=Discrepancy.Kind.FOREIGN,
-        key=remote.uuid,
-        is_critical=True,
-        theirs=theirs,
-        first_seen_at=office.clock(),
-        opened_at=office.clock(),
-    )
+    answer = office.client.get_payout(uuid=remote.uuid)
+    listed = replace(answer, created_at=remote.created_at)
+    return open_foreign(listed, actor=Actor.system(Channel.RECONCILE))
 
 
 def someone(office, role):
@@ -127,6 +122,7 @@ def test_g53_a_payout_made_at_heleket_becomes_ours_and_ends_by_heleket_s_word(of
     assert (linked.status, linked.waiting_for) == (PayoutStatus.BROADCAST, "final_word")
     attempt = payout.attempts.get()
     assert (attempt.is_linked, attempt.uuid, attempt.calls) == (True, found.key, 0)
+    assert attempt.created_there_at == office.sandbox.find_uuid(found.key).created_at
     finish(office, found, "paid")
     office.work(minutes=20)
     assert now(payout).status == PayoutStatus.CONFIRMED
@@ -334,7 +330,10 @@ def test_g53_one_of_heleket_s_payouts_is_linked_once(office, payout):
     other = PayoutFactory(wallet=payout.wallet)
     found = made_there(office, payout)
     link(office, found, payout)
-    again, before = found_there(office, office.sandbox.find_uuid(found.key)), event_types(other)
+    again, before = Discrepancy.objects.get(pk=found.pk), event_types(other)
+    again.pk, again.outcome, again.payout = None, "", None
+    again.closed_at = again.closed_by = again.proposed_by = None
+    again.save()
 
     with pytest.raises(Refused) as refused:
         propose(office, again, other)
@@ -457,7 +456,7 @@ def test_g53_its_webhooks_are_known_by_heleket_s_id(office, payout, client, sett
     client.post("/webhooks/heleket/", signed, content_type="application/json")
 
     assert now(payout).due_at < later
-    assert not DeskEvent.objects.filter(event_type="foreign").exists()
+    assert DeskEvent.objects.filter(event_type="foreign").count() == 1  # that of the reading
     office.check()
     assert now(payout).status == PayoutStatus.CONFIRMED
 
@@ -516,6 +515,16 @@ def test_b19_who_proposed_it_does_not_confirm_and_may_withdraw(office, payout):
 
     assert Discrepancy.objects.get(pk=found.pk).closed_at is None
     assert endings.proposed(found) is None
+
+
+def test_b19_the_same_facts_never_open_it_again_and_others_do(office, payout):
+    found = made_there(office, payout)
+    explain_it(office, found)
+    remote = office.sandbox.find_uuid(found.key)
+
+    assert found_there(office, remote) is None
+    remote.address = OTHER_ADDRESS
+    assert found_there(office, remote).first_seen_at == found.first_seen_at
 
 
 # What waits meanwhile

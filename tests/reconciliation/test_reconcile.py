@@ -4,9 +4,11 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.management import CommandError, call_command
 
 from audit.models import DeskEvent
 from payouts.models import Attempt, Discrepancy, Payout, PayoutEvent, PayoutStatus
+from payouts.reconciliation.asking import Inquiry
 from payouts.reconciliation.models import Run
 from tests.factories import PayoutFactory
 from tests.reconciliation.conftest import contents, states
@@ -145,3 +147,43 @@ def test_b20_ten_planted_differences_are_ten_discrepancies_and_a_second_run_open
     assert (code, len(report["findings"])) == (2, 10)
     assert {each["state"] for each in report["findings"]} == {"open"}
     assert (list(Discrepancy.objects.values()), PayoutEvent.objects.count()) == (rows, events)
+
+
+def test_b22_a_run_that_breaks_off_can_be_seen_and_is_simply_made_again(
+    desk, pay, run, monkeypatch, at_heleket
+):
+    [payout] = pay(1)
+    at_heleket(payout).amount = Decimal(50)
+    desk.sandbox.add_foreign_payout(amount="7")
+    desk.clock.forward(minutes=1)
+
+    def killed(*_given):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Inquiry, "settle_unknown", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    assert open_kinds() == ["different"]
+    assert Run.objects.get().finished_at is None
+
+    code, report = run()
+
+    assert (code, states(report)) == (2, [("open", "different"), ("opened", "foreign")])
+    assert open_kinds() == ["different", "foreign"]
+    assert [each.finished_at is None for each in Run.objects.order_by("pk")] == [True, False]
+
+
+def test_a_limit_asks_about_so_many_and_says_what_is_left(desk, pay, run, at_heleket):
+    for payout in pay(3):
+        at_heleket(payout).amount = Decimal(50)
+
+    code, report = run("--limit=2")
+
+    assert (code, len(report["findings"]), report["left_out"]) == (2, 2, 1)
+    assert (report["is_whole"], Run.objects.get().is_whole) == (False, False)
+
+
+def test_days_in_the_wrong_order_are_an_error(desk):
+    with pytest.raises(CommandError, match="before the first"):
+        call_command("reconcile_payouts", "--from=2026-03-02", "--to=2026-03-01")

@@ -596,6 +596,11 @@ def test_the_page_of_the_switch_takes_the_answer(gap, office, run, people, clien
     office.clock.forward(hours=5)
     run("worker", "--once")
     client.force_login(people["olga"])
+    restore = reverse("admin:payouts_reconciliation_restore_changelist")
+    for page in ("payouts_payout_changelist", "payouts_controls_switch_changelist"):
+        text = unmarked(client.get(reverse(f"admin:{page}")))
+        assert "No worker was at work for 5 h" in text
+        assert f'href="{restore}"' in text
     url = reverse("admin:payouts_controls_switch_set")
     shown = client.get(url).context["form"].initial
     assert "Put the restore right first" in unmarked(client.get(url))

@@ -23,8 +23,12 @@ def standing(context: dict[str, Any]) -> dict[str, Any]:
     if request is None or not request.user.is_staff or answers_clients(request.user):
         return {}
     desk = reverse("admin:payouts_controls_switch_changelist")
-    lines = outlook.standstills(moment_of(request).states)
+    states = moment_of(request).states
+    lines = outlook.standstills(states)
+    restore = reverse("admin:payouts_reconciliation_restore_changelist")
+    is_asked = bool(states.continuity.question)
     return {
+        "restore": restore if is_asked and request.path != restore else "",
         "lines": lines,
         "tone": "bad" if any(line.is_grave for line in lines) else "warn",
         "desk": desk if request.user.has_perm("payouts_controls.view_switch") else "",

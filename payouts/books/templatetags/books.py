@@ -1,14 +1,16 @@
 """How the books write days, months and sums."""
 
-from datetime import date
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
 from django import template
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
 from payouts.admin.templatetags.payouts import money
+from payouts.books.days import HELEKETS_TIME
 from payouts.books.models import Movement
 from payouts.books.overview import with_sign
 from wallets.amounts import format_amount
@@ -35,9 +37,20 @@ def plain(amount: Decimal) -> str:
 def signed(amount: Decimal, currency: str) -> SafeString:
     """Write an amount with its sign, and nothing as zero."""
     if not amount:
-        return money(amount, currency)
+        return money(abs(amount), currency)
     sign = with_sign(amount)[0]
-    return format_html("{}{}", sign, money(abs(amount), currency))
+    return format_html("<span>{}{}</span>", sign, money(abs(amount), currency))
+
+
+@register.filter
+def as_amount(text: str) -> Decimal:
+    return Decimal(text)
+
+
+@register.filter
+def there(at: datetime) -> str:
+    """Write a moment by Heleket's clock."""
+    return date_format(at.astimezone(HELEKETS_TIME), "j M Y, H:i:s")
 
 
 @register.filter
