@@ -173,7 +173,9 @@ class Auditor:
         """I10: what the journal has as sent is what Heleket took for what nobody differs about."""
         sent, cost = Counter[tuple[object, str]](), Counter[tuple[object, str]]()
         for payout, found in self.posted.items():
-            sent.update({(payout, coin): found[kind, coin] for kind, coin in found if kind == "sent"})
+            sent.update(
+                {(payout, coin): found[kind, coin] for kind, coin in found if kind == "sent"}
+            )
         doubtful = {each.payout for each in self.differences() if each.kind != FOREIGN}
         for each in owned.values():
             remote = self.gateway.find_uuid(each.uuid)

@@ -23,8 +23,8 @@ from payouts import guard
 from payouts.controls.models import Scope
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
-from tests.sim.auditor import Auditor
 from tests.sim import restores
+from tests.sim.auditor import Auditor
 from tests.sim.governors import PASSED_OVER_HOURS
 from tests.sim.overseer import Overseer
 from tests.sim.stored import Broken, Event, Row, Try, as_time, rows

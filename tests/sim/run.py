@@ -227,6 +227,9 @@ def begin(world: World) -> None:
             people.approve(world, "amira")
         if world.swarm.has_rules:
             governors.approve_more(world)
+    if world.swarm.has_books:
+        treasury.pay_what_waits(world)
+        treasury.pay_a_stranger(world)
     world.step = 0
 
 
@@ -249,6 +252,8 @@ def calm(world: World) -> None:
     put_right(world)
     if world.forgotten:
         restores.ask_again(world)
+    if world.swarm.has_books:
+        reconcilers.hear_by_list(world)
     courier = machines.Courier(world)
     end = world.clock.now() + CALM
     for _ in range(ROUNDS):

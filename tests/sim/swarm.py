@@ -121,7 +121,9 @@ class Swarm:
     def turn_on_lists(self, chance: random.Random) -> None:
         chosen = self.lists = chance.sample(OF_LISTS, len(OF_LISTS) // 2)
         rates = {name: chance.choice(rates_of(name)) for name in chosen}
-        self.rates |= {name: rates[name] for name in OF_LISTS if name in rates.keys() - self.without}
+        self.rates |= {
+            name: rates[name] for name in OF_LISTS if name in rates.keys() - self.without
+        }
         self.luck |= {name: random.Random(f"{name} {self.seed}") for name in OF_LISTS}
 
     def strikes(self, name: str) -> bool:

@@ -127,9 +127,7 @@ class World:
             stack.enter_context(database.fresh())
             self.backups = stack.enter_context(database.backups())
             gap = RESTART_GAP_MINUTES if self.swarm.is_restored else 0
-            stack.enter_context(
-                override_settings(SESSION_ENGINE=COOKIES, RESTART_GAP_MINUTES=gap)
-            )
+            stack.enter_context(override_settings(SESSION_ENGINE=COOKIES, RESTART_GAP_MINUTES=gap))
             stack.enter_context(money_clock.replaced(self.clock.now))
             stack.enter_context(patch.object(money_clock, "monotonic", self.clock.monotonic))
             bounds = ALERT if self.swarm.has_stops else ASLEEP
