@@ -8,6 +8,7 @@ import json
 from collections import Counter, defaultdict
 from decimal import Decimal
 from functools import cached_property
+from itertools import pairwise
 from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
@@ -267,7 +268,7 @@ class Auditor:
         for each in self.differences():
             by_key[each.kind, each.key].append(each)
         for (kind, key), some in by_key.items():
-            for before, after in zip(some, some[1:], strict=False):
+            for before, after in pairwise(some):
                 if not before.outcome:
                     raise Broken(f"I19 {kind} of {key} is open twice")
                 if before.outcome != "left" and agree(before.facts, after.facts):

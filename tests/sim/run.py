@@ -17,7 +17,7 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
-from payouts import polling
+from payouts import foreign, polling
 from payouts.codes import PayoutCode
 from payouts.controls import switch
 from payouts.controls.models import Switch
@@ -344,7 +344,8 @@ def is_settled(world: World) -> bool:
     if world.gateway.held_requests or is_watched or world.gateway.next_step_at:
         return False
     moving = Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy")
-    moving = moving.exclude(reason_code=PayoutCode.UNKNOWN_THERE)
+    if foreign.standing():
+        moving = moving.exclude(reason_code=PayoutCode.UNKNOWN_THERE)
     return not moving.exclude(waiting_for="limit", due_at__gt=world.clock.now()).exists()
 
 
