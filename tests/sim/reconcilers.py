@@ -30,7 +30,7 @@ from tests.sim.stored import Broken
 if TYPE_CHECKING:
     from tests.sim.world import World
 
-PACE = 1200  # seconds, in which Heleket moves most payouts on
+MOVES_ON = 1200  # seconds, in which Heleket moves most payouts on
 FOREIGN = Discrepancy.Kind.FOREIGN
 FIRST_DAY = listing.day_of(START - timedelta(days=1))
 
@@ -182,7 +182,7 @@ def end_by(world: "World", found: Discrepancy, outcome: Any, payout: Any, pair: 
 
 def hear_by_list(world: "World") -> None:
     """Compare what Heleket has moved on meanwhile before anybody has asked about it."""
-    world.go_by(PACE)
+    world.go_by(MOVES_ON)
     world.gateway.run_due()
     compare_all(world)
     world.oracle.check()
