@@ -233,3 +233,21 @@ def test_b22_one_found_by_two_at_once_is_opened_once(desk):
     assert open_foreign(listed, actor=WORKER).key == made.uuid
     assert open_foreign(listed, actor=WORKER) is None
     assert foreign().count() == 1
+
+
+def test_i19_what_a_refusal_hid_is_shown_beside_its_try_and_not_as_foreign_as_well(desk, run):
+    """Heleket's answer about its own id does not name our order id."""
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    desk.sandbox.faults.add("not_enough_funds")
+    desk.submit()
+    made = desk.sandbox.add_foreign_payout(
+        order_id=payout.order_id("test"), amount="5", address=payout.address, fate="stuck"
+    )
+    Attempt.objects.update(watch_at=desk.clock())
+
+    assert states(run()[1]) == [("opened", "found_late")]
+    assert Discrepancy.objects.get().theirs["uuid"] == made.uuid
+
+    Attempt.objects.update(watch_at=None)
+    assert run()[0] == 2
+    assert Discrepancy.objects.count() == 1
