@@ -1,6 +1,5 @@
 """The months that are closed: whether their files are there, and say what is stored still."""
 
-import json
 import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -23,7 +22,7 @@ def check(show: Show) -> Iterator[Finding]:
             yield finding("month_cut", each, _("It does not begin where the month before ended."))
         ended = {name: cut["last"] for name, cut in each.cut.items()}
         try:
-            manifest = manifest_of(each)
+            manifest = month_file.manifest_in(each)
         except (Refused, OSError, ValueError, KeyError, zipfile.BadZipFile) as exc:
             yield finding("month_file", each, _("Its file cannot be used: %s") % exc)
             continue
@@ -34,12 +33,6 @@ def check(show: Show) -> Iterator[Finding]:
             )
         yield from changed_events(each, manifest)
         show(done)
-
-
-def manifest_of(closed: ClosedMonth) -> dict[str, Any]:
-    with month_file.open_file(closed.sha256) as file, zipfile.ZipFile(file) as archive:
-        manifest: dict[str, Any] = json.loads(archive.read(month_file.MANIFEST))
-    return manifest
 
 
 def changed_events(closed: ClosedMonth, manifest: Mapping[str, Any]) -> Iterator[Finding]:
