@@ -477,6 +477,13 @@ def test_what_is_stored_is_held_to_the_files_of_closed_months(office, tmp_path):
         assert places(found, "chain_broken") == []
         assert places(found, "month_events") == named
         assert len(places(found, "head_differs")) == 1
+    with undone():
+        sql(*drop("payouts_posting", "fixed"), "UPDATE payouts_posting SET account = 'Mine'")
+        assert places(findings(), "month_events") == named
+    with undone():
+        mine = f"closed_by_id = {office.person('Accountant').pk}"
+        sql(*drop("payouts_closedmonth", "fixed"), f"UPDATE payouts_closedmonth SET {mine}")
+        assert places(findings(), "month_unsealed") == named
     month_file.documents.path_of(ClosedMonth.objects.get().sha256).write_bytes(b"other")
     assert places(findings("--only", "months"), "month_file") == named
 
