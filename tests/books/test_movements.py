@@ -228,16 +228,16 @@ def test_a_coin_has_a_picture_with_its_movements_marked(desk, client):
 
 
 def test_a_movement_that_was_changed_or_taken_away_past_the_desk_is_found(desk, client):
-    by_hand = desk.enter(FRIDAY, "5")
+    single = desk.enter(FRIDAY, "5")
     desk.enter(FRIDAY, "-3", "transfer_out")
-    movements.take_back(by_hand.pk, "Twice", actor=desk.actor())
+    movements.take_back(single.pk, "Twice", actor=desk.actor())
     confirm(client, upload(client, GOOD, GOOD))
     assert Movement.objects.count() == 5
     assert findings("--only", "movements") == []
 
     table = "payouts_books_movement"
     with undone():
-        sql(*drop(table, "fixed"), f"UPDATE {table} SET evidence = 'x' WHERE id = {by_hand.pk}")
+        sql(*drop(table, "fixed"), f"UPDATE {table} SET evidence = 'x' WHERE id = {single.pk}")
         assert codes(findings("--only", "movements")) == {"movement_unsealed", "movement_gone"}
     for gone in ("evidence = 'Twice'", "file_line = 3"):
         with undone():
