@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
-from django.urls import reverse_lazy
+from django.urls import reverse, reverse_lazy
 from django.utils.translation import gettext_lazy
 
 Count = Callable[[HttpRequest], int]
@@ -12,16 +12,31 @@ COUNTED = 99  # a number in the sidebar goes no further
 
 
 def link(
-    title: Any, icon: str, url_name: str, right: str, *, waits: Count | None = None
+    title: Any,
+    icon: str,
+    url_name: str,
+    right: str,
+    *,
+    waits: Count | None = None,
+    active: Callable[[HttpRequest], bool] | None = None,
 ) -> dict[str, Any]:
     """Return an entry of the sidebar, for those who hold the right. `waits` counts what waits there
-    for the one who looks."""
+    for the one who looks; `active` says where one is there, if not on all pages beneath it."""
 
     def may(request: HttpRequest) -> bool:
         return request.user.has_perm(right)
 
     entry = {"title": title, "icon": icon, "link": reverse_lazy(url_name), "permission": may}
-    return {**entry, "waits": waits}
+    return {**entry, "waits": waits, **({"active": active} if active else {})}
+
+
+def is_of_movements(request: HttpRequest) -> bool:
+    return request.path == reverse("admin:payouts_books_movement_changelist")
+
+
+def is_of_books(request: HttpRequest) -> bool:
+    beneath = request.path.startswith(reverse("admin:payouts_books_movement_changelist"))
+    return beneath and not is_of_movements(request)
 
 
 def wallets_to_approve(request: HttpRequest) -> int:
@@ -164,12 +179,14 @@ NAVIGATION: list[dict[str, Any]] = [
                 "admin:payouts_books_movement_books",
                 "payouts_books.view_movement",
                 waits=books_to_explain,
+                active=is_of_books,
             ),
             link(
                 gettext_lazy("Movements"),
                 "swap_vert",
                 "admin:payouts_books_movement_changelist",
                 "payouts_books.view_movement",
+                active=is_of_movements,
             ),
             link(
                 gettext_lazy("Journal"),

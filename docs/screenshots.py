@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,20 @@ def end_discrepancy(page: Page) -> None:
         page.get_by_role("link", name="End it").click()
 
 
+def foreign(page: Page) -> None:
+    """Open the payout made by hand that equals a request which waits."""
+    page.goto("payouts/discrepancy/?state=open")
+    with page.expect_navigation():
+        page.locator("#result_list tr", has_text="TKPYpYU9").locator("a[href]").first.click()
+
+
+def books_day(page: Page) -> None:
+    """Open the day of which something is to be explained."""
+    page.goto("payouts_books/movement/books/")
+    with page.expect_navigation():
+        page.locator("tr", has_text="To be explained").first.locator("a").click()
+
+
 def story(page: Page) -> None:
     """Open what happened to the last payout that was paid."""
     page.goto("payouts/payout/?status__exact=confirmed")
@@ -187,10 +202,19 @@ MAIN: dict[str, tuple[str, Callable[[Page], None]]] = {
     "many": ("amira", many),
     "add": ("rosa", add),
     "discrepancy": ("omar", discrepancy),
+    "books": ("alma", list_of("payouts_books/movement/books/")),
+    "day": ("alma", books_day),
+    "foreign": ("omar", foreign),
     "policy": ("petra", list_of("payouts_controls/policyversion/")),
 }
 OTHERS: dict[str, tuple[str, Callable[[Page], None]]] = {
     "end": ("omar", end_discrepancy),
+    "discrepancies": ("omar", list_of("payouts/discrepancy/?state=open")),
+    "coin": ("alma", list_of("payouts_books/movement/coins/USDT/")),
+    "month": ("alma", list_of(f"payouts_books/movement/months/{datetime.now(UTC):%Y-%m}/")),
+    "journal": ("alma", list_of("payouts/entry/")),
+    "reconciliation": ("omar", list_of("payouts_reconciliation/run/")),
+    "restore": ("omar", list_of("payouts_reconciliation/restore/")),
     "desk": ("omar", list_of("payouts_controls/switch/")),
     "client": ("rosa", first_of("wallets/client/")),
     "wallet": ("rosa", first_of("wallets/wallet/")),

@@ -208,6 +208,8 @@ def are_alike(payout: Payout, found: Discrepancy) -> bool:
     if sent:
         sums.append((sent["currency"], Decimal(sent["amount"])))
         places.append((sent["network"], sent["address"]))
+    if {"currency", "amount"} <= found.theirs.keys():  # which may have been paid in its stead
+        sums.append((found.theirs["currency"], Decimal(found.theirs["amount"])))
     is_same_place = found.outcome == NOT_PAID and (payout.network, payout.address) in places
     return (payout.currency, payout.amount) in sums or is_same_place
 

@@ -6,6 +6,7 @@ does both all the time, and a demo is to be there soon.
 
 from collections.abc import Callable
 from datetime import date, datetime, timedelta
+from decimal import Decimal
 
 from config.demo.story import Story
 from payouts import owners
@@ -13,6 +14,7 @@ from payouts.books import closing, overview
 from payouts.books.days import DAY, begins_at, day_of, month_of
 from payouts.books.models import Movement
 from payouts.models import Discrepancy
+from payouts.reconciliation import sweeps
 from wallets.models import Wallet
 
 MONDAY, WEEK = 0, 7 * DAY
@@ -64,15 +66,15 @@ def last_over(end: datetime) -> date:
 
 def moves(coin: str, amount: int, category: Category, evidence: str) -> Incident:
     def incident(story: Story) -> None:
-        story.move(coin, amount)
-        story.enter(coin, amount, category, evidence, by="alma")
+        story.move(coin, Decimal(amount))
+        story.enter(coin, Decimal(amount), category, evidence, by="alma")
 
     return incident
 
 
 def leaves_unseen(story: Story) -> None:
     """Somebody moves money out by hand, and enters it nowhere."""
-    story.move("USDT", -1250)
+    story.move("USDT", Decimal(-1250))
 
 
 OVER: dict[int, list[Incident]] = {
@@ -104,7 +106,7 @@ def this_morning(end: datetime) -> datetime:
 def yesterday_is_read(story: Story) -> None:
     today = day_of(story.clock.now)
     story.fetch_balances()
-    story.reconcile(today - WEEK, today)
+    story.reconcile(today - sweeps.LOOKS_BACK * DAY, today)
     story.seal_heads()
     last = last_over(story.clock.now)
     close_months(story, last)
@@ -112,7 +114,7 @@ def yesterday_is_read(story: Story) -> None:
         propose(story, last)
 
 
-def is_paid_by_hand(story: Story) -> None:
+def is_paid_elsewhere(story: Story) -> None:
     """A request waits, and somebody who could not wait has paid it on Heleket's own pages."""
     wallet = Wallet.objects.get(client__name="Zanzibar Spice Traders Ltd", label="Invoices")
     payout = story.request(

@@ -306,7 +306,7 @@ TODAY: dict[timedelta, Incident] = {
     timedelta(minutes=57): oddities.is_far_too_much,
     timedelta(minutes=52): oddities.goes_to_a_shared_address,
     timedelta(minutes=48): oddities.is_edited_by_another,
-    timedelta(minutes=45): accounting.is_paid_by_hand,
+    timedelta(minutes=45): accounting.is_paid_elsewhere,
     timedelta(minutes=43): accounting.is_of_nobody,
     timedelta(minutes=41): is_requested("BTC", 2300, by="rosa"),
     timedelta(minutes=17): is_requested("USDT", 480, by="rosa"),

@@ -158,17 +158,18 @@ class Story:
         self.wallets[wallet.preferred_currency].remove(wallet)
 
     def enter(
-        self, coin: str, amount: Decimal | int, category: Movement.Category, evidence: str, by: str
+        self, coin: str, amount: Decimal, category: Movement.Category, evidence: str, by: str
     ) -> None:
         """Enter today what moved a balance; what leaves is negative."""
         direction = Movement.Direction.IN if amount > 0 else Movement.Direction.OUT
-        today, size = day_of(self.clock.now), Decimal(abs(amount))
+        today, size = day_of(self.clock.now), abs(amount)
         wish = movements.Wish(today, coin, direction, size, category, evidence)
         movements.enter(wish, actor=self.actor(by))
 
     # What the worker and Heleket do
 
     def fetch_balances(self) -> None:
+        """Ask for balances; the books keep them, and alarm about what has left beside payouts."""
         job = FetchBalances(self.client, self.account, threads=1)
         job.record([job.call(moment) for moment in job.claim(EVERYTHING).items])
 
@@ -230,9 +231,9 @@ class Story:
                 added[coin] = full
         return added
 
-    def move(self, coin: str, amount: int) -> None:
+    def move(self, coin: str, amount: Decimal) -> None:
         """Have a balance move beside payouts; what leaves is negative."""
-        entry = Entry(self.clock.now, None, None, coin, Decimal(amount), "transfer")
+        entry = Entry(self.clock.now, None, None, coin, amount, "transfer")
         self.gateway.ledger.add(entry)
 
     def sent(self, payout: Payout, fate: str, *, rounds: int = 1) -> None:

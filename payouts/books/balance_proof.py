@@ -80,6 +80,12 @@ class Period:
     def agrees(self) -> bool:
         return self.is_closed and not self.unpriced and not self.rest
 
+    @property
+    def is_still(self) -> bool:
+        """Whether nothing moved it, as far as anybody knows."""
+        known = self.debits or self.refunds or self.moved or self.unpriced
+        return not (known or self.rest)
+
 
 @dataclass(frozen=True)
 class Balances:

@@ -33,7 +33,9 @@ from payouts.books import (
     movements,
     overview,
     payout_proof,
+    signing,
 )
+from payouts.books.balance_proof import Period
 from payouts.books.days import (
     DAY,
     begins_at,
@@ -104,6 +106,12 @@ class BooksAdmin(DeskAdmin):
 
     # How it stands
 
+    def of_books(
+        self, request: StaffRequest, template: str, title: Any, **context: Any
+    ) -> HttpResponse:
+        """Show a page that is no list of movements, so it is not called so."""
+        return self.page(request, template, title, opts=None, **context)
+
     def books(self, request: StaffRequest) -> HttpResponse:
         """All months, and the days of one of them."""
         require(request, SEES)
@@ -124,7 +132,7 @@ class BooksAdmin(DeskAdmin):
             "empty_ones": [each for each in known if not each.amount],
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.page(request, "payouts_books/books.html", _("Books"), **context)
+        return self.of_books(request, "payouts_books/books.html", _("Books"), **context)
 
     def day(self, request: StaffRequest, day: str) -> HttpResponse:
         """Both proofs of a day, side by side for each coin."""
@@ -137,6 +145,7 @@ class BooksAdmin(DeskAdmin):
             "day": on,
             "of_day": of_day,
             "coins": side_by_side(of_day) if of_day else [],
+            "unmoved": unmoved(of_day) if of_day else [],
             "discrepancies": payout_proof.discrepancies_of(on),
             "movements": Movement.objects.filter(day=on)
             .select_related("entered_by")
@@ -150,7 +159,7 @@ class BooksAdmin(DeskAdmin):
             "begin": overview.begins_on(),
         }
         title = _("Books of %s") % on
-        return self.page(request, "payouts_books/day.html", title, **context)
+        return self.of_books(request, "payouts_books/day.html", title, **context)
 
     def coin(self, request: StaffRequest, coin: str) -> HttpResponse:
         """What a coin's balance did lately, as a picture and as a list."""
@@ -179,14 +188,15 @@ class BooksAdmin(DeskAdmin):
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.page(request, "payouts_books/coin.html", _("Balance"), **context)
+        return self.of_books(request, "payouts_books/coin.html", _("Balance"), **context)
 
     # Movements
 
     def enter(self, request: StaffRequest) -> HttpResponse:
         require(request, ENTERS)
         coins = sorted(movements.Open().coins)
-        asked = {name: request.GET.get(name, "") for name in ("currency", "direction", "amount")}
+        names = ("currency", "direction", "amount", "category")
+        asked = {name: request.GET.get(name, "") for name in names}
         asked["day"] = request.GET.get("day") or today().isoformat()
         form = MovementForm(*posted(request), coins=coins, initial=asked)
         day = read_day(asked["day"])
@@ -274,6 +284,7 @@ class BooksAdmin(DeskAdmin):
             "coins": sorted(state.facts["coins"].items()),
             "payouts": state.facts.get("payouts", {}),
             "closed": closed.select_related("closed_by", "proposed_by").first(),
+            "fingerprint": signing.fingerprint(),
             "closing": Closing.objects.filter(month=of_month).select_related("joint").first(),
             "proposed": waiting,
             "is_own": waiting and waiting.proposed_by_id == request.user.pk,
@@ -284,7 +295,7 @@ class BooksAdmin(DeskAdmin):
             "after": next_month(of_month) if next_month(of_month) <= today() else None,
         }
         title = _("Books of %s") % closing.in_words(of_month)
-        return self.page(request, "payouts_books/month.html", title, **context)
+        return self.of_books(request, "payouts_books/month.html", title, **context)
 
     def propose(self, request: StaffRequest, month: str) -> HttpResponse:
         require(request, CLOSES)
@@ -438,16 +449,20 @@ def open_months(first: date | None) -> list[date]:
 
 
 def side_by_side(of_day: overview.Day) -> list[dict[str, Any]]:
-    """Return both proofs of each coin that anything is known of."""
+    """Return both proofs of each coin of which anything moved, or may have."""
     payouts = {each.currency: each for each in of_day.payouts.coins}
     periods = {each.currency: each for each in of_day.periods}
-    shown = []
-    for coin in sorted(payouts.keys() | periods.keys()):
-        period = periods.get(coin)
-        is_quiet = period and not (period.opening.amount or period.latest.amount or period.moved)
-        if coin in payouts or not is_quiet:
-            shown.append({"coin": coin, "payouts": payouts.get(coin), "balance": period})
-    return shown
+    still = {each.currency for each in unmoved(of_day)}
+    return [
+        {"coin": coin, "payouts": payouts.get(coin), "balance": periods.get(coin)}
+        for coin in sorted((payouts.keys() | periods.keys()) - still)
+    ]
+
+
+def unmoved(of_day: overview.Day) -> list[Period]:
+    """Return the balances that stayed as they were, without any payout."""
+    paid = {each.currency for each in of_day.payouts.coins}
+    return [each for each in of_day.periods if each.is_still and each.currency not in paid]
 
 
 def sums_of(rows: Iterable[Movement]) -> list[tuple[str, Decimal, Decimal]]:

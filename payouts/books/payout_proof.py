@@ -123,7 +123,7 @@ def of_span(
         else:
             of(day, currency).journal -= amount
             of(day, currency).journal_fees += amount
-    for found in foreign_between(first, last):
+    for found in without_ours(foreign_between(first, last)):
         add_foreign(of(foreign_day(found), str(found.theirs["currency"])).foreign, found)
     standing = standing_by_day(first, last)
     days = sorted(coins.keys() | listed.keys() | standing.keys())
@@ -195,6 +195,13 @@ def foreign_between(first: date, last: date) -> list[Discrepancy]:
         for each in newest.values()
         if first <= foreign_day(each) <= last and amount_of(each) is not None
     ]
+
+
+def without_ours(found: Sequence[Discrepancy]) -> list[Discrepancy]:
+    """Leave out what people have found since to be a try of ours: it counts there."""
+    keys = [each.key for each in found]
+    ours_by_now = set(Attempt.objects.filter(uuid__in=keys).values_list("uuid", flat=True))
+    return [each for each in found if each.key not in ours_by_now]
 
 
 def foreign_day(found: Discrepancy) -> date:

@@ -28,3 +28,8 @@ class Signer:
     def sign(self, body: bytes) -> bytes:
         signature: bytes = eddsa.new(self._key, "rfc8032").sign(body)
         return signature
+
+
+def fingerprint() -> str:
+    """Return that of the present key, or nothing where the settings have none."""
+    return Signer().fingerprint if settings.MONTH_SIGNING_KEY else ""

@@ -153,6 +153,8 @@ def test_a_payout_of_nobody_here_is_a_line_of_its_own_with_its_discrepancy(frida
     )
 
     assert codes() == []
+    Discrepancy.objects.update(key=Attempt.objects.order_by("pk").first().uuid)
+    assert not coin().foreign.everything
 
 
 def test_a_discrepancy_of_a_payout_keeps_its_day_open_until_it_is_ended(friday):

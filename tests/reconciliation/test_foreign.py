@@ -11,7 +11,7 @@ from audit.models import DeskEvent
 from heleket.signing import sign
 from payouts import guard
 from payouts.controls.models import Switch
-from payouts.discrepancies import open_foreign
+from payouts.discrepancies import doubtful_ones, in_doubt, open_foreign
 from payouts.gateway import history
 from payouts.gateway.models import BaselineRow, Binding
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
@@ -251,3 +251,25 @@ def test_i19_what_a_refusal_hid_is_shown_beside_its_try_and_not_as_foreign_as_we
     Attempt.objects.update(watch_at=None)
     assert run()[0] == 2
     assert Discrepancy.objects.count() == 1
+
+
+def test_b19_what_heleket_has_under_our_order_id_is_one_difference_and_not_two(desk, run):
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    made = desk.sandbox.add_foreign_payout(amount="9500", order_id=payout.order_id("test"))
+    desk.submit()
+    found = Discrepancy.objects.get()
+    assert (found.kind, found.theirs["uuid"]) == (Kind.DIFFERENT, made.uuid)
+
+    code, report = run()
+
+    assert (code, states(report)) == (2, [("open", "different")])
+    assert Discrepancy.objects.get() == found
+    like = PayoutFactory(
+        client=payout.client, wallet=payout.wallet, amount="9500", status=PayoutStatus.APPROVED
+    )
+    assert in_doubt([like], doubtful_ones([like])) == {like.pk}
+
+    closed = {"closed_at": desk.clock(), "closed_by": StaffFactory(), "outcome": "not_paid"}
+    Discrepancy.objects.update(**closed)
+    run()
+    assert not foreign().exists()  # people have said what became of it

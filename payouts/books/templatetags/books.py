@@ -1,5 +1,6 @@
 """How the books write days, months and sums."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
@@ -45,6 +46,36 @@ def signed(amount: Decimal, currency: str) -> SafeString:
 @register.filter
 def as_amount(text: str) -> Decimal:
     return Decimal(text)
+
+
+@register.filter
+def negated(amount: Decimal) -> Decimal:
+    return -amount
+
+
+@register.filter
+def rest(sums: Mapping[str, Any]) -> Decimal:
+    """Return what of a month's sums nobody has entered."""
+    known = sum(map(Decimal, sums["movements"].values()), Decimal(sums["refunds"]))
+    debits, opening = Decimal(sums["debits"]), Decimal(sums["opening"])
+    return Decimal(sums["closing"]) - (opening + known - debits)
+
+
+@register.filter
+def moved(sums: Mapping[str, Any]) -> bool:
+    """Whether anything moved the balance of these sums of a month."""
+    is_still = sums["refunds"] == sums["debits"] == "0" and sums["opening"] == sums["closing"]
+    return bool(sums["movements"]) or not is_still
+
+
+@register.filter
+def unmoved(facts: Mapping[str, Any]) -> list[tuple[str, Decimal]]:
+    """Return the balances that stayed as they were in a month, but empty ones."""
+    return [
+        (coin, Decimal(sums["closing"]))
+        for coin, sums in facts["coins"].items()
+        if not (moved(sums) or coin in facts["payouts"] or sums["closing"] == "0")
+    ]
 
 
 @register.filter

@@ -20,10 +20,15 @@ WORDS = {
     "exchange rate": gettext_lazy("rate"),
     "exchange rates": gettext_lazy("rates"),
     "policy versions": gettext_lazy("policy"),
+    "journal": gettext_lazy("entries"),
 }
 
 
-TITLES = WORDS | {"services": gettext_lazy("services and fees")}
+TITLES = WORDS | {
+    "services": gettext_lazy("services and fees"),
+    "journal": gettext_lazy("journal"),
+    "runs": gettext_lazy("reconciliation"),
+}
 
 
 @register.filter
