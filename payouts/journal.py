@@ -47,6 +47,10 @@ COST, OWED, RESERVED, SENT, FEES, LOST = AccountKind
 GROW_BY_DEBIT = {COST, FEES, LOST}
 MONTHS_LOCK = 0x6D6F6E7468  # "month"; the triggers take it, too
 CHUNK = 1000
+NUMBERS = """
+WITH locked AS MATERIALIZED (SELECT pg_advisory_xact_lock_shared(%s))
+SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM locked, generate_series(1, %s)
+"""
 
 # What is debited and credited with a payout's amount while it stands so. What an arrow posts lies
 # between two of these.
@@ -210,10 +214,10 @@ def post(
     if not moving:
         return
     accounts, now = Accounts.now(), clock.now()
-    advisory_lock(MONTHS_LOCK, shared=True)
+    numbers = next_numbers(len(moving))
     closed = set(ClosedMonth.objects.values_list("month", flat=True))
     entries, postings = [], []
-    for payout, number in zip(moving, next_numbers(len(moving)), strict=True):
+    for payout, number in zip(moving, numbers, strict=True):
         day = fees.get(payout.pk, NO_FEE).day or heleket_day(now)
         month, named = month_of(day, closed)
         entries.append(
@@ -276,15 +280,13 @@ def next_month(month: date) -> date:
 
 
 def next_numbers(count: int) -> Sequence[int]:
-    """Take as many numbers of entries: their postings are stored first and name them."""
+    """Take as many numbers of entries: their postings are stored first and name them. No month
+    closes from here on until the transaction ends."""
     if connection.vendor != "postgresql":  # one writer at a time
         last = Entry.objects.aggregate(last=Max("pk"))["last"] or 0
         return range(last + 1, last + 1 + count)
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT nextval(pg_get_serial_sequence(%s, 'id')) FROM generate_series(1, %s)",
-            [Entry._meta.db_table, count],
-        )
+        cursor.execute(NUMBERS, [MONTHS_LOCK, Entry._meta.db_table, count])
         return sorted(number for (number,) in cursor.fetchall())
 
 

@@ -17,6 +17,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
@@ -63,6 +64,7 @@ from payouts.staff.models import JointAct
 from wallets.addresses import canonical
 from wallets.amounts import format_amount
 
+NOT_SENT = (*WITHOUT_CALL, PayoutStatus.SUBMITTING)
 LINKABLE = sources(Payout.link) | {PayoutStatus.FAILED}  # there its final status stays
 
 
@@ -154,7 +156,8 @@ def confirm(
     wish = wish_of(joint, facts)
     heard = ask(wish, client, account)
     with judged(wish, heard, account, actor) as ground:
-        if is_abandoned(joint, ground.payout):
+        is_made = wish.outcome != LINKED and makes_a_like_one(ground.found, joint.proposed_by)
+        if is_made or is_abandoned(joint, ground.payout):
             raise Refused(StaffCode.DRAFTER_GONE, person=joint.proposed_by)
         two_people.confirm(joint.pk, right=RIGHT, facts=facts, actor=actor)
         close(ground, wish, joint, actor)
@@ -262,7 +265,7 @@ def refusal_of(
     if found.facts != wish.facts:
         return Refusal(StaffCode.FACTS_CHANGED)
     if wish.outcome != LINKED:
-        return None
+        return Refusal(PayoutCode.MAKER_ENDS) if makes_a_like_one(found, actor.person) else None
     if ground.payout is None or wish.payout is None:
         return Refusal(PayoutCode.UNKNOWN_PAYOUT)
     if is_maker(actor, ground.payout):
@@ -275,6 +278,13 @@ def refusal_of(
     if heard.other and not recording.is_final_failure(heard.other):
         return Refusal(PayoutCode.MAY_BE_PAID, status=heard.other.status)
     return refusal_of_link(ground, ground.payout, heard, heard.remote, account)
+
+
+def makes_a_like_one(found: Discrepancy, person: User | None) -> bool:
+    """Whether a person has a hand in a payout that waits for this one: theirs would go, perhaps as
+    the second of two, once it is explained."""
+    made = Payout.objects.filter(status__in=NOT_SENT, makers__person=person).distinct()
+    return any(foreign.is_like(each, found) for each in made.iterator(chunk_size=foreign.CHUNK))
 
 
 def refusal_of_link(

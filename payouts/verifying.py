@@ -2,16 +2,21 @@
 they are, and that approvals, statements and what stands beside a final status are sealed."""
 
 import copy
+import json
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from decimal import Decimal
 from functools import lru_cache
 from itertools import pairwise
 from typing import Any
 from uuid import UUID
 
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from audit import chain, verifying
+from audit.models import DeskEvent, Event
 from audit.verifying import CHUNK, Finding, Groups, Show, shown
 from payouts import journal, links
 from payouts.effective import add_up
@@ -22,6 +27,7 @@ from payouts.models import (
     EventType,
     Payout,
     PayoutEvent,
+    PayoutMaker,
     PayoutStatus,
     Statement,
 )
@@ -30,6 +36,12 @@ from payouts.statements import Stated, stated_by
 
 Decided = Approval.Decision
 START_OVER = (PayoutStatus.PENDING, PayoutStatus.HELD)
+SENT = (PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST, PayoutStatus.CONFIRMED)
+MAKES = (EventType.REQUEST, EventType.EDIT, EventType.RETRY)
+ENDS_APPROVALS = {
+    *(EventType.EDIT, EventType.HOLD, EventType.RELEASE),
+    *(EventType.REJECT, EventType.RETRY, EventType.VOID),
+}
 TAKEN = Discrepancy.Outcome.AS_HELEKET, Discrepancy.Outcome.NOT_PAID
 
 
@@ -147,6 +159,13 @@ def approvals_in(
                 _("No event of %(payout)s seals this decision of “%(person)s”.")
                 % {"payout": payout, "person": each.person_id},
             )
+        elif each.voided_at is None and is_over(event, events):
+            yield Finding(
+                "approval_void",
+                f"{payout} {Approval._meta.label} {each.pk}",
+                _("An approval of %(payout)s by “%(person)s” is void, and its row denies it.")
+                % {"payout": payout, "person": each.person_id},
+            )
     for event in sealed.values():
         yield Finding(
             "approval_missing",
@@ -161,6 +180,16 @@ def approvals_in(
             _("%s is not what was approved: amount, coin, network, address or client differ.")
             % payout,
         )
+
+
+def is_over(approved: PayoutEvent, events: Sequence[PayoutEvent]) -> bool:
+    """Whether something that voids an approval came after it."""
+    return approved.event_type == EventType.APPROVE and any(
+        each.event_type in ENDS_APPROVALS
+        or (each.event_type == EventType.UNDO and each.person_id == approved.person_id)
+        for each in events
+        if each.number > approved.number
+    )
 
 
 def seals(event: PayoutEvent, approval: Approval) -> bool:
@@ -197,6 +226,58 @@ def is_of(payout: Payout, digest: str) -> bool:
         if other.digest() == digest:
             return True
     return False
+
+
+# What was sent, and who had a hand in it
+
+
+def requests(show: Show) -> Iterator[Finding]:
+    """The bytes that were sent of a payout as it now is pay just this one; of a linked one they say
+    what it is."""
+    sent = Attempt.objects.filter(payout__status__in=SENT, generation=F("payout__generation"))
+    rows = sent.select_related("payout").order_by("pk").iterator(chunk_size=CHUNK)
+    for attempt in shown(rows, show):
+        if not pays(attempt, attempt.payout):
+            yield Finding(
+                "request_differs",
+                f"{attempt.payout} {Attempt._meta.label} {attempt.pk}",
+                _("What was sent for %s pays another sum, or to another address.") % attempt.payout,
+            )
+
+
+def pays(attempt: Attempt, payout: Payout) -> bool:
+    try:
+        sent = json.loads(attempt.body)
+        amount = Decimal(sent["amount"])
+    except (ValueError, KeyError, TypeError, ArithmeticError):
+        return False
+    as_sent = (None, None) if attempt.is_linked else (attempt.order_id, True)
+    return (amount, *map(sent.get, MEMBERS)) == (
+        payout.amount,
+        *as_sent,
+        payout.currency,
+        payout.network,
+        payout.address,
+        payout.memo or None,
+    )
+
+
+MEMBERS = ("order_id", "is_subtract", "currency", "network", "address", "memo")
+
+
+def makers(show: Show) -> Iterator[Finding]:
+    """Whoever asked for a payout, changed or retried it is one of its makers, so that they do not
+    approve it."""
+    noted = PayoutMaker.objects.filter(payout=OuterRef("payout"), person=OuterRef("person"))
+    made = PayoutEvent.objects.filter(event_type__in=MAKES, person__isnull=False)
+    lost = made.exclude(Exists(noted)).select_related("payout").order_by("pk")
+    for event in shown(lost.iterator(chunk_size=CHUNK), show):
+        yield Finding(
+            "maker_missing",
+            of(event.payout, event),
+            _("“%(person)s” made what %(payout)s is, and is not among its makers.")
+            % {"person": event.who, "payout": event.payout},
+        )
 
 
 # Statements
@@ -275,7 +356,7 @@ def follows(payout: Payout, attempts: Sequence[Attempt]) -> bool:
     return all(getattr(anew, name) == getattr(payout, name) for name in names)
 
 
-def is_ended_by(found: Discrepancy, events: Iterable[PayoutEvent]) -> bool:
+def is_ended_by(found: Discrepancy, events: Iterable[Event]) -> bool:
     """Whether an event seals who ended a discrepancy, and with what."""
     first = str(found.proposed_by_id) if found.proposed_by_id else None
     return any(
@@ -284,6 +365,7 @@ def is_ended_by(found: Discrepancy, events: Iterable[PayoutEvent]) -> bool:
         and event.at == found.closed_at
         and event.facts.get("kind") == found.kind
         and event.facts.get("outcome") == found.outcome
+        and event.facts.get("uuid", found.key) == found.key
         and event.facts.get("proposed_by") == first
         for event in events
     )
@@ -291,11 +373,12 @@ def is_ended_by(found: Discrepancy, events: Iterable[PayoutEvent]) -> bool:
 
 def discrepancies(show: Show) -> Iterator[Finding]:
     """Each that has ended has its event, and two different people where one proposed it."""
-    ended = Discrepancy.objects.exclude(closed_at=None).exclude(payout=None)
+    ended = Discrepancy.objects.exclude(closed_at=None)
     for found in shown(ended.order_by("pk").iterator(chunk_size=CHUNK), show):
-        acts = PayoutEvent.objects.filter(
-            payout=found.payout_id, event_type=EventType.CLOSE_DISCREPANCY
-        )
+        acts: QuerySet[Any] = PayoutEvent.objects.filter(payout=found.payout_id)
+        if found.payout_id is None:  # of none of ours
+            acts = DeskEvent.objects.filter(at__exact=found.closed_at or found.opened_at)
+        acts = acts.filter(event_type=EventType.CLOSE_DISCREPANCY)
         if found.closed_by_id == found.proposed_by_id or not is_ended_by(found, acts):
             yield Finding(
                 "discrepancy_unsealed",
@@ -305,6 +388,27 @@ def discrepancies(show: Show) -> Iterator[Finding]:
                     "person where it takes two."
                 ),
             )
+
+
+def foreign_ones(_show: Show) -> Iterator[Finding]:
+    """Each payout at Heleket that was found to be none of ours has its rows: while one stands, a
+    request like it waits."""
+    opened = DeskEvent.objects.filter(event_type=DeskEvent.Type.FOREIGN).order_by("number")
+    seen = Counter(each.facts.get("uuid", "") for each in opened.iterator(chunk_size=CHUNK))
+    rows = Discrepancy.objects.filter(kind=Discrepancy.Kind.FOREIGN)
+    there = Counter(rows.values_list("key", flat=True).iterator(chunk_size=CHUNK))
+    for uuid, count in (seen - there).items():
+        yield Finding(
+            "discrepancy_gone",
+            uuid,
+            ngettext(
+                "Heleket's payout %(uuid)s was found to be none of ours, and its row is gone.",
+                "Heleket's payout %(uuid)s was found to be none of ours, and %(count)d of its rows "
+                "are gone.",
+                count,
+            )
+            % {"uuid": uuid, "count": count},
+        )
 
 
 # What other modules know of their own records
@@ -326,6 +430,9 @@ def register() -> None:
     verifying.register("payouts", payouts, Payout.objects.count)
     verifying.register("statements", statements, Statement.objects.count)
     verifying.register("discrepancies", discrepancies, Discrepancy.objects.count)
+    verifying.register("foreign", foreign_ones)
+    verifying.register("requests", requests, Attempt.objects.count)
+    verifying.register("makers", makers)
     verifying.register("effective", effective, lambda: found_otherwise().count())
     verifying.register("journal", journal_entries)
     verifying.register("links", linked_without)

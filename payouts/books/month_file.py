@@ -9,6 +9,7 @@ it, checks all of that, and is published beside it.
 import csv
 import hashlib
 import io
+import json
 import os
 import tempfile
 import zipfile
@@ -43,6 +44,7 @@ from payouts.staff.models import JointAct
 
 FORMAT = 1
 MANIFEST, SIGNATURE, PAGE, SCRIPT = "manifest.json", "manifest.sig", "index.html", "verify_month.py"
+PREDECESSORS = "predecessors.jsonl"
 SCRIPT_FILE = Path(__file__).with_name(SCRIPT)
 AT_ONCE = 1 << 20  # bytes
 SHOWN_EVERY = 5000  # records
@@ -89,6 +91,7 @@ def write(
     with in_place(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
         writer = Writer(archive, month, show)
         write_items(writer, cuts, trees, listed)
+        writer.records(PREDECESSORS, map(manifest_in, months))
         for name, tree in trees.items():
             cuts[name]["log"] = tree.peaks
         manifest = manifest_of(month, months, before, cuts, account, signer)
@@ -298,6 +301,14 @@ def open_file(sha256: str) -> IO[bytes]:
         return path.open("rb")
     except OSError as exc:
         raise Refused(PayoutCode.FILE_GONE) from exc
+
+
+def manifest_in(closed: ClosedMonth) -> dict[str, Any]:
+    """Read the manifest in the file of a closed month. Raises Refused, and ValueError or KeyError
+    for what is none."""
+    with open_file(closed.sha256) as file, zipfile.ZipFile(file) as archive:
+        manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
+    return manifest
 
 
 def sha256_of(path: Path) -> str:

@@ -25,7 +25,7 @@ import json
 import sys
 import zipfile
 from collections.abc import Iterator
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn, Optional
 
@@ -35,6 +35,9 @@ ITEMS = {"payouts": PAYOUTS, "wallets": WALLETS, "desk": DESK}
 HEADS_OF = {PAYOUTS: "heads/payouts.jsonl", WALLETS: "heads/wallets.jsonl"}
 APPROVALS, STATEMENTS, POLICIES = "approvals.jsonl", "statements.jsonl", "policies.jsonl"
 LISTED, DAYS, JOURNAL = "heleket/list.jsonl", "heleket/days.jsonl", "journal.jsonl"
+PREDECESSORS = "predecessors.jsonl"  # the manifests of all months before
+EVERY_MONTH_HAS = {*ITEMS.values(), *HEADS_OF.values(), APPROVALS, STATEMENTS, POLICIES}
+EVERY_MONTH_HAS |= {LISTED, DAYS, JOURNAL, PREDECESSORS}
 
 Problem = tuple[str, str]  # the item, and what is wrong with it
 Head = tuple[int, str]  # the number of a chain's last event, and its hash
@@ -264,7 +267,9 @@ class MonthFile:
 
 
 UNREADABLE = (OSError, ValueError, KeyError, TypeError, IndexError, ArithmeticError, EOFError)
-UNREADABLE += (zipfile.BadZipFile, NotImplementedError, csv.Error)  # type: ignore[assignment]
+UNREADABLE += (zipfile.BadZipFile, csv.Error)  # type: ignore[assignment]
+# Nested too deep, encrypted or packed in another way; another type than it should be; too large.
+UNREADABLE += (RuntimeError, AttributeError, MemoryError)  # type: ignore[assignment]
 try:
     import zlib
 
@@ -280,7 +285,9 @@ def damages(month: MonthFile) -> tuple[list[Problem], dict[str, Any]]:
         manifest = json.loads(body)
         if canonical(manifest) != body:
             raise ValueError("not as it was written")
-        listed = {item["name"]: item for item in manifest["items"]}
+        listed = {str(item["name"]): item for item in manifest["items"]}
+        if len(listed) < len(manifest["items"]):
+            raise ValueError("an item is named twice")
         stated_root, key = str(manifest["root"]), bytes.fromhex(manifest["key"])
     except UNREADABLE as exc:
         return [(MANIFEST, f"cannot be read: {exc}")], {}
@@ -296,7 +303,7 @@ def damages(month: MonthFile) -> tuple[list[Problem], dict[str, Any]]:
         return found, manifest
     if not is_signed(month, key, body):
         return [(SIGNATURE, f"this is not the signature of {MANIFEST} by the key in it")], manifest
-    for check in (of_events, of_approvals, of_policies, of_list, of_journal):
+    for check in CHECKS:
         try:
             found += check(month, manifest)
         except UNREADABLE as exc:
@@ -317,7 +324,7 @@ def of_names(month: MonthFile, listed: dict[str, Any]) -> Iterator[Problem]:
             yield name, "stands in the file more than once"
         if name not in listed and name not in (MANIFEST, SIGNATURE):
             yield name, "is not in the manifest"
-    for name in sorted({*listed, SIGNATURE} - set(month.names)):
+    for name in sorted({*listed, SIGNATURE, *EVERY_MONTH_HAS} - set(month.names)):
         yield name, "is missing"
 
 
@@ -439,6 +446,26 @@ def daily_heads(month: MonthFile) -> list[dict[str, str]]:
     return found
 
 
+def of_predecessors(month: MonthFile, manifest: dict[str, Any]) -> Iterator[Problem]:
+    """Each month before is what its root is of, and each begins where the one before ended."""
+    older = list(month.records(PREDECESSORS))
+    named = [{"month": each["month"], "root": root_of(leaves(each))} for each in older]
+    begins_at_all: dict[str, Any] = {"cut": {name: [0, 0] for name in manifest["cut"]}}
+    for number, each in enumerate([*older, manifest]):
+        before = older[number - 1] if number else begins_at_all
+        cuts = {name: upto for name, (_after, upto) in before["cut"].items()}
+        is_next = {name: after for name, (after, _upto) in each["cut"].items()} == cuts
+        goes_on = each["begins"] == before["ends"] if number else not any_log(each["begins"])
+        if not (is_next and goes_on):
+            yield PREDECESSORS, f"{each['month']} does not begin where the month before ended"
+        if each["predecessors"] != named[:number]:
+            yield PREDECESSORS, f"the months before are not those that {each['month']} names"
+
+
+def any_log(begins: dict[str, Any]) -> bool:
+    return any(begins["logs"].values())
+
+
 def of_approvals(month: MonthFile, _manifest: dict[str, Any]) -> Iterator[Problem]:
     """Each approval has its sealed event and its statement, which says just this."""
     sealed = sealed_approvals(month)
@@ -522,15 +549,22 @@ def of_list(month: MonthFile, _manifest: dict[str, Any]) -> Iterator[Problem]:
             yield DAYS, f"the sums of {key[0]} in {key[1]} are not those of the list"
 
 
+EXACT = Context(prec=60, traps=[Inexact, InvalidOperation])
+
+
 def of_journal(month: MonthFile, _manifest: dict[str, Any]) -> Iterator[Problem]:
     """Each entry balances, in each coin."""
     for entry in month.records(JOURNAL):
         rests: dict[str, Decimal] = {}
         for each in entry["postings"]:
             amount = Decimal(each["amount"]) * (1 if each["side"] == "debit" else -1)
-            rests[each["currency"]] = rests.get(each["currency"], Decimal(0)) + amount
+            before = rests.get(each["currency"], Decimal(0))
+            rests[each["currency"]] = EXACT.add(before, amount)
         if any(rests.values()):
             yield JOURNAL, f"entry {entry['entry']} does not balance"
+
+
+CHECKS = (of_events, of_predecessors, of_approvals, of_policies, of_list, of_journal)
 
 
 # What you have from elsewhere
@@ -540,9 +574,13 @@ def mismatches(month: MonthFile, manifest: dict[str, Any], asked: Any) -> Iterat
     fingerprint = hashlib.sha256(bytes.fromhex(manifest["key"])).hexdigest()
     if asked.fingerprint and plain(asked.fingerprint) != fingerprint:
         yield f"the fingerprint of the key is {fingerprint}"
-    roots = [manifest["root"], *(each["root"] for each in manifest["predecessors"])]
-    if asked.root and plain(asked.root) not in roots:
+    months = [*month.records(PREDECESSORS), manifest]
+    keys = {root_of(leaves(each)): each["key"] for each in months}
+    key = keys.get(plain(asked.root or ""))
+    if asked.root and key is None:
         yield "neither this month nor one before it has that root: history was rewritten"
+    elif key and key != manifest["key"] and not asked.fingerprint:
+        yield "it is signed with another key than the month of that root: give --fingerprint too"
     heads = {each["head"]: each for each in daily_heads(month)}
     head = heads.get(plain(asked.head or ""))
     if asked.head and head is None:
@@ -574,9 +612,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--head", help="of a day of this month, as it was mailed to you")
     asked = parser.parse_args(arguments)
     try:
-        month = MonthFile(asked.file)
+        return judge(MonthFile(asked.file), asked)
     except UNREADABLE as exc:
-        return end([f"{asked.file} cannot be read: {exc}"])
+        return end([f"{asked.file} cannot be read: {exc!r}"])
+
+
+def judge(month: MonthFile, asked: Any) -> int:
     found, manifest = damages(month)
     if found:
         return end([f"{item}: {what}" for item, what in found])
@@ -590,6 +631,9 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     if wrong := list(mismatches(month, manifest, asked)):
         return end(wrong)
+    if not (asked.fingerprint or asked.root):
+        say("The head stands for the events up to its day; for the rest give --fingerprint or")
+        say("--root as well: whoever made this file may have made it up.")
     say("It holds together, and is what you have an anchor of.")
     return 0
 
@@ -601,7 +645,8 @@ def end(problems: list[str]) -> int:
 
 
 def say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
+    """Names in a file may have any characters: none of them writes lines of its own."""
+    sys.stdout.write(f"{text.encode('unicode_escape').decode()}\n")
 
 
 if __name__ == "__main__":

@@ -25,6 +25,10 @@ class AttemptQuerySet(models.QuerySet["Attempt"]):
         lately = clock.now() - MAY_TURN_UP
         return self.filter(uuid=None, lease_until__gt=lately).exclude(unanswered=[])
 
+    def may_turn_up(self) -> "AttemptQuerySet":
+        """Those, and what was refused or released and is asked about all the same."""
+        return self.unknown() | self.filter(uuid=None, watch_at__isnull=False)
+
 
 class Attempt(models.Model):
     """One create call and its repeats: the owner of an `order_id`, and what Heleket says of it."""

@@ -113,7 +113,7 @@ class Inquiry:
         now, ids = clock.now(), [each.attempt_id for each in suspects if each.attempt_id]
         tries = Attempt.objects.in_bulk(ids)
         unknown = [each for each in suspects if not each.attempt_id]
-        lost = Attempt.objects.unknown().exclude(pk__in=ids) if unknown else []
+        lost = Attempt.objects.may_turn_up().exclude(pk__in=ids) if unknown else []
         about_lost = (
             Question(Suspect(each.pk, None), each.order_id, "", now, is_lost=True) for each in lost
         )
@@ -164,11 +164,16 @@ class Inquiry:
         about."""
         answers = [each.answer for each in of_ours]
         named = {each.uuid for each in answers if isinstance(each, heleket.RemotePayout)}
-        known = known_by([each.question.uuid for each in heard]) if heard else {}
+        uuids = [each.question.uuid for each in heard]
+        known = known_by(uuids) if heard else {}
+        shown = shown_beside(uuids) if heard else {}
         is_clear = not any(each.unclear for each in of_ours if each.question.is_lost)
         for each in heard:
             uuid = each.question.uuid
             if uuid in named or uuid in known:
+                continue
+            if beside := shown.get(uuid):
+                self.findings += [finding(beside, OPEN)] if beside.closed_at is None else []
                 continue
             if not is_clear:
                 self.troubles.append(f"{uuid}: it may be ours, and Heleket did not say")
@@ -187,10 +192,6 @@ class Inquiry:
             about_ours = replace(heard.question, suspect=Suspect(ours.pk, suspect.entry))
             record_batch([Heard(about_ours, remote)], self.store)
             return
-        if one := named_for_ours(remote):
-            if one.is_standing:
-                self.findings.append(finding(one, OPEN))
-            return
         if listed := suspect.listed:  # it alone says when: the day of the books hangs on that
             remote = replace(remote, created_at=remote.created_at or listed.created_at)
         with self.undone_if_dry():
@@ -200,13 +201,11 @@ class Inquiry:
                 self.findings.append(finding(one, OPENED if found else OPEN))
 
 
-def named_for_ours(remote: heleket.RemotePayout) -> Discrepancy | None:
-    """Return what was found of a try of ours, if that names this payout of Heleket's: it stands
-    under our order id, which neither its list nor its answers say. Once people have found it to be
-    another one, it is of nobody."""
-    of_ours = Discrepancy.objects.exclude(kind=Kind.FOREIGN).filter(theirs__uuid=remote.uuid)
-    last = of_ours.order_by("-pk").first()
-    return None if last and last.outcome == Discrepancy.Outcome.NOT_PAID else last
+def shown_beside(uuids: Sequence[str]) -> dict[str, Discrepancy]:
+    """Return what people see, or have seen, of these beside a try of ours: Heleket has them under
+    its order id, which its answers need not name."""
+    shown = Discrepancy.objects.filter(attempt__isnull=False, theirs__uuid__in=uuids)
+    return {each.theirs["uuid"]: each for each in shown.order_by("pk")}
 
 
 def ids_of(attempt: Attempt) -> tuple[str, str]:

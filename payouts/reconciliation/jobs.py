@@ -10,6 +10,7 @@ from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.jobs import GatewayJob
 from payouts.reconciliation import asking, sweeps
+from payouts.reconciliation.asking import Heard, Question
 from payouts.reconciliation.listing import SIDE_BY_SIDE, open_window
 from payouts.reconciliation.sweeps import Answered, Asked, Ended, Item, Read, Window
 
@@ -42,10 +43,12 @@ class Reconcile(GatewayJob):
         if isinstance(item, Ended):
             return None
         if isinstance(item, Asked):
-            time.sleep(self.pause)
-            heard = asking.ask(item.question, self.client, timeout=self.account.timeout)
-            return Answered(item.sweep, heard)
+            return Answered(item.sweep, [self.ask(each) for each in item.questions])
         return self.read(item)
+
+    def ask(self, question: Question) -> Heard:
+        time.sleep(self.pause)
+        return asking.ask(question, self.client, timeout=self.account.timeout)
 
     def read(self, window: Window) -> Read:
         """Read it to its end, which may take more calls than were expected."""
@@ -56,7 +59,7 @@ class Reconcile(GatewayJob):
         return Read(window, entries, listed.page_count, listed.trouble)
 
     def record(self, results: Sequence[Read | Answered]) -> None:
-        rate_limit.back_off_if_asked(map(trouble_of, results))
+        rate_limit.back_off_if_asked(each for result in results for each in troubles_of(result))
         rate = self.account.calls_per_second
         beyond = sum(
             max(each.pages - each.window.calls, 0) for each in results if isinstance(each, Read)
@@ -65,16 +68,16 @@ class Reconcile(GatewayJob):
         sweeps.record(results, self.account)
 
     def asks_to_back_off(self, result: Read | Answered | None) -> bool:
-        return isinstance(trouble_of(result), heleket.TooManyRequests)
+        return any(isinstance(each, heleket.TooManyRequests) for each in troubles_of(result))
 
 
 def calls_of(item: Item) -> int:
     if isinstance(item, Ended):
         return 0
-    return item.calls if isinstance(item, Window) else item.question.calls
+    return item.calls
 
 
-def trouble_of(result: Read | Answered | None) -> object:
+def troubles_of(result: Read | Answered | None) -> list[object]:
     if isinstance(result, Answered):
-        return result.heard.answer
-    return result.trouble if result else None
+        return [each.answer for each in result.heard]
+    return [result.trouble] if result else []

@@ -24,6 +24,8 @@ from payouts.reconciliation.listing import OVERLAP, Span
 
 TOGETHER = 1000  # entries that are looked up at once
 PLACED_TOGETHER = 300
+TOO_MUCH = Decimal(10) ** 14  # of any coin; sums of a day are counted far beyond
+LONGEST_COIN = 20
 
 PLACE = """
 UPDATE payouts_attempt SET created_there_at = listed.column2
@@ -146,7 +148,11 @@ class Matching:
     def count(
         self, entry: dict[str, Any], at: datetime | None, amount: Decimal | None, coin: str | None
     ) -> None:
-        if at and at in self.span:
+        if not at or at not in self.span:
+            return
+        if not 0 <= (amount or 0) < TOO_MUCH or len(coin or "") > LONGEST_COIN:
+            self.odd.append(f"{entry['uuid']} has a sum that cannot be counted")
+        else:
             self.sums.add(
                 (coin or "").upper(),
                 entry["status"],

@@ -4,7 +4,7 @@ Each turn takes some windows, or some questions about what differs, and all that
 stands in the database. A turn that was killed is taken again once its time is over.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -68,14 +68,20 @@ class Ended:
 
 @dataclass(frozen=True)
 class Asked:
+    """Questions that are asked one after the other, and recorded together."""
+
     sweep: str
-    question: Question
+    questions: Sequence[Question]
+
+    @property
+    def calls(self) -> int:
+        return sum(each.calls for each in self.questions)
 
 
 @dataclass(frozen=True)
 class Answered:
     sweep: str
-    heard: Heard
+    heard: Sequence[Heard]
 
 
 Item = Window | Asked | Ended
@@ -128,13 +134,22 @@ def next_items(sweep: Sweep, calls: int, account: GatewayAccount) -> Sequence[It
         some = [Suspect(*each) for each in sweep.suspects[: min(QUESTIONS, max(calls // 2, 1))]]
         questions = Inquiry(account).questions(some)
         if questions:
-            return [Asked(sweep.name, each) for each in questions]
+            return [Asked(sweep.name, some) for some in together(questions)]
         sweep.suspects = sweep.suspects[len(some) :]
         return next_items(sweep, calls, account)
     if sweep.position and sweep.end and sweep.position < sweep.end:
         return next_windows(sweep.name, sweep.position, sweep.end, calls, account)
     finish(sweep)
     return [Ended(sweep.name)]
+
+
+def together(questions: Sequence[Question]) -> Iterator[Sequence[Question]]:
+    """Yield questions in one where an answer counts only beside the others: an unknown payout may
+    be any of the calls that were lost."""
+    alone = [each for each in questions if each.suspect.attempt_id and not each.is_lost]
+    yield from ([each] for each in alone)
+    if others := [each for each in questions if each not in alone]:
+        yield others
 
 
 def next_windows(
@@ -179,7 +194,8 @@ def record(results: Sequence[Read | Answered], account: GatewayAccount) -> None:
         answered = [each for each in results if isinstance(each, Answered) and each.sweep == name]
         reads = [each for each in results if isinstance(each, Read) and each.window.sweep == name]
         inquiry = Inquiry(account)
-        inquiry.settle([each.heard for each in answered])
+        for each in answered:
+            inquiry.settle(each.heard)
         with transaction.atomic():
             sweep = lock(name)
             if sweep.run is None:
@@ -193,7 +209,7 @@ def record(results: Sequence[Read | Answered], account: GatewayAccount) -> None:
 
 
 def take_answers(sweep: Sweep, run: Run, inquiry: Inquiry, answered: Sequence[Answered]) -> None:
-    asked = {key_of(each.heard.question.suspect) for each in answered}
+    asked = {key_of(heard.question.suspect) for each in answered for heard in each.heard}
     sweep.suspects = [each for each in sweep.suspects if key_of(Suspect(*each)) not in asked]
     run.healed += sum(each.state == HEALED for each in inquiry.findings)
     run.opened += sum(each.state == OPENED for each in inquiry.findings)

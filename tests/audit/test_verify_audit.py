@@ -14,6 +14,7 @@ from payouts.staff.models import JointAct
 from tests.audit.tampering import codes, drop, findings, places, seal_wallets, sql, undone
 from tests.factories import PayoutFactory
 from tests.payouts.test_effective import heleket_says
+from tests.payouts.test_foreign import confirm, link, made_there, propose
 from tests.payouts.test_outcomes import Outcome
 from wallets.models import WalletEvent
 
@@ -231,3 +232,57 @@ def test_a_discrepancy_that_was_closed_past_the_desk_is_found(desk):
     )
     named = [f"payouts.Discrepancy {found.pk}"]
     assert places(findings(), "discrepancy_unsealed") == named
+
+
+def test_an_approval_that_is_void_and_was_put_back_is_found(desk):
+    approval = Approval.objects.get(voided_at__isnull=False)
+    named = [f"{approval.payout} payouts.Approval {approval.pk}"]
+    sql("UPDATE payouts_approval SET voided_at = NULL")
+    assert places(findings(), "approval_void") == named
+
+
+def test_i1_a_request_that_was_changed_is_found_and_one_that_cannot_be_read(desk):
+    paid = Payout.objects.filter(status="confirmed").order_by("number").first()
+    attempt = paid.attempts.get()
+    named = [f"{paid} payouts.Attempt {attempt.pk}"]
+    for body in (attempt.body.replace('"5.', '"6.'), "{}", "x", '{"amount": [1]}'):
+        with undone():
+            where = f"WHERE id = {attempt.pk}"
+            sql(*changed("payouts_attempt", f"body = '{body}'", where))
+            assert places(findings(), "request_differs") == named, body
+
+
+def test_i2_a_maker_who_was_taken_out_is_found(desk):
+    asked = PayoutEvent.objects.filter(event_type="request", person__isnull=False)
+    with undone():
+        sql(*drop("payouts_payoutmaker", "kept"), "DELETE FROM payouts_payoutmaker")
+        assert len(places(findings(), "maker_missing")) == asked.count() > 0
+
+
+def test_b19_a_foreign_payout_that_was_ended_or_taken_away_past_the_desk_is_found(desk):
+    """While it stands, a request like it waits: whoever ends it in the database has it paid."""
+    found = made_there(desk, PayoutFactory(), amount="77")
+    people = desk.person("Operator").pk, desk.person("Approver").pk
+    seal_wallets()
+    assert findings() == []
+    with undone():
+        sql(
+            "UPDATE payouts_discrepancy SET closed_at = '2026-03-01', outcome = 'explained', "
+            f"closed_by_id = {people[0]}, proposed_by_id = {people[1]} WHERE id = {found.pk}"
+        )
+        named = [f"payouts.Discrepancy {found.pk}"]
+        assert places(findings(), "discrepancy_unsealed") == named
+    with undone():
+        kept = drop("payouts_discrepancy", "kept")
+        sql(*kept, f"DELETE FROM payouts_discrepancy WHERE id = {found.pk}")
+        assert places(findings(), "discrepancy_gone") == [found.key]
+
+
+def test_b19_what_people_explain_or_link_is_as_it_was_written(desk):
+    payout = PayoutFactory()
+    found = made_there(desk, payout, amount="77")
+    propose(desk, found)
+    confirm(desk, found)
+    link(desk, made_there(desk, payout), payout)
+    seal_wallets()
+    assert codes(findings()) == {"approvals_lacking"}

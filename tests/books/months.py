@@ -83,7 +83,16 @@ def write(office, month, path, show=lambda _text: None):
 
 
 def close(month, written, path):
+    """Close a month as two people's word does, here of nobody."""
     month_file.keep(path, written.sha256)
+    types, nobody = DeskEvent.Type, Actor.system(Channel.COMMAND)
+    file = {"root": written.root, "sha256": written.sha256}
+    for act, facts in [
+        (types.PROPOSE_CLOSE, {}),
+        (types.AGREE_CLOSE, {}),
+        (types.CLOSE_MONTH, file),
+    ]:
+        log_event(act, actor=nobody, month=f"{month:%Y-%m}", **facts)
     return ClosedMonth.objects.create(
         month=month,
         closed_at=money_clock.now(),

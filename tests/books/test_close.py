@@ -16,6 +16,7 @@ from payouts.books.days import begins_at, ends_at, span
 from payouts.books.models import Closing
 from payouts.models.journal import ClosedMonth
 from payouts.staff.models import JointAct
+from tests.audit.tampering import findings
 from tests.every_page import unmarked
 from tests.factories import DiscrepancyFactory
 
@@ -109,6 +110,7 @@ def test_two_accountants_close_a_month_and_the_worker_writes_it(october, client)
     with pytest.raises(Refused, match="closed already"):
         close(october)
     assert ClosedMonth.objects.count() == 1
+    assert findings("--only", "months") == []
 
 
 def test_a_month_with_something_open_is_not_closed_and_says_what(october, client):

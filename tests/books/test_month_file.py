@@ -215,12 +215,13 @@ def test_a_payout_taken_out_fails_by_count_and_by_root(items):
     assert "its root is another one" in words
 
 
-def made_anew(items, changes, key=None):
+def made_anew(items, changes, without=(), **says):
     """Make a file of changed items, with a manifest that fits and the key of whoever does it."""
-    changed = items | changes
+    changed = {name: each for name, each in (items | changes).items() if name not in without}
     manifest = json.loads(items["manifest.json"])
-    listed = manifest.pop("items")
+    listed = [each for each in manifest.pop("items") if each["name"] not in without]
     manifest.pop("root")
+    manifest |= says
     for item in listed:
         content = changed[item["name"]]
         item |= {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
@@ -257,6 +258,86 @@ def test_what_does_not_fit_is_damage_though_hashes_and_signature_hold(items, nam
     assert content != items[name]
     found, _manifest = verify_month.damages(Items(made_anew(items, {name: content})))
     assert found
+
+
+def test_an_item_that_its_manifest_leaves_out_is_missing_all_the_same(items, tmp_path, capsys):
+    """Whoever has the key leaves out what tells on them, here the journal."""
+    other = made_anew(items, {}, without=["journal.jsonl"])
+    code, text = verdict(capsys, packed(other, tmp_path / "x.zip"))
+    assert (code, "journal.jsonl: is missing" in text) == (1, True)
+
+
+def entry(*postings):
+    lines = [
+        {"amount": amount, "side": side, "currency": "USDT"}
+        for each in postings
+        for side, amount in [each.split()]
+    ]
+    return line_of({"entry": 1, "postings": lines}) + b"\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("manifest.json", b"[" * 100_000),
+        ("manifest.json", b"[]"),
+        ("events/desk.jsonl", b"[" * 100_000 + b"\n"),
+        ("events/wallets.jsonl", b'{"event":1,"fields":[5,1,2,3],"hash":""}\n'),
+        ("heleket/list.jsonl", b"[]\n"),
+        ("statements.jsonl", b'{"body":5,"sha256":"x"}\n'),
+        ("policies.jsonl", b'{"digest":"x","fields":[1,5]}\n'),
+        ("predecessors.jsonl", b"5\n"),
+        ("journal.jsonl", entry("debit sNaN")),
+        ("journal.jsonl", entry("debit 1e80", "debit 1", "credit 1e80")),
+    ],
+)
+def test_what_cannot_be_read_is_damage_and_no_traceback(items, name, content, tmp_path, capsys):
+    changes = {name: content}
+    other = items | changes if name == "manifest.json" else made_anew(items, changes)
+    code, text = verdict(capsys, packed(other, tmp_path / "x.zip"))
+    assert (code, text.startswith("DAMAGED")) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "says", [{"predecessors": [5]}, {"predecessors": None}, {"month": []}, {"cut": 5}, {"key": ""}]
+)
+def test_a_manifest_that_says_odd_things_is_damage(items, says, tmp_path, capsys):
+    other = made_anew(items, {}, **says)
+    code, text = verdict(capsys, packed(other, tmp_path / "x.zip"), "--root", "ab" * 32)
+    assert (code, "DAMAGED" in text) == (1, True)
+
+
+def test_an_item_that_is_encrypted_is_damage(march, tmp_path, capsys):
+    path = tmp_path / "x.zip"
+    content = bytearray(march[0].read_bytes())
+    start = content.index(central := b"PK\x01\x02")
+    while start >= 0:
+        content[start + 8 : start + 10] = b"\x01\x00"
+        start = content.find(central, start + 1)
+    path.write_bytes(content)
+    code, text = verdict(capsys, path)
+    assert (code, text.startswith("DAMAGED")) == (1, True)
+
+
+def test_a_name_in_the_file_writes_no_lines_of_its_own(items, tmp_path, capsys):
+    other = items | {"x\nIt holds together": b""}
+    code, text = verdict(capsys, packed(other, tmp_path / "x.zip"))
+    assert (code, len(text.splitlines())) == (1, 1)
+
+
+def test_g66_an_older_root_that_is_named_alone_anchors_nothing(items, tmp_path, capsys):
+    """Whoever made the file up knows the roots of the months before: they are no secret."""
+    older = "ab" * 32
+    other = made_anew(items, {}, predecessors=[{"month": "2026-02", "root": older}])
+    code, text = verdict(capsys, packed(other, tmp_path / "x.zip"), "--root", older)
+    assert (code, "predecessors.jsonl" in text) == (1, True)
+
+
+def test_g66_a_head_alone_says_what_it_does_not_stand_for(march, fingerprint, capsys):
+    path, _written, head = march
+    words = "The head stands for the events up to its day"
+    assert words in verdict(capsys, path, "--head", head)[1]
+    assert words not in verdict(capsys, path, "--head", head, "--fingerprint", fingerprint)[1]
 
 
 def test_a_daily_head_holds_what_stood_before_it(items, march, tmp_path, capsys):
@@ -306,6 +387,29 @@ def test_g66_each_month_begins_where_the_last_ended(office, tmp_path, capsys):
     assert verdict(capsys, after, "--root", written.root)[0] == 0
     assert verdict(capsys, after, "--root", next_written.root)[0] == 0
     assert findings("--only", "months", "heads") == []
+
+
+def test_g66_an_older_root_holds_the_month_before_and_the_key(
+    office, fingerprint, settings, tmp_path, capsys
+):
+    """A month that does not go on from there, or that somebody else has signed, is not of it."""
+    _path, written = closed_march(office, tmp_path)
+    live(office, 1)
+    after = tmp_path / "april.zip"
+    write(office, APRIL, after)
+    items, older = unpacked(after), ["--root", written.root]
+    begins = json.loads(items["manifest.json"])["begins"]
+    elsewhere = made_anew(items, {}, begins={**begins, "logs": {**begins["logs"], "desk": ""}})
+    code, text = verdict(capsys, packed(elsewhere, tmp_path / "x.zip"), *older)
+    assert (code, "does not begin where" in text) == (1, True)
+
+    settings.MONTH_SIGNING_KEY = "07" * 32
+    other = made_anew(items, {}, key=Signer().public.hex())
+    path = packed(other, tmp_path / "y.zip")
+    code, text = verdict(capsys, path, *older)
+    assert (code, "another key" in text) == (1, True)
+    assert verdict(capsys, path, *older, "--fingerprint", fingerprint)[0] == 1
+    assert verdict(capsys, path, *older, "--fingerprint", Signer().fingerprint)[0] == 0
 
 
 def test_a_history_rewritten_with_all_keys_fails_against_what_is_known_elsewhere(
@@ -373,6 +477,13 @@ def test_what_is_stored_is_held_to_the_files_of_closed_months(office, tmp_path):
         assert places(found, "chain_broken") == []
         assert places(found, "month_events") == named
         assert len(places(found, "head_differs")) == 1
+    with undone():
+        sql(*drop("payouts_posting", "fixed"), "UPDATE payouts_posting SET account = 'Mine'")
+        assert places(findings(), "month_events") == named
+    with undone():
+        mine = f"closed_by_id = {office.person('Accountant').pk}"
+        sql(*drop("payouts_closedmonth", "fixed"), f"UPDATE payouts_closedmonth SET {mine}")
+        assert places(findings(), "month_unsealed") == named
     month_file.documents.path_of(ClosedMonth.objects.get().sha256).write_bytes(b"other")
     assert places(findings("--only", "months"), "month_file") == named
 

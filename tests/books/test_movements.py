@@ -12,6 +12,7 @@ from audit.models import DeskEvent
 from audit.refusals import Refused
 from payouts.books import movements
 from payouts.books.models import Movement
+from tests.audit.tampering import codes, drop, findings, sql, undone
 from tests.every_page import unmarked
 
 pytestmark = pytest.mark.django_db
@@ -224,3 +225,21 @@ def test_a_coin_has_a_picture_with_its_movements_marked(desk, client):
     assert "<polyline" in page.content.decode()
     assert "2026-10-30: in 7 USDT, Customer" in unmarked(page)
     assert client.get(reverse("admin:payouts_books_movement_coin", args=["XXX"])).status_code == 404
+
+
+def test_a_movement_that_was_changed_or_taken_away_past_the_desk_is_found(desk, client):
+    single = desk.enter(FRIDAY, "5")
+    desk.enter(FRIDAY, "-3", "transfer_out")
+    movements.take_back(single.pk, "Twice", actor=desk.actor())
+    confirm(client, upload(client, GOOD, GOOD))
+    assert Movement.objects.count() == 5
+    assert findings("--only", "movements") == []
+
+    table = "payouts_books_movement"
+    with undone():
+        sql(*drop(table, "fixed"), f"UPDATE {table} SET evidence = 'x' WHERE id = {single.pk}")
+        assert codes(findings("--only", "movements")) == {"movement_unsealed", "movement_gone"}
+    for gone in ("evidence = 'Twice'", "file_line = 3"):
+        with undone():
+            sql(*drop(table, "kept"), f"DELETE FROM {table} WHERE {gone}")
+            assert codes(findings("--only", "movements")) == {"movement_gone"}, gone

@@ -96,10 +96,12 @@ def paid_once(sandbox, *, clock_jumped):
     for payout in Payout.objects.all():
         alive = [each for each in attempts[payout.pk] if is_alive(there(sandbox, each))]
         hidden = getattr(sandbox, "hidden", ())  # executed although the call was refused
+        forgotten = getattr(sandbox, "forgotten", ())  # called since a copy that was put back
         alive = [
             each
             for each in alive
             if each.order_id not in hidden or not (each.watch_at or shown_to_people(payout))
+            if each.order_id not in forgotten
         ]
         current = [each for each in alive if each.generation == payout.generation]
         if len(alive) > 1:

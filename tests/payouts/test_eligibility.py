@@ -37,6 +37,8 @@ def sql(statement, *values):
             on_table = f" ON {table}" if is_postgres else ""
             cursor.execute(f"DROP TRIGGER IF EXISTS {table}_fixed{on_table}")
         cursor.execute(statement, values)
+        if is_postgres:
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")  # as in any transaction of the desk
 
 
 # Each case gets an approved payout and changes what one column says

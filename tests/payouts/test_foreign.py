@@ -393,6 +393,26 @@ def test_g53_it_takes_two_people_who_hold_the_right_and_are_no_makers(office, pa
     assert now(payout).status == PayoutStatus.BROADCAST
 
 
+def test_b19_nobody_explains_away_what_a_payout_of_their_own_waits_for(office, approved):
+    """Theirs would be paid at once, perhaps as the second: that is for two others to say."""
+    found, before = made_there(office, approved), event_types(approved)
+    theirs = [(office.person("Third Operator").pk, MakerRole.EDITED)]
+    makers.add_makers(approved, theirs)
+
+    with pytest.raises(Refused, match="two others"):
+        propose(office, found, role="Third Operator")
+    propose(office, found)
+    with pytest.raises(Refused, match="two others"):
+        confirm(office, found, role="Third Operator")
+    unchanged(approved, before, found)
+
+    makers.add_makers(approved, [(office.person("Operator").pk, MakerRole.EDITED)])
+    with pytest.raises(Refused) as refused:  # who proposed it has a hand in one by now
+        confirm(office, found)
+    assert refused.value.code == "drafter_gone"
+    unchanged(approved, before, found)
+
+
 def test_g53_facts_that_changed_meanwhile_link_nothing(office, payout):
     found = made_there(office, payout)
     propose(office, found, payout)

@@ -239,6 +239,8 @@ def as_owner_of_the_database(statement, *values):
             on_table = f" ON {table}" if is_postgres else ""
             cursor.execute(f"DROP TRIGGER IF EXISTS {trigger}{on_table}")
         cursor.execute(statement, values)
+        if is_postgres:
+            cursor.execute("SET CONSTRAINTS ALL DEFERRED")  # as in any transaction of the desk
 
 
 def its_bytes_say_more_time(payout):

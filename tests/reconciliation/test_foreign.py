@@ -235,6 +235,24 @@ def test_b22_one_found_by_two_at_once_is_opened_once(desk):
     assert foreign().count() == 1
 
 
+def test_i19_what_a_refusal_hid_is_shown_beside_its_try_and_not_as_foreign_as_well(desk, run):
+    """Heleket's answer about its own id does not name our order id."""
+    payout = PayoutFactory(status=PayoutStatus.APPROVED)
+    desk.sandbox.faults.add("not_enough_funds")
+    desk.submit()
+    made = desk.sandbox.add_foreign_payout(
+        order_id=payout.order_id("test"), amount="5", address=payout.address, fate="stuck"
+    )
+    Attempt.objects.update(watch_at=desk.clock())
+
+    assert states(run()[1]) == [("opened", "found_late")]
+    assert Discrepancy.objects.get().theirs["uuid"] == made.uuid
+
+    Attempt.objects.update(watch_at=None)
+    assert run()[0] == 2
+    assert Discrepancy.objects.count() == 1
+
+
 def test_b19_what_heleket_has_under_our_order_id_is_one_difference_and_not_two(desk, run):
     payout = PayoutFactory(status=PayoutStatus.APPROVED)
     made = desk.sandbox.add_foreign_payout(amount="9500", order_id=payout.order_id("test"))
@@ -253,5 +271,5 @@ def test_b19_what_heleket_has_under_our_order_id_is_one_difference_and_not_two(d
 
     closed = {"closed_at": desk.clock(), "closed_by": StaffFactory(), "outcome": "not_paid"}
     Discrepancy.objects.update(**closed)
-    assert states(run()[1])[-1] == ("opened", "foreign")
-    assert foreign().get().key == made.uuid
+    run()
+    assert not foreign().exists()  # people have said what became of it

@@ -5,14 +5,17 @@ from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.db import transaction
 
 from payouts.engine.models import ScheduledJob
 from payouts.engine.worker import Worker
 from payouts.gateway.models import RateLimit
-from payouts.models import Discrepancy, Payout, PayoutStatus
+from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.reconciliation.jobs import Reconcile
 from payouts.reconciliation.listing import day_of
 from payouts.reconciliation.models import ListedDay, Run, Sweep
+from payouts.reconciliation.sweeps import Asked, Window
+from tests.factories import PayoutFactory
 
 pytestmark = pytest.mark.django_db
 
@@ -141,3 +144,25 @@ def test_an_attempt_of_which_no_list_has_ever_said_anything_is_looked_for(desk, 
     turn(5)
 
     assert [each.kind for each in Discrepancy.objects.all()] == ["vanished"]
+
+
+def test_i19_an_unknown_payout_is_recorded_with_what_became_of_lost_calls(desk):
+    """Results are recorded as they come, in whatever order and in as many batches."""
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    desk.sandbox.lose_answers = True
+    desk.submit()
+    desk.sandbox.lose_answers = False
+    desk.clock.forward(minutes=1)
+    job = Reconcile(desk.client, desk.account, 4)
+
+    while isinstance((items := take(job))[0], Window | Asked):
+        for result in reversed([job.call(each) for each in items]):
+            job.record([result])
+
+    assert Attempt.objects.get().uuid == desk.sandbox.payouts[0].uuid
+    assert not Discrepancy.objects.exists()
+
+
+@transaction.atomic
+def take(job):
+    return job.take(1).items

@@ -381,6 +381,52 @@ FOUND_BY_RUNS = [
         "    if False:\n",
         seed=27,
     ),
+    Bug(
+        "foreign before calls without an answer were asked about",
+        "I19",
+        "payouts.reconciliation.asking.Inquiry.questions",
+        "Attempt.objects.may_turn_up().exclude(pk__in=ids) if unknown else []",
+        "[]",
+        seed=143,
+    ),
+    Bug(
+        "what people ended opened again by each comparison",
+        "I19",
+        "payouts.discrepancies.open_foreign",
+        "    if last and agree(as_ended(last.theirs), theirs):\n",
+        "    if False:\n",
+    ),
+    Bug(
+        "final word taken over from the list",
+        "I5",
+        "payouts.reconciliation.asking.ask",
+        'heleket.PayoutNotFound("")\n',
+        'question.suspect.listed or heleket.PayoutNotFound("")\n',
+        seed=11,
+    ),
+    Bug(
+        "approvals outlive a restore",
+        "G52",
+        "payouts.reconciliation.restores.void",
+        "    if payout.status not in STANDING:",
+        "    if True:",
+        seed=2,
+    ),
+    Bug(
+        "a copy put back sends at once",
+        "G52",
+        "payouts.reconciliation.starting.judge",
+        "        if found := unknown(payouts):\n",
+        "        if found := []:\n",
+        seed=64,
+    ),
+    Bug(
+        "no postings on the way back",
+        "G67",
+        "payouts.journal.book",
+        "position(was) != position(each.row.__dict__)",
+        "position(was) != (position(each.row.__dict__) or position(was))",
+    ),
 ]
 
 # No run writes to the tables past the desk: a test that does finds this one.

@@ -119,6 +119,57 @@ def instead(mine: sqlite3.Connection) -> Iterator[None]:
         connection.settings_dict["NAME"], connection.connection = usual, before
 
 
+@contextmanager
+def backups() -> Iterator["Backups"]:
+    """Let copies of the present database be made and put back."""
+    made = Backups()
+    try:
+        yield made
+    finally:
+        made.close()
+
+
+class Backups:
+    """The last copy of the database of a run. What is put back takes the place of all that was
+    written since."""
+
+    def __init__(self) -> None:
+        self.copy: sqlite3.Connection | str | None = None
+
+    def make(self) -> None:
+        self.close()
+        if connection.vendor == "sqlite":
+            self.copy = new_connection()
+            connection.ensure_connection()
+            connection.connection.backup(self.copy)
+        else:
+            self.copy = f"sim_backup_{os.getpid()}"
+            copy_on_server(connection.settings_dict["NAME"], self.copy)
+
+    def put_back(self) -> None:
+        if isinstance(self.copy, sqlite3.Connection):
+            self.copy.backup(connection.connection)
+        elif self.copy:
+            mine = connection.settings_dict["NAME"]
+            on_server(f"DROP DATABASE {mine}")
+            copy_on_server(self.copy, mine)
+
+    def close(self) -> None:
+        copy, self.copy = self.copy, None
+        if isinstance(copy, sqlite3.Connection):
+            copy.close()
+        elif copy:
+            mine = connection.settings_dict["NAME"]
+            on_server(f"DROP DATABASE {copy}")
+            at_database(mine)
+
+
+def copy_on_server(original: str, copy: str) -> None:
+    mine = connection.settings_dict["NAME"]
+    on_server(f"CREATE DATABASE {copy} TEMPLATE {original}")
+    at_database(mine if mine != "postgres" else copy)
+
+
 # PostgreSQL: the server copies a template
 
 

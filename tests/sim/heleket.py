@@ -2,16 +2,19 @@
 
 import json
 import random
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from requests import PreparedRequest, Response
 from requests.exceptions import ReadTimeout
 
 import heleket
-from heleket.sandbox import Gateway
+from heleket.sandbox import Gateway, endpoints
 from heleket.sandbox.adapter import SandboxAdapter
 from heleket.sandbox.faults import CREATE, INFO, Fault
-from heleket.sandbox.records import Answer, Request
+from heleket.sandbox.records import Answer, Entry, Payout, Refused, Request
 from payouts.models import Attempt
 from tests.sim.seams import reach
 from tests.sim.swarm import DELAYS, LIES, ON_THE_WIRE
@@ -29,6 +32,11 @@ ODD = [{"value": "129"}, ["129"], "1,234.50", "x" * 300, f"0.{'1' * 30}", True, 
 ENDS = ["paid!", "paid!", "paid!", "p2p!", "fail!", "system_fail!", "cancel!", "paid paid!"]
 ON_THE_WAY = ["check", "process", "fail", "system_fail", "frozen_by_review"]
 
+LIST = "/v1/payout/list"
+LAGS = [30, 1800, 6 * 3600]  # so old, in seconds, is the youngest row of a list that lags
+SHIFTS = [-3, -1, 1, 2]  # a page begins so many rows later than it should
+FIRST_WORD = {"status": "process", "is_final": False, "txid": None}
+
 
 class Heleket(Gateway):
     """A gateway at which every payout has a life of its own, and always a final word."""
@@ -39,6 +47,7 @@ class Heleket(Gateway):
         self.world, self.chance = world, chance
         self.newer_members = self.chance.random() < 0.8
         self.hidden: set[str] = set()  # executed, or about to be, though the call was refused
+        self.forgotten: set[str] = set()  # order ids of calls that the desk has lost with its past
         self.outage: Fault | None = None
         self.down_until = 0.0
 
@@ -82,6 +91,8 @@ class Heleket(Gateway):
         """An order id may be taken by another desk with our prefix, or a request come twice."""
         if request.path == INFO:
             return self.with_odd_member(super().execute(request))
+        if request.path == LIST:
+            return self.with_odd_rows(super().execute(self.shifted(request)))
         if request.path != CREATE:
             return super().execute(request)
         order_id = request.fields.get("order_id")
@@ -112,6 +123,75 @@ class Heleket(Gateway):
         members["result"][luck.choice(SIDE_MEMBERS)] = luck.choice(ODD)
         return Answer.json(200, members)
 
+    @property
+    def next_step_at(self) -> datetime | None:
+        """When the next of its payouts moves on."""
+        return min((each.next_step_at for each in self._moving.values()), default=None)
+
+    # The list
+
+    def shifted(self, request: Request) -> Request:
+        """A page may begin somewhat before or behind the end of the one before."""
+        swarm, cursor = self.world.swarm, endpoints.read_cursor(request.query)
+        if not cursor or not swarm.strikes("list_shifts"):
+            return request
+        number = cursor["id"] + swarm.luck["list_shifts"].choice(SHIFTS)
+        if not 1 <= number <= len(self.payouts):
+            return request
+        forward = bool(cursor.get("_pointsToNextItems", True))
+        text = endpoints.write_cursor(self.payouts[number - 1], forward)
+        return replace(request, query=f"cursor={text}")
+
+    def with_odd_rows(self, answer: Answer) -> Answer:
+        """Of rows the list may lack the youngest, have them as they were, or write them otherwise.
+        It may be without an end."""
+        swarm = self.world.swarm
+        if answer.status != 200 or not swarm.has_books:
+            return answer
+        members = json.loads(answer.body)
+        found = members["result"]
+        if swarm.strikes("list_lags"):
+            since = self.now() - timedelta(seconds=swarm.luck["list_lags"].choice(LAGS))
+            found["items"] = [row for row in found["items"] if self.made_at(row) <= since]
+        if swarm.strikes("list_old_words"):
+            found["items"] = [row | FIRST_WORD for row in found["items"]]
+        if swarm.strikes("list_other_spelling"):
+            found["items"] = [row | other_spelling(row) for row in found["items"]]
+        if found["items"] and swarm.strikes("list_loops"):
+            first = self._by_uuid[found["items"][0]["uuid"]]
+            found["paginate"]["nextCursor"] = endpoints.write_cursor(first, True)
+        return Answer.json(200, members)
+
+    def made_at(self, row: dict[str, Any]) -> Any:
+        return self._by_uuid[row["uuid"]].created_at
+
+    # What the merchant's people do there by hand
+
+    def pay_there(self, **terms: Any) -> Payout | None:
+        """None if the terms are none that Heleket pays, or the order id is taken."""
+        try:
+            return self.add_foreign_payout(**terms)
+        except (Refused, ValueError):
+            return None
+
+    def move(self, currency: str, delta: Decimal, why: str) -> None:
+        """Money that comes or goes for another reason than a payout."""
+        self.ledger.add(Entry(self.now(), None, None, currency, delta, why))
+        if why == "transfer":
+            personal = self.ledger.personal
+            personal[currency] = personal.get(currency, Decimal(0)) - delta
+        self.version += 1
+
+
+def other_spelling(row: dict[str, Any]) -> dict[str, Any]:
+    amount = Decimal(row["amount"])
+    return {
+        "amount": f"{amount:.8f}",
+        "currency": row["currency"].lower(),
+        "network": row["network"].upper(),
+        "address": row["address"].lower() if row["network"] == "eth" else row["address"],
+    }
+
 
 def let_faults_strike(gateway: Heleket) -> None:
     """Give the gateway the faults of this run that it can do by itself."""
@@ -135,7 +215,8 @@ class Wire(SandboxAdapter):
         self, request: PreparedRequest, *, timeout: Any = None, **others: Any
     ) -> Response:
         self.world.oracle.call_begins(request)
-        reach("before the request leaves")
+        if LIST not in str(request.url):
+            reach("before the request leaves")
         self.world.oracle.request_leaves(request)
         connect, whole = (
             timeout[0],
@@ -163,6 +244,6 @@ class Phone(heleket.HeleketClient):
 
     def _payout(self, path: str, body: bytes, deadline: float | None) -> heleket.RemotePayout:
         remote = super()._payout(path, body, deadline)
-        if order_id := json.loads(body).get("order_id"):
-            self.world.oracle.hears(order_id, remote)
+        asked = json.loads(body)
+        self.world.oracle.hears(asked.get("order_id") or asked["uuid"], remote)
         return remote

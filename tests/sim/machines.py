@@ -10,8 +10,10 @@ from heleket.sandbox.records import Delivery
 from heleket.webhooks import sign_webhook
 from payouts import guard as watch
 from payouts import polling, submission
+from payouts.engine.start import FirstQuestions
 from payouts.gateway import balance
 from payouts.models import WebhookDelivery
+from payouts.reconciliation.starting import ReadBack
 from tests.sim.seams import reach
 from tests.sim.stored import Broken
 
@@ -24,10 +26,30 @@ HOOK = "/webhooks/heleket/"
 
 def worker(world: "World") -> None:
     """Claim, call, record, as the worker does: what it knows is recorded until it is stored."""
+    jobs = [submit, check]
+    if world.swarm.is_restored:
+        start(world)
+        jobs.append(read_back)
     while True:
         reach("rests")
-        job = world.chance.choice([submit, check])
+        job = world.chance.choice(jobs)
         job(world, world.chance.randint(1, 3))
+
+
+def start(world: "World") -> None:
+    """Ask about what other processes left behind, and whether this is still the same database."""
+    first = FirstQuestions()
+    while not world.try_once(first.are_put):
+        reach("starts")
+        check(world, 3)
+        read_back(world)
+
+
+def read_back(world: "World", _most: int = 1) -> None:
+    """Read Heleket's list back to what is known, if that is due."""
+    job = ReadBack(world.client, world.account, 1)
+    asked = world.try_once(lambda: job.take(1).items) or []
+    store(world, [job.call(each) for each in asked], lambda said, _account: job.record(said))
 
 
 def submit(world: "World", most: int) -> int:

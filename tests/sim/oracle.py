@@ -6,9 +6,10 @@ code it judges does not blind it. The names of the promises are those of docs/fa
 
 import json
 from collections import Counter, defaultdict
+from copy import deepcopy
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -17,10 +18,13 @@ from requests import PreparedRequest
 
 import heleket
 from heleket.sandbox.faults import CREATE
+from heleket.sandbox.records import Payout
 from payouts import guard
 from payouts.controls.models import Scope
 from payouts.models import PayoutStatus
 from tests.payouts.invariants import check_invariants, drawn, is_alive
+from tests.sim import restores
+from tests.sim.auditor import Auditor
 from tests.sim.governors import PASSED_OVER_HOURS
 from tests.sim.overseer import Overseer
 from tests.sim.stored import Broken, Event, Row, Try, as_time, rows
@@ -30,8 +34,15 @@ if TYPE_CHECKING:
     from tests.sim.world import World
 
 UNDER_WAY = {PayoutStatus.SUBMITTING, PayoutStatus.BROADCAST}
+LENGTH, GENERATION = 32, 2  # of an order id of ours, and of the number of the try at its end
 LATE = 1800  # seconds: so long after an earlier try came to Heleket the desk has asked about it
+# What it has read in the database. The rest it saw happen in the world.
+OF_THE_DATABASE = ["payouts", "tries", "last_event", "approved", "makers", "last_desk_event"]
 APPROVAL_ENDS = {"edit", "hold", "release", "void", "retry", "reject", "cancel"}
+
+
+def without_world(judge: object) -> dict[str, Any]:
+    return {name: each for name, each in vars(judge).items() if name not in ("world", "gateway")}
 
 
 def is_create(request: PreparedRequest) -> bool:
@@ -41,7 +52,7 @@ def is_create(request: PreparedRequest) -> bool:
 class Oracle:
     def __init__(self, world: "World") -> None:
         self.world, self.gateway = world, world.gateway
-        self.overseer = Overseer(world)
+        self.overseer, self.auditor = Overseer(world), Auditor(world)
         self.payouts: dict[object, Row] = {}
         self.tries: dict[str, Try] = {}
         self.last_event = 0
@@ -54,6 +65,7 @@ class Oracle:
         self.nothing_is_out = False
         self.quiet: set[Scope] = set()  # of these no call was out when they were stopped
         self.last_desk_event = 0
+        self.approved_before: set[object] = set()  # in a copy that was put back
         self.heard: dict[str, set[tuple[str, bool]]] = defaultdict(set)
 
     # Reported by the wire
@@ -84,6 +96,8 @@ class Oracle:
         if attempt is None or attempt.body.encode() != request.body:
             raise Broken(f"I1 bytes that are not stored leave: {request.body!r}")
         payout = self.payouts[attempt.payout]
+        if restores.has_to_wait(self.world):
+            raise Broken(f"G52 {attempt.order_id} leaves before the restore was put right")
         self.judge_later_try(attempt)
         if attempt.generation == payout.generation:
             terms = (sent["currency"], Decimal(sent["amount"]), sent["network"], sent["address"])
@@ -168,6 +182,25 @@ class Oracle:
     def sending_is_on(self) -> bool:
         return bool(rows("SELECT 1 FROM payouts_controls_switch WHERE is_on"))
 
+    # Around a restore
+
+    def memory(self) -> list[dict[str, Any]]:
+        """Return what it knows of the database, to go back to."""
+        mine = {name: getattr(self, name) for name in OF_THE_DATABASE}
+        others = [without_world(each) for each in (self.overseer, self.auditor)]
+        return deepcopy([mine, *others])
+
+    def go_back(self, memory: list[dict[str, Any]], since: float) -> None:
+        """The database is as it was then, and so is what was read in it. What Heleket has, and when
+        it was called and said what, stays: of the calls since then the desk knows nothing."""
+        for each, known in zip((self, self.overseer, self.auditor), memory, strict=True):
+            vars(each).update(deepcopy(known))
+        self.gateway.forgotten |= {order_id for order_id, at in self.left_at.items() if at >= since}
+        self.writes = self.version = -1
+        self.nothing_is_out, self.quiet = False, set()
+        self.heard.clear()
+        self.approved_before = set(self.approved)
+
     # After each step
 
     def check(self) -> None:
@@ -176,12 +209,16 @@ class Oracle:
             raise Broken("I1 a transaction was left open")
         if self.world.swarm.has_stops:
             self.judge_guard()
-        if self.look() or self.gateway.version != self.version:
+        has_changed = self.look()
+        if self.world.swarm.has_books:
+            self.auditor.look()
+        if has_changed or self.gateway.version != self.version:
             self.version = self.gateway.version
             self.compare_with_heleket()
 
     def check_all(self) -> None:
         """Every promise over every row."""
+        self.auditor.check_kept()
         try:
             check_invariants(self.gateway, clock_jumped=bool(self.world.clock.swing))
         except AssertionError as exc:
@@ -201,6 +238,7 @@ class Oracle:
             "FROM payouts_payout ORDER BY number"
         )
         before, self.payouts = self.payouts, {each[0]: Row(*each) for each in stored}
+        self.auditor.judge_journal()
         if before == self.payouts:
             return False
         self.read_tries()
@@ -318,7 +356,7 @@ class Oracle:
         for each in rows(
             "SELECT payout_id, generation, order_id, body, uuid, released_at IS NOT NULL, "
             "watch_at IS NOT NULL, calls, "
-            "lease_until FROM payouts_attempt ORDER BY id"
+            "lease_until, is_linked FROM payouts_attempt ORDER BY id"
         ):
             attempt = Try(*each)
             known = self.tries.get(attempt.order_id)
@@ -330,6 +368,8 @@ class Oracle:
 
     def begin_lease(self, attempt: Try) -> None:
         clock = self.world.clock
+        if attempt.lease_until is None:  # it was linked, and is never called
+            return
         lasts = as_time(attempt.lease_until) - clock.now()
         self.lease_ends[attempt.order_id] = clock.monotonic() + lasts.total_seconds()
 
@@ -351,6 +391,7 @@ class Oracle:
     def judge(self, payout: Row, event: Event) -> None:
         if event.event_type in APPROVAL_ENDS:
             self.approved.pop(payout.id, None)
+            self.approved_before.discard(payout.id)
         if event.event_type in ("request", "edit"):
             self.makers[payout.id] |= {event.person or self.world.issuer, self.adder(payout)}
         if event.event_type == "retry":
@@ -394,6 +435,8 @@ class Oracle:
         self.quiet -= {
             each for each in self.quiet if each.columns.items() <= has.items()
         }  # it was resumed
+        if payout.id in self.approved_before and restores.is_over(self.world):
+            raise Broken(f"G52 P-{payout.number}: {act} by the approvals of an old copy")
         if self.approved.get(payout.id) != payout.terms:
             raise Broken(f"I3 P-{payout.number} is not what was approved: {payout.terms}")
         makers = self.makers[payout.id]
@@ -424,21 +467,23 @@ class Oracle:
         tries = [each for each in self.tries.values() if (each.payout, each.generation) == present]
         if payout.id not in self.called_at or not any(each.was_released for each in tries):
             return
+        if any(each.order_id in self.gateway.forgotten for each in tries):
+            return
         passed = world.clock.monotonic() - self.called_at[payout.id]
         if passed < world.account.release - world.clock.swing.total_seconds():
             raise Broken(f"I6 P-{payout.number} was released {passed:.0f} s after its last call")
 
     def judge_final_word(self, payout: Row) -> None:
         """I5: Heleket said so to our own call, and it is true of this payout."""
-        [order_id] = [
-            each.order_id
+        [attempt] = [
+            each
             for each in self.tries.values()
             if (each.payout, each.generation) == (payout.id, payout.generation)
         ]
-        remote = self.gateway.find(order_id)
+        remote = self.remote_of(attempt)
         if remote is None or (remote.status, remote.is_final) != ("paid", True):
             raise Broken(f"I5 P-{payout.number} is confirmed, but Heleket has {remote}")
-        if ("paid", True) not in self.heard[order_id]:
+        if ("paid", True) not in self.heard[attempt.asked_by]:
             raise Broken(f"I5 P-{payout.number} is confirmed without an answer that says so")
         ours = (Decimal(payout.amount), payout.currency, payout.network, payout.address)
         if ours != (remote.amount, remote.currency, remote.network, remote.address):
@@ -448,7 +493,11 @@ class Oracle:
         """I1, I6, I7: Heleket has one living payout at most, none for what is not under way."""
         alive = defaultdict(list)
         for attempt in self.tries.values():
-            if is_alive(self.gateway.find(attempt.order_id)):
+            # What was linked to one that had failed stands beside its final word.
+            is_beside = attempt.is_linked and self.payouts[attempt.payout].status == "failed"
+            if is_beside:
+                continue
+            if is_alive(self.remote_of(attempt)) and attempt.order_id not in self.gateway.forgotten:
                 alive[attempt.payout].append(attempt)
         for payout_id, some in alive.items():
             payout = self.payouts[payout_id]
@@ -467,11 +516,39 @@ class Oracle:
                 )
 
         for held in self.gateway.held_requests:
+            if held.request.fields["order_id"] in self.gateway.forgotten:
+                continue
             attempt = self.tries[held.request.fields["order_id"]]
             payout, is_new = self.payouts[attempt.payout], self.gateway.find(attempt[2]) is None
             is_excused = attempt.was_released or self.is_hidden(attempt, payout)
             if is_new and payout.status not in UNDER_WAY and not is_excused:
                 raise Broken(f"I6 P-{payout.number} is {payout.status}, but may still be paid")
+        if self.gateway.forgotten:
+            self.find_paid_again()
+
+    def find_paid_again(self) -> None:
+        """I1: what was forgotten with the past is not paid again, unless people took it for none of
+        ours."""
+        of_payout = defaultdict(list)
+        for remote in self.gateway.payouts:
+            if is_alive(remote) and remote.order_id and len(remote.order_id) == LENGTH:
+                of_payout[remote.order_id[:-GENERATION]].append(remote)
+        for some in of_payout.values():
+            forgotten = [each for each in some if each.order_id in self.gateway.forgotten]
+            if len(some) < 2 or not forgotten:
+                continue
+            explained = self.auditor.explained()
+            if not any(each.uuid in explained or self.is_lie(each) for each in some):
+                raise Broken(f"I1 {[each.order_id for each in some]} are of one payout")
+
+    def is_lie(self, remote: Payout) -> bool:
+        return remote.order_id in self.gateway.hidden
+
+    def remote_of(self, attempt: Try) -> Payout | None:
+        """What Heleket has of it."""
+        if attempt.is_linked:
+            return self.gateway.find_uuid(attempt.uuid)
+        return self.gateway.find(attempt.order_id)
 
     def is_hidden(self, attempt: Try, payout: Row) -> bool:
         """Whether Heleket refused it and executed it all the same, and is still asked about it or
@@ -506,12 +583,13 @@ class Oracle:
         for attempt in self.tries.values():
             self.judge_end_of(attempt)
         self.judge_sums()
+        self.auditor.check_end()
         if self.world.portals:
             self.judge_feed()
 
     def judge_end_of(self, attempt: Try) -> None:
         """I9, I10: what Heleket has is known or shown, and its last facts are ours."""
-        payout, remote = self.payouts[attempt.payout], self.gateway.find(attempt.order_id)
+        payout, remote = self.payouts[attempt.payout], self.remote_of(attempt)
         is_lie = attempt.order_id in self.gateway.hidden
         is_released = attempt.was_released and not is_lie
         is_known = remote and (attempt.uuid == remote.uuid or is_released)

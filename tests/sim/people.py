@@ -10,10 +10,10 @@ from contextlib import suppress
 from datetime import timedelta
 from decimal import Decimal
 from itertools import permutations, product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from django.db import connection
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from audit import clock
@@ -117,16 +117,13 @@ def request(world: "World", name: str) -> None:
             content |= {"wallet": world.chance.choice(list(again.client.wallets.order_by("pk")))}
         content |= {"purpose": world.chance.choice(["Prize", "Prize", "Refund"])}
         content |= {"pay_from": again.pay_from}
+    elif world.forgotten and world.swarm.luck["books"].random() < 0.5:
+        content |= world.forgotten.pop(some_forgotten(world))
+        world.note("what is gone is asked for again")
     elif talks(world, 0.3):
         hours = world.swarm.luck["talks"].uniform(0, 12)
         content |= {"pay_from": clock.now() + timedelta(hours=hours)}
-    payout = request_payout(
-        **content,
-        origin=Origin.MANUAL,
-        actor=Actor.staff(world.person(name), Channel.ADMIN),
-        installation=world.account.installation,
-        reason="Another one",
-    )
+    payout = ask_for(world, name, content)
     asked = world.asked.setdefault(payout.pk, content)  # it may have been edited since
     if asked != content:
         raise Broken(f"I13 {content} was asked for, and {payout} came back, which was {asked}")
@@ -135,6 +132,31 @@ def request(world: "World", name: str) -> None:
         world.note(f"{payout} waits for its wallet")
     if payout.pay_from:
         world.note(f"{payout} has a date: {payout.pay_from:%d %H:%M:%S}")
+
+
+def ask_for(world: "World", name: str, content: dict[str, Any]) -> Payout:
+    return request_payout(
+        **content,
+        origin=Origin.MANUAL,
+        actor=Actor.staff(world.person(name), Channel.ADMIN),
+        installation=world.account.installation,
+        reason="Another one",
+    )
+
+
+def some_forgotten(world: "World") -> object:
+    """What was asked for in the days that are gone is asked for again, under its old key."""
+    return world.swarm.luck["books"].choice(sorted(world.forgotten, key=str))
+
+
+def request_again(world: "World", name: str, key: object) -> None:
+    content = world.forgotten.pop(key)
+    try:
+        ask_for(world, name, content)
+    except Refused as exc:  # by what was asked for since
+        world.note(f"{name}: is refused what is gone: {exc}")
+    else:
+        world.note("what is gone is asked for again")
 
 
 def talks(world: "World", rate: float) -> bool:
@@ -211,7 +233,9 @@ def set_sending(world: "World", name: str) -> None:
     is_on = Switch.objects.get(pk=1).is_on
     pauses = is_on and world.chance.random() < 0.3
     actor = Actor.staff(world.person(name), Channel.ADMIN)
-    turned = switch.set_sending(not pauses, reason="Audit", actor=actor)
+    turned = switch.set_sending(
+        not pauses, reason="Audit", actor=actor, is_same_database=not pauses
+    )
     world.note(f"{name}: {'pauses' if pauses else 'resumes'} sending")
     if turned and pauses:
         world.oracle.sending_is_paused(submission.calls_out())
@@ -246,13 +270,20 @@ def resume_some(world: "World", name: str) -> None:
         each = luck.choice(off)
         actor, seen = Actor.staff(world.person(name), Channel.ADMIN), str(each.changed_at)
         reach("has looked")
-        switch.set_sending(True, reason="Fine", actor=actor, scope=each.scope, seen=seen)
+        switch.set_sending(
+            True, reason="Fine", actor=actor, scope=each.scope, seen=seen, is_same_database=True
+        )
         world.note(f"{name}: resumes {each.scope.columns or 'all'}")
+
+
+def of_ours() -> QuerySet[Discrepancy]:
+    """What Heleket has of our payouts and differs; `reconcilers` have the foreign ones."""
+    return Discrepancy.objects.open().exclude(kind=Discrepancy.Kind.FOREIGN)
 
 
 def end_discrepancy(world: "World", name: str) -> None:
     """Propose an end, or confirm one that somebody else has proposed. Heleket may refuse both."""
-    found = Discrepancy.objects.open().order_by("pk").first()
+    found = of_ours().order_by("pk").first()
     if found is None:
         return
     by, joint = Actor.staff(world.person(name), Channel.ADMIN), endings.proposed(found)

@@ -17,7 +17,8 @@ from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from audit.operations import perform
 from audit.refusals import Refused
-from payouts import polling
+from payouts import foreign, polling
+from payouts.codes import PayoutCode
 from payouts.controls import switch
 from payouts.controls.models import Switch
 from payouts.destinations import APPROVE
@@ -26,7 +27,7 @@ from payouts.models import Attempt, Discrepancy, EventType, Payout, PayoutEvent
 from payouts.models import PayoutStatus as Status
 from payouts.portal import feed
 from tests import policies
-from tests.sim import governors, machines, people, portals
+from tests.sim import governors, machines, people, portals, reconcilers, restores, treasury
 from tests.sim.stored import Broken
 from tests.sim.world import Player, World
 from wallets.models import PayoutMethod, Wallet
@@ -163,18 +164,32 @@ def cast(world: World) -> list[Player]:
         scripts |= {"ada": [people.approve], "nina": [people.approve]}
     if world.swarm.funds_order:
         scripts["omar"] += [people.top_up, people.top_up]
-    staff = [Player(name, people.person(name, *acts)) for name, acts in scripts.items()]
+    if world.swarm.has_books:
+        scripts["omar"] += [reconcilers.end_foreign] * 6
+        scripts["olga"] += [reconcilers.end_foreign] * 3
+    if world.swarm.is_restored:
+        scripts["omar"] += [restores.work_off] * 6
+        scripts["olga"] += [restores.work_off] * 6
+    has_more = {"omar", "olga"} if world.swarm.has_books else set[str]()
+    staff = [
+        Player(name, people.person(name, *acts), 3 if name in has_more else 1)
+        for name, acts in scripts.items()
+    ]
     others = [Player("heleket", machines.heleket, 2), Player("courier", courier.run, 2)]
     clients = [Player(each.name, each.run, 2) for each in world.portals]
     feeders = [Player("feeder", portals.feeder)] if clients else []
     guards = [Player("guard", machines.guard)] if world.swarm.has_stops else []
     is_short = bool(world.swarm.funds_order)
     treasuries = [Player("treasury", machines.fetch_balances, 12)] if is_short else []
+    books = [Player("by hand", treasury.script, 2)] if world.swarm.has_books else []
+    if world.swarm.has_books:
+        books += [Player("reconciler", reconcilers.script, 12)]
+        books += [Player(f"reader {number}", reconcilers.read_on, 6) for number in (1, 2)]
     governing = [
         Player(name, people.person(name, *acts), governors.WEIGHTS[name])
         for name, acts in (governors.SCRIPTS.items() if world.swarm.has_rules else ())
     ]
-    return [*workers, *staff, *governing, *others, *clients, *feeders, *guards, *treasuries]
+    return [*workers, *staff, *governing, *others, *clients, *feeders, *guards, *treasuries, *books]
 
 
 def storm(world: World, steps: int) -> None:
@@ -184,6 +199,8 @@ def storm(world: World, steps: int) -> None:
     for number in range(1, steps + 1):
         world.take_step()
         world.oracle.check()
+        if world.swarm.is_restored:
+            restores.pass_step(world, number)
         if number % LOOK_AT_ALL_EVERY == 0:
             world.oracle.check_all()
 
@@ -210,6 +227,9 @@ def begin(world: World) -> None:
             people.approve(world, "amira")
         if world.swarm.has_rules:
             governors.approve_more(world)
+    if world.swarm.has_books:
+        treasury.pay_what_waits(world)
+        treasury.pay_a_stranger(world)
     world.step = 0
 
 
@@ -223,10 +243,17 @@ def calm(world: World) -> None:
     for actor in world.actors:
         actor.kill()
     world.clock.jump(timedelta())
+    world.is_calm = True
     world.note("calm")
     for portal in world.portals:
         portal.hear_the_rest()
+    if world.swarm.is_restored:
+        restores.finish(world)
     put_right(world)
+    if world.forgotten:
+        restores.ask_again(world)
+    if world.swarm.has_books:
+        reconcilers.hear_by_list(world)
     courier = machines.Courier(world)
     end = world.clock.now() + CALM
     for _ in range(ROUNDS):
@@ -238,14 +265,17 @@ def calm(world: World) -> None:
                     break
         world.oracle.check()
         put_switches_right(world)
-        is_over = is_settled(world) and not (end_discrepancies(world) or sleep_a_day(world))
+        is_over = is_settled(world) and not (
+            reconcilers.compare_once_more(world) or end_discrepancies(world) or sleep_a_day(world)
+        )
         if is_over or world.clock.now() > end:
             break
-        world.clock.forward(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
+        world.go_by(max(1, (next_moment(world) - world.clock.now()).total_seconds()))
     for portal in world.portals:
         feed.take_up()
         while portal.read_on():
             pass
+    reconcilers.compare_again(world)
     world.oracle.check_end()
     for entry in world.gateway.ledger:
         if entry.order_id:
@@ -281,7 +311,9 @@ def put_switches_right(world: World) -> None:
     """In the calm too the guard may pause, and somebody looks at it."""
     for each in Switch.objects.filter(is_on=False).order_by("pk"):
         actor = Actor.staff(world.person("omar"), Channel.ADMIN)
-        switch.set_sending(True, reason="Over", actor=actor, scope=each.scope)
+        switch.set_sending(
+            True, reason="Over", actor=actor, scope=each.scope, is_same_database=True
+        )
 
 
 def put_wallets_right(world: World) -> None:
@@ -297,18 +329,23 @@ def end_discrepancies(world: World) -> bool:
         return False
     world.has_looked, found = True, list(Discrepancy.objects.open().order_by("pk"))
     for each in found:
-        people.end_somehow(world, each)
+        if each.kind == Discrepancy.Kind.FOREIGN:
+            reconcilers.end_somehow(world, each)
+        else:
+            people.end_somehow(world, each)
     return bool(found)
 
 
 def is_settled(world: World) -> bool:
-    """Whether nothing is under way any more, at the desk or on the wire, nor is anything left that
-    a refusal hid and Heleket is still to be asked about."""
+    """Whether nothing is under way any more, at the desk, on the wire or at Heleket, but what waits
+    for people, nor is anything left that a refusal hid and Heleket is still to be asked about."""
     hidden = Attempt.objects.filter(order_id__in=world.gateway.hidden, uuid=None)
     is_watched = hidden.exclude(watch_at=None).filter(payout__discrepancies=None).exists()
-    if world.gateway.held_requests or is_watched:
+    if world.gateway.held_requests or is_watched or world.gateway.next_step_at:
         return False
     moving = Payout.objects.filter(MOVING).exclude(waiting_for="discrepancy")
+    if foreign.standing():
+        moving = moving.exclude(reason_code=PayoutCode.UNKNOWN_THERE)
     return not moving.exclude(waiting_for="limit", due_at__gt=world.clock.now()).exists()
 
 
@@ -317,7 +354,7 @@ def sleep_a_day(world: World) -> bool:
     if world.has_slept or not Payout.objects.filter(MOVING, waiting_for="limit").exists():
         return False
     world.has_slept = True
-    world.clock.forward(timedelta(hours=26).total_seconds())
+    world.go_by(timedelta(hours=26).total_seconds())
     world.note("a day goes by")
     return True
 
@@ -334,6 +371,8 @@ def moments(world: World) -> Iterator[datetime | None]:
     yield from moving.values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
+    if there := world.gateway.next_step_at:
+        yield there + world.clock.ahead
     limit = RateLimit.objects.get()
     yield from (limit.backoff_until, limit.free_at)
     for held in world.gateway.held_requests:

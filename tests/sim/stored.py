@@ -55,6 +55,12 @@ class Try(NamedTuple):
     is_watched: bool
     calls: int
     lease_until: datetime | None
+    is_linked: bool  # a payout made by hand, taken over
+
+    @property
+    def asked_by(self) -> str:
+        """By what Heleket is asked about it."""
+        return (self.uuid or "") if self.is_linked else self.order_id
 
 
 class Event(NamedTuple):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from benchmarks import stage
-from tests.sim.swarm import ALL
+from tests.sim.swarm import ALL, OF_LISTS
 
 if TYPE_CHECKING:
     from tests.sim.run import Report
@@ -54,7 +54,7 @@ class Totals:
             steps=self.steps,
             minutes=self.seconds / 60,
             broken=broken or "None.\n",
-            faults=table(self.faults, ALL),
+            faults=table(self.faults, [*ALL, *OF_LISTS]),
             acts=table(self.acts, sorted(self.acts)),
             reasons=table(self.reasons, sorted(self.reasons)),
             refusals=table(self.refusals, sorted(self.refusals)),

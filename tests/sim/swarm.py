@@ -15,10 +15,13 @@ ADDING = 0.25
 STOPPING = 0.2
 SHORT = 0.15
 GOVERNED = 0.2
+BOOKED = 0.3
+RESTORED = 0.3  # of those
 LOSS_RATES = (0.25, 1.0)  # questions alone have to be enough
 WIRE_RATES = (0.01, 0.03, 0.08)  # there are many of these, and each meets every call
 LATE_RATES = (0.25, 0.6)  # without them nothing is ever repeated in vain
 LIE_RATES = (0.1, 0.3)
+LIST_RATES = (0.1, 0.3)  # of the pages
 REPEAT_RATES = (0.5, 0.9)  # few repeats are made while the first request is on its way
 
 # Of the network and of Heleket; the sandbox knows them by these names.
@@ -40,6 +43,8 @@ TO_ACTORS = ["killed", "frozen", "commit_refused", "commit_lost"]
 OF_WEBHOOKS = ["lost", "repeated", "late", "forged", "replayed", "lied"]
 OF_THE_WORLD = ["clock_jumps", "poor", "tampered", "demoted", "withdrawn", "wallet_frozen"]
 ALL = [*ON_THE_WIRE, *ON_THE_WAY, *TO_ACTORS, *OF_WEBHOOKS, *OF_THE_WORLD]
+# Of Heleket's list, where it is read: each seed of those turns on a half of them.
+OF_LISTS = ["list_lags", "list_old_words", "list_shifts", "list_loops", "list_other_spelling"]
 
 # What stops the desk for minutes is rare enough that something happens at all.
 RARE = {"unauthorized", "forbidden", "terminal", "refuse_connection", "connect_timeout", "429"}
@@ -54,6 +59,8 @@ def rates_of(name: str) -> tuple[float, ...]:
         return LIE_RATES
     if name in DELAYS:
         return LATE_RATES
+    if name in OF_LISTS:
+        return LIST_RATES
     if name == "lost":
         return LOSS_RATES
     return WIRE_RATES if name in ON_THE_WIRE else RATES
@@ -74,6 +81,11 @@ class Swarm:
     has_stops: bool = field(init=False)  # single coins and clients are stopped, the guard watches
     has_rules: bool = field(init=False)  # policy and rights change meanwhile
     funds_order: str = field(init=False)  # where the balances are known and mostly short, or ""
+    has_books: bool = field(init=False)  # people pay by hand at Heleket; its list is read
+    lists: list[str] = field(default_factory=list)  # the faults of Heleket's list, also in the calm
+    is_restored: bool = field(init=False)  # an old copy of the database is put back
+    copied_at: int = field(init=False)  # the step at which it is made
+    put_back_at: int = field(init=False)
 
     def __post_init__(self) -> None:
         chance = random.Random(f"swarm {self.seed}")
@@ -97,6 +109,22 @@ class Swarm:
         funds = self.luck["funds"] = random.Random(f"short funds {self.seed}")
         is_short, order = funds.random() < SHORT, funds.choice(["strict", "what_fits"])
         self.funds_order = order if is_short else ""
+        books = self.luck["books"] = random.Random(f"who pays by hand {self.seed}")
+        self.has_books = books.random() < BOOKED
+        loses_days = books.random() < RESTORED
+        self.is_restored = self.has_books and loses_days and not self.has_portals
+        self.copied_at = books.randint(10, 120)
+        self.put_back_at = self.copied_at + books.randint(20, 120)
+        if self.has_books:
+            self.turn_on_lists(books)
+
+    def turn_on_lists(self, chance: random.Random) -> None:
+        chosen = self.lists = chance.sample(OF_LISTS, len(OF_LISTS) // 2)
+        rates = {name: chance.choice(rates_of(name)) for name in chosen}
+        self.rates |= {
+            name: rates[name] for name in OF_LISTS if name in rates.keys() - self.without
+        }
+        self.luck |= {name: random.Random(f"{name} {self.seed}") for name in OF_LISTS}
 
     def strikes(self, name: str) -> bool:
         return name in self.rates and self.luck[name].random() < self.rates[name]

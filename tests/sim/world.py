@@ -20,9 +20,9 @@ from django.test import override_settings
 
 from audit import clock as money_clock
 from payouts import guard
-from payouts.gateway import accounts
+from payouts.gateway import accounts, continuity
 from payouts.guard import GuardBounds
-from tests.sim import database, governors, machines
+from tests.sim import database, governors, machines, reconcilers, treasury
 from tests.sim.clock import Clock
 from tests.sim.heleket import Heleket, Phone, let_faults_strike
 from tests.sim.oracle import Oracle
@@ -45,6 +45,8 @@ ALERT = GuardBounds(
 )
 ASLEEP = GuardBounds(probes=99, discrepancies_per_hour=99, failures_in_a_row=99)
 
+SEEN_EVERY = 100  # seconds, less than a pause of whom nobody misses
+RESTART_GAP_MINUTES = 30  # where the database is restored, and so may be another
 COOKIES = "django.contrib.sessions.backends.signed_cookies"
 
 Result = TypeVar("Result")
@@ -95,6 +97,9 @@ class World:
         for coin, little in (("USDT", "60"), ("SHIB", "500000")):
             poor = "120" if self.swarm.is_on("poor") else "10000000000"
             self.gateway.top_up(coin, little if self.swarm.funds_order else poor)
+        self.paid_there: list[str] = []  # Heleket's ids
+        if self.swarm.has_books:
+            treasury.begin(self)
         self.oracle = Oracle(self)
         self.client = Phone(self, **account, base_url=settings.HELEKET_PROJECT_URL)
         self.browser = Browser(raise_request_exception=False)
@@ -104,9 +109,15 @@ class World:
         self.acting: Player | None = None
         self.trace: list[str] = []
         self.asked: dict[object, dict[str, object]] = {}  # what each payout was requested as
+        self.forgotten: dict[object, dict[str, object]] = {}  # the same, of what is gone
+        self.is_old = False  # the database: a copy was put back
+        self.restores_before = 0  # the last one in the copy that was put back
+        self.lost_there: set[str] = set()  # Heleket's ids of what it made in the days that are gone
         self.refusals: Counter[str] = Counter()  # by code
         self.step = 0
+        self.is_calm = False
         self.has_slept = False  # until the windows of limits were over, in the calm
+        self.has_compared = False  # Heleket's list with the desk, in the calm
         self.has_looked = False  # people, at the discrepancies that were left in the calm
 
     @contextmanager
@@ -114,7 +125,9 @@ class World:
         """Let this world be the one that the code lives in."""
         with ExitStack() as stack:
             stack.enter_context(database.fresh())
-            stack.enter_context(override_settings(SESSION_ENGINE=COOKIES))
+            self.backups = stack.enter_context(database.backups())
+            gap = RESTART_GAP_MINUTES if self.swarm.is_restored else 0
+            stack.enter_context(override_settings(SESSION_ENGINE=COOKIES, RESTART_GAP_MINUTES=gap))
             stack.enter_context(money_clock.replaced(self.clock.now))
             stack.enter_context(patch.object(money_clock, "monotonic", self.clock.monotonic))
             bounds = ALERT if self.swarm.has_stops else ASLEEP
@@ -132,6 +145,9 @@ class World:
                 calls_per_second=self.chance.choice([None, None, None, 0.2]),
             )
             stack.enter_context(patch.object(accounts, "heleket_client", self.lend_client))
+            stack.enter_context(reconcilers.in_one_thread(self))
+            if self.swarm.has_books:
+                reconcilers.read_history(self)
             let_faults_strike(self.gateway)
             if self.swarm.has_rules:
                 stack.enter_context(governors.known_worth())
@@ -195,7 +211,7 @@ class World:
         now = self.clock.monotonic()
         awake = [actor for actor in self.actors if actor.wakes_at <= now]
         if not awake:
-            self.clock.forward(min(actor.wakes_at for actor in self.actors) - now)
+            self.go_by(min(actor.wakes_at for actor in self.actors) - now)
             return
         actor = self.chance.choices(awake, [each.weight for each in awake])[0]
         if self.swarm.strikes("killed"):
@@ -220,13 +236,27 @@ class World:
         finally:
             self.acting = None
 
+    def go_by(self, seconds: float) -> None:
+        """Let time pass, in which a worker that is there is seen every few seconds."""
+        end = self.clock.now() + timedelta(seconds=seconds)
+        self.clock.forward(seconds)
+        if not self.swarm.is_restored or not self.has_worker:
+            return
+        for left in reversed(range(int(seconds // SEEN_EVERY) + 1)):
+            continuity.keep(end - timedelta(seconds=left * SEEN_EVERY))
+
+    @property
+    def has_worker(self) -> bool:
+        workers = [each for each in self.actors if each.script is machines.worker]
+        return self.is_calm or any(each.thread for each in workers)
+
     def pass_time(self) -> None:
         now = self.clock.monotonic()
         working = any(each.is_at_work and each.wakes_at <= now for each in self.actors)
         least, most = self.chance.choice(AT_WORK if working else AT_REST)
         if not working and self.chance.random() < 0.03:
             least, most = LONG_PAUSE
-        self.clock.forward(self.chance.uniform(least, most))
+        self.go_by(self.chance.uniform(least, most))
         if self.swarm.strikes("clock_jumps"):
             luck = self.swarm.luck["clock_jumps"]
             hours = luck.choice([luck.uniform(-1, 1), luck.uniform(-1, 1), 24, -24])

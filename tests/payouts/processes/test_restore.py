@@ -1,18 +1,21 @@
 """Backups that are put back and copies that are started, before a real gateway and database."""
 
 import random
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
+from django.contrib.auth.models import User
 
 from audit.actor import Actor, Channel
 from audit.operations import perform
-from payouts import operations
+from payouts import endings, links, operations
 from payouts.controls.models import Switch
-from payouts.gateway import continuity
+from payouts.gateway import accounts, continuity
 from payouts.gateway.continuity import Continuity
 from payouts.heartbeats import Heartbeat
 from payouts.models import Discrepancy, Payout, PayoutStatus
+from payouts.outcomes import Wish
 from payouts.reconciliation import restores
 from payouts.reconciliation.confirmations import CONFIRMATIONS
 from payouts.seen import see
@@ -20,6 +23,7 @@ from tests.factories import PayoutFactory, StaffFactory, WalletFactory
 from tests.payouts.invariants import assert_chains_hold
 from tests.payouts.processes.conftest import at_database, database_url, on_server, until_all
 from tests.payouts.processes.harness import Process, until
+from tests.payouts.processes.manage import CA_FILE
 from wallets import operations as wallets
 
 pytestmark = pytest.mark.processes
@@ -69,6 +73,33 @@ def command(environment, processes):
         return processes[-1].ends()
 
     return command
+
+
+@pytest.fixture
+def at_heleket(sandbox, settings, monkeypatch):
+    """Call the gateway from this process as well."""
+    monkeypatch.setattr("certifi.where", lambda: str(CA_FILE))
+    settings.HELEKET_PROJECT_URL = sandbox.url
+
+    @contextmanager
+    def at_heleket():
+        with accounts.at_heleket(Actor.system(Channel.COMMAND)) as found:
+            yield found
+
+    return at_heleket
+
+
+def link(payout, client, account):
+    """Have two people find that what Heleket has under its order id is this payout."""
+    uuid = client.get_payout(order_id=payout.order_id(settings.INSTALLATION)).uuid
+    found = Discrepancy.objects.get(key=uuid)
+    olga, omar = (User.objects.get(username=name) for name in ("olga", "omar"))
+    [seen] = see([Payout.objects.get(pk=payout.pk)])
+    wish = Wish(found.pk, found.facts, Discrepancy.Outcome.LINKED, "Its own order id", payout=seen)
+    links.end_or_propose(wish, client, account, actor=act_of(olga))
+    found.refresh_from_db()
+    joint = endings.proposed(found)
+    links.confirm(joint, found.facts, client, account, actor=act_of(omar))
 
 
 def question():
@@ -154,9 +185,12 @@ def test_g52_a_backup_that_is_put_back_sends_nothing_and_the_list_leads_through(
 
 
 def test_g3_what_was_paid_after_the_backup_is_paid_once(
-    sandbox, start_worker, copy_of, put_back, command
+    sandbox, start_worker, copy_of, put_back, command, at_heleket
 ):
-    """Where nothing else shows it: as long as the same server had the same database all along."""
+    """Where nothing else shows it: as long as the same server had the same database all along.
+
+    Heleket has what was lost, so it waits until people have linked it.
+    """
     for name in ("olga", "omar"):
         StaffFactory(username=name, roles=["Operator"])
     amira = StaffFactory(username="amira", roles=["Approver"])
@@ -185,7 +219,12 @@ def test_g3_what_was_paid_after_the_backup_is_paid_once(
     seen = see(Payout.objects.filter(pk__in=[each.pk for each in payouts]))
     outcomes = perform(operations.APPROVE, seen, actor=act_of(amira))
     assert all(each.done for each in outcomes), outcomes
+    until(lambda: Payout.objects.filter(reason_code="unknown_there").count() == 3)
+    with at_heleket() as (client, account):
+        for payout in payouts:
+            link(payout, client, account)
     until_all("broadcast")
+    assert sandbox.creates() == 3
 
     paid = sandbox.debits()
     assert paid == {each.order_id(settings.INSTALLATION): 1 for each in payouts}

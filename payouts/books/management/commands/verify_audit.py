@@ -1,9 +1,12 @@
+import logging
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import DatabaseError
+from django.utils.translation import gettext as _
 
 from audit import verifying
 from audit.verifying import Finding
@@ -13,6 +16,8 @@ from payouts.staff.command_line import (
     progress_bar,
     write_json,
 )
+
+logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -56,8 +61,21 @@ def find(names: Sequence[str]) -> list[Finding]:
         for name in names:
             check = verifying.REGISTERED[name]
             with progress_bar(name, check.count()) as show:
-                findings += check.find(show)
+                findings += found_by(check, show)
     return findings
+
+
+def found_by(check: verifying.Check, show: verifying.Show) -> Iterator[Finding]:
+    """What was changed past the desk may be such that a check cannot read it: that is found too,
+    and the other checks go on."""
+    try:
+        yield from check.find(show)
+    except DatabaseError:
+        raise
+    except Exception as exc:
+        logger.exception("the check of %s broke off", check.name)
+        words = _("This check broke off, as it could not read what is stored: %s") % repr(exc)
+        yield Finding("check_broke_off", check.name, words)
 
 
 def in_total(findings: Sequence[Finding]) -> str:
