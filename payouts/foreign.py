@@ -19,7 +19,7 @@ CHUNK = 500
 
 def like(payout: Payout, found: Iterable[Discrepancy]) -> Discrepancy | None:
     """Return what Heleket has that may be this payout: of its address, in whatever spelling and on
-    whichever network, or of its coin and amount."""
+    whichever network, or of its coin and amount. What Heleket does not say may be as it is here."""
     return next((each for each in found if is_like(payout, each)), None)
 
 
@@ -29,10 +29,8 @@ def is_like(payout: Payout, found: Discrepancy) -> bool:
     address, coin = found.theirs.get("address"), found.theirs.get("currency")
     if address and canonical(payout.network, address) == payout.address:
         return True
-    return bool(coin) and (coin.upper(), amount_in(found.theirs)) == (
-        payout.currency,
-        payout.amount,
-    )
+    amount = amount_in(found.theirs)
+    return (not coin or coin.upper() == payout.currency) and amount in (None, payout.amount)
 
 
 def amount_in(theirs: Facts) -> Decimal | None:

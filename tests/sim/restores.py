@@ -113,7 +113,7 @@ def go_on(world: "World", actor: Actor, restore: Restore) -> None:
     left = [each for each in restores.items(restore) if not each.done]
     looked_at = [each.name for each in left if each.by_person]
     if len(left) > len(looked_at):
-        restore = restores.go_on(world.client, actor=actor)
+        restore = restores.go_on(world.client, world.account, actor=actor)
     elif looked_at:
         seen = restores.standing(looked_at[0]).digest
         restore = restores.confirm_step(looked_at[0], seen=seen, actor=actor)
