@@ -114,7 +114,7 @@ def live(story: Story, end: datetime, *, days: int = DAYS, times: float = 1) -> 
         story.clock.wait_until(midnight - timedelta(days=days_left) + timedelta(hours=8))
         accounting.begin_day(story, end)
         ordinary_day(story, times)
-        for incident in incidents.of_day(days_left):
+        for incident in [*incidents.of_day(days_left), *incidents.beside_payouts(days_left)]:
             story.wait(minutes=10)
             incident(story)
         yield days_left

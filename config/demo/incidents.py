@@ -212,8 +212,13 @@ def of_day(days_left: int) -> list[Incident]:
     """What is over comes again each quarter; what is still open happened in the last week."""
     over = OVER.get(days_left % QUARTER)
     found = [over] if over else STILL_OPEN.get(days_left, [])
-    moved = accounting.OVER.get(days_left % QUARTER) or accounting.STILL_OPEN.get(days_left, [])
-    return [*found, *moved, *oddities.USUAL.get(days_left, [])]
+    return [*found, *oddities.USUAL.get(days_left, [])]
+
+
+def beside_payouts(days_left: int) -> list[Incident]:
+    """Return what moves balances on this day, and is no payout."""
+    over = accounting.OVER.get(days_left % QUARTER)
+    return over or accounting.STILL_OPEN.get(days_left, [])
 
 
 # Today: what a newcomer finds

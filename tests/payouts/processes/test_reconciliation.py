@@ -11,7 +11,7 @@ from tests.payouts.processes.harness import Process, until
 
 pytestmark = pytest.mark.processes
 
-MADE_BY_HAND = 4
+MADE_ELSEWHERE = 4
 
 
 @pytest.fixture
@@ -37,10 +37,10 @@ def test_b22_killed_in_the_middle_it_finds_the_same_once_when_it_is_repeated(
     worker = start_worker()
     until_all("broadcast")
     worker.kill()
-    for _number in range(MADE_BY_HAND):
+    for _number in range(MADE_ELSEWHERE):
         sandbox.control("foreign", amount="7")
     made = sorted(each["uuid"] for each in sandbox.state()["payouts"] if not each["order_id"])
-    assert len(made) == MADE_BY_HAND
+    assert len(made) == MADE_ELSEWHERE
     met = []
 
     def judge(statement, transaction):
