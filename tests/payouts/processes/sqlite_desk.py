@@ -17,12 +17,14 @@ from tests.factories import (  # noqa: E402
     PayoutMethodFactory,
     StaffFactory,
     WalletFactory,
+    put_off_price_list,
 )
 
 policies.begin_with(policies.LENIENT)
 call_command("migrate", verbosity=0)
 known_rates.store(PRICES, clock.now())
 PayoutMethodFactory()
+put_off_price_list()  # nor is anybody there to whom heads of the day could be mailed
 people = {
     "requested_by": StaffFactory(roles=["Requester"]),
     "approved_by": StaffFactory(roles=["Approver"]),
