@@ -397,7 +397,7 @@ class BooksAdmin(DeskAdmin):
             return _("%(at)s, happened on %(day)s") % {"at": words, "day": row.happened_on}
         return words
 
-    @admin.display(description="")
+    @admin.display(description=gettext_lazy("correction"))
     def acts(self, row: Movement) -> str:
         if row.takes_back_id or hasattr(row, "taken_back_by"):
             return _("taken back") if not row.takes_back_id else ""
