@@ -96,7 +96,7 @@ def write(
             cuts[name]["log"] = tree.peaks
         manifest = manifest_of(month, months, before, cuts, account, signer)
         page = {"manifest": manifest, "items": writer.items, "fingerprint": signer.fingerprint}
-        writer.text(PAGE, [render_to_string("books/month.html", page)])
+        writer.text(PAGE, [render_to_string("books/month_file.html", page)])
         writer.text(SCRIPT, [SCRIPT_FILE.read_text()])
         items = sorted(writer.items, key=lambda item: item["name"])
         root = root_over(manifest, items)

@@ -71,7 +71,7 @@ class BooksAdmin(DeskAdmin):
     """Movements as a list, and around it the pages of the books."""
 
     list_title = gettext_lazy("Movements")
-    list_before_template = "payouts_books/movements_hint.html"
+    list_before_template = "books/movements_hint.html"
     change_list_template = "payouts/records.html"
     when_empty = gettext_lazy("Nobody has entered anything yet")
     list_display = ["day", "sum", "what", "evidence_of", "who", "of_when", "acts"]
@@ -132,7 +132,7 @@ class BooksAdmin(DeskAdmin):
             "empty_ones": [each for each in known if not each.amount],
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.of_books(request, "payouts_books/books.html", _("Books"), **context)
+        return self.of_books(request, "books/books.html", _("Books"), **context)
 
     def day(self, request: StaffRequest, day: str) -> HttpResponse:
         """Both proofs of a day, side by side for each coin."""
@@ -159,7 +159,7 @@ class BooksAdmin(DeskAdmin):
             "begin": overview.begins_on(),
         }
         title = _("Books of %s") % on
-        return self.of_books(request, "payouts_books/day.html", title, **context)
+        return self.of_books(request, "books/day.html", title, **context)
 
     def coin(self, request: StaffRequest, coin: str) -> HttpResponse:
         """What a coin's balance did lately, as a picture and as a list."""
@@ -188,7 +188,7 @@ class BooksAdmin(DeskAdmin):
             "periods": periods,
             "may_enter": request.user.has_perm(ENTERS),
         }
-        return self.of_books(request, "payouts_books/coin.html", _("Balance"), **context)
+        return self.of_books(request, "books/coin.html", _("Balance"), **context)
 
     # Movements
 
@@ -204,7 +204,7 @@ class BooksAdmin(DeskAdmin):
             request,
             form,
             partial(enter, actor_of(request)),
-            template="payouts_books/enter.html",
+            template="books/enter.html",
             title=_("Enter a movement"),
             back=self.url("day", day) if day and "day" in request.GET else self.url("changelist"),
         )
@@ -231,7 +231,7 @@ class BooksAdmin(DeskAdmin):
             "categories": Movement.Category.choices,
             "back": self.url("changelist"),
         }
-        return self.page(request, "payouts_books/file.html", _("Enter a file"), **context)
+        return self.page(request, "books/file.html", _("Enter a file"), **context)
 
     def enter_file(self, request: StaffRequest) -> HttpResponse:
         require(request, ENTERS)
@@ -252,7 +252,7 @@ class BooksAdmin(DeskAdmin):
             request,
             TakeBackForm(request.POST or None),
             partial(take_back, row.pk, actor_of(request)),
-            template="payouts_books/take_back.html",
+            template="books/take_back.html",
             title=_("Take this movement back?"),
             back=self.url("changelist"),
             row=row,
@@ -295,7 +295,7 @@ class BooksAdmin(DeskAdmin):
             "after": next_month(of_month) if next_month(of_month) <= today() else None,
         }
         title = _("Books of %s") % closing.in_words(of_month)
-        return self.of_books(request, "payouts_books/month.html", title, **context)
+        return self.of_books(request, "books/month.html", title, **context)
 
     def propose(self, request: StaffRequest, month: str) -> HttpResponse:
         require(request, CLOSES)
@@ -306,7 +306,7 @@ class BooksAdmin(DeskAdmin):
             request,
             form,
             partial(propose, of_month, actor_of(request)),
-            template="payouts_books/propose.html",
+            template="books/propose.html",
             title=_("Close %s?") % closing.in_words(of_month),
             back=self.url("month", month),
             state=state,
