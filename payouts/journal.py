@@ -25,8 +25,8 @@ from django.utils.translation import gettext as _
 from audit import clock
 from audit.database import advisory_lock
 from audit.operations import Change
-from heleket.answers import HELEKET_TIME
 from payouts.accounts import Accounts
+from payouts.days import day_of, next_month
 from payouts.effective import is_elsewhere, was_paid
 from payouts.models import (
     AccountKind,
@@ -135,7 +135,7 @@ def fee_of(payout: Payout, attempts: Sequence[Attempt]) -> Fee:
     for each in counted:
         if taken := taken_for(each):
             sums[json.loads(each.body)["currency"]] += taken
-    days = [heleket_day(made_at(each)) for each in counted or attempts]
+    days = [day_of(made_at(each)) for each in counted or attempts]
     return Fee(days[-1] if days else None, tuple(sums.items()))
 
 
@@ -153,10 +153,6 @@ def taken_for(attempt: Attempt) -> Decimal:
     if attempt.merchant_amount is None:
         return Decimal(0)
     return max(attempt.merchant_amount - Decimal(json.loads(attempt.body)["amount"]), Decimal(0))
-
-
-def heleket_day(at: datetime) -> date:
-    return at.astimezone(HELEKET_TIME).date()
 
 
 def standing(ids: Collection[UUID]) -> dict[UUID, Lines]:
@@ -218,7 +214,7 @@ def post(
     closed = set(ClosedMonth.objects.values_list("month", flat=True))
     entries, postings = [], []
     for payout, number in zip(moving, numbers, strict=True):
-        day = fees.get(payout.pk, NO_FEE).day or heleket_day(now)
+        day = fees.get(payout.pk, NO_FEE).day or day_of(now)
         month, named = month_of(day, closed)
         entries.append(
             Entry(
@@ -273,10 +269,6 @@ def month_of(day: date, closed: Collection[date]) -> tuple[date, date | None]:
     while month in closed:
         month = next_month(month)
     return month, None if month == own else own
-
-
-def next_month(month: date) -> date:
-    return date(month.year + month.month // 12, month.month % 12 + 1, 1)
 
 
 def next_numbers(count: int) -> Sequence[int]:

@@ -12,10 +12,10 @@ from django.urls import reverse
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
 from payouts.accounts import USUAL
-from payouts.books.days import day_of
 from payouts.books.models import BalanceReading, Movement
 from payouts.controls import documents, policy, rates, switch
 from payouts.controls.models import ExchangeRate, Scope, Switch
+from payouts.days import day_of
 from payouts.models import AccountRule, Category, Entry, Posting, WebhookDelivery
 from payouts.portal.models import Scope as Rights
 from payouts.portal.models import WebhookEndpoint

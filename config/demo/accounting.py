@@ -11,8 +11,8 @@ from decimal import Decimal
 from config.demo.story import Story
 from payouts import owners
 from payouts.books import closing, overview
-from payouts.books.days import DAY, begins_at, day_of, month_of
 from payouts.books.models import Movement
+from payouts.days import DAY, begins_at, day_of, month_of
 from payouts.models import Discrepancy
 from payouts.reconciliation import sweeps
 from wallets.models import Wallet

@@ -25,12 +25,12 @@ from heleket.sandbox.records import Entry
 from heleket.webhooks import verify
 from payouts import endings, idempotency, operations, polling, submission, webhooks
 from payouts.books import movements
-from payouts.books.days import day_of
 from payouts.books.heads import SealHeads
 from payouts.books.jobs import FetchBalances
 from payouts.books.models import Movement
 from payouts.controls.jobs import FetchRates
 from payouts.controls.policy import in_force
+from payouts.days import day_of
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Discrepancy, Origin, Payout
 from payouts.operations import PayoutOperation

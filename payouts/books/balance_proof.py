@@ -14,11 +14,12 @@ from decimal import Decimal
 from django.db.models import Min
 from django.db.models.functions import TruncDate
 
+from heleket.answers import HELEKET_TIME
 from payouts.books import ours
-from payouts.books.days import DAY, HELEKETS_TIME, begins_at, day_of, ends_at, span
 from payouts.books.models import BalanceReading, Movement
 from payouts.books.ours import ZERO, DayOfOurs, Key, Refund
 from payouts.books.readings import is_before
+from payouts.days import DAY, begins_at, day_of, ends_at, span
 from payouts.models.journal import ClosedMonth
 from wallets.amounts import Total
 
@@ -114,7 +115,7 @@ def first_of_each_day(
     """Return of each coin the first clear reading of each day that has one."""
     clear = BalanceReading.objects.filter(is_clear=True, at__gte=begin, at__lt=end)
     firsts = (
-        clear.annotate(day=TruncDate("at", tzinfo=HELEKETS_TIME))
+        clear.annotate(day=TruncDate("at", tzinfo=HELEKET_TIME))
         .order_by()
         .values("currency", "day")
         .annotate(first=Min("at"))

@@ -31,9 +31,9 @@ from payouts import journal, wakeups
 from payouts.books import month_file, overview
 from payouts.books.balance_proof import Period
 from payouts.books.codes import BooksCode
-from payouts.books.days import day_of, last_day, today
 from payouts.books.models import Closing
 from payouts.books.overview import Day
+from payouts.days import day_of, last_day, today
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models.journal import ClosedMonth
 from payouts.staff import two_people

@@ -19,10 +19,10 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from payouts.backlogs import Backlog
 from payouts.books import ours
-from payouts.books.days import DAY, day_of
 from payouts.books.models import BalanceReading, Fall, Movement
 from payouts.books.ours import ZERO, Key
 from payouts.books.readings import is_before
+from payouts.days import DAY, day_of
 from wallets.amounts import Total, format_amount
 
 logger = logging.getLogger(__name__)

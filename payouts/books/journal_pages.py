@@ -25,7 +25,7 @@ from payouts.admin.search import of_number
 from payouts.admin.taken import Tally
 from payouts.admin.templatetags.payouts import money
 from payouts.books.journal_export import Format, Span, written
-from payouts.journal import next_month
+from payouts.days import next_month
 from payouts.models import Entry, Payout, Posting
 from payouts.staff.pages import StaffRequest, require
 

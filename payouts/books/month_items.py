@@ -19,10 +19,10 @@ from audit.refusals import Refused
 from audit.verifying import CHUNK
 from payouts.admin.export_cells import PAYOUT_HEAD, payouts_in_cells
 from payouts.admin.exports import lines
-from payouts.books.days import begins_at, day_of, ends_at, last_day
 from payouts.books.file_codes import FileCode
 from payouts.books.logs import within
 from payouts.controls.models import PolicyVersion
+from payouts.days import begins_at, day_of, ends_at, last_day
 from payouts.models import (
     Approval,
     Entry,

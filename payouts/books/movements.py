@@ -24,8 +24,8 @@ from audit.refusals import Refused
 from audit.texts import LONGEST_REASON, needed
 from payouts import documents, journal
 from payouts.books.codes import BooksCode
-from payouts.books.days import next_month, read_day, today
 from payouts.books.models import BalanceReading, Movement
+from payouts.days import next_month, read_day, today
 from payouts.models.journal import ClosedMonth
 from payouts.notes import File
 from payouts.times import at_time

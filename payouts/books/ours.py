@@ -17,7 +17,8 @@ from django.conf import settings
 from django.db.models import Count, DateTimeField, ExpressionWrapper, F, Q, QuerySet
 from django.db.models.functions import Coalesce, TruncDate
 
-from payouts.books.days import HELEKETS_TIME, begins_at, day_of, ends_at
+from heleket.answers import HELEKET_TIME
+from payouts.days import begins_at, day_of, ends_at
 from payouts.models import FINAL_FAILURES, Attempt, Effective
 from wallets.amounts import Total
 
@@ -101,7 +102,7 @@ def by_day(first: date, last: date) -> dict[Key, DayOfOurs]:
     found: dict[Key, DayOfOurs] = defaultdict(DayOfOurs)
     rows: Iterable[Any] = (
         made.filter(IS_PLAIN)
-        .annotate(day=TruncDate("made_at", tzinfo=HELEKETS_TIME))
+        .annotate(day=TruncDate("made_at", tzinfo=HELEKET_TIME))
         .order_by()
         .values("day", "payout__currency")
         .annotate(

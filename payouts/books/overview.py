@@ -12,10 +12,10 @@ from audit.refusals import Refusal
 from payouts.books import balance_proof, ours, payout_proof
 from payouts.books.balance_proof import Balances, Period
 from payouts.books.codes import BooksCode
-from payouts.books.days import day_of, month_of, next_month, span, today
 from payouts.books.models import BalanceReading
 from payouts.books.ours import DayOfOurs, Key
 from payouts.books.payout_proof import PayoutsOfDay
+from payouts.days import day_of, month_of, next_month, span, today
 from payouts.models.journal import ClosedMonth
 from wallets.amounts import format_amount
 

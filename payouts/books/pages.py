@@ -36,7 +36,11 @@ from payouts.books import (
     signing,
 )
 from payouts.books.balance_proof import Period
-from payouts.books.days import (
+from payouts.books.forms import FileForm, MovementForm, ProposeForm, TakeBackForm
+from payouts.books.models import BalanceReading, Closing, Fall, Movement
+from payouts.books.movements import Wish
+from payouts.books.pictures import picture_of
+from payouts.days import (
     DAY,
     begins_at,
     last_day,
@@ -46,10 +50,6 @@ from payouts.books.days import (
     read_month,
     today,
 )
-from payouts.books.forms import FileForm, MovementForm, ProposeForm, TakeBackForm
-from payouts.books.models import BalanceReading, Closing, Fall, Movement
-from payouts.books.movements import Wish
-from payouts.books.pictures import picture_of
 from payouts.gateway import balance
 from payouts.models.journal import ClosedMonth
 from payouts.notes import File

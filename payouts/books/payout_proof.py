@@ -14,9 +14,10 @@ from typing import Any
 from django.db.models import F, QuerySet
 from django.db.models.functions import TruncDate
 
+from heleket.answers import HELEKET_TIME
 from payouts.books import ours
-from payouts.books.days import HELEKETS_TIME, begins_at, day_of, ends_at
 from payouts.books.ours import ZERO, DayOfOurs, Key, Lot, made_at, made_within
+from payouts.days import begins_at, day_of, ends_at
 from payouts.effective import telling_try
 from payouts.models import FINAL_FAILURES, Attempt, Discrepancy, Payout
 from payouts.models.journal import AccountKind, Posting, Side
@@ -149,7 +150,7 @@ def journal_between(first: date, last: date) -> Iterator[tuple[date, str, str, D
         entry__payout__attempts__generation=F("entry__payout__generation"),
         entry__payout__attempts__uuid__isnull=False,
         entry__payout__effective="",
-    ).annotate(day=TruncDate(made_at(of_try), tzinfo=HELEKETS_TIME))
+    ).annotate(day=TruncDate(made_at(of_try), tzinfo=HELEKET_TIME))
     yield from totals(present, "day")
     judged = Attempt.objects.filter(made_within(begin, end)).exclude(payout__effective="")
     payouts = Payout.objects.filter(pk__in=judged.values("payout"))

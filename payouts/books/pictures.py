@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from payouts.books.days import begins_at
 from payouts.books.models import BalanceReading, Fall, Movement
+from payouts.days import begins_at
 
 WIDTH, HEIGHT, MARGIN = 720, 120, 8
 MOST_POINTS = 500

@@ -13,9 +13,9 @@ from decimal import Decimal
 from django.db.models import Max, QuerySet
 
 import heleket
-from payouts.books.days import day_of
 from payouts.books.models import BalanceReading
 from payouts.books.ours import made_within
+from payouts.days import day_of
 from payouts.gateway.balance import is_usable, payable
 from payouts.models import Attempt, Payout, PayoutStatus
 from wallets.amounts import MAX_AMOUNT, exact

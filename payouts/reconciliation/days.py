@@ -10,8 +10,9 @@ from typing import Any, Self
 from django.db import transaction
 
 from audit import clock
+from payouts.days import begins_at, day_of, ends_at
 from payouts.models import FINAL_FAILURES
-from payouts.reconciliation.listing import DAY, Span, day_of, start_of
+from payouts.reconciliation.listing import Span
 from payouts.reconciliation.models import DaySum, ListedDay
 from wallets.amounts import UNIT
 
@@ -69,7 +70,7 @@ class Days:
 
     def __init__(self, spans: Iterable[Span]) -> None:
         self.left = Counter(day_of(span.first) for span in spans)
-        first = {day: start_of(day) for day in self.left}
+        first = {day: begins_at(day) for day in self.left}
         begins = {span.first for span in spans}
         self.cut_short = {day for day, at in first.items() if at not in begins}
         self.sums: defaultdict[date, Sums] = defaultdict(Sums)
@@ -93,7 +94,7 @@ def keep(day: date, sums: Sums) -> None:
     """Store what the list said of a day that was read from its beginning to this moment, or to its
     end."""
     now = clock.now()
-    is_over = now >= start_of(day + DAY) + SETTLED
+    is_over = now >= ends_at(day) + SETTLED
     with transaction.atomic():
         row, _is_new = ListedDay.objects.select_for_update().update_or_create(
             day=day, defaults={"read_at": now, "is_whole": is_over}

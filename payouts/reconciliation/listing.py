@@ -10,8 +10,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
-from datetime import date, datetime, timedelta
-from datetime import time as time_of_day
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.db import transaction
@@ -19,8 +18,8 @@ from django.db.models import F, Q, Window
 from django.db.models.functions import Coalesce, RowNumber
 
 import heleket
-from heleket.answers import HELEKET_TIME
 from heleket.pages import PayoutPages
+from payouts.days import DAY, begins_at, day_of
 from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt
@@ -36,7 +35,6 @@ MOST_PAGES = 20_000  # of one window
 IDLE_PAGES = 20  # in a row with nothing new
 LOOK_AGAIN = 0.2  # seconds, where a rate keeps windows waiting
 BACKED_OFF = 5.0  # seconds, while Heleket wants no calls
-DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
@@ -87,15 +85,6 @@ class WindowRead:
         return answer
 
 
-def day_of(at: datetime) -> date:
-    """Return Heleket's day, which is the day of the books."""
-    return at.astimezone(HELEKET_TIME).date()
-
-
-def start_of(day: date) -> datetime:
-    return datetime.combine(day, time_of_day(), HELEKET_TIME)
-
-
 def windows(
     first: datetime, end: datetime, merchant_id: str, *, rows: int | None = None
 ) -> Iterator[Span]:
@@ -117,7 +106,7 @@ def windows(
 
 
 def days_between(first: datetime, end: datetime) -> Iterator[datetime]:
-    day = start_of(day_of(first)) + DAY
+    day = begins_at(day_of(first)) + DAY
     while day < end:
         yield day
         day += DAY

@@ -31,6 +31,7 @@ from payouts.controls import switch
 from payouts.controls.codes import ControlsCode
 from payouts.controls.models import OF_ALL, Switch
 from payouts.controls.switch import SET_SENDING
+from payouts.days import DAY, day_of
 from payouts.gateway import continuity
 from payouts.gateway.accounts import GatewayAccount
 from payouts.gateway.codes import GatewayCode
@@ -48,7 +49,6 @@ from payouts.models import (
 from payouts.reconciliation import runs
 from payouts.reconciliation.codes import RestoreCode
 from payouts.reconciliation.confirmations import CONFIRMATIONS, Standing
-from payouts.reconciliation.listing import DAY, day_of
 from payouts.reconciliation.models import Restore, RestoreStep
 from payouts.staff import restored, two_people
 from payouts.staff.models import JointAct

@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from audit import clock
 from payouts.admin.lists import DeskAdmin
+from payouts.days import DAY, day_of
 from payouts.models import Discrepancy
-from payouts.reconciliation.listing import DAY, day_of
 from payouts.reconciliation.models import ListedDay, Run
 from payouts.reconciliation.sweeps import FRESH_EVERY, LOOKS_BACK
 from payouts.staff.pages import StaffRequest, require

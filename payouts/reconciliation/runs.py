@@ -12,6 +12,7 @@ from datetime import date, timedelta
 import heleket
 from audit import clock
 from audit.actor import Actor
+from payouts.days import begins_at, ends_at
 from payouts.gateway import rate_limit
 from payouts.gateway.accounts import GatewayAccount
 from payouts.reconciliation.asking import (
@@ -26,13 +27,11 @@ from payouts.reconciliation.asking import (
 from payouts.reconciliation.comparing import not_placed
 from payouts.reconciliation.days import Days
 from payouts.reconciliation.listing import (
-    DAY,
     SIDE_BY_SIDE,
     Span,
     WindowRead,
     calls_within_rate,
     read,
-    start_of,
     windows,
 )
 from payouts.reconciliation.matching import Baseline, Matching, Suspect
@@ -165,8 +164,8 @@ def reconcile(
 
     A run that is not dry is kept from its beginning on, so that one which was killed can be seen.
     """
-    end = min(start_of(last_day + DAY), clock.now() + SECOND)
-    found = Reconciliation(Span(start_of(first_day), end), client, account, dry_run, limit)
+    end = min(ends_at(last_day), clock.now() + SECOND)
+    found = Reconciliation(Span(begins_at(first_day), end), client, account, dry_run, limit)
     run = None if dry_run else begin(first_day, last_day, actor)
     try:
         found.run(show)

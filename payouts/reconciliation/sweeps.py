@@ -15,6 +15,7 @@ from django.utils.timezone import localtime
 import heleket
 from audit import clock
 from audit.actor import Actor, Channel
+from payouts.days import DAY, begins_at, day_of, ends_at
 from payouts.discrepancies import MEMBERS
 from payouts.gateway.accounts import GatewayAccount
 from payouts.reconciliation import runs
@@ -22,12 +23,9 @@ from payouts.reconciliation.asking import HEALED, OPENED, Heard, Inquiry, Questi
 from payouts.reconciliation.comparing import not_placed
 from payouts.reconciliation.days import Sums, keep
 from payouts.reconciliation.listing import (
-    DAY,
     FEWEST_ROWS,
     SIDE_BY_SIDE,
     Span,
-    day_of,
-    start_of,
     windows,
 )
 from payouts.reconciliation.matching import Baseline, Matching, Suspect
@@ -122,7 +120,7 @@ def begin(sweep: Sweep, now: datetime) -> None:
     today = day_of(now)
     first, last = (today - DAY, today) if sweep.name == FRESH else (today - DAY * LOOKS_BACK, today)
     sweep.run = runs.begin(first, last, WORKER)
-    sweep.position, sweep.end = start_of(first), now + runs.SECOND
+    sweep.position, sweep.end = begins_at(first), now + runs.SECOND
     sweep.failures, sweep.day, sweep.suspects, sweep.is_searched = 0, {}, [], False
     sweep.due_at = now + FRESH_EVERY if sweep.name == FRESH else next_night(now)
 
@@ -160,7 +158,7 @@ def next_windows(
     each = rows // PER_PAGE + 1
     most, found = max(min(calls // each, SIDE_BY_SIDE), 1), list[Window]()
     while position < end and len(found) < most:
-        stop = min(start_of(day_of(position) + DAY), end)
+        stop = min(ends_at(day_of(position)), end)
         spans = windows(position, stop, account.merchant_id, rows=rows)
         found += [Window(name, span, each) for span in spans]
         position = stop
@@ -174,7 +172,7 @@ def search(sweep: Sweep, account: GatewayAccount) -> None:
         return
     sweep.is_searched = True
     if not run.error:
-        span = Span(start_of(run.first_day), sweep.end)
+        span = Span(begins_at(run.first_day), sweep.end)
         sweep.suspects += [(pk, None) for pk in not_placed(span, account.merchant_id)]
 
 
@@ -264,8 +262,8 @@ def add_to_day(sweep: Sweep, span: Span, sums: Sums, *, is_whole: bool) -> None:
     so_far = sweep.day if sweep.day.get("day") == str(day) else {}
     all_of_it = Sums.of_json(so_far.get("sums", []))
     all_of_it.add_all(sums)
-    begins = bool(so_far) or span.first == start_of(day)
+    begins = bool(so_far) or span.first == begins_at(day)
     is_whole = is_whole and begins and so_far.get("is_whole", True)
-    if is_whole and span.end in (start_of(day + DAY), sweep.end):
+    if is_whole and span.end in (ends_at(day), sweep.end):
         keep(day, all_of_it)
     sweep.day = {"day": str(day), "is_whole": is_whole, "sums": all_of_it.as_json()}

@@ -6,10 +6,10 @@ import pytest
 
 from audit.actor import Actor, Channel
 from payouts.books import jobs, movements
-from payouts.books.days import ends_at
 from payouts.books.models import Movement
 from payouts.books.movements import Wish
 from payouts.books.ours import by_day
+from payouts.days import ends_at
 from payouts.reconciliation.models import DaySum, ListedDay
 from tests.factories import PayoutFactory, StaffFactory
 from tests.payouts.conftest import Office, office, unchecked_office

@@ -14,7 +14,7 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from heleket.sandbox import Gateway
 from payouts.books import heads, month_file
-from payouts.books.days import day_of
+from payouts.days import day_of
 from payouts.gateway import accounts
 from payouts.models import ClosedMonth, PayoutStatus
 from payouts.reconciliation.days import Sums, keep

@@ -12,8 +12,8 @@ import heleket
 from audit.models import DeskEvent
 from audit.refusals import Refused
 from payouts.books import closing, month_file, movements, ours
-from payouts.books.days import begins_at, ends_at, span
 from payouts.books.models import Closing
+from payouts.days import begins_at, ends_at, span
 from payouts.models.journal import ClosedMonth
 from payouts.staff.models import JointAct
 from tests.audit.tampering import findings

@@ -8,7 +8,7 @@ import pytest
 from django.urls import reverse
 
 from payouts.books import overview, payout_proof
-from payouts.books.days import begins_at
+from payouts.days import begins_at
 from payouts.gateway.models import Binding
 from payouts.models import Attempt, Discrepancy
 from payouts.reconciliation.models import DaySum, ListedDay

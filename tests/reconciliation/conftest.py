@@ -7,10 +7,10 @@ from django.apps import apps
 from django.core.management import call_command
 
 from audit.actor import Actor, Channel
+from payouts.days import day_of
 from payouts.gateway import accounts
 from payouts.gateway.models import Binding
 from payouts.models import Payout, PayoutStatus
-from payouts.reconciliation.listing import day_of
 from tests.factories import PayoutFactory
 from tests.payouts.conftest import unchecked_office  # noqa: F401
 

@@ -8,9 +8,10 @@ import pytest
 
 from heleket.answers import HELEKET_TIME
 from heleket.sandbox import endpoints
+from payouts.days import begins_at
 from payouts.models import Attempt, Discrepancy
 from payouts.reconciliation import listing
-from payouts.reconciliation.listing import Span, start_of, windows
+from payouts.reconciliation.listing import Span, windows
 from payouts.reconciliation.models import DaySum, ListedDay
 from payouts.reconciliation.runs import reconcile
 from tests.reconciliation.conftest import WORKER, states
@@ -132,10 +133,10 @@ def test_windows_are_cut_where_our_own_tries_lie_and_at_heleket_s_days(desk, pay
     hours = [datetime(2026, 3, 1, hour, tzinfo=HELEKET_TIME) for hour in (1, 2, 3, 4)]
     for attempt, at in zip(Attempt.objects.order_by("pk"), hours, strict=True):
         Attempt.objects.filter(pk=attempt.pk).update(created_there_at=at)
-    first, end = start_of(date(2026, 3, 1)), start_of(date(2026, 3, 3))
+    first, end = begins_at(date(2026, 3, 1)), begins_at(date(2026, 3, 3))
 
     cut = list(windows(first, end, desk.account.merchant_id))
 
-    borders = [first, hours[1], hours[3], start_of(date(2026, 3, 2)), end]
+    borders = [first, hours[1], hours[3], begins_at(date(2026, 3, 2)), end]
     assert cut == [Span(*pair) for pair in itertools.pairwise(borders)]
     assert sum((each.end - each.first for each in cut), timedelta()) == end - first

@@ -7,12 +7,12 @@ from decimal import Decimal
 import pytest
 from django.db import transaction
 
+from payouts.days import day_of
 from payouts.engine.models import ScheduledJob
 from payouts.engine.worker import Worker
 from payouts.gateway.models import RateLimit
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.reconciliation.jobs import Reconcile
-from payouts.reconciliation.listing import day_of
 from payouts.reconciliation.models import ListedDay, Run, Sweep
 from payouts.reconciliation.sweeps import Asked, Window
 from tests.factories import PayoutFactory

@@ -10,8 +10,8 @@ from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from heleket.answers import HELEKET_TIME
 from payouts.admin.templatetags.payouts import money
-from payouts.books.days import HELEKETS_TIME
 from payouts.books.models import Movement
 from payouts.books.overview import with_sign
 from wallets.amounts import format_amount
@@ -81,7 +81,7 @@ def unmoved(facts: Mapping[str, Any]) -> list[tuple[str, Decimal]]:
 @register.filter
 def there(at: datetime) -> str:
     """Write a moment by Heleket's clock."""
-    return date_format(at.astimezone(HELEKETS_TIME), "j M Y, H:i:s")
+    return date_format(at.astimezone(HELEKET_TIME), "j M Y, H:i:s")
 
 
 @register.filter

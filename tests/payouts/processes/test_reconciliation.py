@@ -3,8 +3,8 @@
 import pytest
 
 from audit import clock
+from payouts.days import day_of
 from payouts.models import Discrepancy
-from payouts.reconciliation.listing import day_of
 from payouts.reconciliation.models import Run
 from tests.payouts.processes.conftest import until_all
 from tests.payouts.processes.harness import Process, until

@@ -7,9 +7,9 @@ import pytest
 from audit import clock as money_clock
 from audit.actor import Actor, Channel
 from audit.models import DeskEvent
+from payouts.days import DAY, day_of
 from payouts.gateway.models import Binding
 from payouts.models import Discrepancy, Payout, PayoutEvent, PayoutStatus
-from payouts.reconciliation.listing import DAY, day_of
 from payouts.reconciliation.runs import reconcile
 from tests.factories import PayoutFactory
 from tests.payouts.races.conftest import returned

@@ -11,8 +11,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 import heleket
 from audit import verifying
 from payouts.books import closing, month_file
-from payouts.books.days import read_month
 from payouts.books.signing import Signer
+from payouts.days import read_month
 from payouts.management import base
 from payouts.models import ClosedMonth
 from payouts.staff import command_line

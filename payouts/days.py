@@ -1,19 +1,20 @@
-"""Heleket's days and months: by the clock of its list, three hours ahead of UTC all year."""
+"""Heleket's days and months, which are those of the books: by the clock of its list, three hours
+ahead of UTC all year."""
 
 import re
 from collections.abc import Iterator
-from datetime import date, datetime, time, timedelta, timezone
+from datetime import date, datetime, time, timedelta
 
 from audit import clock
+from heleket.answers import HELEKET_TIME
 
-HELEKETS_TIME = timezone(timedelta(hours=3))
 DAY = timedelta(days=1)
 DAY_TEXT = re.compile("2[0-9]{3}-[01][0-9]-[0-3][0-9]")
 MONTH_TEXT = re.compile("2[0-9]{3}-[01][0-9]")
 
 
 def day_of(at: datetime) -> date:
-    return at.astimezone(HELEKETS_TIME).date()
+    return at.astimezone(HELEKET_TIME).date()
 
 
 def today() -> date:
@@ -21,7 +22,7 @@ def today() -> date:
 
 
 def begins_at(day: date) -> datetime:
-    return datetime.combine(day, time(), HELEKETS_TIME)
+    return datetime.combine(day, time(), HELEKET_TIME)
 
 
 def ends_at(day: date) -> datetime:
@@ -35,6 +36,7 @@ def span(first: date, last: date) -> Iterator[date]:
 
 
 def month_of(day: date) -> date:
+    """Return the month of a day by its first day, which is how months are named and stored."""
     return day.replace(day=1)
 
 
