@@ -4,17 +4,20 @@ They read, with rows streamed in the order of their chains, so that no size of t
 memory; all of them in one state of the database.
 """
 
+import logging
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Generic, TypeVar
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.utils.translation import gettext as _
 
 from audit import chain
 from audit.models import DeskEvent, Event
+
+logger = logging.getLogger(__name__)
 
 CHUNK = 500  # rows that are fetched at once: several tables are read side by side
 EVERY = 500  # rows after which progress is shown
@@ -75,6 +78,37 @@ def snapshot() -> Iterator[None]:
                 yield
         finally:
             settings.transaction_mode = mode
+
+
+@contextmanager
+def silently(_check: Check) -> Iterator[Show]:
+    yield lambda _done: None
+
+
+def findings(
+    names: Iterable[str] = (),
+    showing: Callable[[Check], AbstractContextManager[Show]] = silently,
+) -> list[Finding]:
+    """Make these checks, or all, on one state of the database."""
+    with snapshot():
+        found: list[Finding] = []
+        for check in [REGISTERED[name] for name in names or REGISTERED]:
+            with showing(check) as show:
+                found += found_by(check, show)
+    return found
+
+
+def found_by(check: Check, show: Show) -> Iterator[Finding]:
+    """What was changed past the desk may be such that a check cannot read it: that is found too,
+    and the other checks go on."""
+    try:
+        yield from check.find(show)
+    except DatabaseError:
+        raise
+    except Exception as exc:
+        logger.exception("the check of %s broke off", check.name)
+        words = _("This check broke off, as it could not read what is stored: %s") % repr(exc)
+        yield Finding("check_broke_off", check.name, words)
 
 
 def shown(rows: Iterable[Row], show: Show) -> Iterator[Row]:

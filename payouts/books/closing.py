@@ -76,11 +76,15 @@ class State:
         text = json.dumps([f"{self.month:%Y-%m}", self.facts], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
+    @property
+    def reasons(self) -> list[str]:
+        """Say all that is open, of the month and of its days."""
+        of_days = (f"{day.day}: {each.sentence}" for day in self.open_days for each in day.why)
+        return [*(each.sentence for each in self.why), *of_days]
+
     def require(self) -> None:
         """Raise Refused with all that is open, unless nothing is."""
-        reasons = [each.sentence for each in self.why]
-        reasons += [f"{day.day}: {each.sentence}" for day in self.open_days for each in day.why]
-        if reasons:
+        if reasons := self.reasons:
             raise Refused(
                 BooksCode.MONTH_NOT_SETTLED, month=in_words(self.month), why=" ".join(reasons)
             )

@@ -1,11 +1,13 @@
 """The command that closes a month which two people agreed on, and hands out its file."""
 
 import json
+from dataclasses import replace
 from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
 
+from audit import verifying
 from payouts.books import closing, verify_month
 from payouts.books.signing import Signer
 from payouts.gateway import accounts
@@ -82,6 +84,18 @@ def test_with_verify_damaged_records_keep_it_open(run, october, client):
     sql(*drop(table, "fixed"), f"UPDATE {table} SET reason = 'x' WHERE number = 1")
     code, text = run("2026-10", "--verify")
     assert (code, "does not follow from the one before" in text) == (2, True)
+    assert not ClosedMonth.objects.exists()
+
+
+def test_with_verify_records_that_no_check_can_read_keep_it_open(run, october, client, monkeypatch):
+    def breaks_off(_show):
+        raise ValueError("of no sense")
+
+    agree(client, october)
+    check = replace(verifying.REGISTERED["payouts"], find=breaks_off)
+    monkeypatch.setitem(verifying.REGISTERED, "payouts", check)
+    code, text = run("2026-10", "--verify")
+    assert (code, "payouts: This check broke off" in text) == (2, True)
     assert not ClosedMonth.objects.exists()
 
 

@@ -77,10 +77,9 @@ class Command(BaseCommand):
     def look(self, month: date, *, verify: bool) -> None:
         """End the command if something keeps the month open."""
         state = closing.state_of(month)
-        found = [each.sentence for each in state.why]
-        found += [f"{day.day}: {each.sentence}" for day in state.open_days for each in day.why]
+        found = state.reasons
         if verify:
-            found += verified()
+            found += [f"{each.where}: {each.sentence}" for each in verifying.findings()]
         if found:
             self.write_found(found)
             sys.exit(FINDINGS)
@@ -117,12 +116,3 @@ class Command(BaseCommand):
             write_json(self.stdout, {"closed": True, **facts})
         else:
             self.stdout.write(f"{closed} is closed. Root {closed.root}, SHA-256 {closed.sha256}.")
-
-
-def verified() -> list[str]:
-    with verifying.snapshot():
-        return [
-            f"{found.where}: {found.sentence}"
-            for check in verifying.REGISTERED.values()
-            for found in check.find(lambda _done: None)
-        ]

@@ -1,23 +1,19 @@
-import logging
 import sys
 from argparse import RawDescriptionHelpFormatter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
-from django.db import DatabaseError
-from django.utils.translation import gettext as _
 
 from audit import verifying
-from audit.verifying import Finding
+from audit.verifying import Check, Finding
 from payouts.staff.command_line import (
     FINDINGS,
     add_report_options,
     progress_bar,
     write_json,
 )
-
-logger = logging.getLogger(__name__)
 
 
 class Command(BaseCommand):
@@ -40,7 +36,7 @@ class Command(BaseCommand):
         add_report_options(parser)
 
     def handle(self, *, only: Sequence[str] | None, **options: Any) -> None:
-        findings = find(only or list(verifying.REGISTERED))
+        findings = verifying.findings(only or (), with_bar)
         if options["format"] == "json":
             rows = [vars(each) for each in findings]
             write_json(
@@ -54,28 +50,8 @@ class Command(BaseCommand):
             sys.exit(FINDINGS)
 
 
-def find(names: Sequence[str]) -> list[Finding]:
-    """Make these checks, all on one state of the database, with progress on a terminal."""
-    findings: list[Finding] = []
-    with verifying.snapshot():
-        for name in names:
-            check = verifying.REGISTERED[name]
-            with progress_bar(name, check.count()) as show:
-                findings += found_by(check, show)
-    return findings
-
-
-def found_by(check: verifying.Check, show: verifying.Show) -> Iterator[Finding]:
-    """What was changed past the desk may be such that a check cannot read it: that is found too,
-    and the other checks go on."""
-    try:
-        yield from check.find(show)
-    except DatabaseError:
-        raise
-    except Exception as exc:
-        logger.exception("the check of %s broke off", check.name)
-        words = _("This check broke off, as it could not read what is stored: %s") % repr(exc)
-        yield Finding("check_broke_off", check.name, words)
+def with_bar(check: Check) -> AbstractContextManager[Callable[..., None]]:
+    return progress_bar(check.name, check.count())
 
 
 def in_total(findings: Sequence[Finding]) -> str:
