@@ -6,8 +6,12 @@ same bytes are kept once.
 
 import hashlib
 import os
+import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from django.conf import settings
 
@@ -28,16 +32,26 @@ def keep(content: bytes) -> str:
     path = path_of(sha256)
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     if not path.exists():
-        write(path, content)
+        with in_place(path) as file:
+            file.write(content)
     return sha256
 
 
-def write(path: Path, content: bytes) -> None:
+def keep_large(path: Path, sha256: str) -> None:
+    """Store a file of the desk's own, of whatever size, under its hash."""
+    kept = path_of(sha256)
+    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with path.open("rb") as file, in_place(kept) as copy:
+        shutil.copyfileobj(file, copy)
+
+
+@contextmanager
+def in_place(path: Path) -> Iterator[IO[bytes]]:
     """Have the whole file there under its name, or nothing."""
     descriptor, name = tempfile.mkstemp(dir=path.parent)  # for this user alone
     try:
         with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
+            yield file
             file.flush()
             os.fsync(file.fileno())
         Path(name).replace(path)
@@ -55,6 +69,22 @@ def read(sha256: str) -> bytes:
     if hashlib.sha256(content).hexdigest() != sha256:
         raise Refused(PayoutCode.FILE_CHANGED)
     return content
+
+
+def open_large(sha256: str) -> IO[bytes]:
+    """Open a file that is read piece by piece, unless it is not what was stored. Raises Refused."""
+    path = path_of(sha256)
+    try:
+        if sha256_of(path) != sha256:
+            raise Refused(PayoutCode.FILE_CHANGED)
+        return path.open("rb")
+    except OSError as exc:
+        raise Refused(PayoutCode.FILE_GONE) from exc
+
+
+def sha256_of(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def path_of(sha256: str) -> Path:

@@ -27,7 +27,7 @@ from audit.events import log_event
 from audit.models import DeskEvent
 from audit.refusals import Refusal, Refused
 from audit.texts import needed
-from payouts import journal, wakeups
+from payouts import documents, journal, wakeups
 from payouts.books import month_file, overview
 from payouts.books.balance_proof import Period
 from payouts.books.codes import BooksCode
@@ -288,7 +288,7 @@ def close(
     with TemporaryDirectory() as folder:
         path = Path(folder) / f"{in_words(month)}.zip"
         file = month_file.write(month, path, client=client, account=account, show=show_step)
-        month_file.keep(path, file.sha256)
+        documents.keep_large(path, file.sha256)
     with transaction.atomic(durable=True):
         DeskEvent.objects.lock_chain()
         journal.lock_months()

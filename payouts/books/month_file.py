@@ -10,14 +10,11 @@ import csv
 import hashlib
 import io
 import json
-import os
-import tempfile
 import zipfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import date
-from functools import partial
 from pathlib import Path
 from typing import IO, Any
 
@@ -28,7 +25,6 @@ from django.template.loader import render_to_string
 import heleket
 from audit.merkle import Tree
 from audit.models import DeskEvent
-from audit.refusals import Refused
 from audit.version import VERSION
 from payouts import documents
 from payouts.books import month_items
@@ -36,7 +32,6 @@ from payouts.books.cuts import cut
 from payouts.books.logs import LOGS, events, line_of
 from payouts.books.month_items import CHAINS, HeleketList, heads
 from payouts.books.signing import Signer
-from payouts.codes import PayoutCode
 from payouts.controls.models import PolicyVersion
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import ClosedMonth, Entry
@@ -46,7 +41,6 @@ FORMAT = 1
 MANIFEST, SIGNATURE, PAGE, SCRIPT = "manifest.json", "manifest.sig", "index.html", "verify_month.py"
 PREDECESSORS = "predecessors.jsonl"
 SCRIPT_FILE = Path(__file__).with_name(SCRIPT)
-AT_ONCE = 1 << 20  # bytes
 SHOWN_EVERY = 5000  # records
 
 Show = Callable[[str], None]
@@ -88,7 +82,10 @@ def write(
     cuts = cuts_after(before)
     trees = {name: Tree.resumed(before[name]["log"] if before else "") for name in LOGS}
     listed = HeleketList(month, client)
-    with in_place(path) as file, zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        documents.in_place(path) as file,
+        zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         writer = Writer(archive, month, show)
         write_items(writer, cuts, trees, listed)
         writer.records(PREDECESSORS, map(manifest_in, months))
@@ -104,7 +101,7 @@ def write(
         writer.add(MANIFEST, body)
         writer.add(SIGNATURE, signer.sign(body).hex().encode() + b"\n")
     counts = {item["name"]: item["count"] for item in items if item["count"] is not None}
-    return Written(root=root, sha256=sha256_of(path), cut=cuts, counts=counts)
+    return Written(root=root, sha256=documents.sha256_of(path), cut=cuts, counts=counts)
 
 
 def write_items(
@@ -265,52 +262,9 @@ class Made:
         return content
 
 
-@contextmanager
-def in_place(path: Path) -> Iterator[IO[bytes]]:
-    """Have the whole file there under its name, or nothing."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent)  # for this user alone
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
-
-
-# Keeping
-
-
-def keep(path: Path, sha256: str) -> None:
-    """Store a file among the documents, where it is found by its hash."""
-    kept = documents.path_of(sha256)
-    kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with path.open("rb") as file, in_place(kept) as copy:
-        for content in iter(partial(file.read, AT_ONCE), b""):
-            copy.write(content)
-
-
-def open_file(sha256: str) -> IO[bytes]:
-    """Open a file that is kept, unless it is not what was stored. Raises Refused."""
-    path = documents.path_of(sha256)
-    try:
-        if sha256_of(path) != sha256:
-            raise Refused(PayoutCode.FILE_CHANGED)
-        return path.open("rb")
-    except OSError as exc:
-        raise Refused(PayoutCode.FILE_GONE) from exc
-
-
 def manifest_in(closed: ClosedMonth) -> dict[str, Any]:
     """Read the manifest in the file of a closed month. Raises Refused, and ValueError or KeyError
     for what is none."""
-    with open_file(closed.sha256) as file, zipfile.ZipFile(file) as archive:
+    with documents.open_large(closed.sha256) as file, zipfile.ZipFile(file) as archive:
         manifest: dict[str, Any] = json.loads(archive.read(MANIFEST))
     return manifest
-
-
-def sha256_of(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -29,7 +29,6 @@ from payouts.admin.templatetags.payouts import money
 from payouts.books import (
     closing,
     falls,
-    month_file,
     movements,
     overview,
     payout_proof,
@@ -341,7 +340,7 @@ class BooksAdmin(DeskAdmin):
         require(request, SEES)
         closed = get_object_or_404(ClosedMonth.objects.exclude(sha256=""), month=self.read(month))
         try:
-            file = month_file.open_file(closed.sha256)
+            file = documents.open_large(closed.sha256)
         except Refused as exc:
             messages.error(request, str(exc))
             return redirect(self.url("month", month))

@@ -13,6 +13,7 @@ from audit.codes import Reason
 from audit.events import log_event
 from audit.models import DeskEvent
 from heleket.sandbox import Gateway
+from payouts import documents
 from payouts.books import heads, month_file
 from payouts.days import day_of
 from payouts.gateway import accounts
@@ -84,7 +85,7 @@ def write(office, month, path, show=lambda _text: None):
 
 def close(month, written, path):
     """Close a month as two people's word does, here of nobody."""
-    month_file.keep(path, written.sha256)
+    documents.keep_large(path, written.sha256)
     types, nobody = DeskEvent.Type, Actor.system(Channel.COMMAND)
     file = {"root": written.root, "sha256": written.sha256}
     for act, facts in [

@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 import heleket
 from audit import verifying
-from payouts.books import closing, month_file
+from payouts import documents
+from payouts.books import closing
 from payouts.books.signing import Signer
 from payouts.days import read_month
 from payouts.management import base
@@ -107,7 +108,7 @@ class Command(BaseCommand):
         if path:
             with (
                 refusals_as_errors(),
-                month_file.open_file(closed.sha256) as file,
+                documents.open_large(closed.sha256) as file,
                 path.open("xb") as copy,
             ):
                 shutil.copyfileobj(file, copy)
