@@ -18,7 +18,7 @@ from typing import Any
 from uuid import UUID
 
 from django.conf import settings
-from django.db import connection, transaction
+from django.db import connection
 from django.db.models import Max
 from django.utils.translation import gettext as _
 
@@ -40,7 +40,7 @@ from payouts.models import (
     Posting,
     Side,
 )
-from payouts.models.journal import FEE, OPENING
+from payouts.models.journal import FEE
 from wallets.amounts import Total, money
 
 COST, OWED, RESERVED, SENT, FEES, LOST = AccountKind
@@ -286,15 +286,6 @@ def lock_months() -> None:
     """Keep others from posting until this transaction ends: what is read of a month after that
     stays so, and its row in `ClosedMonth` may be added."""
     advisory_lock(MONTHS_LOCK)
-
-
-def open_for(payouts: Sequence[Payout]) -> None:
-    """Post what must stand of payouts that were stored without their history, under lock or by
-    whom nobody disturbs."""
-    with transaction.atomic():
-        ids = [each.pk for each in payouts]
-        left = [each for each in payouts if has_left(each.__dict__)]
-        post(payouts, dict.fromkeys(ids, OPENING), standing(ids), fees_of(left))
 
 
 # Reading

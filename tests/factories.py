@@ -14,7 +14,7 @@ from audit import clock
 from audit.actor import Actor, Channel
 from audit.events import next_links
 from audit.operations import Change
-from payouts import approvals, makers, statements, transitions
+from payouts import approvals, journal, makers, statements, transitions
 from payouts.controls import policy
 from payouts.eligibility import judged_as
 from payouts.engine.models import ScheduledJob
@@ -32,6 +32,7 @@ from payouts.models import (
     PayoutNumber,
     PayoutStatus,
 )
+from payouts.models.journal import OPENING
 from payouts.portal.keys import IssueKey, issue_key
 from payouts.portal.models import ApiKey
 from payouts.proposals import proposals_of
@@ -105,6 +106,16 @@ class StaffFactory(UserFactory):
     def roles(self, create, names, **_kwargs):
         if names:
             self.groups.add(*Group.objects.filter(name__in=names))
+
+
+def open_journal(*payouts):
+    """Post what must stand of payouts that were stored without their history, as a migration does
+    with those of before there was a journal."""
+    with transaction.atomic():
+        ids = [each.pk for each in payouts]
+        left = [each for each in payouts if journal.has_left(each.__dict__)]
+        kinds, fees = dict.fromkeys(ids, OPENING), journal.fees_of(left)
+        journal.post(payouts, kinds, journal.standing(ids), fees)
 
 
 def usable_key(**asked):

@@ -19,7 +19,7 @@ from audit.refusals import Refused
 from audit.verifying import CHUNK
 from payouts.admin.export_cells import PAYOUT_HEAD, payouts_in_cells
 from payouts.admin.exports import lines
-from payouts.books.file_codes import FileCode
+from payouts.books.codes import BooksCode
 from payouts.books.logs import within
 from payouts.controls.models import PolicyVersion
 from payouts.days import begins_at, day_of, ends_at, last_day
@@ -95,7 +95,7 @@ def approved(cut: Cut) -> Iterator[tuple[PayoutEvent, Approval]]:
                 continue
             approval = decided.get((event.payout_id, event.person_id, event.at))
             if approval is None:
-                raise Refused(FileCode.RECORDS_DAMAGED, where=f"{PayoutEvent.__name__} {event.pk}")
+                raise Refused(BooksCode.RECORDS_DAMAGED, where=f"{PayoutEvent.__name__} {event.pk}")
             yield event, approval
 
 
@@ -115,7 +115,7 @@ def statement(found: Statement) -> dict[str, Any]:
         body = bytes(found.body).decode()
     except ValueError as exc:
         where = f"{Statement.__name__} {found.pk}"
-        raise Refused(FileCode.RECORDS_DAMAGED, where=where) from exc
+        raise Refused(BooksCode.RECORDS_DAMAGED, where=where) from exc
     return {
         "sha256": found.sha256,
         "body": body,
@@ -190,7 +190,7 @@ class HeleketList:
                 compared[each.day_id, each.currency] = of
         for key in sorted({*compared, *self.sums}):
             if compared.get(key) != self.sums.get(key):
-                raise Refused(FileCode.LIST_DIFFERS, day=key[0], currency=key[1])
+                raise Refused(BooksCode.LIST_DIFFERS, day=key[0], currency=key[1])
 
 
 def listed_row(each: heleket.RemotePayout) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime, timedelta
 from decimal import Decimal
 
-from django.db.models import Max, QuerySet
+from django.db.models import Max
 
 import heleket
 from payouts.books.models import BalanceReading
@@ -128,7 +128,3 @@ def balance_in(answer: str) -> Decimal | None:
         return exact(payable(amount))
     except (ValueError, TypeError, KeyError, ArithmeticError):
         return None
-
-
-def clear_ones(currency: str) -> QuerySet[BalanceReading]:
-    return BalanceReading.objects.filter(currency=currency, is_clear=True)

@@ -8,7 +8,7 @@ from Crypto.Signature import eddsa
 from django.conf import settings
 
 from audit.refusals import Refused
-from payouts.books.file_codes import FileCode
+from payouts.books.codes import BooksCode
 
 
 class Signer:
@@ -16,7 +16,7 @@ class Signer:
 
     def __init__(self) -> None:
         if not settings.MONTH_SIGNING_KEY:
-            raise Refused(FileCode.NO_SIGNING_KEY)
+            raise Refused(BooksCode.NO_SIGNING_KEY)
         seed: Any = bytes.fromhex(settings.MONTH_SIGNING_KEY)  # the stubs know no bytes
         self._key = ECC.construct(curve="Ed25519", seed=seed)
         self.public: bytes = self._key.public_key().export_key(format="raw")

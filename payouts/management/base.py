@@ -1,8 +1,10 @@
 """What commands about payouts share: how they find them, act on many, and report on each."""
 
 import sys
+from argparse import ArgumentTypeError
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import date
 from typing import Any, TypeVar
 from uuid import UUID
 
@@ -15,6 +17,7 @@ from audit import operations
 from audit.actor import Actor, Channel
 from audit.operations import Outcome, perform
 from audit.refusals import Refused
+from payouts.days import read_month
 from payouts.gateway import accounts
 from payouts.gateway.accounts import GatewayAccount
 from payouts.models import Attempt, Payout
@@ -34,6 +37,19 @@ from payouts.staff.command_line import (
 EXIT_CODES = "Exit code: 0 done, 1 error, 2 done but something was refused or found."
 
 Item = TypeVar("Item")
+
+
+def a_month(text: str) -> date:
+    if (found := read_month(text)) is None:
+        raise ArgumentTypeError("must be like 2026-10")
+    return found
+
+
+def a_day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise ArgumentTypeError("must be like 2026-10-31") from None
 
 
 def add_change_options(parser: CommandParser) -> None:

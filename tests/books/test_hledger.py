@@ -18,7 +18,7 @@ from audit.models import DeskEvent
 from payouts import journal
 from payouts.accounts import USUAL
 from payouts.models import AccountRule, ClosedMonth, Payout
-from tests.factories import AttemptFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import AttemptFactory, PayoutFactory, StaffFactory, WalletFactory, open_journal
 
 pytestmark = pytest.mark.django_db
 
@@ -81,12 +81,12 @@ def booked(clock):
         if number == 4:
             AccountRule.objects.create(kind="cost", account="Aufwand Löhne", cost_centre="Nord 1")
             ClosedMonth.objects.create(month=date(2026, 2, 1), closed_at=clock())
-        journal.open_for([payout])
+        open_journal(payout)
     elsewhere = PayoutFactory(status="failed", finished_at=clock(), reference_rate=1)
     Payout.objects.filter(pk=elsewhere.pk).update(
         effective="elsewhere", effective_amount=7, effective_at=clock()
     )
-    journal.open_for([Payout.objects.get(pk=elsewhere.pk)])
+    open_journal(Payout.objects.get(pk=elsewhere.pk))
 
 
 @pytest.fixture

@@ -34,7 +34,7 @@ from payouts.models import (
     Posting,
 )
 from payouts.seen import see
-from tests.factories import AttemptFactory, PayoutFactory, StaffFactory, WalletFactory
+from tests.factories import AttemptFactory, PayoutFactory, StaffFactory, WalletFactory, open_journal
 from tests.payouts.invariants import ARROWS, STANDS, journal_follows
 from tests.payouts.rounds import now
 from tests.payouts.test_outcomes import Outcome, look_again
@@ -56,7 +56,7 @@ def payout_in(status, **more):
     """A payout that stands somewhere, with its journal and its place in the limits."""
     payout = PayoutFactory(status=status, reference_rate=1, finished_at=clock.now(), **more)
     limits.book(spending.places(payout.__dict__))
-    journal.open_for([payout])
+    open_journal(payout)
     return payout
 
 

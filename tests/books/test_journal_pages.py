@@ -10,10 +10,15 @@ from django.urls import reverse
 
 from audit import chain
 from audit.models import DeskEvent
-from payouts import journal
 from payouts.models import AccountRule, ClosedMonth, Entry, Posting
 from tests.every_page import unmarked
-from tests.factories import AttemptFactory, PayoutFactory, PayoutMethodFactory, StaffFactory
+from tests.factories import (
+    AttemptFactory,
+    PayoutFactory,
+    PayoutMethodFactory,
+    StaffFactory,
+    open_journal,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -31,7 +36,7 @@ def booked(clock):
     at = clock().replace(month=2, day=27)
     AttemptFactory(payout=paid, created_there_at=at, commission=Decimal("0.5"))
     approved = PayoutFactory(status="approved", currency="TRX")
-    journal.open_for([paid, approved])
+    open_journal(paid, approved)
     return paid, approved
 
 

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 from audit import clock
 from payouts import journal
 from payouts.models import ClosedMonth, Entry, Posting
-from tests.factories import PayoutFactory
+from tests.factories import PayoutFactory, open_journal
 from tests.payouts.races.conftest import returned
 
 pytestmark = [
@@ -19,7 +19,7 @@ pytestmark = [
 
 
 def post(payout):
-    journal.open_for([payout])
+    open_journal(payout)
 
 
 def close(month):

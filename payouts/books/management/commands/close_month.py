@@ -13,17 +13,10 @@ from audit import verifying
 from payouts import documents
 from payouts.books import closing
 from payouts.books.signing import Signer
-from payouts.days import read_month
 from payouts.management import base
 from payouts.models import ClosedMonth
 from payouts.staff import command_line
 from payouts.staff.command_line import FINDINGS, refusals_as_errors, write_json
-
-
-def a_month(text: str) -> date:
-    if (found := read_month(text)) is None:
-        raise ArgumentTypeError("must be like 2026-10")
-    return found
 
 
 def a_new_file(text: str) -> Path:
@@ -41,7 +34,9 @@ class Command(BaseCommand):
     )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("month", type=a_month, nargs="?", metavar="MONTH", help="like 2026-10")
+        parser.add_argument(
+            "month", type=base.a_month, nargs="?", metavar="MONTH", help="like 2026-10"
+        )
         parser.add_argument(
             "--file", type=a_new_file, metavar="PATH", help="copy the month's file there as well"
         )

@@ -1,4 +1,3 @@
-import argparse
 from collections.abc import Iterator
 from datetime import date
 from pathlib import Path
@@ -9,23 +8,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from payouts.admin import taken
 from payouts.admin.exports import RIGHT
 from payouts.books.journal_export import Format, Span, written
+from payouts.management.base import a_day, a_month
 from payouts.staff import command_line
 
 WHAT = ["journal"]
-
-
-def a_month(text: str) -> date:
-    try:
-        return date.fromisoformat(f"{text}-01")
-    except ValueError:
-        raise argparse.ArgumentTypeError("must be like 2026-10") from None
-
-
-def a_day(text: str) -> date:
-    try:
-        return date.fromisoformat(text)
-    except ValueError:
-        raise argparse.ArgumentTypeError("must be like 2026-10-31") from None
 
 
 class Command(BaseCommand):

@@ -7,7 +7,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from audit.actor import Actor, Channel
 from payouts.discrepancies import in_words
-from payouts.management.base import add_change_options, signed_in
+from payouts.management.base import a_day, add_change_options, signed_in
 from payouts.models import Discrepancy
 from payouts.reconciliation.asking import HEALED, OPEN, OPENED, Finding
 from payouts.reconciliation.runs import Reconciliation, reconcile
@@ -30,7 +30,7 @@ class Command(BaseCommand):
             parser.add_argument(
                 f"--{name}",
                 dest=dest,
-                type=date.fromisoformat,
+                type=a_day,
                 required=True,
                 metavar="YYYY-MM-DD",
                 help=f"the {meaning} of Heleket",
