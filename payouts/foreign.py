@@ -2,6 +2,7 @@
 it waits. It may be the very one, made by hand."""
 
 from collections.abc import Iterable
+from datetime import datetime
 from decimal import Decimal, InvalidOperation
 
 from audit import clock
@@ -37,6 +38,14 @@ def amount_in(theirs: Facts) -> Decimal | None:
     try:
         return Decimal(theirs["amount"])
     except (KeyError, TypeError, InvalidOperation):
+        return None
+
+
+def created_there(found: Discrepancy) -> datetime | None:
+    """Return when Heleket made it, which its list alone says."""
+    try:
+        return datetime.fromisoformat(found.theirs["created_at"])
+    except (KeyError, TypeError, ValueError):
         return None
 
 

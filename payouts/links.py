@@ -435,7 +435,7 @@ def link(
         **approvals_of(payout, attempts),
     )
     attempt = linked_try(payout, attempts, remote, account)
-    attempt.created_there_at = created_there(ground.found)
+    attempt.created_there_at = foreign.created_there(ground.found)
     payout.generation, payout.is_linked = attempt.generation, True
     store(attempt)
     if payout.status in WITHOUT_CALL:
@@ -472,12 +472,6 @@ def linked_try(
         is_linked=True,
         uuid=remote.uuid,
     )
-
-
-def created_there(found: Discrepancy) -> datetime | None:
-    """Return when Heleket made it, which its list alone says."""
-    at = str(found.theirs.get("created_at") or "")
-    return datetime.fromisoformat(at) if at else None
 
 
 def next_generation(payout: Payout, attempts: Sequence[Attempt]) -> int:

@@ -8,13 +8,14 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Any
 
 from django.db.models import F, QuerySet
 from django.db.models.functions import TruncDate
 
 from heleket.answers import HELEKET_TIME
+from payouts import foreign
 from payouts.books import ours
 from payouts.books.ours import ZERO, DayOfOurs, Key, Lot, made_at, made_within
 from payouts.days import begins_at, day_of, ends_at
@@ -207,17 +208,11 @@ def without_ours(found: Sequence[Discrepancy]) -> list[Discrepancy]:
 
 def foreign_day(found: Discrepancy) -> date:
     """Return Heleket's day of it; that on which it was found, if Heleket did not say more."""
-    try:
-        return day_of(datetime.fromisoformat(found.theirs["created_at"]))
-    except (KeyError, TypeError, ValueError):
-        return day_of(found.first_seen_at)
+    return day_of(foreign.created_there(found) or found.first_seen_at)
 
 
 def amount_of(found: Discrepancy) -> Decimal | None:
-    try:
-        return Decimal(found.theirs["amount"]) if found.theirs["currency"] else None
-    except (KeyError, TypeError, InvalidOperation):
-        return None
+    return foreign.amount_in(found.theirs) if found.theirs.get("currency") else None
 
 
 def add_foreign(lots: DayOfOurs, found: Discrepancy) -> None:
@@ -246,5 +241,5 @@ def standing_by_day(first: date, last: date) -> dict[date, int]:
 def discrepancies_of(day: date) -> list[Discrepancy]:
     """Return what explains a rest of this day, ended or not, those first that nobody has ended."""
     found = of_days(day, day).select_related("payout", "owner")
-    foreign = foreign_between(day, day)
-    return sorted([*found, *foreign], key=lambda each: (not each.is_standing, each.pk))
+    of_nobody = foreign_between(day, day)
+    return sorted([*found, *of_nobody], key=lambda each: (not each.is_standing, each.pk))
