@@ -194,13 +194,16 @@ def _sentence(errors: Mapping[str, list[str]]) -> str:
     return "; ".join(f"{name}: {', '.join(codes)}" for name, codes in errors.items())
 
 
-def read_payout(result: object) -> RemotePayout:
+def read_payout(result: object, *, uuid: str = "") -> RemotePayout:
     """Read one payout, strictly where money hangs on it and leniently elsewhere.
 
-    Raises ValueError without a uuid or status, and for an odd order id, final word, amount, coin,
-    network or address. Any other member that cannot be read is None, and is still in the answer.
+    Raises ValueError without a uuid or status, with another uuid than the one that was asked for,
+    and for an odd order id, final word, amount, coin, network or address. Any other member that
+    cannot be read is None, and is still in the answer.
     """
     members = _object(result, "the payout")
+    if uuid and members.get("uuid", uuid) != uuid:
+        raise ValueError("it is about another payout")
     return RemotePayout(
         uuid=_required_text(members, "uuid", MAX_UUID),
         status=_required_text(members, "status"),

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from itertools import chain
 from typing import Any, Self, TypeVar
 
@@ -160,12 +161,13 @@ class HeleketClient:
         """Ask for one payout, by `order_id` if both are given.
 
         Raises PayoutNotFound only for the exact words of Heleket: other refusals with "not found"
-        in them say nothing about the payout.
+        in them say nothing about the payout. Nor does an answer with another `uuid` than was asked
+        for, which raises OutcomeUnknown.
         Source: https://doc.heleket.com/methods/payouts/payout-information.md
         """
         body = encode({"order_id": order_id} if order_id else {"uuid": uuid})
         try:
-            return self._payout("/v1/payout/info", body, deadline)
+            return self._payout("/v1/payout/info", body, deadline, uuid="" if order_id else uuid)
         except RequestRejected as exc:
             if exc.errors or exc.text not in self.not_found_texts:
                 raise
@@ -344,9 +346,11 @@ class HeleketClient:
         body = encode(payload | {name: value for name, value in named.items() if value})
         read_result(self._post("/v1/test-webhook/payout", body, deadline), lambda _: None)
 
-    def _payout(self, path: str, body: bytes, deadline: float | None) -> RemotePayout:
+    def _payout(
+        self, path: str, body: bytes, deadline: float | None, *, uuid: str = ""
+    ) -> RemotePayout:
         answer = self._post(path, body, deadline)
-        remote = read_result(answer, answers.read_payout, asked=body)
+        remote = read_result(answer, partial(answers.read_payout, uuid=uuid), asked=body)
         return replace(remote, answer=answer.text)
 
     def _transfer(

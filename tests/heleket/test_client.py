@@ -104,12 +104,22 @@ def test_d8_an_order_id_that_could_not_be_asked_for_is_refused(order_id):
 # Asking for one payout
 
 
-@pytest.mark.parametrize("which", [{"order_id": "abc"}, {"uuid": "a7c0caec"}])
+@pytest.mark.parametrize("which", [{"order_id": "abc"}, {"uuid": PAYOUT["uuid"]}])
 def test_asks_for_a_payout(scripted, which):
     client, script = scripted((200, success(PAYOUT)))
 
     assert client.get_payout(**which).uuid == PAYOUT["uuid"]
     assert sent(script) == ("/v1/payout/info", {}, which)
+
+
+def test_b19_an_answer_about_another_payout_says_nothing_of_the_one_asked_for(scripted):
+    """By an order id that would be a contradiction, which the desk shows beside its payout; by
+    Heleket's own id it is no answer."""
+    client, _ = scripted((200, success(PAYOUT)))
+
+    with pytest.raises(heleket.OutcomeUnknown, match="another payout") as caught:
+        client.get_payout(uuid="a7c0caec")
+    assert PAYOUT["uuid"] in caught.value.answer
 
 
 def test_not_found_needs_the_exact_words(scripted):

@@ -108,6 +108,21 @@ def unchanged(payout, before, found):
 # Linking
 
 
+def test_g53_nobody_decides_on_an_answer_about_another_payout(office, payout):
+    found = made_there(office, payout)
+    made_there(office, payout)
+    propose(office, found, payout)
+    before, facts = event_types(payout), Discrepancy.objects.get(pk=found.pk).theirs
+    office.sandbox.faults.add("swapped")
+
+    with pytest.raises(Refused) as refused:
+        confirm(office, found)
+
+    assert refused.value.code == "unclear_answer"
+    unchanged(payout, before, found)
+    assert Discrepancy.objects.get(pk=found.pk).theirs == facts
+
+
 @pytest.mark.parametrize("status", ["pending", "held", "approved"])
 def test_g53_a_payout_made_at_heleket_becomes_ours_and_ends_by_heleket_s_word(office, status):
     payout = PayoutFactory(status="approved" if status == "approved" else "pending")

@@ -103,6 +103,21 @@ def test_b19_nothing_is_foreign_while_heleket_does_not_say_what_became_of_a_call
     assert states(run()[1]) == [("healed", ""), ("opened", "foreign")]
 
 
+def test_b19_an_answer_about_another_payout_makes_nothing_foreign(desk, run):
+    before = desk.sandbox.add_foreign_payout(amount="8")
+    before.created_at -= timedelta(hours=2)
+    history.keep_baseline(desk.client.list_payouts())
+    made = desk.sandbox.add_foreign_payout(amount="7")
+    desk.sandbox.faults.add("swapped")
+
+    code, report = run()
+
+    assert (code, report["is_whole"]) == (1, False)
+    assert not Discrepancy.objects.exists()
+    assert states(run()[1]) == [("opened", "foreign")]
+    assert foreign().get().key == made.uuid
+
+
 def test_b19_one_that_names_our_order_id_is_adopted_by_the_ordinary_way(desk, run, monkeypatch):
     """Of a try that was refused, and that Heleket has after all: it is shown, and not foreign."""
     payout = PayoutFactory(status=PayoutStatus.APPROVED)

@@ -242,8 +242,8 @@ class Phone(heleket.HeleketClient):
         super().__init__(**options, adapter=Wire(world))
         self.world = world
 
-    def _payout(self, path: str, body: bytes, deadline: float | None) -> heleket.RemotePayout:
-        remote = super()._payout(path, body, deadline)
+    def _payout(self, path: str, body: bytes, *others: Any, **more: Any) -> heleket.RemotePayout:
+        remote = super()._payout(path, body, *others, **more)
         asked = json.loads(body)
         self.world.oracle.hears(asked.get("order_id") or asked["uuid"], remote)
         return remote
