@@ -19,6 +19,7 @@ from payouts.seen import see
 from tests.factories import PayoutFactory, WalletFactory
 from tests.payouts.conftest import HOUR
 from tests.payouts.rounds import event_types, now
+from tests.sim import bugs
 
 pytestmark = pytest.mark.django_db
 
@@ -318,6 +319,13 @@ def test_g53_nothing_is_linked_to_what_a_call_of_ours_may_pay(office, approved, 
 
     assert refused.value.code == code
     unchanged(approved, before, found)
+
+
+def test_g53_that_test_finds_a_link_beside_a_call_that_may_be_paid(office, approved):
+    with bugs.plant(bugs.LINKED_UNCLEAR), pytest.raises(pytest.fail.Exception, match="DID NOT"):
+        test_g53_nothing_is_linked_to_what_a_call_of_ours_may_pay(
+            office, approved, with_a_try_that_may_be_paid, "other_try_open"
+        )
 
 
 def test_g53_what_heleket_refused_is_linked_once_it_says_that_it_does_not_have_that(

@@ -6,6 +6,7 @@ It goes by Heleket's own ledger and by the tables as they are stored, with SQL o
 
 import json
 from collections import Counter, defaultdict
+from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 from itertools import pairwise
@@ -13,9 +14,15 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from django.db import connection
 
+import heleket
+from audit import clock
 from heleket.sandbox.lives import FAILURES
 from heleket.sandbox.records import Payout
+from payouts.books import balance_proof, readings
+from payouts.days import DAY, day_of
+from tests.sim.clock import START
 from tests.sim.stored import Broken, rows
+from tests.sim.treasury import IN_AND_OUT
 
 if TYPE_CHECKING:
     from tests.sim.world import World
@@ -120,6 +127,7 @@ class Auditor:
         self.kept: dict[str, dict[object, tuple]] = {}
         self.last_foreign = self.last_posting = 0
         self.posted: dict[object, Counter[tuple[str, str]]] = defaultdict(Counter)
+        self.read: dict[str, list[tuple[datetime, int]]] = defaultdict(list)
 
     # What is written stays
 
@@ -222,6 +230,7 @@ class Auditor:
         if strip(taken) != strip(explained):
             raise Broken(f"I10 Heleket took {strip(taken)}, and we know of {strip(explained)}")
         self.judge_sent(owned, by_try)
+        self.judge_balances()
 
     def place_of(
         self,
@@ -278,6 +287,52 @@ class Auditor:
                 raise Broken(f"I19 nobody ended {each}")
             if each.kind == FOREIGN and each.outcome and each.proposed_by is None:
                 raise Broken(f"I19 one person alone ended {each}")
+
+    # The balance
+
+    def read_balances(self) -> None:
+        """Let the desk keep what it has at Heleket now, without a call: faults strike those."""
+        found = [
+            heleket.Balance(owner="merchant", currency=coin, amount=amount)
+            for coin, amount in sorted(self.gateway.balances.items())
+            if coin in IN_AND_OUT
+        ]
+        for each in readings.keep(found, asked_at=clock.now()):
+            if each.is_clear:
+                self.read[each.currency].append((each.at, len(self.gateway.ledger)))
+
+    def judge_balances(self) -> None:
+        """I10: what the books call unexplained is what moved the balance and was no payout of ours,
+        to the last unit. A coin that people were asked about is left out."""
+        self.read_balances()
+        mine = {each.uuid for each in self.owned()}
+        asked_about = self.coins_in_doubt()
+        periods = balance_proof.of_span(day_of(START) - DAY, day_of(clock.now())).periods
+        for coin, read in self.read.items():
+            first, last = read[0], read[-1]
+            found = [each for each in periods if each.currency == coin]
+            is_read = found and (found[0].opening.at, found[-1].latest.at) == (first[0], last[0])
+            if not is_read or coin in asked_about or any(each.unpriced for each in found):
+                continue
+            others = [
+                each.delta
+                for each in list(self.gateway.ledger)[first[1] : last[1]]
+                if each.currency == coin and each.uuid not in mine
+            ]
+            rest = sum(each.rest for each in found)
+            self.world.note(f"the books have {rest:f} {coin} to be explained")
+            if rest != sum(others):
+                raise Broken(f"I10 the books have {rest} {coin} to be explained, not {sum(others)}")
+
+    def coins_in_doubt(self) -> set[str]:
+        return {
+            coin
+            for (coin,) in rows(
+                "SELECT DISTINCT payout.currency FROM payouts_discrepancy AS found "
+                "JOIN payouts_payout AS payout ON payout.id = found.payout_id "
+                f"WHERE found.kind != '{FOREIGN}'"
+            )
+        }
 
     # What is stored
 

@@ -228,6 +228,7 @@ def begin(world: World) -> None:
         if world.swarm.has_rules:
             governors.approve_more(world)
     if world.swarm.has_books:
+        world.oracle.auditor.read_balances()
         treasury.pay_what_waits(world)
         treasury.pay_a_stranger(world)
     world.step = 0
@@ -339,7 +340,8 @@ def end_discrepancies(world: World) -> bool:
 def is_settled(world: World) -> bool:
     """Whether nothing is under way any more, at the desk, on the wire or at Heleket, but what waits
     for people, nor is anything left that a refusal hid and Heleket is still to be asked about."""
-    hidden = Attempt.objects.filter(order_id__in=world.gateway.hidden, uuid=None)
+    executed = [each for each in sorted(world.gateway.hidden) if world.gateway.find(each)]
+    hidden = Attempt.objects.filter(order_id__in=executed, uuid=None)
     is_watched = hidden.exclude(watch_at=None).filter(payout__discrepancies=None).exists()
     if world.gateway.held_requests or is_watched or world.gateway.next_step_at:
         return False
@@ -368,6 +370,7 @@ def next_moment(world: World) -> datetime:
 
 def moments(world: World) -> Iterator[datetime | None]:
     moving = Payout.objects.filter(MOVING).exclude(waiting_for="limit")
+    moving = moving.exclude(reason_code=PayoutCode.UNKNOWN_THERE)  # until people have looked
     yield from moving.values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
