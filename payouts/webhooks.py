@@ -130,8 +130,11 @@ def report_foreign(order_id: str, members: Mapping[str, object]) -> None:
 
 
 def may_be_ours(uuid: str) -> bool:
+    """Whether it is, or may be. Calls without an answer are looked for first: one whose answer is
+    stored meanwhile is known then."""
+    may_be = Attempt.objects.unknown().exists() or history.unread_before()
     is_known = Attempt.objects.filter(uuid=uuid).exists() or history.in_baseline([uuid])
-    return bool(is_known or Attempt.objects.unknown().exists() or history.unread_before())
+    return bool(may_be or is_known)
 
 
 def find(order_id: str, uuid: str, cursor: CursorWrapper) -> Attempt:

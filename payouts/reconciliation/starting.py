@@ -9,7 +9,7 @@ asked, and nothing is sent meanwhile.
 import json
 import logging
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -130,29 +130,30 @@ def unknown(payouts: Sequence[heleket.RemotePayout]) -> list[heleket.RemotePayou
     """Return those that nobody here knows: no payout of ours, nor one that people have ended, nor
     one that may be a call of ours whose answer was lost."""
     uuids = [each.uuid for each in payouts]
-    ours = Attempt.objects.filter(uuid__in=uuids).values_list("uuid", flat=True)
+    ours, lost = known_tries(uuids)
     ended = Discrepancy.objects.filter(
         kind=Discrepancy.Kind.FOREIGN, key__in=uuids, closed_at__isnull=False
     )
     known = {*ours, *ended.values_list("key", flat=True), *history.in_baseline(uuids)}
-    return without_lost(each for each in payouts if each.uuid not in known)
-
-
-def without_lost(payouts: Iterable[heleket.RemotePayout]) -> list[heleket.RemotePayout]:
-    """Leave out as many as equal a call of ours that has no uuid yet."""
-    found = list(payouts)
-    if not found:
-        return []
-    tried = Attempt.objects.filter(uuid=None, calls__gt=0)
-    lost = tried.filter(~Q(unanswered=[]) | Q(watch_at__isnull=False))
-    calls = Counter(sent_as(json.loads(body)) for body in lost.values_list("body", flat=True))
     left = []
-    for each in found:
-        if calls[key := seen_as(each)]:
-            calls[key] -= 1
+    for each in payouts:
+        if each.uuid in known:
+            continue
+        if lost[key := seen_as(each)]:
+            lost[key] -= 1
         else:
             left.append(each)
     return left
+
+
+def known_tries(uuids: Sequence[str]) -> tuple[set[str], Counter[tuple[Any, ...]]]:
+    """Return which of these are ours, and what calls of ours were for that have no uuid yet. In one
+    statement: the answer of a call is stored meanwhile, and it would be neither."""
+    may_have_been_made = ~Q(unanswered=[]) | Q(watch_at__isnull=False)
+    lost = Q(uuid=None, calls__gt=0) & may_have_been_made
+    rows = list(Attempt.objects.filter(Q(uuid__in=uuids) | lost).values_list("uuid", "body"))
+    calls = Counter(sent_as(json.loads(body)) for uuid, body in rows if not uuid)
+    return {uuid for uuid, _body in rows if uuid}, calls
 
 
 def sent_as(sent: dict[str, Any]) -> tuple[Any, ...]:

@@ -1,5 +1,9 @@
 """One round of the worker's jobs, one call after the other, and where payouts are after it."""
 
+from contextlib import contextmanager
+
+from django.db import connection
+
 from payouts import polling, submission
 from payouts.models import Payout
 
@@ -28,3 +32,21 @@ def now(payout):
 def event_types(payout):
     """What was done to it, in order."""
     return list(payout.events.order_by("number").values_list("event_type", flat=True))
+
+
+@contextmanager
+def stored_between_two_looks_at_tries(store):
+    """Let another process store something after the first statement about tries, and before the
+    next one, if there is one."""
+    looks = []
+
+    def look(execute, sql, params, many, context):
+        if sql.startswith("SELECT") and '"payouts_attempt"' in sql:
+            looks.append(sql)
+            if len(looks) == 2:
+                store()
+        return execute(sql, params, many, context)
+
+    with connection.execute_wrapper(look):
+        yield
+    assert looks

@@ -17,6 +17,7 @@ from payouts.gateway.models import BaselineRow, Binding
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from payouts.reconciliation.models import DaySum
 from tests.factories import PayoutFactory, StaffFactory
+from tests.payouts.rounds import stored_between_two_looks_at_tries
 from tests.reconciliation.conftest import WORKER, states
 
 pytestmark = pytest.mark.django_db
@@ -224,6 +225,20 @@ def test_b13_a_webhook_opens_nothing_while_it_may_be_ours(desk, announce):
 
     assert not foreign().exists()
     assert DeskEvent.objects.get(event_type="foreign").facts["order_id"] == ""
+
+
+def test_b13_a_webhook_opens_nothing_whose_answer_is_stored_meanwhile(desk, announce):
+    PayoutFactory(status=PayoutStatus.APPROVED)
+    lose_the_answer(desk)
+    [made] = desk.sandbox.payouts
+
+    def store():
+        Attempt.objects.update(uuid=made.uuid, unanswered=[])
+
+    with stored_between_two_looks_at_tries(store):
+        assert announce(made).status_code == 200
+
+    assert not foreign().exists()
 
 
 def test_b13_the_policy_says_whether_a_foreign_payout_pauses_sending(

@@ -29,7 +29,7 @@ from payouts.staff import links
 from tests.every_page import unmarked
 from tests.factories import PayoutFactory, StaffFactory, usable_key
 from tests.payouts import conftest as desk
-from tests.payouts.rounds import event_types, now
+from tests.payouts.rounds import event_types, now, stored_between_two_looks_at_tries
 from tests.payouts.test_foreign import link
 
 pytestmark = pytest.mark.django_db
@@ -165,6 +165,22 @@ def test_g2_a_lost_call_of_ours_is_no_sign_of_a_restore(gap, office, run):
     run("worker", "--once")
 
     assert state().is_checked
+
+
+def test_g2_an_answer_that_another_worker_stores_meanwhile_is_no_sign_of_a_restore(office):
+    """One that ran on while this one started, say on another engine."""
+    approved()
+    office.sandbox.faults.add("timeout", path="/v1/payout")
+    office.submit()
+    listed = list(office.client.list_payouts())
+
+    def store():
+        Attempt.objects.update(uuid=listed[0].uuid, unanswered=[])
+
+    with stored_between_two_looks_at_tries(store):
+        assert starting.unknown(listed) == []
+    store()
+    assert starting.unknown(listed) == []
 
 
 def test_g2_a_foreign_payout_that_a_person_has_ended_is_known(gap, office, run, people):

@@ -7,7 +7,7 @@ import pytest
 from django.db import connection, transaction
 
 from audit import clock
-from payouts import journal
+from payouts import days, journal
 from payouts.models import ClosedMonth, Entry, Posting
 from tests.factories import PayoutFactory, open_journal
 from tests.payouts.races.conftest import returned
@@ -36,7 +36,7 @@ def of(month):
 
 
 def test_g67_a_month_that_closes_changes_no_more_and_no_posting_is_lost(racers, rounds):
-    today = journal.heleket_day(clock.now())
+    today = days.today()
     own = month = today.replace(day=1)
     pair, sides = racers(2), set()
     for _ in rounds:
