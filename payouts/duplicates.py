@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any, TypeVar
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import Exists, OuterRef, Q
 
 from audit import clock
 from audit.refusals import Refusal
@@ -96,21 +96,17 @@ def may_be_paid() -> PayoutQuerySet:
 
 
 def of_their_clients(payouts: Sequence[Payout]) -> PayoutQuerySet:
-    """Return what is paid or may be, and has client, coin and amount of another one of these. A
-    single one need not be stored yet."""
+    """Return what is paid or may be, and has client, coin and amount of one of these. A single one
+    need not be stored yet."""
     if len(payouts) == 1:
         [only] = payouts
         same = {name: getattr(only, name) for name in ("client", "currency", "amount")}
         return may_be_paid().filter(**same).exclude(pk=only.pk)
-    # From each of these to those of its client, by an index: the other way round the database would
-    # look at all that the desk had in these days.
-    same_sums = Payout.objects.filter(
-        Q(client__payouts__number__lt=F("number")) | Q(client__payouts__number__gt=F("number")),
-        pk__in=[payout.pk for payout in payouts],
-        client__payouts__currency=F("currency"),
-        client__payouts__amount=F("amount"),
-    )
-    return may_be_paid().filter(pk__in=same_sums.values("client__payouts"))
+    # These themselves are among them: without any that is to be left out, the database can go from
+    # each client, coin and amount to what has them, by an index, whatever it believes of the table.
+    same = {name: OuterRef(name) for name in ("client", "currency", "amount")}
+    some = Payout.objects.filter(pk__in=[payout.pk for payout in payouts], **same)
+    return may_be_paid().filter(Exists(some))
 
 
 def is_next_period(other: Payout, payout: Payout) -> bool:

@@ -438,8 +438,24 @@ def test_a_thousand_payouts_take_as_few_statements_as_one(django_assert_max_num_
         assert found.keys() == {payout.pk for payout in some}
         return len(captured)
 
-    assert statements(payouts) == statements(payouts[:1]) <= 20
+    one = statements(payouts[:1])
+    assert statements(payouts) <= one <= 20
     assert notices_for(Known([])) == {}
+
+
+@pytest.mark.postgres
+def test_a_thousand_payouts_are_looked_at_on_statistics_of_an_empty_desk():
+    """Just after an import the database still plans for an empty table: a plan that compares each
+    with each and with each again takes an hour, and holds up whoever approves."""
+    payouts = many(1000)
+    with connection.cursor() as cursor:
+        tables = "('payouts_payout', 'wallets_client')"
+        cursor.execute(
+            f"UPDATE pg_class SET reltuples = 0, relpages = 79 WHERE relname IN {tables}"
+        )
+        cursor.execute("SET LOCAL statement_timeout = '20s'")
+
+    assert notices_for(Known(payouts)).keys() == {payout.pk for payout in payouts}
 
 
 def test_a_payout_that_is_not_stored_yet_has_notices(known):
