@@ -58,6 +58,7 @@ OWN_ATTEMPT = {
     "uuid": "md5('uuid ' || place)::uuid::text",
     "remote_status": "'paid'",
     "is_final": "true",
+    "is_linked": "false",
     "created_there_at": "date_trunc('second', %(start)s + %(step)s * place)",
     "txid": "md5('txid ' || place)",
     "payer_currency": "''",
