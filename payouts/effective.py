@@ -4,6 +4,7 @@ A final status never moves. What Heleket did beside it is kept on the try that i
 payout's `effective` is what all its tries come to, and empty where its status says the same.
 """
 
+import json
 from collections.abc import Iterable, Sequence
 from decimal import Decimal
 
@@ -20,6 +21,14 @@ def take_for(attempt: Attempt, effective: Effective, amount: Decimal, currency: 
         "amount": format_amount(amount),
         "currency": currency,
     }
+
+
+def terms(attempt: Attempt) -> tuple[Decimal, str]:
+    """Return amount and coin of a try: what people found that it paid, else what was sent."""
+    found = attempt.taken_for
+    if found is None or found["effective"] == Effective.NOT_PAID:
+        found = json.loads(attempt.body)
+    return Decimal(found["amount"]), found["currency"]
 
 
 def was_paid(payout: Payout, attempt: Attempt) -> bool:
@@ -63,7 +72,7 @@ def sum_of(payout: Payout, attempts: Sequence[Attempt], wanted: Effective) -> di
     sums: dict[str, Decimal] = {}
     for attempt in sorted(attempts, key=lambda each: -each.generation):
         if attempt.taken_for and attempt.taken_for["effective"] == wanted:
-            currency, amount = attempt.taken_for["currency"], Decimal(attempt.taken_for["amount"])
+            amount, currency = terms(attempt)
         elif wanted == Effective.PAID and not attempt.taken_for and was_paid(payout, attempt):
             currency, amount = payout.currency, payout.amount
         else:

@@ -8,7 +8,6 @@ Entries are stored with the change that causes them. Lock order: after payouts a
 who closes a month takes the desk's chain, then `lock_months`, and waits for no payout after that.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +26,7 @@ from audit.database import advisory_lock
 from audit.operations import Change
 from payouts.accounts import Accounts
 from payouts.days import day_of, next_month
-from payouts.effective import is_elsewhere, was_paid
+from payouts.effective import is_elsewhere, terms, was_paid
 from payouts.models import (
     AccountKind,
     Attempt,
@@ -133,8 +132,9 @@ def fee_of(payout: Payout, attempts: Sequence[Attempt]) -> Fee:
     ]
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for each in counted:
-        if taken := taken_for(each):
-            sums[json.loads(each.body)["currency"]] += taken
+        amount, currency = terms(each)
+        if taken := taken_for(each, amount):
+            sums[currency] += taken
     days = [day_of(made_at(each)) for each in counted or attempts]
     return Fee(days[-1] if days else None, tuple(sums.items()))
 
@@ -146,13 +146,13 @@ def made_at(attempt: Attempt) -> datetime:
     return attempt.created_there_at or attempt.created_at
 
 
-def taken_for(attempt: Attempt) -> Decimal:
-    """Return the fee of a try as far as Heleket has named it."""
+def taken_for(attempt: Attempt, amount: Decimal) -> Decimal:
+    """Return the fee of a try that paid so much, as far as Heleket has named it."""
     if attempt.commission is not None:
         return attempt.commission
     if attempt.merchant_amount is None:
         return Decimal(0)
-    return max(attempt.merchant_amount - Decimal(json.loads(attempt.body)["amount"]), Decimal(0))
+    return max(attempt.merchant_amount - amount, Decimal(0))
 
 
 def standing(ids: Collection[UUID]) -> dict[UUID, Lines]:

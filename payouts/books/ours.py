@@ -5,7 +5,6 @@ it is read, that is when we made the call which Heleket took. A payout that was 
 of it had failed says what is to be sent now: what was sent then stands in the bytes of that try.
 """
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from django.db.models.functions import Coalesce, TruncDate
 
 from heleket.answers import HELEKET_TIME
 from payouts.days import begins_at, day_of, ends_at
+from payouts.effective import terms
 from payouts.models import FINAL_FAILURES, Attempt, Effective
 from wallets.amounts import Total
 
@@ -125,25 +125,20 @@ def by_day(first: date, last: date) -> dict[Key, DayOfOurs]:
         for name in STANDS:
             getattr(of_day, name).add(row[f"{name}_count"], row[f"{name}_total"])
     for each in made.exclude(IS_PLAIN).order_by("pk"):
-        add_by_its_bytes(found, each)
+        add_by_its_terms(found, each)
     return dict(found)
 
 
-def add_by_its_bytes(found: dict[Key, DayOfOurs], attempt: Attempt) -> None:
+def add_by_its_terms(found: dict[Key, DayOfOurs], attempt: Attempt) -> None:
     """Add an earlier try, or one of which people found what became of it."""
-    sent, taken = json.loads(attempt.body), attempt.taken_for or {}
-    amount, currency = Decimal(sent["amount"]), sent["currency"]
-    day = day_of(attempt.made_at)  # type: ignore[attr-defined]
-    debit = attempt.merchant_amount
-    found[day, currency].debits += debit or ZERO
-    found[day, currency].unpriced += debit is None and not attempt.has_failed
-    name = standing(attempt)
-    if name == "paid":
-        if debit is not None:
-            found[day, currency].fees += debit - amount
-        if taken:
-            amount, currency = Decimal(taken["amount"]), taken["currency"]
-    getattr(found[day, currency], name).add(1, amount)
+    amount, currency = terms(attempt)
+    of_day = found[day_of(attempt.made_at), currency]  # type: ignore[attr-defined]
+    debit, name = attempt.merchant_amount, standing(attempt)
+    of_day.debits += debit or ZERO
+    of_day.unpriced += debit is None and not attempt.has_failed
+    if name == "paid" and debit is not None:
+        of_day.fees += debit - amount
+    getattr(of_day, name).add(1, amount)
 
 
 def standing(attempt: Attempt) -> str:
@@ -171,7 +166,7 @@ def refunds(begin: datetime, end: datetime) -> list[Refund]:
     made = made_between(begin, end).filter(HAS_FAILED | Q(taken_for__isnull=False))
     return [
         Refund(
-            json.loads(each.body)["currency"],
+            terms(each)[1],
             each.merchant_amount or ZERO,
             each.made_at,  # type: ignore[attr-defined]  # annotated
             heard_at,
@@ -203,5 +198,5 @@ def debits_within(
     for begin, end in spans:
         within |= made_within(begin, end)
     made = Attempt.objects.filter(within).exclude(uuid=None).annotate(made_at=made_at())
-    rows = made.values_list("body", "made_at", "merchant_amount")
-    return [(json.loads(body)["currency"], at, amount or ZERO) for body, at, amount in rows]
+    rows = made.only("body", "taken_for", "merchant_amount")
+    return [(terms(each)[1], each.made_at, each.merchant_amount or ZERO) for each in rows]

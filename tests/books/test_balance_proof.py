@@ -9,6 +9,9 @@ import pytest
 from audit.models import DeskEvent
 from payouts.books import balance_proof, falls
 from payouts.books.models import BalanceReading, Fall
+from payouts.models import Attempt, Discrepancy, Posting
+from tests.factories import PayoutFactory
+from tests.payouts.rounds import submit_due
 
 pytestmark = pytest.mark.django_db
 
@@ -40,6 +43,29 @@ def test_a_day_with_payouts_and_a_refund_adds_up_to_the_last_unit(books):
     assert found.closing.amount == Decimal("999993.99999999")
     assert found.rest == 0
     assert found.agrees
+
+
+def test_what_heleket_paid_in_another_coin_is_a_debit_and_a_fee_of_that_coin(books):
+    """Under our order id, as two people found: our balance of the coin that was asked for stayed."""
+    books.sandbox.top_up("TRX", "1000")
+    books.read()
+    payout = PayoutFactory(amount=Decimal(5), status="approved")
+    books.sandbox.add_foreign_payout(
+        order_id=payout.order_id("test"), amount="70", currency="TRX", address=payout.address
+    )
+    submit_due(1, books.office.client, books.office.account)
+    books.settle()
+    books.office.end(Discrepancy.objects.get(), Discrepancy.Outcome.AS_HELEKET)
+    books.at("2026-10-31 00:00:20")
+    books.read()
+
+    attempt, asked_for, paid = Attempt.objects.get(), period(), period(coin="TRX")
+
+    assert attempt.taken_for["currency"] == "TRX"
+    assert (asked_for.debits, asked_for.rest) == (0, 0)
+    assert (paid.debits, paid.rest) == (attempt.merchant_amount, 0)
+    fees = Posting.objects.filter(kind="fees").values_list("currency", "amount")
+    assert list(fees) == [("TRX", attempt.merchant_amount - 70)]
 
 
 def test_g64_what_customers_pay_in_is_to_be_explained_until_somebody_enters_it(books):
