@@ -199,4 +199,7 @@ def debits_within(
         within |= made_within(begin, end)
     made = Attempt.objects.filter(within).exclude(uuid=None).annotate(made_at=made_at())
     rows = made.only("body", "taken_for", "merchant_amount")
-    return [(terms(each)[1], each.made_at, each.merchant_amount or ZERO) for each in rows]
+    return [
+        (terms(each)[1], each.made_at, each.merchant_amount or ZERO)  # type: ignore[attr-defined]
+        for each in rows
+    ]

@@ -46,7 +46,7 @@ def test_a_day_with_payouts_and_a_refund_adds_up_to_the_last_unit(books):
 
 
 def test_what_heleket_paid_in_another_coin_is_a_debit_and_a_fee_of_that_coin(books):
-    """Under our order id, as two people found: our balance of the coin that was asked for stayed."""
+    """Under our order id, as two people found: the balance of what was asked for stays."""
     books.sandbox.top_up("TRX", "1000")
     books.read()
     payout = PayoutFactory(amount=Decimal(5), status="approved")

@@ -35,24 +35,22 @@ def of(month):
     return list(Posting.objects.filter(entry__month=month).order_by("pk").values_list())
 
 
-def test_g67_a_month_that_closes_changes_no_more_and_no_posting_is_lost(racers, rounds):
+def test_g67_a_month_that_closes_changes_no_more_and_no_posting_is_lost(duel, rounds):
     today = days.today()
     own = month = today.replace(day=1)
-    pair, sides = racers(2), set()
     for _ in rounds:
         payout = PayoutFactory(status="broadcast", reference_rate=1)
 
-        _none, seen = returned(pair.run(partial(post, payout), partial(close, month)))
+        _none, seen = returned(duel.run(partial(post, payout), partial(close, month)))
 
         assert of(month) == seen
         entry = Entry.objects.get(payout=payout)
         is_after = entry.month != month
         assert (entry.month == journal.next_month(month)) == is_after
         assert entry.names_month == (None if entry.month == own else own)
-        sides.add(is_after)
+        duel.won(first=not is_after)
         month = journal.next_month(month)
     assert list(journal.findings()) == []
-    assert sides == {True, False}
 
 
 def test_g67_the_database_waits_for_who_closes_without_the_lock(racers):
