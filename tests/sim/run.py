@@ -37,7 +37,7 @@ STEPS = 300
 LOOK_AT_ALL_EVERY = 50
 CALM = timedelta(days=3)  # a day more than a clock that was set back holds up what is due
 MOST_JOBS = 20  # of one kind at one moment
-ROUNDS = 1000  # far more than the questions of so many days; only a calm without end takes them
+ROUNDS = 5000  # far more than the questions of so many days, and what waits for people asks often
 MOVING = Q(status__in=[Status.APPROVED, Status.SUBMITTING, Status.BROADCAST])
 
 
@@ -370,7 +370,6 @@ def next_moment(world: World) -> datetime:
 
 def moments(world: World) -> Iterator[datetime | None]:
     moving = Payout.objects.filter(MOVING).exclude(waiting_for="limit")
-    moving = moving.exclude(reason_code=PayoutCode.UNKNOWN_THERE)  # until people have looked
     yield from moving.values_list("due_at", flat=True)
     yield from Pause.objects.values_list("probe_at", flat=True)
     yield from Attempt.objects.exclude(watch_at=None).values_list("watch_at", flat=True)
