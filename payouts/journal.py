@@ -133,8 +133,8 @@ def fee_of(payout: Payout, attempts: Sequence[Attempt]) -> Fee:
     sums: dict[str, Decimal] = defaultdict(Decimal)
     for each in counted:
         amount, currency = terms(each)
-        if taken := taken_for(each, amount):
-            sums[currency] += taken
+        if fee := fee_named(each, amount):
+            sums[currency] += fee
     days = [day_of(made_at(each)) for each in counted or attempts]
     return Fee(days[-1] if days else None, tuple(sums.items()))
 
@@ -146,7 +146,7 @@ def made_at(attempt: Attempt) -> datetime:
     return attempt.created_there_at or attempt.created_at
 
 
-def taken_for(attempt: Attempt, amount: Decimal) -> Decimal:
+def fee_named(attempt: Attempt, amount: Decimal) -> Decimal:
     """Return the fee of a try that paid so much, as far as Heleket has named it."""
     if attempt.commission is not None:
         return attempt.commission
