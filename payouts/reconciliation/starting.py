@@ -119,7 +119,7 @@ def read_back(client: heleket.HeleketClient, place: Place) -> Newer:
     HeleketError."""
     found: list[heleket.RemotePayout] = []
     for each in client.list_payouts():
-        was_before = place.bound_at and each.created_at and each.created_at < place.bound_at
+        was_before = each.created_at and history.is_before(each.created_at, place.bound_at)
         if each.uuid in place.anchors or was_before or len(found) >= MOST_READ:
             break
         found.append(each)

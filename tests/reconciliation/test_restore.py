@@ -154,6 +154,21 @@ def test_g2_what_was_at_heleket_before_the_desk_is_no_sign_of_a_restore(gap, off
     assert state().is_checked
 
 
+def test_g2_what_was_paid_in_the_second_of_the_binding_is_a_sign_of_a_restore(
+    gap, unchecked_office, run
+):
+    """Heleket's times are whole seconds: it may have been paid after the binding, and after the
+    backup."""
+    _waiting, uuid = paid_elsewhere(unchecked_office)
+    paid_at = next(unchecked_office.client.list_payouts()).created_at
+    accounts.Binding.objects.update(bound_at=paid_at + timedelta(milliseconds=500))
+
+    run("worker", "--once")
+
+    assert (state().question, is_on()) == ("unknown", False)
+    assert uuid in Switch.objects.get(pk=1).words
+
+
 def test_g2_a_lost_call_of_ours_is_no_sign_of_a_restore(gap, office, run):
     """It is at Heleket, and its answer never came."""
     payout = approved()
