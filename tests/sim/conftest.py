@@ -1,4 +1,9 @@
+import os
+import pickle
+
 import pytest
+
+from tests.sim.run import run
 
 
 def pytest_addoption(parser):
@@ -10,6 +15,24 @@ def _own_database(django_db_blocker):
     """Every run opens a database in memory for itself."""
     with django_db_blocker.unblock():
         yield
+
+
+@pytest.fixture(scope="session")
+def ran(tmp_path_factory):
+    """Return what became of a seed. It is run once for all who ask, in whatever process."""
+    base = tmp_path_factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "seeds"
+    folder.mkdir(exist_ok=True)
+
+    def ran(seed):
+        kept = folder / str(seed)
+        if not kept.exists():
+            part = folder / f"{seed}-{os.getpid()}"
+            part.write_bytes(pickle.dumps(run(seed)))
+            part.replace(kept)
+        return pickle.loads(kept.read_bytes())
+
+    return ran
 
 
 def pytest_generate_tests(metafunc):

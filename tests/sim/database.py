@@ -90,11 +90,19 @@ def sqlite_copy() -> Iterator[None]:
 
 @cache
 def sqlite_template() -> sqlite3.Connection:
-    """A migrated and filled database, made once in a process."""
+    """A filled database, made once in a process."""
+    made = new_connection()
+    sqlite_migrated().backup(made)
+    with instead(made):
+        fill()
+    return made
+
+
+@cache
+def sqlite_migrated() -> sqlite3.Connection:
     made = new_connection()
     with instead(made):
         call_command("migrate", verbosity=0)
-        fill()
     return made
 
 
