@@ -114,7 +114,13 @@ class Owned(NamedTuple):
     status: str
     is_final: bool
     cost: object
+    fee: object
     payout: object
+
+    @property
+    def names_fee(self) -> bool:
+        """Whether an answer said it: by itself, or by what was taken in all. One may be odd."""
+        return self.cost is not None or self.fee is not None
 
     @property
     def has_failed(self) -> bool:
@@ -189,7 +195,7 @@ class Auditor:
         for each in owned.values():
             remote = self.gateway.find_uuid(each.uuid)
             if remote and is_alive(remote):
-                known = remote.amount if each.cost is None else remote.merchant_amount
+                known = remote.merchant_amount if each.names_fee else remote.amount
                 cost[each.payout, remote.debit_currency] += known
         for key in sent.keys() | cost.keys():
             if sent[key] != cost[key] and key[0] not in doubtful:
@@ -361,8 +367,8 @@ class Auditor:
         return [
             Owned(*each)
             for each in rows(
-                "SELECT id, order_id, uuid, remote_status, is_final, merchant_amount, payout_id "
-                "FROM payouts_attempt WHERE uuid IS NOT NULL ORDER BY id"
+                "SELECT id, order_id, uuid, remote_status, is_final, merchant_amount, commission, "
+                "payout_id FROM payouts_attempt WHERE uuid IS NOT NULL ORDER BY id"
             )
         ]
 
