@@ -27,9 +27,9 @@ def ran(tmp_path_factory):
     def ran(seed):
         kept = folder / str(seed)
         if not kept.exists():
-            part = folder / f"{seed}-{os.getpid()}"
-            part.write_bytes(pickle.dumps(run(seed)))
-            part.replace(kept)
+            unfinished = folder / f"{seed}-{os.getpid()}"
+            unfinished.write_bytes(pickle.dumps(run(seed)))
+            unfinished.replace(kept)
         return pickle.loads(kept.read_bytes())
 
     return ran
