@@ -33,7 +33,11 @@ def take_over(payouts: Iterable[heleket.RemotePayout], *, before: datetime, is_a
     with transaction.atomic():
         keep(payouts)
         bound_at = Binding.objects.values_list("bound_at", flat=True).first()
-        keep_baseline(each for each in payouts if is_before(each.created_at, bound_at))
+        keep_baseline(
+            each
+            for each in payouts
+            if not (each.created_at and bound_at) or is_before(each.created_at, bound_at)
+        )
         left = None if is_all or oldest >= before else oldest
         Binding.objects.filter(history_before=before).update(history_before=left)
 
@@ -59,10 +63,10 @@ def keep(payouts: Iterable[heleket.RemotePayout]) -> None:
     )
 
 
-def is_before(at: datetime | None, bound_at: datetime | None) -> bool:
+def is_before(at: datetime, bound_at: datetime) -> bool:
     """Whether Heleket made something before the desk was bound. Its times are whole seconds: what
     it made in that very second may be of after that, so people look at it."""
-    return at is None or bound_at is None or at < bound_at.replace(microsecond=0)
+    return at < bound_at.replace(microsecond=0)
 
 
 def keep_baseline(payouts: Iterable[heleket.RemotePayout]) -> None:

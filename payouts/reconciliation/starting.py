@@ -118,8 +118,10 @@ def read_back(client: heleket.HeleketClient, place: Place) -> Newer:
     """Read Heleket's list, the newest first, back to something that is known. Raises
     HeleketError."""
     found: list[heleket.RemotePayout] = []
+    bound_at = place.bound_at
     for each in client.list_payouts():
-        was_before = each.created_at and history.is_before(each.created_at, place.bound_at)
+        at = each.created_at
+        was_before = at and bound_at and history.is_before(at, bound_at)
         if each.uuid in place.anchors or was_before or len(found) >= MOST_READ:
             break
         found.append(each)

@@ -169,6 +169,16 @@ def test_g2_what_was_paid_in_the_second_of_the_binding_is_a_sign_of_a_restore(
     assert uuid in Switch.objects.get(pk=1).words
 
 
+def test_g2_without_a_binding_all_that_heleket_lists_is_looked_at(unchecked_office):
+    """Nothing says then what is older than the desk."""
+    _waiting, uuid = paid_elsewhere(unchecked_office)
+    accounts.Binding.objects.all().delete()
+
+    found = starting.read_back(unchecked_office.client, starting.place_to_read_to())
+
+    assert [each.uuid for each in found.payouts] == [uuid]
+
+
 def test_g2_a_lost_call_of_ours_is_no_sign_of_a_restore(gap, office, run):
     """It is at Heleket, and its answer never came."""
     payout = approved()
