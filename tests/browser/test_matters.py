@@ -3,13 +3,16 @@
 from datetime import timedelta
 
 import pytest
+from django.db import transaction
 from django.urls import reverse
 
 from audit import clock
 from payouts import endings
+from payouts.gateway import continuity
 from payouts.models import Attempt, Discrepancy, Payout, PayoutStatus
 from tests.browser.test_payouts import page_of
 from tests.factories import PayoutFactory
+from tests.payouts.processes.harness import until
 
 pytestmark = [
     pytest.mark.browser,
@@ -40,11 +43,13 @@ def confirm(visitor, found, outcome):
 @pytest.fixture
 def matter(visitor, gateway, worker):
     """The demo's: 950 was sent, and Heleket has 9,500 under the order id. Two operators see it."""
-    payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=950)
+    until(lambda: continuity.state().is_checked)  # what is made during a start stops sending
     gateway.set_fate("stuck")
-    gateway.add_foreign_payout(
-        order_id=payout.order_id("test"), amount="9500", address=payout.address
-    )
+    with transaction.atomic():  # the worker sees it when Heleket has the other one
+        payout = PayoutFactory(status=PayoutStatus.APPROVED, amount=950)
+        gateway.add_foreign_payout(
+            order_id=payout.order_id("test"), amount="9500", address=payout.address
+        )
     omar, olga = visitor("Operator"), visitor("Operator")
     omar.go(page_of(payout))
     omar.reloads_until_it_reads("Heleket has another payout under our order id")
