@@ -34,9 +34,6 @@ def set_up(engine: str) -> None:
     import django
 
     django.setup()
-    from tests import policies
-
-    policies.begin_with(policies.LENIENT)
 
 
 def run_and_shrink(seed: int, steps: int) -> "Report":

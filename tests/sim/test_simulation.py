@@ -1,11 +1,14 @@
 """Runs of the simulation. `pytest tests/sim --seed N` repeats one and prints it if it breaks."""
 
+import json
 import re
 import subprocess
 import sys
 
 import pytest
 
+from payouts.controls.models import PolicyVersion
+from tests import policies
 from tests.factories import ClientFactory
 from tests.sim import bugs, database
 from tests.sim.run import run
@@ -71,6 +74,16 @@ def test_sim_a_fresh_process_gives_the_same_trace():
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr
     assert f"trace {run(7).digest[:16]};" in done.stdout
+
+
+def test_sim_begins_with_its_own_policy_whatever_the_process_has_for_a_first_one():
+    """A judge that knows of no limits would find a wait for one without reason."""
+    policies.begin_with(policies.STARTER)
+    database.sqlite_migrated.cache_clear()
+    database.sqlite_template.cache_clear()
+    with database.fresh():
+        [document] = PolicyVersion.objects.values_list("document", flat=True)
+    assert json.loads(document) == policies.LENIENT
 
 
 def test_sim_everybody_gets_something_done(ran):
