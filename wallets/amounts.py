@@ -205,6 +205,11 @@ class AmountField(_Field[_Set, _Get]):
             return "text"
         return f"numeric({WHOLE_DIGITS + self.decimals}, {self.decimals})"
 
+    def get_internal_type(self) -> str:
+        """Name a type that Django knows, or it stores many rows with a parameter for each value. As
+        text, no value goes through a conversion of its own; the column is what `db_type` says."""
+        return "TextField"
+
     def db_check(self, connection: BaseDatabaseWrapper) -> str:
         column = connection.ops.quote_name(str(self.column))
         if connection.vendor == "sqlite":

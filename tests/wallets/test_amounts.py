@@ -5,6 +5,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import DataError, IntegrityError, connection, transaction
 from django.db.models import F, Q, Sum
+from django.test.utils import CaptureQueriesContext
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -181,6 +182,18 @@ def check_stored(values):
     assert services.filter(min_amount=pivot).exists()
     if sum(values) <= MAX_AMOUNT:
         assert services.aggregate(total=Total("min_amount")) == {"total": sum(values)}
+
+
+@pytest.mark.postgres
+def test_d3_many_rows_are_stored_with_one_list_for_each_column(db):
+    """A parameter for each value costs a worker and its database a tenth of their time."""
+    with CaptureQueriesContext(connection) as queries:
+        PayoutMethod.objects.bulk_create(
+            PayoutMethodFactory.build(currency=str(i), max_amount=MAX_AMOUNT) for i in range(3)
+        )
+
+    assert "UNNEST" in queries[-1]["sql"]
+    assert [each.max_amount for each in PayoutMethod.objects.all()] == [MAX_AMOUNT] * 3
 
 
 def test_d3_a_sum_does_not_drift(db):
