@@ -27,6 +27,7 @@ OTHER = {  # a value for a column of each kind that no row here has
     "DateTimeField": "'2001-02-03 04:05:06'",
     "DateField": "'2001-02-03'",
     "AmountField": "7.12345678",
+    "RateField": "7.12345678",
 }
 
 
