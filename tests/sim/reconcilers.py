@@ -2,7 +2,7 @@
 and once more when all is over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
@@ -14,6 +14,7 @@ from unittest.mock import patch
 from django.db import transaction
 
 from audit.actor import Actor, Channel
+from audit.jobs import Job
 from audit.refusals import Refused
 from payouts import endings, links
 from payouts.gateway.jobs import ReadHistory
@@ -68,7 +69,7 @@ def in_one_thread(world: "World") -> Iterator[None]:
 def read_history(world: "World") -> None:
     """Read what Heleket had before the desk, as the job does in its first minutes."""
     job = ReadHistory(world.client, world.account, 1)
-    while asked := job.take(1).items:
+    while asked := take(job):
         job.record([job.call(each) for each in asked])
 
 
@@ -98,7 +99,7 @@ def read_on(world: "World") -> None:
 
 
 @transaction.atomic
-def take(job: jobs.Reconcile) -> list[Any]:
+def take(job: Job) -> Sequence[Any]:
     return job.take(1).items
 
 

@@ -83,4 +83,8 @@ def as_time(stored: object) -> datetime:
 def rows(sql: str, *values: object) -> list[tuple]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
-        return cursor.fetchall()
+        found = cursor.fetchall()
+    if connection.vendor == "sqlite":
+        return found
+    # PostgreSQL's driver gives views of what is binary, and a view cannot be kept for later.
+    return [tuple(bytes(x) if isinstance(x, memoryview) else x for x in row) for row in found]
