@@ -186,7 +186,7 @@ def check_stored(values):
 
 @pytest.mark.postgres
 def test_d3_many_rows_are_stored_with_one_list_for_each_column(db):
-    """A parameter for each value costs a worker and its database a tenth of their time."""
+    """A parameter for each value costs a worker about a tenth of its time."""
     with CaptureQueriesContext(connection) as queries:
         PayoutMethod.objects.bulk_create(
             PayoutMethodFactory.build(currency=str(i), max_amount=MAX_AMOUNT) for i in range(3)
